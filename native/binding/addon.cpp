@@ -1,0 +1,57 @@
+// The list of what the addon exports.
+#include "binding/arguments.h"
+#include "binding/dataset.h"
+#include "binding/device.h"
+#include "binding/environment.h"
+#include "binding/errors.h"
+#include "binding/mas.h"
+#include "binding/module.h"
+#include "binding/operators.h"
+#include "binding/optimizer.h"
+#include "binding/random.h"
+#include "binding/tensor.h"
+#include "binding/training_step.h"
+
+namespace continual::binding {
+namespace {
+
+/// Native: setErrorClass(constructor: new (code: string, message: string) => Error) -> void. Called once, first.
+Napi::Value set_error_class(const Napi::CallbackInfo& info) {
+  if (!info[0].IsFunction()) throw Napi::TypeError::New(info.Env(), "setErrorClass: expected a class");
+  Environment::of(info.Env()).error_class = Napi::Persistent(info[0].As<Napi::Function>());
+  return info.Env().Undefined();
+}
+
+/// Native: liveTensors() -> { count: number, bytes: number }
+Napi::Value live_tensors(const Napi::CallbackInfo& info) {
+  const LiveTensors& live = *Environment::of(info.Env()).live_tensors;
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("count", static_cast<double>(live.count));
+  object.Set("bytes", static_cast<double>(live.bytes));
+  return object;
+}
+
+Napi::Object start(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new Environment(env));
+  exports.Set("setErrorClass", Napi::Function::New(env, set_error_class, "setErrorClass"));
+  exports.Set("liveTensors", Napi::Function::New(env, live_tensors, "liveTensors"));
+  exports.Set("torchVersion", TORCH_VERSION);
+  TensorHandle::define(env, exports);
+  ModuleHandle::define(env, exports);
+  OptimizerHandle::define(env, exports);
+  DatasetHandle::define(env, exports);
+  MasHandle::define(env, exports);
+  TrainingStepHandle::define(env, exports);
+  define_operators(env, exports);
+  define_devices(env, exports);
+  define_random(env, exports);
+  return exports;
+}
+
+}  // namespace
+}  // namespace continual::binding
+
+static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  return continual::binding::start(env, exports);
+}
+NODE_API_MODULE(continual_torch, initialise)

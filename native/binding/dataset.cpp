@@ -1,0 +1,54 @@
+// The JavaScript handle of a dataset in memory.
+#include "binding/dataset.h"
+
+#include "binding/tensor.h"
+
+namespace continual::binding {
+namespace {
+
+/// Native: createDataset({ inputs, targets, indices?, taskLabel, permutation?, toFloat, mean?, std? }) -> Dataset
+/// Sizes and index ranges are checked here: a wrong one would read beyond the data.
+Napi::Value create_dataset(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    if (!info[0].IsObject()) wrong_argument("a dataset description");
+    const auto options = info[0].As<Napi::Object>();
+    const auto optional_tensor = [&](const char* name) {
+      const Napi::Value value = options.Get(name);
+      return is_absent(value) ? at::Tensor() : TensorHandle::tensor(value);
+    };
+    auto dataset = std::make_shared<Dataset>();
+    dataset->inputs = TensorHandle::tensor(options.Get("inputs")).detach().to(at::kCPU).contiguous();
+    dataset->targets = TensorHandle::tensor(options.Get("targets")).detach().to(at::kCPU).contiguous();
+    dataset->indices = optional_tensor("indices");
+    dataset->task_label = integer_argument(options.Get("taskLabel"), "taskLabel");
+    dataset->transform.permutation = optional_tensor("permutation");
+    dataset->transform.to_float = boolean_argument(options.Get("toFloat"), "toFloat");
+    if (!is_absent(options.Get("mean"))) {
+      dataset->transform.mean = number_argument(options.Get("mean"), "mean");
+      dataset->transform.std = number_argument(options.Get("std"), "std");
+    }
+    const at::Tensor& inputs = dataset->inputs;
+    if (inputs.dim() == 0 || dataset->targets.dim() == 0 || inputs.size(0) != dataset->targets.size(0)) {
+      throw Error("ERR_LENGTH_MISMATCH", "dataset: expected as many targets as inputs, got inputs of shape " +
+                                             c10::str(inputs.sizes()) + " and targets of shape " +
+                                             c10::str(dataset->targets.sizes()));
+    }
+    const at::Tensor& indices = dataset->indices;
+    if (indices.defined() && indices.numel() > 0 &&
+        (indices.min().item<int64_t>() < 0 || indices.max().item<int64_t>() >= inputs.size(0))) {
+      throw Error("ERR_INDEX_RANGE", "dataset: expected indices in [0, " + std::to_string(inputs.size(0)) + ")");
+    }
+    return DatasetHandle::make(env, Environment::of(env).dataset_class, std::shared_ptr<const Dataset>(dataset));
+  });
+}
+
+}  // namespace
+
+void DatasetHandle::define(Napi::Env env, Napi::Object exports) {
+  const Napi::Function constructor = DefineClass(env, kName, {});
+  Environment::of(env).dataset_class = Napi::Persistent(constructor);
+  exports.Set("createDataset", Napi::Function::New(env, create_dataset, "createDataset"));
+}
+
+}  // namespace continual::binding

@@ -1,0 +1,30 @@
+#include "binding/environment.h"
+
+#include "binding/promise_worker.h"
+
+namespace continual::binding {
+namespace {
+
+void settle_on_javascript_thread(napi_env env, napi_value, void*, void* data) {
+  const std::unique_ptr<Delivery> delivery(static_cast<Delivery*>(data));
+  // Without an environment the function is being torn down: the result has nobody to go to.
+  if (env == nullptr) return;
+  const Napi::HandleScope scope(env);
+  delivery->settle(env);
+}
+
+}  // namespace
+
+Environment::Environment(Napi::Env env) : compute_thread(std::make_unique<ComputeThread>()) {
+  const Napi::String name = Napi::String::New(env, "continual-torch compute thread");
+  const napi_status status =
+      napi_create_threadsafe_function(env, nullptr, nullptr, name, /*max_queue_size=*/0, /*initial_thread_count=*/1,
+                                      nullptr, nullptr, nullptr, settle_on_javascript_thread, &deliver);
+  if (status != napi_ok) throw Napi::Error::New(env, "cannot create the way back from the compute thread");
+  napi_unref_threadsafe_function(env, deliver);
+  // Clean-up hooks run last in, first out: this one runs before that of the thread-safe function.
+  napi_add_env_cleanup_hook(
+      env, [](void* self) { static_cast<Environment*>(self)->compute_thread.reset(); }, this);
+}
+
+}  // namespace continual::binding

@@ -1,0 +1,131 @@
+#include "binding/ivalues.h"
+
+#include <cmath>
+
+#include "binding/dtypes.h"
+#include "binding/tensor.h"
+
+namespace continual::binding {
+namespace {
+
+constexpr double kLargestSafeInteger = 9007199254740991;
+
+std::optional<int64_t> to_integer(const Napi::Value& value) {
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    const int64_t integer = value.As<Napi::BigInt>().Int64Value(&lossless);
+    return lossless ? std::optional(integer) : std::nullopt;
+  }
+  if (!value.IsNumber()) return std::nullopt;
+  const double number = value.As<Napi::Number>().DoubleValue();
+  if (std::trunc(number) != number || std::abs(number) > kLargestSafeInteger) return std::nullopt;
+  return static_cast<int64_t>(number);
+}
+
+std::optional<c10::IValue> to_memory_format(const std::string& name) {
+  if (name == "contiguous") return static_cast<int64_t>(at::MemoryFormat::Contiguous);
+  if (name == "preserve") return static_cast<int64_t>(at::MemoryFormat::Preserve);
+  if (name == "channelsLast") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast);
+  if (name == "channelsLast3d") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast3d);
+  return std::nullopt;
+}
+
+std::optional<c10::IValue> convert(const Napi::Value& value, const c10::TypePtr& type, std::optional<int32_t> length);
+
+std::optional<c10::IValue> to_list(const Napi::Value& value, const c10::TypePtr& element,
+                                   std::optional<int32_t> length) {
+  c10::impl::GenericList list(element);
+  if (!value.IsArray()) {
+    // The schema's `int[2]`: one number stands for both.
+    if (!length) return std::nullopt;
+    const auto single = convert(value, element, std::nullopt);
+    if (!single) return std::nullopt;
+    for (int32_t i = 0; i < *length; ++i) list.push_back(*single);
+    return list;
+  }
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const auto item = convert(array.Get(i), element, std::nullopt);
+    if (!item) return std::nullopt;
+    list.push_back(*item);
+  }
+  return list;
+}
+
+std::optional<c10::IValue> convert(const Napi::Value& value, const c10::TypePtr& type, std::optional<int32_t> length) {
+  switch (type->kind()) {
+    case c10::TypeKind::OptionalType:
+      if (value.IsNull() || value.IsUndefined()) return c10::IValue();
+      return convert(value, type->castRaw<c10::OptionalType>()->getElementType(), length);
+    case c10::TypeKind::TensorType:
+      if (!TensorHandle::is(value)) return std::nullopt;
+      return TensorHandle::tensor(value);
+    case c10::TypeKind::ListType:
+      return to_list(value, type->castRaw<c10::ListType>()->getElementType(), length);
+    case c10::TypeKind::FloatType:
+      if (!value.IsNumber()) return std::nullopt;
+      return value.As<Napi::Number>().DoubleValue();
+    case c10::TypeKind::IntType:
+    case c10::TypeKind::SymIntType: {
+      const auto integer = to_integer(value);
+      return integer ? std::optional<c10::IValue>(*integer) : std::nullopt;
+    }
+    case c10::TypeKind::NumberType: {
+      if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
+      if (const auto integer = to_integer(value)) return *integer;
+      if (!value.IsNumber()) return std::nullopt;
+      return value.As<Napi::Number>().DoubleValue();
+    }
+    case c10::TypeKind::BoolType:
+      if (!value.IsBoolean()) return std::nullopt;
+      return value.As<Napi::Boolean>().Value();
+    case c10::TypeKind::StringType:
+      if (!value.IsString()) return std::nullopt;
+      return value.As<Napi::String>().Utf8Value();
+    case c10::TypeKind::DeviceObjType:
+      if (!value.IsString()) return std::nullopt;
+      return at::Device(value.As<Napi::String>().Utf8Value());
+    case c10::TypeKind::ScalarTypeType:
+      if (!value.IsString()) return std::nullopt;
+      return static_cast<int64_t>(dtype_named(value.As<Napi::String>().Utf8Value()).type);
+    case c10::TypeKind::MemoryFormatType:
+      if (!value.IsString()) return std::nullopt;
+      return to_memory_format(value.As<Napi::String>().Utf8Value());
+    default:
+      return std::nullopt;
+  }
+}
+
+template <typename List>
+Napi::Value to_array(Napi::Env env, const List& list) {
+  Napi::Array array = Napi::Array::New(env, list.size());
+  uint32_t i = 0;
+  for (const c10::IValue& item : list) array.Set(i++, to_javascript(env, item));
+  return array;
+}
+
+}  // namespace
+
+std::optional<c10::IValue> to_ivalue(const Napi::Value& value, const c10::Argument& argument) {
+  // `real_type` still tells a dtype or a memory format from the int that it travels as.
+  return convert(value, argument.real_type(), argument.N());
+}
+
+Napi::Value to_javascript(Napi::Env env, const c10::IValue& value) {
+  if (value.isTensor()) return TensorHandle::wrap(env, value.toTensor());
+  if (value.isNone()) return env.Null();
+  if (value.isInt()) {
+    const int64_t integer = value.toInt();
+    if (std::abs(static_cast<double>(integer)) > kLargestSafeInteger) return Napi::BigInt::New(env, integer);
+    return Napi::Number::New(env, static_cast<double>(integer));
+  }
+  if (value.isDouble()) return Napi::Number::New(env, value.toDouble());
+  if (value.isBool()) return Napi::Boolean::New(env, value.toBool());
+  if (value.isString()) return Napi::String::New(env, value.toStringRef());
+  if (value.isDevice()) return Napi::String::New(env, value.toDevice().str());
+  if (value.isList()) return to_array(env, value.toListRef());
+  if (value.isTuple()) return to_array(env, value.toTupleRef().elements());
+  throw Error("ERR_UNSUPPORTED_TYPE", "a value of type " + value.tagKind() + " has no JavaScript counterpart");
+}
+
+}  // namespace continual::binding

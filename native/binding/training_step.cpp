@@ -1,0 +1,216 @@
+// The JavaScript handle of a strategy's current mini-batch and the phases that move it on.
+#include "binding/training_step.h"
+
+#include "binding/dataset.h"
+#include "binding/device.h"
+#include "binding/mas.h"
+#include "binding/optimizer.h"
+#include "binding/promise_worker.h"
+#include "binding/tensor.h"
+
+namespace continual::binding {
+namespace {
+
+using Progress = TrainingStep::Progress;
+
+Napi::Value to_object(Napi::Env env, const Progress& progress) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("iterations", static_cast<double>(progress.iterations));
+  object.Set("exhausted", progress.exhausted);
+  return object;
+}
+
+/// A phase is its number in `Phase`, or the Mas whose penalty is added.
+PlannedPhase to_phase(const Napi::Value& value) {
+  if (MasHandle::is(value)) return {Phase::kPenalty, MasHandle::get(value)};
+  const int64_t number = integer_argument(value, "phase");
+  if (number < 0 || number > static_cast<int64_t>(Phase::kMeasure) ||
+      number == static_cast<int64_t>(Phase::kPenalty)) {
+    wrong_argument("a phase");
+  }
+  return {static_cast<Phase>(number), nullptr};
+}
+
+std::optional<CrossEntropy> to_criterion(const Napi::Value& value) {
+  if (is_absent(value)) return std::nullopt;
+  const auto options = value.As<Napi::Object>();
+  CrossEntropy criterion;
+  if (!is_absent(options.Get("weight"))) criterion.weight = TensorHandle::tensor(options.Get("weight"));
+  criterion.ignore_index = integer_argument(options.Get("ignoreIndex"), "ignoreIndex");
+  criterion.label_smoothing = number_argument(options.Get("labelSmoothing"), "labelSmoothing");
+  return criterion;
+}
+
+/// Native: createTrainingStep(model: Module, optimizer: Optimizer, criterion: object | null, device: string)
+Napi::Value create_training_step(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    auto shared = std::make_shared<SharedStep>();
+    shared->model = ModuleHandle::get(info[0]);
+    shared->step = std::make_unique<TrainingStep>(shared->model->model, OptimizerHandle::get(info[1]),
+                                                  to_criterion(info[2]),
+                                                  device_named(string_argument(info[3], "device")));
+    return TrainingStepHandle::make(env, Environment::of(env).training_step_class, shared);
+  });
+}
+
+}  // namespace
+
+void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
+  using Self = TrainingStepHandle;
+  const Napi::Function constructor = DefineClass(
+      env, kName,
+      {InstanceMethod<&Self::prepare>("prepare"), InstanceMethod<&Self::open>("open"),
+       InstanceMethod<&Self::batches>("batches"), InstanceMethod<&Self::run>("run"),
+       InstanceMethod<&Self::begin_importance>("beginImportance"),
+       InstanceMethod<&Self::accumulate_importance>("accumulateImportance"),
+       InstanceMethod<&Self::end_importance>("endImportance"), InstanceMethod<&Self::clear>("clear"),
+       InstanceMethod<&Self::get>("get"), InstanceMethod<&Self::set>("set"),
+       InstanceMethod<&Self::statistics>("statistics")});
+  Environment::of(env).training_step_class = Napi::Persistent(constructor);
+  exports.Set("createTrainingStep", Napi::Function::New(env, create_training_step, "createTrainingStep"));
+}
+
+TrainingStep& TrainingStepHandle::idle() {
+  if (value_->busy || *value_->model->jobs > 0) {
+    throw Error("ERR_BUSY", "strategy: expected to be idle, but its model is being worked on");
+  }
+  return *value_->step;
+}
+
+/// Runs `work(step, stopping)` on the compute thread while the step and its model are marked as busy.
+template <typename Work>
+Napi::Value TrainingStepHandle::submit(Napi::Env env, Work work) {
+  idle();
+  value_->busy = true;
+  ++*value_->model->jobs;
+  const std::atomic<bool>& stopping = Environment::of(env).compute_thread->stopping();
+  return run_on_compute_thread(
+      env,
+      [shared = value_, work = std::move(work), &stopping]() -> Progress { return work(*shared->step, stopping); },
+      [](Napi::Env result_env, const Progress& progress) { return to_object(result_env, progress); },
+      [shared = value_] {
+        shared->busy = false;
+        --*shared->model->jobs;
+      });
+}
+
+/// prepare(resetOptimizerState: boolean) -> void: device, flat layout, optimizer.
+Napi::Value TrainingStepHandle::prepare(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    idle().prepare(boolean_argument(info[0], "resetOptimizerState"));
+    return info.Env().Undefined();
+  });
+}
+
+/// open(dataset: Dataset, batchSize: number, shuffle: boolean, dropLast: boolean) -> void
+Napi::Value TrainingStepHandle::open(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    idle().open(DatasetHandle::get(info[0]), integer_argument(info[1], "batchSize"),
+                boolean_argument(info[2], "shuffle"), boolean_argument(info[3], "dropLast"));
+    return info.Env().Undefined();
+  });
+}
+
+/// batches() -> number of mini-batches of the open loader, 0 without one.
+Napi::Value TrainingStepHandle::batches(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(), static_cast<double>(value_->step->batches()));
+  });
+}
+
+/// run(plan: (number | Mas)[], gradEnabled: boolean, maxIterations: number, budgetMs: number) -> Promise<Progress>
+Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    return submit(info.Env(), [plan = array_argument(info[0], "plan", to_phase),
+                               grad = boolean_argument(info[1], "gradEnabled"),
+                               max_iterations = integer_argument(info[2], "maxIterations"),
+                               budget = std::chrono::milliseconds(integer_argument(info[3], "budgetMs"))](
+                                  TrainingStep& step, const std::atomic<bool>& stopping) {
+      return step.run(plan, grad, max_iterations, budget, stopping);
+    });
+  });
+}
+
+/// beginImportance(mas: Mas) -> void
+Napi::Value TrainingStepHandle::begin_importance(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    MasHandle::get(info[0])->begin_pass(idle().flat());
+    return info.Env().Undefined();
+  });
+}
+
+/// accumulateImportance(mas: Mas, budgetMs: number) -> Promise<Progress>
+Napi::Value TrainingStepHandle::accumulate_importance(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    return submit(info.Env(), [mas = MasHandle::get(info[0]),
+                               budget = std::chrono::milliseconds(integer_argument(info[1], "budgetMs"))](
+                                  TrainingStep& step, const std::atomic<bool>& stopping) {
+      return step.accumulate_importance(*mas, budget, stopping);
+    });
+  });
+}
+
+/// endImportance(mas: Mas, firstExperience: boolean) -> Promise<Progress>
+Napi::Value TrainingStepHandle::end_importance(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    return submit(info.Env(),
+                  [mas = MasHandle::get(info[0]), first = boolean_argument(info[1], "firstExperience")](
+                      TrainingStep& step, const std::atomic<bool>&) {
+                    mas->end_pass(step.flat(), first);
+                    return Progress{};
+                  });
+  });
+}
+
+/// clear() -> void: forgets mini-batch, output, loss and loader.
+Napi::Value TrainingStepHandle::clear(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    idle().clear();
+    return info.Env().Undefined();
+  });
+}
+
+/// get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss') -> Tensor | null
+Napi::Value TrainingStepHandle::get(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    TrainingStep& step = idle();
+    const std::string name = string_argument(info[0], "name");
+    if (name == "x") return TensorHandle::wrap(info.Env(), step.batch.x);
+    if (name == "y") return TensorHandle::wrap(info.Env(), step.batch.y);
+    if (name == "taskId") return TensorHandle::wrap(info.Env(), step.batch.task_id);
+    if (name == "output") return TensorHandle::wrap(info.Env(), step.output);
+    if (name == "loss") return TensorHandle::wrap(info.Env(), step.loss);
+    wrong_argument("x, y, taskId, output or loss");
+  });
+}
+
+/// set(name: 'x' | 'y' | 'output' | 'loss', tensor: Tensor) -> void
+Napi::Value TrainingStepHandle::set(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    TrainingStep& step = idle();
+    const std::string name = string_argument(info[0], "name");
+    const at::Tensor& tensor = TensorHandle::tensor(info[1]);
+    if (name == "x") step.batch.x = tensor;
+    else if (name == "y") step.batch.set_target(tensor);
+    else if (name == "output") step.output = tensor;
+    else if (name == "loss") step.loss = tensor;
+    else wrong_argument("x, y, output or loss");
+    return info.Env().Undefined();
+  });
+}
+
+/// statistics() -> { lossSum, samples, correct, compared } since the loader was opened.
+Napi::Value TrainingStepHandle::statistics(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const RunningStatistics& statistics = idle().statistics();
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("lossSum", statistics.loss_sum);
+    object.Set("samples", static_cast<double>(statistics.samples));
+    object.Set("correct", static_cast<double>(statistics.correct));
+    object.Set("compared", static_cast<double>(statistics.compared));
+    return object;
+  });
+}
+
+}  // namespace continual::binding

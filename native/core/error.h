@@ -1,0 +1,20 @@
+// The one exception type of the core: a message for people and a stable code for programs.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace continual {
+
+class Error : public std::runtime_error {
+ public:
+  Error(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}
+
+  const std::string& code() const { return code_; }
+
+ private:
+  std::string code_;
+};
+
+}  // namespace continual

@@ -1,0 +1,113 @@
+#include "core/flat_parameters.h"
+
+#include "core/error.h"
+
+namespace continual {
+namespace {
+
+bool is_slice_of(const at::Tensor& tensor, const at::Tensor& buffer, int64_t offset) {
+  return tensor.is_alias_of(buffer) && tensor.storage_offset() == offset && tensor.is_contiguous();
+}
+
+}  // namespace
+
+FlatParameters::FlatParameters(const std::vector<std::pair<std::string, at::Tensor>>& named) {
+  int64_t total = 0;
+  for (const auto& [name, parameter] : named) {
+    const at::Tensor& first = named.front().second;
+    if (!at::isFloatingType(parameter.scalar_type()) || parameter.scalar_type() != first.scalar_type() ||
+        parameter.device() != first.device() || parameter.layout() != at::kStrided) {
+      throw Error("ERR_UNSUPPORTED_MODEL",
+                  "model: expected dense floating-point parameters of one dtype on one device, got \"" +
+                      named.front().first + "\" " + std::string(toString(first.scalar_type())) + " on " +
+                      first.device().str() + " and \"" + name + "\" " + toString(parameter.scalar_type()) + " on " +
+                      parameter.device().str());
+    }
+    slots_.push_back({name, parameter, total, parameter.numel()});
+    total += parameter.numel();
+  }
+  auto options = named.empty() ? at::TensorOptions() : named.front().second.options().requires_grad(false);
+  values_ = at::empty({total}, options);
+  grads_ = at::zeros({total}, options);
+  hooks_.resize(slots_.size());
+  settle();
+}
+
+FlatParameters::~FlatParameters() {
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    if (hooks_[i]) slots_[i].parameter.remove_hook(*hooks_[i]);
+  }
+}
+
+bool FlatParameters::holds(const std::vector<std::pair<std::string, at::Tensor>>& named) const {
+  if (named.size() != slots_.size()) return false;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const auto& [name, tensor] = named[i];
+    const ParameterSlot& slot = slots_[i];
+    if (name != slot.name || !tensor.is_same(slot.parameter) || tensor.numel() != slot.numel ||
+        tensor.scalar_type() != values_.scalar_type() || tensor.device() != values_.device()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+at::Tensor FlatParameters::slice(const at::Tensor& buffer, size_t slot) const {
+  return buffer.narrow(0, slots_[slot].offset, slots_[slot].numel).view(slots_[slot].parameter.sizes());
+}
+
+void FlatParameters::settle() {
+  at::NoGradGuard no_grad;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    at::Tensor& parameter = slots_[i].parameter;
+    if (!is_slice_of(parameter, values_, slots_[i].offset)) {
+      at::Tensor home = slice(values_, i);
+      home.copy_(parameter.detach());
+      parameter.set_data(home);
+    }
+    at::Tensor& grad = parameter.mutable_grad();
+    if (grad.defined() && !is_slice_of(grad, grads_, slots_[i].offset)) {
+      slice(grads_, i).copy_(grad.is_sparse() ? grad.to_dense() : grad);
+      install_grad(i);
+    }
+    watch(i);
+  }
+}
+
+void FlatParameters::watch(size_t slot) {
+  at::Tensor& parameter = slots_[slot].parameter;
+  if (hooks_[slot] || !parameter.requires_grad()) return;
+  // The hook lives in the parameter's own autograd data: holding the parameter strongly would be a cycle. The
+  // destructor removes the hook, so `this` outlives it.
+  hooks_[slot] = parameter.register_hook([this, slot](const at::Tensor&) {
+    if (slots_[slot].parameter.grad().defined()) return;
+    slice(grads_, slot).zero_();
+    install_grad(slot);
+  });
+}
+
+void FlatParameters::install_grad(size_t slot) { slots_[slot].parameter.mutable_grad() = slice(grads_, slot); }
+
+void FlatParameters::zero_grad() {
+  for (ParameterSlot& slot : slots_) slot.parameter.mutable_grad().reset();
+  ++generation_;
+}
+
+std::vector<Run> FlatParameters::runs(const std::function<int64_t(size_t slot)>& key) const {
+  std::vector<Run> result;
+  int64_t previous = -1;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const int64_t current = key(i);
+    if (current >= 0) {
+      if (current == previous) {
+        result.back().numel += slots_[i].numel;
+      } else {
+        result.push_back({i, slots_[i].offset, slots_[i].numel});
+      }
+    }
+    previous = current;
+  }
+  return result;
+}
+
+}  // namespace continual

@@ -1,0 +1,61 @@
+// Memory Aware Synapses (Aljundi et al., ECCV 2018, arXiv 1711.09601) as Avalanche's MASPlugin computes it.
+#pragma once
+
+#include "core/flat_parameters.h"
+
+namespace continual {
+
+/// What MAS remembers between experiences, and what it does with it.
+///
+/// Importance (section 4.1, equation 2 of the paper, with the gradient of the mini-batch in place of each sample's):
+///   Omega = 1/B sum_b | d/d theta  mean_{x in b} ||F(x)||^2 |
+/// Penalty (equation 4):  lambda sum Omega (theta - theta*)^2,  theta* = values at the end of the latest experience.
+/// After the second and later experiences  Omega <- alpha Omega_old + (1 - alpha) Omega_new.
+///
+/// Memory is kept by parameter name and laid out like the flat parameters it is used with. When the model has grown,
+/// old values keep their low indices and the new elements are 0, so that nothing holds them.
+class Mas {
+ public:
+  Mas(double lambda, double alpha) : lambda_(lambda), alpha_(alpha) {}
+
+  /// Omega and theta* are there: at least one experience has been consolidated.
+  bool has_memory() const { return !memory_.empty(); }
+
+  /// loss += lambda sum Omega (theta - theta*)^2, in place. Differentiable: the gradient is written into the flat
+  /// gradients in the same pass, and the node added to the graph only corrects for a factor that is not 1.
+  /// Throws ERR_MAS_NO_IMPORTANCE without memory, ERR_MAS_ZERO_LOSS where the loss is exactly 0.
+  void add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& loss);
+
+  /// The importance pass. `accumulate` takes the output of one mini-batch, [B, C] or [B, C, ...] (norm over dim 1, mean
+  /// over the rest), differentiates its mean squared norm and adds the gradients' magnitudes; `end_pass` divides by the
+  /// number of mini-batches, merges, and takes theta*. A pass that is not ended changes nothing.
+  void begin_pass(const std::shared_ptr<FlatParameters>& flat);
+  void accumulate(FlatParameters& flat, const at::Tensor& output);
+  void end_pass(const std::shared_ptr<FlatParameters>& flat, bool first_experience);
+
+  struct Entry {
+    std::string name;
+    at::Tensor importance;  // in the parameter's shape
+    at::Tensor anchor;      // theta*
+  };
+  /// Every name ever consolidated, in model order, names that left the model last.
+  const std::vector<Entry>& memory() const { return memory_; }
+
+ private:
+  void align(const std::shared_ptr<FlatParameters>& flat);
+  void remember(const std::shared_ptr<FlatParameters>& flat);
+
+  double lambda_;
+  double alpha_;
+
+  std::vector<Entry> memory_;             // views of the flat tensors below, where aligned
+  std::shared_ptr<FlatParameters> flat_;  // the layout of the next three
+  at::Tensor omega_;
+  at::Tensor anchor_;
+  std::vector<bool> known_;               // slot has an importance
+
+  at::Tensor pass_sum_;
+  int64_t pass_batches_ = 0;
+};
+
+}  // namespace continual

@@ -1,0 +1,190 @@
+#include "core/model.h"
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/error.h"
+
+namespace continual {
+namespace {
+
+template <typename List>
+std::vector<std::pair<std::string, at::Tensor>> each_tensor_once(const List& list) {
+  std::vector<std::pair<std::string, at::Tensor>> result;
+  std::unordered_set<at::TensorImpl*> seen;
+  for (const auto& item : list) {
+    if (item.value.defined() && seen.insert(item.value.unsafeGetTensorImpl()).second) {
+      result.emplace_back(item.name, item.value);
+    }
+  }
+  return result;
+}
+
+const char* const kHowToExport =
+    "export the model in Python with torch.jit.script(model).save(\"model.pt\") "
+    "(or torch.jit.trace in train mode)";
+
+/// TorchScript is a zip archive that holds constants.pkl and code; torch.save writes the same zip without code, and
+/// before PyTorch 1.6 a bare pickle.
+void check_is_torchscript(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    const bool exists = std::filesystem::exists(path);
+    throw Error(exists ? "ERR_MODEL_FILE_READ" : "ERR_MODEL_FILE_NOT_FOUND",
+                "jit.load: expected a TorchScript file, " + std::string(exists ? "cannot read " : "found no file ") +
+                    "\"" + path + "\"");
+  }
+  if (std::filesystem::is_directory(path)) {
+    throw Error("ERR_MODEL_FILE_FORMAT", "jit.load: expected a TorchScript file, \"" + path + "\" is a folder");
+  }
+  std::array<unsigned char, 4> head{};
+  file.read(reinterpret_cast<char*>(head.data()), head.size());
+  if (file.gcount() == 0) {
+    throw Error("ERR_MODEL_FILE_EMPTY", "jit.load: expected a TorchScript file, \"" + path + "\" is empty");
+  }
+  if (head[0] == 0x80 && head[1] >= 2 && head[1] <= 5) {
+    throw Error("ERR_MODEL_FILE_PICKLE", "jit.load: expected a TorchScript file, \"" + path +
+                                             "\" is a Python pickle (written by torch.save or pickle.dump), which only "
+                                             "Python can run: " + kHowToExport);
+  }
+  if (!(head[0] == 'P' && head[1] == 'K')) {
+    throw Error("ERR_MODEL_FILE_FORMAT", "jit.load: expected a TorchScript file, \"" + path +
+                                             "\" is not one (no zip archive): " + kHowToExport);
+  }
+}
+
+[[noreturn]] void throw_damaged(const std::string& path, const std::string& detail) {
+  throw Error("ERR_MODEL_FILE_FORMAT", "jit.load: expected a whole TorchScript file, \"" + path +
+                                           "\" is truncated or damaged: " + detail);
+}
+
+void check_archive(const std::string& path) {
+  try {
+    caffe2::serialize::PyTorchStreamReader reader(path);
+    if (reader.hasRecord("constants.pkl")) return;
+    if (reader.hasRecord("data.pkl")) {
+      throw Error("ERR_MODEL_FILE_PICKLE", "jit.load: expected a TorchScript file, \"" + path +
+                                               "\" was written by torch.save: it holds pickled Python objects (weights "
+                                               "or a whole module) and no code: " + kHowToExport);
+    }
+    throw Error("ERR_MODEL_FILE_FORMAT", "jit.load: expected a TorchScript file, \"" + path +
+                                             "\" is a zip archive without TorchScript in it: " + kHowToExport);
+  } catch (const c10::Error& error) {
+    throw_damaged(path, error.what_without_backtrace());
+  }
+}
+
+/// Copies a module so that each tensor has a storage of its own: a parameter that lies in a flat buffer would otherwise
+/// take the whole buffer into the file. (`Module::deepcopy` takes tensors that share a storage for the same tensor.)
+class CompactCopy {
+ public:
+  torch::jit::ObjectPtr of(const torch::jit::ObjectPtr& object) {
+    torch::jit::ObjectPtr& copy = objects_[object.get()];
+    if (copy) return copy;
+    copy = object->copy();
+    const torch::jit::ObjectPtr result = copy;
+    for (size_t i = 0; i < result->slots().size(); ++i) {
+      const c10::IValue value = result->getSlot(i);
+      if (value.isTensor()) {
+        result->setSlot(i, of(value.toTensor()));
+      } else if (value.isModule()) {
+        result->setSlot(i, of(value.toObject()));
+      } else if (value.isTensorList()) {  // a recurrent layer's list of its weights
+        c10::List<at::Tensor> list;
+        for (const at::Tensor& tensor : value.toTensorVector()) list.push_back(of(tensor));
+        result->setSlot(i, list);
+      }
+    }
+    return result;
+  }
+
+ private:
+  at::Tensor of(const at::Tensor& tensor) {
+    if (!tensor.defined()) return tensor;
+    at::Tensor& copy = tensors_[tensor.unsafeGetTensorImpl()];
+    if (!copy.defined()) copy = tensor.detach().clone().requires_grad_(tensor.requires_grad());
+    return copy;
+  }
+
+  std::unordered_map<c10::ivalue::Object*, torch::jit::ObjectPtr> objects_;
+  std::unordered_map<at::TensorImpl*, at::Tensor> tensors_;
+};
+
+}  // namespace
+
+Model::Model(torch::jit::Module module) : module_(std::move(module)) {}
+
+Model Model::load(const std::string& path) {
+  check_is_torchscript(path);
+  check_archive(path);
+  try {
+    return Model(torch::jit::load(path, at::kCPU));
+  } catch (const c10::Error& error) {
+    throw_damaged(path, error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    throw_damaged(path, error.what());
+  }
+}
+
+void Model::save(const std::string& path) const {
+  try {
+    CompactCopy copy;
+    torch::jit::Module(copy.of(module_._ivalue())).save(path);
+  } catch (const c10::Error& error) {
+    throw Error("ERR_MODEL_SAVE", "jit.save: cannot write \"" + path + "\": " + error.what_without_backtrace());
+  }
+}
+
+std::vector<std::pair<std::string, at::Tensor>> Model::named_parameters() const {
+  return each_tensor_once(module_.named_parameters(/*recurse=*/true));
+}
+
+std::vector<std::pair<std::string, at::Tensor>> Model::named_buffers() const {
+  return each_tensor_once(module_.named_buffers(/*recurse=*/true));
+}
+
+at::Tensor Model::forward(const at::Tensor& input) {
+  const torch::jit::GraphOptimizerEnabledGuard as_in_eager_mode(false);
+  const c10::IValue output = module_.forward({input});
+  if (!output.isTensor()) {
+    throw Error("ERR_MODEL_OUTPUT", "forward: expected the model to return one tensor, got " + output.tagKind());
+  }
+  return output.toTensor();
+}
+
+void Model::to(const at::Device& device) {
+  for (const auto& [name, parameter] : named_parameters()) {
+    if (parameter.device() != device) {
+      module_.to(device);
+      return;
+    }
+  }
+  for (const auto& [name, buffer] : named_buffers()) {
+    if (buffer.device() != device) {
+      module_.to(device);
+      return;
+    }
+  }
+}
+
+std::vector<bool> Model::modes() const {
+  std::vector<bool> result;
+  for (const torch::jit::Module& module : module_.modules()) result.push_back(module.is_training());
+  return result;
+}
+
+void Model::set_modes(const std::vector<bool>& modes) {
+  size_t i = 0;
+  for (torch::jit::Module module : module_.modules()) {
+    const bool on = i < modes.size() ? static_cast<bool>(modes[i]) : true;
+    if (const auto slot = module._ivalue()->type()->findAttributeSlot("training")) {
+      module._ivalue()->setSlot(*slot, on);
+    }
+    ++i;
+  }
+}
+
+}  // namespace continual

@@ -1,0 +1,40 @@
+// A PyTorch model: TorchScript from a file, or layers put together here.
+#pragma once
+
+#include "core/torch.h"
+
+namespace continual {
+
+/// Wraps a TorchScript module. It is run without TorchScript's graph optimisation, so that every operator (dropout's
+/// random numbers and autograd's formulas included) is the one that PyTorch runs in eager mode.
+class Model {
+ public:
+  explicit Model(torch::jit::Module module);
+
+  /// Throws ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_PICKLE, ERR_MODEL_FILE_FORMAT, ERR_MODEL_FILE_NOT_FOUND.
+  static Model load(const std::string& path);
+  /// Throws ERR_MODEL_SAVE; what is then at `path` is of no use.
+  void save(const std::string& path) const;
+
+  const torch::jit::Module& module() const { return module_; }
+
+  /// Order of the module tree, a tensor that is shared once and under its first name.
+  std::vector<std::pair<std::string, at::Tensor>> named_parameters() const;
+  std::vector<std::pair<std::string, at::Tensor>> named_buffers() const;
+
+  /// Throws ERR_MODEL_OUTPUT where the model returns something else than one tensor.
+  at::Tensor forward(const at::Tensor& input);
+
+  void train(bool on) { module_.train(on); }
+  bool is_training() const { return module_.is_training(); }
+  void to(const at::Device& device);
+
+  /// The train/eval mode of every module, to be put back later.
+  std::vector<bool> modes() const;
+  void set_modes(const std::vector<bool>& modes);
+
+ private:
+  torch::jit::Module module_;
+};
+
+}  // namespace continual

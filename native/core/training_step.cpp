@@ -1,0 +1,164 @@
+#include "core/training_step.h"
+
+#include <unordered_set>
+
+#include "core/error.h"
+
+namespace continual {
+namespace {
+
+std::string describe(const at::Tensor& tensor) {
+  return tensor.defined() ? std::string(toString(tensor.scalar_type())) + " " + c10::str(tensor.sizes()) : "nothing";
+}
+
+/// Runs `body`; what libtorch reports is given the operation and the tensors that it was about.
+template <typename Body>
+void explained(const std::string& code, const std::function<std::string()>& what, const Body& body) {
+  try {
+    body();
+  } catch (const c10::Error& error) {
+    throw Error(code, what() + ": " + error.what_without_backtrace());
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(code, what() + ": " + error.what());
+  }
+}
+
+at::Tensor no_loss(const at::Device& device) { return at::zeros({1}, at::TensorOptions(device)); }
+
+}  // namespace
+
+TrainingStep::TrainingStep(std::shared_ptr<Model> model, std::shared_ptr<Optimizer> optimizer,
+                           std::optional<CrossEntropy> criterion, at::Device device)
+    : loss(no_loss(device)),
+      model_(std::move(model)),
+      optimizer_(std::move(optimizer)),
+      criterion_(std::move(criterion)),
+      device_(device) {
+  if (criterion_ && criterion_->weight.defined()) criterion_->weight = criterion_->weight.to(device_);
+}
+
+void TrainingStep::prepare(bool reset_optimizer_state) {
+  model_->to(device_);
+  auto named = model_->named_parameters();
+  std::unordered_set<at::TensorImpl*> of_model;
+  for (const auto& [name, parameter] : named) of_model.insert(parameter.unsafeGetTensorImpl());
+  for (const at::Tensor& parameter : optimizer_->parameters()) {
+    if (!of_model.count(parameter.unsafeGetTensorImpl())) named.emplace_back("", parameter);
+  }
+  if (!flat_ || !flat_->holds(named)) flat_ = std::make_shared<FlatParameters>(named);
+  flat_->settle();
+  optimizer_->attach(flat_);
+  if (reset_optimizer_state) optimizer_->reset_state();
+}
+
+void TrainingStep::open(std::shared_ptr<const Dataset> dataset, int64_t batch_size, bool shuffle, bool drop_last) {
+  loader_.emplace(std::move(dataset), batch_size, shuffle, drop_last);
+  statistics_ = {};
+}
+
+void TrainingStep::clear() {
+  loader_.reset();
+  batch = {};
+  output.reset();
+  loss = no_loss(device_);
+}
+
+TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, bool grad_enabled,
+                                         int64_t max_iterations, std::chrono::milliseconds budget,
+                                         const std::atomic<bool>& stopping) {
+  const at::AutoGradMode grad_mode(grad_enabled);
+  const auto deadline = std::chrono::steady_clock::now() + budget;
+  Progress progress;
+  while (progress.iterations < max_iterations) {
+    for (const PlannedPhase& planned : plan) {
+      if (planned.phase == Phase::kFetch) {
+        if (!loader_ || !loader_->next(batch, device_)) {
+          progress.exhausted = true;
+          return progress;
+        }
+      } else {
+        run_phase(planned, grad_enabled);
+      }
+    }
+    ++progress.iterations;
+    if (stopping || std::chrono::steady_clock::now() >= deadline) break;
+  }
+  return progress;
+}
+
+void TrainingStep::run_phase(const PlannedPhase& planned, bool grad_enabled) {
+  switch (planned.phase) {
+    case Phase::kFetch: return;
+    case Phase::kZeroGrad: return zero_grad();
+    case Phase::kForward: return forward();
+    case Phase::kCriterion: return criterion(grad_enabled);
+    case Phase::kPenalty: return planned.mas->add_penalty(flat_, loss);
+    case Phase::kBackward: return backward();
+    case Phase::kUpdate: return optimizer_->step();
+    case Phase::kMeasure: return measure();
+  }
+}
+
+void TrainingStep::zero_grad() {
+  flat_->zero_grad();
+  loss = no_loss(device_);
+}
+
+void TrainingStep::forward() {
+  explained("ERR_FORWARD", [&] { return "forward: the model failed on a mini-batch " + describe(batch.x); },
+            [&] { output = model_->forward(batch.x); });
+}
+
+void TrainingStep::criterion(bool training) {
+  criterion_->check_labels(output, batch.labels);
+  explained("ERR_CRITERION",
+            [&] { return "criterion: failed on output " + describe(output) + " and target " + describe(batch.y); },
+            [&] {
+              const at::Tensor value = (*criterion_)(output, batch.y);
+              // In training plugins add to the loss in place, which keeps its shape [1].
+              if (training) loss.add_(value);
+              else loss = value;
+            });
+}
+
+void TrainingStep::backward() {
+  explained("ERR_BACKWARD", [&] { return "backward: failed on loss " + describe(loss); }, [&] { loss.backward(); });
+}
+
+void TrainingStep::measure() {
+  at::NoGradGuard no_grad;
+  const int64_t samples = batch.size();
+  statistics_.loss_sum += loss.item<double>() * static_cast<double>(samples);
+  statistics_.samples += samples;
+  if (!output.defined() || output.dim() < 2) return;
+  at::Tensor target = batch.y;
+  if (target.dim() == output.dim() && target.sizes() == output.sizes()) target = target.argmax(1);
+  const at::Tensor prediction = output.argmax(1);
+  if (prediction.sizes() != target.sizes()) return;
+  statistics_.correct += prediction.eq(target).sum().item<int64_t>();
+  statistics_.compared += prediction.numel();
+}
+
+TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono::milliseconds budget,
+                                                           const std::atomic<bool>& stopping) {
+  const at::AutoGradMode grad_mode(true);
+  const auto deadline = std::chrono::steady_clock::now() + budget;
+  Progress progress;
+  MiniBatch current;
+  do {
+    if (!loader_ || !loader_->next(current, device_)) {
+      progress.exhausted = true;
+      return progress;
+    }
+    flat_->zero_grad();
+    explained("ERR_IMPORTANCE",
+              [&] { return "importance: the model failed on a mini-batch " + describe(current.x); },
+              [&] { mas.accumulate(*flat_, model_->forward(current.x)); });
+    ++progress.iterations;
+  } while (!stopping && std::chrono::steady_clock::now() < deadline);
+  return progress;
+}
+
+}  // namespace continual
