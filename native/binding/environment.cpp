@@ -1,6 +1,7 @@
 #include "binding/environment.h"
 
 #include "binding/promise_worker.h"
+#include "core/threads.h"
 
 namespace continual::binding {
 namespace {
@@ -16,6 +17,7 @@ void settle_on_javascript_thread(napi_env env, napi_value, void*, void* data) {
 }  // namespace
 
 Environment::Environment(Napi::Env env) : compute_thread(std::make_unique<ComputeThread>()) {
+  use_only_this_thread();
   const Napi::String name = Napi::String::New(env, "continual-torch compute thread");
   const napi_status status =
       napi_create_threadsafe_function(env, nullptr, nullptr, name, /*max_queue_size=*/0, /*initial_thread_count=*/1,

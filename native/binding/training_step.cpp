@@ -61,6 +61,7 @@ void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
   const Napi::Function constructor = DefineClass(
       env, kName,
       {InstanceMethod<&Self::prepare>("prepare"), InstanceMethod<&Self::open>("open"),
+       InstanceMethod<&Self::close>("close"),
        InstanceMethod<&Self::batches>("batches"), InstanceMethod<&Self::run>("run"),
        InstanceMethod<&Self::begin_importance>("beginImportance"),
        InstanceMethod<&Self::accumulate_importance>("accumulateImportance"),
@@ -112,7 +113,15 @@ Napi::Value TrainingStepHandle::open(const Napi::CallbackInfo& info) {
   });
 }
 
-/// batches() -> number of mini-batches of the open loader, 0 without one.
+/// close() -> void
+Napi::Value TrainingStepHandle::close(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    idle().close();
+    return info.Env().Undefined();
+  });
+}
+
+/// batches() -> number of mini-batches of the open pass, 0 without one.
 Napi::Value TrainingStepHandle::batches(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Napi::Number::New(info.Env(), static_cast<double>(value_->step->batches()));
@@ -163,7 +172,7 @@ Napi::Value TrainingStepHandle::end_importance(const Napi::CallbackInfo& info) {
   });
 }
 
-/// clear() -> void: forgets mini-batch, output, loss and loader.
+/// clear() -> void: forgets mini-batch, output and loss.
 Napi::Value TrainingStepHandle::clear(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     idle().clear();
@@ -200,10 +209,10 @@ Napi::Value TrainingStepHandle::set(const Napi::CallbackInfo& info) {
   });
 }
 
-/// statistics() -> { lossSum, samples, correct, compared } since the loader was opened.
+/// statistics() -> { lossSum, samples, correct, compared } of the open pass.
 Napi::Value TrainingStepHandle::statistics(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const RunningStatistics& statistics = idle().statistics();
+    const RunningStatistics statistics = idle().statistics();
     Napi::Object object = Napi::Object::New(info.Env());
     object.Set("lossSum", statistics.loss_sum);
     object.Set("samples", static_cast<double>(statistics.samples));

@@ -28,6 +28,7 @@ class TrainingStepHandle : public Wrapped<TrainingStepHandle, std::shared_ptr<Sh
 
   Napi::Value prepare(const Napi::CallbackInfo& info);
   Napi::Value open(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value batches(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value begin_importance(const Napi::CallbackInfo& info);

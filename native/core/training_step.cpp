@@ -54,12 +54,16 @@ void TrainingStep::prepare(bool reset_optimizer_state) {
 }
 
 void TrainingStep::open(std::shared_ptr<const Dataset> dataset, int64_t batch_size, bool shuffle, bool drop_last) {
-  loader_.emplace(std::move(dataset), batch_size, shuffle, drop_last);
-  statistics_ = {};
+  passes_.push_back({MiniBatches(std::move(dataset), batch_size, shuffle, drop_last), {}});
 }
 
+void TrainingStep::close() {
+  if (!passes_.empty()) passes_.pop_back();
+}
+
+bool TrainingStep::fetch(MiniBatch& into) { return !passes_.empty() && passes_.back().loader.next(into, device_); }
+
 void TrainingStep::clear() {
-  loader_.reset();
   batch = {};
   output.reset();
   loss = no_loss(device_);
@@ -74,7 +78,7 @@ TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, 
   while (progress.iterations < max_iterations) {
     for (const PlannedPhase& planned : plan) {
       if (planned.phase == Phase::kFetch) {
-        if (!loader_ || !loader_->next(batch, device_)) {
+        if (!fetch(batch)) {
           progress.exhausted = true;
           return progress;
         }
@@ -128,17 +132,19 @@ void TrainingStep::backward() {
 }
 
 void TrainingStep::measure() {
+  if (passes_.empty()) return;
   at::NoGradGuard no_grad;
+  RunningStatistics& statistics = passes_.back().statistics;
   const int64_t samples = batch.size();
-  statistics_.loss_sum += loss.item<double>() * static_cast<double>(samples);
-  statistics_.samples += samples;
+  statistics.loss_sum += loss.item<double>() * static_cast<double>(samples);
+  statistics.samples += samples;
   if (!output.defined() || output.dim() < 2) return;
   at::Tensor target = batch.y;
   if (target.dim() == output.dim() && target.sizes() == output.sizes()) target = target.argmax(1);
   const at::Tensor prediction = output.argmax(1);
   if (prediction.sizes() != target.sizes()) return;
-  statistics_.correct += prediction.eq(target).sum().item<int64_t>();
-  statistics_.compared += prediction.numel();
+  statistics.correct += prediction.eq(target).sum().item<int64_t>();
+  statistics.compared += prediction.numel();
 }
 
 TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono::milliseconds budget,
@@ -148,7 +154,7 @@ TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono
   Progress progress;
   MiniBatch current;
   do {
-    if (!loader_ || !loader_->next(current, device_)) {
+    if (!fetch(current)) {
       progress.exhausted = true;
       return progress;
     }

@@ -17,7 +17,7 @@ struct PlannedPhase {
   std::shared_ptr<Mas> mas;  // of kPenalty
 };
 
-/// Sums over the mini-batches since the loader was opened, each weighted by its number of samples.
+/// Sums over the mini-batches of a pass, each weighted by its number of samples.
 struct RunningStatistics {
   double loss_sum = 0;
   int64_t samples = 0;
@@ -35,8 +35,11 @@ class TrainingStep {
   /// Moves the model to the device, lays its parameters out flat and tells the optimizer.
   void prepare(bool reset_optimizer_state);
 
+  /// Begins a pass over a dataset; `close` goes back to the pass that was under way before (an evaluation may come in the
+  /// middle of an epoch).
   void open(std::shared_ptr<const Dataset> dataset, int64_t batch_size, bool shuffle, bool drop_last);
-  int64_t batches() const { return loader_ ? loader_->length() : 0; }
+  void close();
+  int64_t batches() const { return passes_.empty() ? 0 : passes_.back().loader.length(); }
 
   struct Progress {
     int64_t iterations = 0;  // that ran to their end
@@ -47,21 +50,22 @@ class TrainingStep {
   Progress run(const std::vector<PlannedPhase>& plan, bool grad_enabled, int64_t max_iterations,
                std::chrono::milliseconds budget, const std::atomic<bool>& stopping);
 
-  /// The importance pass over the open loader, for as long as `budget` allows.
+  /// The importance pass over the open dataset, for as long as `budget` allows.
   Progress accumulate_importance(Mas& mas, std::chrono::milliseconds budget, const std::atomic<bool>& stopping);
 
-  /// Forgets mini-batch, output, loss and loader.
+  /// Forgets mini-batch, output and loss.
   void clear();
 
   const std::shared_ptr<Model>& model() const { return model_; }
   const std::shared_ptr<FlatParameters>& flat() const { return flat_; }
-  const RunningStatistics& statistics() const { return statistics_; }
+  RunningStatistics statistics() const { return passes_.empty() ? RunningStatistics{} : passes_.back().statistics; }
 
   MiniBatch batch;
   at::Tensor output;
   at::Tensor loss;  // [1] in training, 0-dim in evaluation
 
  private:
+  bool fetch(MiniBatch& into);
   void run_phase(const PlannedPhase& planned, bool grad_enabled);
   void zero_grad();
   void forward();
@@ -74,8 +78,11 @@ class TrainingStep {
   std::optional<CrossEntropy> criterion_;
   at::Device device_;
   std::shared_ptr<FlatParameters> flat_;
-  std::optional<MiniBatches> loader_;
-  RunningStatistics statistics_;
+  struct Pass {
+    MiniBatches loader;
+    RunningStatistics statistics;
+  };
+  std::vector<Pass> passes_;
 };
 
 }  // namespace continual

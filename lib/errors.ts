@@ -1,0 +1,74 @@
+/**
+ * Every `code` that this package throws, and what it means. Codes are stable: programs may test them; messages name the
+ * operation, what was expected and what came, and may change.
+ */
+export const errorCodes = {
+  ERR_INVALID_ARG_TYPE: 'an argument or option is of another type than expected',
+  ERR_INVALID_ARG_VALUE: 'an argument or option has a value outside what is accepted',
+  ERR_UNKNOWN_OPTION: 'an option name that does not exist',
+  ERR_SHAPE: 'the number of elements or the shape does not fit',
+  ERR_DISPOSED: 'a tensor that has been disposed',
+  ERR_UNSUPPORTED_DTYPE: 'a dtype that JavaScript cannot hold',
+  ERR_UNSUPPORTED_TYPE: 'an operator returned something that JavaScript cannot hold',
+  ERR_UNKNOWN_OPERATOR: 'an operator that this libtorch does not have',
+  ERR_NO_OVERLOAD: 'no overload of the operator takes these arguments',
+  ERR_TORCH: 'libtorch reported an error',
+  ERR_OUT_OF_MEMORY: 'not enough memory on the device',
+  ERR_DEVICE: 'an unknown device, or CUDA where there is none',
+  ERR_BUSY: 'the strategy or its model is at work',
+  ERR_MODEL_FILE_NOT_FOUND: 'the model file does not exist',
+  ERR_MODEL_FILE_READ: 'the model file cannot be read',
+  ERR_MODEL_FILE_EMPTY: 'the model file is empty',
+  ERR_MODEL_FILE_PICKLE: 'the model file is a Python pickle, not TorchScript',
+  ERR_MODEL_FILE_FORMAT: 'the model file is no TorchScript, or is truncated or damaged',
+  ERR_MODEL_SAVE: 'the model cannot be written',
+  ERR_MODEL_OUTPUT: 'the model returned something else than one tensor',
+  ERR_UNSUPPORTED_MODEL: 'the parameters are of several dtypes or devices',
+  ERR_NO_PARAMETERS: 'the model or the optimizer has no parameters',
+  ERR_FORWARD: 'the model failed on a mini-batch',
+  ERR_CRITERION: 'the criterion failed on an output and its target',
+  ERR_BACKWARD: 'the backward pass failed',
+  ERR_IMPORTANCE: 'the importance pass failed on a mini-batch',
+  ERR_LABEL_RANGE: 'a label outside the outputs of the model',
+  ERR_LENGTH_MISMATCH: 'inputs and targets of different length',
+  ERR_INDEX_RANGE: 'an index outside the data',
+  ERR_EMPTY_EXPERIENCE: 'an experience without samples',
+  ERR_HOOK: 'a hook of a plugin threw or rejected (its error is the `cause`)',
+  ERR_MAS_NO_IMPORTANCE: 'MAS has no importances of an earlier experience',
+  ERR_MAS_ZERO_LOSS: 'the loss is exactly 0 where MAS adds its penalty',
+  ERR_MAS_SHAPE: 'a parameter has shrunk since its importance was measured',
+  ERR_IDX_FORMAT: 'an IDX file is damaged or of another kind',
+  ERR_IDX_MISMATCH: 'images and labels of an IDX pair do not belong together',
+  ERR_DATA_NOT_FOUND: 'a data file does not exist',
+  ERR_SAFETENSORS_FORMAT: 'a safetensors file is damaged',
+  ERR_ADDON: 'the native addon cannot be loaded',
+} as const;
+
+/** One of the stable codes in `errorCodes`. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/** What this package throws: an `Error` with a stable `code`. */
+export class ContinualTorchError extends Error {
+  override readonly name = 'ContinualTorchError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** What came, for the end of an error message: the value, or its kind where the value would be too long. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return `a function ${value.name}`.trimEnd();
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`;
+  if (value !== null && typeof value === 'object') {
+    const kind: unknown = value.constructor?.name;
+    return typeof kind === 'string' && kind !== 'Object' ? `a ${kind}` : 'an object';
+  }
+  return String(value);
+}

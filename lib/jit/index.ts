@@ -1,0 +1,48 @@
+import { rename, rm } from 'node:fs/promises';
+import { ContinualTorchError, describeValue } from '../errors';
+import { job, native } from '../native/binding';
+import { Module } from '../nn/module';
+
+/** A TorchScript model from a file. */
+export class ScriptModule extends Module {}
+
+/**
+ * Loads a TorchScript file (written by `torch.jit.save` in Python or by `jit.save` here) onto the CPU. The file is read
+ * on the compute thread.
+ * @throws ERR_MODEL_FILE_NOT_FOUND, ERR_MODEL_FILE_READ, ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_FORMAT, and
+ * ERR_MODEL_FILE_PICKLE for a file of `torch.save`, with how to export TorchScript instead
+ */
+export async function load(path: string): Promise<ScriptModule> {
+  requirePath('jit.load', path);
+  return new ScriptModule(await job(native.jitLoad(path)));
+}
+
+/**
+ * Writes a model as TorchScript: `torch.jit.load` in Python opens it. Written aside and renamed, so that a file which was
+ * there is replaced whole or not at all.
+ * @throws ERR_MODEL_SAVE
+ */
+export async function save(model: Module, path: string): Promise<void> {
+  requirePath('jit.save', path);
+  if (!(model instanceof Module)) {
+    throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `jit.save: expected a Module, got ${describeValue(model)}`);
+  }
+  const aside = `${path}.partial-${process.pid}`;
+  try {
+    await job(model.handle.save(aside));
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    if (error instanceof ContinualTorchError) throw error;
+    const reason = (error as Error).message;
+    throw new ContinualTorchError('ERR_MODEL_SAVE', `jit.save: cannot write "${path}": ${reason}`, { cause: error });
+  }
+}
+
+function requirePath(operation: string, path: unknown): void {
+  if (typeof path === 'string' && path !== '') return;
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_TYPE',
+    `${operation}: expected path to be a file name, got ${describeValue(path)}`,
+  );
+}

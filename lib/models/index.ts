@@ -1,0 +1,1 @@
+export { SimpleMLP, type SimpleMLPOptions } from './simple-mlp';

@@ -1,0 +1,36 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { ContinualTorchError } from '../errors';
+import type { NativeAddon } from './types';
+
+/** `lib/` and `dist/` lie at the same depth below the package's root. */
+const packageRoot = path.resolve(__dirname, '..', '..');
+
+function load(): NativeAddon {
+  const file = path.join(packageRoot, 'build', 'Release', 'continual_torch.node');
+  try {
+    const addon = createRequire(__filename)(file) as NativeAddon;
+    addon.setErrorClass(ContinualTorchError);
+    return addon;
+  } catch (cause) {
+    throw new ContinualTorchError(
+      'ERR_ADDON',
+      `continual-torch: cannot load the native addon ${file}: ${(cause as Error).message}\n` +
+        'Build it with `npm run setup`; `npm run doctor` shows which libtorch was found and why.',
+      { cause },
+    );
+  }
+}
+
+/** The one door to C++. */
+export const native = load();
+
+/** Awaits a job of the compute thread; its error gets the stack of the line that waits for it. */
+export async function job<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error instanceof Error) Error.captureStackTrace(error, job);
+    throw error;
+  }
+}

@@ -1,0 +1,144 @@
+/** The typed mirror of the addon: every name it exports, and nothing else. */
+
+export type DType =
+  'float32' | 'float64' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'int16' | 'int8' | 'uint8' | 'bool';
+
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array;
+
+export interface NativeTensor {
+  shape(): number[];
+  dtype(): DType;
+  device(): string;
+  requiresGrad(): boolean;
+  setRequiresGrad(on: boolean): void;
+  grad(): NativeTensor | null;
+  item(): number | boolean;
+  toTypedArray(): TypedArray;
+  backward(): void;
+  isSame(other: NativeTensor): boolean;
+  dispose(): void;
+  isDisposed(): boolean;
+}
+
+export interface NativeModule {
+  namedParameters(): [string, NativeTensor][];
+  namedBuffers(): [string, NativeTensor][];
+  forward(input: NativeTensor): NativeTensor;
+  train(mode: boolean): void;
+  isTraining(): boolean;
+  to(device: string): void;
+  /** Train (true) or eval mode of every module of the tree, in tree order. */
+  modes(): boolean[];
+  setModes(modes: boolean[]): void;
+  save(path: string): Promise<void>;
+}
+
+export interface NativeOptimizer {
+  step(): void;
+  zeroGrad(): void;
+}
+
+/** Opaque: a dataset in memory. */
+export interface NativeDataset {
+  readonly __dataset: never;
+}
+
+export interface NativeMas {
+  memory(): [name: string, importance: NativeTensor, anchor: NativeTensor][];
+}
+
+/** The phases of an iteration; numbers as in `native/core/training_step.h`. */
+export const Phase = {
+  fetch: 0,
+  zeroGrad: 1,
+  forward: 2,
+  criterion: 3,
+  backward: 5,
+  update: 6,
+  measure: 7,
+} as const;
+
+/** A phase that C++ runs: one of `Phase`, or the `NativeMas` whose penalty is added to the loss. */
+export type NativePhase = (typeof Phase)[keyof typeof Phase] | NativeMas;
+
+export interface Progress {
+  /** Iterations that ran to their end. */
+  iterations: number;
+  /** There was no further mini-batch. */
+  exhausted: boolean;
+}
+
+export interface NativeTrainingStep {
+  prepare(resetOptimizerState: boolean): void;
+  open(dataset: NativeDataset, batchSize: number, shuffle: boolean, dropLast: boolean): void;
+  /** Ends the pass that `open` began; the one before it goes on. */
+  close(): void;
+  batches(): number;
+  run(plan: NativePhase[], gradEnabled: boolean, maxIterations: number, budgetMs: number): Promise<Progress>;
+  beginImportance(mas: NativeMas): void;
+  accumulateImportance(mas: NativeMas, budgetMs: number): Promise<Progress>;
+  endImportance(mas: NativeMas, firstExperience: boolean): Promise<Progress>;
+  clear(): void;
+  get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss'): NativeTensor | null;
+  set(name: 'x' | 'y' | 'output' | 'loss', tensor: NativeTensor): void;
+  /** Sums over the open pass, weighted by samples. */
+  statistics(): { lossSum: number; samples: number; correct: number; compared: number };
+}
+
+export type NativeValue =
+  NativeTensor | number | bigint | boolean | string | null | undefined | NativeValue[];
+
+export interface NativeAddon {
+  readonly torchVersion: string;
+  setErrorClass(constructor: new (code: never, message: string) => Error): void;
+  liveTensors(): { count: number; bytes: number };
+  fromTypedArray(data: TypedArray, shape: number[], dtype: DType): NativeTensor;
+  callOperator(name: string, args: NativeValue[], keywords: Record<string, NativeValue> | null): NativeValue;
+  checkDevice(name: string): void;
+  cudaDeviceCount(): number;
+  manualSeed(seed: number): void;
+  numpyPermutations(seed: number, n: number, count: number): NativeTensor[];
+  jitLoad(path: string): Promise<NativeModule>;
+  createModule(kind: 'Linear', inFeatures: number, outFeatures: number, bias: boolean): NativeModule;
+  createModule(kind: 'ReLU'): NativeModule;
+  createModule(kind: 'Dropout', p: number): NativeModule;
+  createModule(kind: 'Flatten', startDim: number, endDim: number): NativeModule;
+  createModule(kind: 'Sequential', children: NativeModule[]): NativeModule;
+  createModule(
+    kind: 'SimpleMLP',
+    numClasses: number,
+    inputSize: number,
+    hiddenSize: number,
+    hiddenLayers: number,
+    dropRate: number,
+  ): NativeModule;
+  createOptimizer(
+    kind: 'SGD' | 'Adam' | 'AdamW',
+    parameters: NativeTensor[],
+    options: Record<string, number | boolean>,
+  ): NativeOptimizer;
+  createDataset(description: {
+    inputs: NativeTensor;
+    targets: NativeTensor;
+    indices: NativeTensor | null;
+    taskLabel: number;
+    permutation: NativeTensor | null;
+    toFloat: boolean;
+    mean: number | null;
+    std: number | null;
+  }): NativeDataset;
+  createMas(lambda: number, alpha: number): NativeMas;
+  createTrainingStep(
+    model: NativeModule,
+    optimizer: NativeOptimizer,
+    criterion: { weight: NativeTensor | null; ignoreIndex: number; labelSmoothing: number } | null,
+    device: string,
+  ): NativeTrainingStep;
+}

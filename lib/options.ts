@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { ContinualTorchError, describeValue } from './errors';
+
+/** The building blocks of option schemas. Each carries, as its message, what is expected. */
+export const positiveInteger = z.int('a positive integer').positive('a positive integer');
+export const nonNegativeInteger = z.int('an integer of at least 0').nonnegative('an integer of at least 0');
+export const integer = z.int('an integer');
+export const nonNegativeNumber = z.number('a number of at least 0').nonnegative('a number of at least 0');
+export const unitInterval = z.number('a number in [0, 1]').min(0, 'a number in [0, 1]').max(1, 'a number in [0, 1]');
+export const belowOne = z
+  .number('a number in [0, 1)')
+  .min(0, 'a number in [0, 1)')
+  .lt(1, 'a number in [0, 1)');
+export const boolean = z.boolean('true or false');
+export const seed = z
+  .int('an integer in [0, 2^32)')
+  .min(0, 'an integer in [0, 2^32)')
+  .lt(2 ** 32, 'an integer in [0, 2^32)');
+
+/** An object of a class. */
+export function instanceOf<T>(type: abstract new (...args: never[]) => T, expected: string) {
+  return z.custom<T>((value) => value instanceof type, expected);
+}
+
+/**
+ * Applies defaults, checks types and values, and refuses unknown names.
+ * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, naming operation, option and what came.
+ */
+export function parseOptions<S extends z.ZodObject>(operation: string, schema: S, options: unknown): z.output<S> {
+  const result = schema.strict().safeParse(options ?? {});
+  if (result.success) return result.data as z.output<S>;
+  const issue = result.error.issues[0]!;
+  if (issue.code === 'unrecognized_keys') {
+    const unknown = issue.keys.map((key) => `"${key}"`).join(', ');
+    throw new ContinualTorchError(
+      'ERR_UNKNOWN_OPTION',
+      `${operation}: unknown option ${unknown}; expected among ${Object.keys(schema.shape).join(', ')}`,
+    );
+  }
+  throw rejected(operation, issue, options);
+}
+
+/** Checks one required argument. */
+export function parseArgument<S extends z.ZodType>(operation: string, name: string, schema: S, value: unknown) {
+  const result = z.object({ [name]: schema }).safeParse({ [name]: value });
+  if (result.success) return result.data[name] as z.output<S>;
+  throw rejected(operation, result.error.issues[0]!, { [name]: value });
+}
+
+function rejected(operation: string, issue: z.core.$ZodIssue, options: unknown): ContinualTorchError {
+  const value = issue.path.reduce<unknown>(
+    (object, key) => (object === null || object === undefined ? undefined : (object as Record<PropertyKey, unknown>)[key]),
+    options,
+  );
+  const wrongType = issue.code === 'invalid_type' && !(typeof value === 'number' && issue.expected === 'int');
+  const name = issue.path.length > 0 ? issue.path.map(String).join('.') : 'options';
+  return new ContinualTorchError(
+    wrongType && !Number.isNaN(value) ? 'ERR_INVALID_ARG_TYPE' : 'ERR_INVALID_ARG_VALUE',
+    `${operation}: expected ${name} to be ${issue.path.length > 0 ? issue.message : 'an object'}, got ${describeValue(value)}`,
+  );
+}

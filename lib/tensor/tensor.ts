@@ -1,0 +1,201 @@
+import { inspect } from 'node:util';
+import { ContinualTorchError, describeValue } from '../errors';
+import { native } from '../native/binding';
+import type { DType, NativeTensor, TypedArray } from '../native/types';
+
+/**
+ * A libtorch tensor. Its memory is freed when the object is collected, or at once by `dispose()` (`using` works too).
+ * Every method of a disposed tensor throws `ERR_DISPOSED`.
+ */
+export class Tensor {
+  /** @internal */
+  readonly handle: NativeTensor;
+
+  /** @internal Tensors come from `tensor()`, operators and models. */
+  constructor(handle: NativeTensor) {
+    this.handle = handle;
+  }
+
+  /** Size of each dimension; `[]` for a scalar. */
+  get shape(): number[] {
+    return this.handle.shape();
+  }
+
+  get dtype(): DType {
+    return this.handle.dtype();
+  }
+
+  /** `"cpu"`, `"cuda:0"`, ... */
+  get device(): string {
+    return this.handle.device();
+  }
+
+  /** Number of elements. */
+  get numel(): number {
+    return this.shape.reduce((product, size) => product * size, 1);
+  }
+
+  get requiresGrad(): boolean {
+    return this.handle.requiresGrad();
+  }
+
+  /** Switches recording for backward on or off, in place, as `Tensor.requires_grad_` does. */
+  requiresGrad_(on = true): this {
+    this.handle.setRequiresGrad(on);
+    return this;
+  }
+
+  /** The accumulated gradient; null where no backward pass has reached this leaf since gradients were cleared. */
+  get grad(): Tensor | null {
+    const grad = this.handle.grad();
+    return grad === null ? null : new Tensor(grad);
+  }
+
+  /** The value of a tensor of one element. @throws ERR_SHAPE for any other. */
+  item(): number {
+    return Number(this.handle.item());
+  }
+
+  /** A copy of the elements in row-major order; float16 and bfloat16 as Float32Array, bool as Uint8Array. */
+  toTypedArray(): TypedArray {
+    return this.handle.toTypedArray();
+  }
+
+  /** The elements as numbers in row-major order (int64 beyond 2^53 loses digits). */
+  toNumbers(): number[] {
+    return Array.from(this.toTypedArray() as ArrayLike<number | bigint>, Number);
+  }
+
+  /** The gradient of this scalar with respect to every leaf that it was computed from, added to their `grad`. */
+  backward(): void {
+    this.handle.backward();
+  }
+
+  /** True if both objects stand for one tensor (not: for equal values). */
+  isSame(other: Tensor): boolean {
+    return this.handle.isSame(other.handle);
+  }
+
+  /** Lets go of the memory now. May be called twice. */
+  dispose(): void {
+    this.handle.dispose();
+  }
+
+  get isDisposed(): boolean {
+    return this.handle.isDisposed();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  [inspect.custom](): string {
+    return this.isDisposed ? 'Tensor (disposed)' : `Tensor ${this.dtype} [${this.shape.join(', ')}] ${this.device}`;
+  }
+}
+
+const arrayOf: Record<DType, { new (length: number): TypedArray } | null> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+  float16: null,
+  bfloat16: null,
+};
+
+type NestedNumbers = number | boolean | readonly NestedNumbers[];
+
+export interface TensorOptions {
+  /** Sizes for data that comes as a typed array; default: one dimension. */
+  shape?: number[];
+  /** Default: that of the typed array, float32 for numbers, bool for booleans. */
+  dtype?: DType;
+}
+
+/**
+ * A tensor on the CPU that holds a copy of the data: a typed array, or numbers nested like the tensor.
+ *
+ * ```ts
+ * tensor([[1, 2], [3, 4]]);                                  // float32 [2, 2]
+ * tensor(new Float32Array(6), { shape: [2, 3] });            // float32 [2, 3]
+ * tensor([0, 1, 2], { dtype: 'int64' });                     // class labels
+ * ```
+ * @throws ERR_SHAPE where numbers are nested unevenly or do not fill the shape; ERR_INVALID_ARG_TYPE,
+ * ERR_INVALID_ARG_VALUE for other data.
+ */
+export function tensor(data: TypedArray | NestedNumbers, options: TensorOptions = {}): Tensor {
+  if (ArrayBuffer.isView(data)) {
+    const dtype = options.dtype ?? dtypeOfArray(data);
+    const array = arrayOf[dtype] && data instanceof arrayOf[dtype] ? data : convertNumbers(Array.from(data, Number), dtype);
+    return new Tensor(native.fromTypedArray(array, options.shape ?? [data.length], dtype));
+  }
+  const numbers: number[] = [];
+  const shape = flatten(data, numbers);
+  const dtype = options.dtype ?? (isBoolean(data) ? 'bool' : 'float32');
+  return new Tensor(native.fromTypedArray(convertNumbers(numbers, dtype), options.shape ?? shape, dtype));
+}
+
+function dtypeOfArray(data: TypedArray): DType {
+  for (const [dtype, constructor] of Object.entries(arrayOf)) {
+    if (constructor && data instanceof constructor) return dtype as DType;
+  }
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_TYPE',
+    `tensor: expected a typed array of floats or signed integers, or a Uint8Array, got ${describeValue(data)}`,
+  );
+}
+
+function convertNumbers(numbers: number[], dtype: DType): TypedArray {
+  const constructor = arrayOf[dtype];
+  if (!constructor) {
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_VALUE',
+      `tensor: expected dtype among ${Object.keys(arrayOf).filter((name) => arrayOf[name as DType]).join(', ')}, got ${describeValue(dtype)}`,
+    );
+  }
+  const array = new constructor(numbers.length);
+  if (array instanceof BigInt64Array) {
+    numbers.forEach((number, i) => {
+      if (!Number.isInteger(number)) {
+        throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `tensor: expected integers for int64, got ${number}`);
+      }
+      array[i] = BigInt(number);
+    });
+  } else {
+    array.set(numbers);
+  }
+  return array;
+}
+
+function flatten(data: NestedNumbers, into: number[]): number[] {
+  if (typeof data === 'number' || typeof data === 'boolean') {
+    into.push(Number(data));
+    return [];
+  }
+  if (!Array.isArray(data)) {
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_TYPE',
+      `tensor: expected a typed array, or numbers or booleans nested in arrays, got ${describeValue(data)}`,
+    );
+  }
+  let inner: number[] = [];
+  data.forEach((item: NestedNumbers, i) => {
+    const shape = flatten(item, into);
+    if (i > 0 && (shape.length !== inner.length || shape.some((size, d) => size !== inner[d]))) {
+      throw new ContinualTorchError(
+        'ERR_SHAPE',
+        `tensor: expected every item to have shape [${inner.join(', ')}], got [${shape.join(', ')}] at index ${i}`,
+      );
+    }
+    inner = shape;
+  });
+  return [data.length, ...inner];
+}
+
+function isBoolean(data: NestedNumbers): boolean {
+  return Array.isArray(data) ? data.length > 0 && isBoolean(data[0] as NestedNumbers) : typeof data === 'boolean';
+}

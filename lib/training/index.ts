@@ -1,0 +1,9 @@
+export { SupervisedTemplate, type SupervisedTemplateOptions, type Criterion } from './templates/supervised';
+export { BaseTemplate, type Experiences, type TrainOptions } from './templates/base';
+export { BaseSGDTemplate, type PassProgress } from './templates/base-sgd';
+export { Naive } from './supervised/naive';
+export { MAS, type MASOptions } from './supervised/mas';
+export { hookNames, SupervisedPlugin, type Hook, type HookName, type Plugin } from './plugins/plugin';
+export { MASPlugin, type MASPluginOptions } from './plugins/mas';
+export { Clock } from './plugins/clock';
+export { PeriodicEval, type PevalMode } from './plugins/periodic-eval';

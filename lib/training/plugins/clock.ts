@@ -1,0 +1,52 @@
+import { mayRunLater } from '../templates/native-twin';
+import { SupervisedPlugin } from './plugin';
+
+/** Counts what a strategy has done. The last of its plugins, so that all others see the counters before they advance. */
+export class Clock extends SupervisedPlugin {
+  override readonly supportsDistributed = true;
+
+  /** Training iterations since the strategy was made. */
+  trainIterations = 0;
+  /** Experiences trained on. */
+  trainExpCounter = 0;
+  /** Epochs of this experience. */
+  trainExpEpochs = 0;
+  /** Iterations of this experience. */
+  trainExpIterations = 0;
+  /** Iterations of this epoch. */
+  trainEpochIterations = 0;
+  /** Iterations of training and evaluation. */
+  totalIterations = 0;
+
+  override beforeTrainingExp(): void {
+    this.trainExpIterations = 0;
+    this.trainExpEpochs = 0;
+  }
+
+  override beforeTrainingEpoch(): void {
+    this.trainEpochIterations = 0;
+  }
+
+  override afterTrainingIteration(): void {
+    this.trainIterations++;
+    this.trainExpIterations++;
+    this.trainEpochIterations++;
+    this.totalIterations++;
+  }
+
+  override afterTrainingEpoch(): void {
+    this.trainExpEpochs++;
+  }
+
+  override afterTrainingExp(): void {
+    this.trainExpCounter++;
+  }
+
+  override afterEvalIteration(): void {
+    this.totalIterations++;
+  }
+}
+
+// Between two iterations of one job nobody looks at the counters.
+mayRunLater(Clock.prototype.afterTrainingIteration);
+mayRunLater(Clock.prototype.afterEvalIteration);

@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { job, native } from '../../native/binding';
+import type { NativeMas } from '../../native/types';
+import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
+import { Tensor } from '../../tensor/tensor';
+import { jobBudgetMs } from '../templates/iteration-plan';
+import { hasNativeTwin } from '../templates/native-twin';
+import type { SupervisedTemplate } from '../templates/supervised';
+import { importanceProgress } from './importance-progress';
+import { SupervisedPlugin } from './plugin';
+
+export const masOptions = {
+  lambdaReg: nonNegativeNumber.default(1),
+  alpha: unitInterval.default(0.5),
+  verbose: boolean.default(false),
+};
+const schema = z.object(masOptions);
+
+export interface MASPluginOptions {
+  /** Weight of the penalty, at least 0. Default 1. */
+  lambdaReg?: number;
+  /** Share of the old importance when a new one is merged, in [0, 1]. Default 0.5. */
+  alpha?: number;
+  /** Shows progress over the importance pass on stderr. Default false. */
+  verbose?: boolean;
+}
+
+/**
+ * Memory Aware Synapses (Aljundi et al., "Memory Aware Synapses: Learning what (not) to forget", ECCV 2018,
+ * arXiv 1711.09601), with the numbers of Avalanche's `MASPlugin`.
+ *
+ * After each experience the importance of every parameter is measured on its data, without labels (section 4.1, equation
+ * 2, with a mini-batch's gradient in place of each sample's; F is the model in train mode, B the number of mini-batches):
+ *
+ *     Omega = 1/B sum_b | d/d theta  mean_{x in b} ||F(x)||^2 |
+ *
+ * and merged: `Omega <- alpha Omega_old + (1 - alpha) Omega`. From the second experience on the loss gets the penalty
+ * (equation 4), theta* being the parameters at the end of the latest experience; no factor 1/2:
+ *
+ *     lambdaReg * sum Omega (theta - theta*)^2
+ *
+ * Penalty and importance pass run on the compute thread. The pass leaves the model in train mode, moves BatchNorm's
+ * running statistics once more for each mini-batch, and leaves the last mini-batch's gradients behind, as the reference's.
+ *
+ * @throws ERR_INVALID_ARG_VALUE for a negative or NaN `lambdaReg` or an `alpha` outside [0, 1]; ERR_UNKNOWN_OPTION; while
+ * training ERR_MAS_NO_IMPORTANCE where the plugin joins a strategy that has trained before, ERR_MAS_ZERO_LOSS where the
+ * loss is exactly 0
+ */
+export class MASPlugin extends SupervisedPlugin {
+  override readonly supportsDistributed = false;
+  readonly lambdaReg: number;
+  readonly alpha: number;
+  readonly verbose: boolean;
+  /** @internal */
+  readonly handle: NativeMas;
+
+  constructor(options?: MASPluginOptions) {
+    super();
+    const { lambdaReg, alpha, verbose } = parseOptions('MASPlugin', schema, options);
+    this.lambdaReg = lambdaReg;
+    this.alpha = alpha;
+    this.verbose = verbose;
+    this.handle = native.createMas(lambdaReg, alpha);
+  }
+
+  /** Omega by parameter name, each in its parameter's shape and dtype; null before the first experience has ended. */
+  get importance(): Map<string, Tensor> | null {
+    const memory = this.handle.memory();
+    return memory.length === 0 ? null : new Map(memory.map(([name, importance]) => [name, new Tensor(importance)]));
+  }
+
+  /** theta* by parameter name; null before the first experience has ended. */
+  get params(): Map<string, Tensor> | null {
+    const memory = this.handle.memory();
+    return memory.length === 0 ? null : new Map(memory.map(([name, , anchor]) => [name, new Tensor(anchor)]));
+  }
+
+  /** Adds the penalty to `strategy.loss`, in place; not during the first experience. */
+  override async beforeBackward(strategy: SupervisedTemplate): Promise<void> {
+    if (strategy.clock.trainExpCounter > 0) await strategy.runNative([this.handle]);
+  }
+
+  /** Measures the importance of the experience that has just been learned and merges it. */
+  override async afterTrainingExp(strategy: SupervisedTemplate): Promise<void> {
+    const { step } = strategy;
+    strategy.model.train();
+    strategy.openPass(strategy.experience!.dataset, strategy.trainMbSize);
+    const total = step.batches();
+    const progress = importanceProgress(this.verbose, total);
+    try {
+      step.beginImportance(this.handle);
+      for (let done = 0, exhausted = false; !exhausted; ) {
+        const part = await job(step.accumulateImportance(this.handle, jobBudgetMs));
+        done += part.iterations;
+        exhausted = part.exhausted;
+        progress.update(done);
+        strategy.onProgress?.({ phase: 'importance', done, total });
+      }
+      await job(step.endImportance(this.handle, strategy.clock.trainExpCounter === 0));
+    } finally {
+      progress.stop();
+      step.close();
+    }
+  }
+}
+
+hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, (plugin, strategy) =>
+  strategy.clock.trainExpCounter > 0 ? plugin.handle : null,
+);

@@ -1,0 +1,50 @@
+import type { TrainOptions } from '../templates/base';
+import type { SupervisedTemplate } from '../templates/supervised';
+import { type Hook, SupervisedPlugin } from './plugin';
+
+export type PevalMode = 'epoch' | 'iteration' | 'experience';
+
+/**
+ * Evaluates during training, after 0-based epochs or iterations 0, `evalEvery`, 2 `evalEvery`, ... of each experience.
+ * `evalEvery` -1: never; 0: at the beginning of `train()` and at the end of each experience. Mode `experience`: these two.
+ */
+export class PeriodicEval extends SupervisedPlugin {
+  override readonly supportsDistributed = true;
+  private doFinal = false;
+
+  constructor(
+    private readonly evalEvery: number,
+    private readonly pevalMode: PevalMode,
+  ) {
+    super();
+    // Own properties, and only where needed: a listener inside the iteration would keep iterations from being joined.
+    if (evalEvery > 0 && pevalMode === 'iteration') {
+      this.afterTrainingIteration = (async (strategy, options) => {
+        if (strategy.clock.trainExpIterations % evalEvery === 0) await this.peval(strategy, options);
+      }) satisfies Hook;
+    }
+  }
+
+  override async beforeTraining(strategy: SupervisedTemplate, options: TrainOptions): Promise<void> {
+    if (this.evalEvery > -1) await this.peval(strategy, options);
+  }
+
+  override beforeTrainingExp(strategy: SupervisedTemplate): void {
+    const endsWithEpoch =
+      this.pevalMode === 'epoch' && this.evalEvery > 0 && (strategy.trainEpochs - 1) % this.evalEvery === 0;
+    this.doFinal = this.evalEvery > -1 && !endsWithEpoch;
+  }
+
+  override async afterTrainingEpoch(strategy: SupervisedTemplate, options: TrainOptions): Promise<void> {
+    if (this.pevalMode !== 'epoch' || this.evalEvery <= 0) return;
+    if (strategy.clock.trainExpEpochs % this.evalEvery === 0) await this.peval(strategy, options);
+  }
+
+  override async afterTrainingExp(strategy: SupervisedTemplate, options: TrainOptions): Promise<void> {
+    if (this.doFinal) await this.peval(strategy, options);
+  }
+
+  private async peval(strategy: SupervisedTemplate, options: TrainOptions): Promise<void> {
+    for (const group of strategy.evalStreams) await strategy.eval(group, options);
+  }
+}

@@ -1,0 +1,118 @@
+import type { TrainOptions } from '../templates/base';
+import type { SupervisedTemplate } from '../templates/supervised';
+
+/** The callbacks of a strategy, in the order of one experience's training, then of an evaluation. */
+export const hookNames = [
+  'beforeTraining',
+  'beforeTrainDatasetAdaptation',
+  'afterTrainDatasetAdaptation',
+  'beforeTrainingExp',
+  'beforeTrainingEpoch',
+  'beforeTrainingIteration',
+  'beforeForward',
+  'afterForward',
+  'beforeBackward',
+  'afterBackward',
+  'beforeUpdate',
+  'afterUpdate',
+  'afterTrainingIteration',
+  'afterTrainingEpoch',
+  'afterTrainingExp',
+  'afterTraining',
+  'beforeEval',
+  'beforeEvalDatasetAdaptation',
+  'afterEvalDatasetAdaptation',
+  'beforeEvalExp',
+  'beforeEvalIteration',
+  'beforeEvalForward',
+  'afterEvalForward',
+  'afterEvalIteration',
+  'afterEvalExp',
+  'afterEval',
+] as const;
+
+export type HookName = (typeof hookNames)[number];
+
+/** A hook gets the strategy and the options given to `train` or `eval`; a promise that it returns is awaited. */
+export type Hook = (strategy: SupervisedTemplate, options: TrainOptions) => void | Promise<void>;
+
+/** Anything with some of the hooks. Members that begin with `before` or `after` and are no hook are warned about. */
+export type Plugin = { [name in HookName]?: Hook } & { readonly supportsDistributed?: boolean };
+
+/**
+ * A plugin with all 26 hooks, each doing nothing: extend it and override what you need. A hook that is not overridden
+ * costs nothing.
+ */
+export class SupervisedPlugin {
+  /** Whether the plugin is made for distributed training. */
+  readonly supportsDistributed: boolean = false;
+
+  /** `train()` begins: model in train mode and on its device, no experience yet. */
+  beforeTraining(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `strategy.experience` is set; the dataset is not yet chosen. */
+  beforeTrainDatasetAdaptation(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `strategy.adaptedDataset` is set, the loader not yet made: the place to replace the dataset. */
+  afterTrainDatasetAdaptation(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** Model adapted, optimizer told of new parameters. */
+  beforeTrainingExp(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** Counters of the experience are reset. */
+  beforeTrainingEpoch(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `strategy.mbX`, `mbY` are the new mini-batch; output, loss and gradients are the previous one's. */
+  beforeTrainingIteration(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** Gradients are cleared, the loss is 0. */
+  beforeForward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `strategy.mbOutput` is new. */
+  afterForward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `strategy.loss` is the criterion's value: the place to add to it. */
+  beforeBackward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** Gradients are there. */
+  afterBackward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** The optimizer is about to step. */
+  beforeUpdate(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** The optimizer has stepped. */
+  afterUpdate(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** The iteration is over; counters are not yet incremented. */
+  afterTrainingIteration(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** The epoch is over, also where it was cut short. */
+  afterTrainingEpoch(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** The experience has been learned: the place to consolidate. */
+  afterTrainingExp(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `train()` is about to return. */
+  afterTraining(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `eval()` begins: eval mode, nothing is recorded for backward. */
+  beforeEval(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `strategy.experience` is the evaluated one. */
+  beforeEvalDatasetAdaptation(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `strategy.adaptedDataset` is set. */
+  afterEvalDatasetAdaptation(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** The loader is ready. */
+  beforeEvalExp(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `strategy.mbX`, `mbY` are the new mini-batch. */
+  beforeEvalIteration(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** The model is about to run. */
+  beforeEvalForward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `strategy.mbOutput` is new. */
+  afterEvalForward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `strategy.loss` is new, without penalties. */
+  afterEvalIteration(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** The experience has been evaluated. */
+  afterEvalExp(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  /** `eval()` is about to return; `strategy.experience` is the last evaluated one. */
+  afterEval(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+}
+
+/** The plugin's function for a hook; nothing where it only inherited the empty one. */
+export function listener(plugin: Plugin, name: HookName): Hook | undefined {
+  const hook = plugin[name];
+  return typeof hook === 'function' && hook !== SupervisedPlugin.prototype[name] ? (hook as Hook) : undefined;
+}
+
+/** Members of a plugin that look like hooks and are none. */
+export function surplusCallbacks(plugin: object): string[] {
+  const names = new Set<string>();
+  for (let object = plugin; object && object !== Object.prototype; object = Object.getPrototypeOf(object) as object) {
+    for (const name of Object.getOwnPropertyNames(object)) names.add(name);
+  }
+  const known: readonly string[] = hookNames;
+  return [...names].filter((name) => /^(before|after)[A-Z]/.test(name) && !known.includes(name));
+}

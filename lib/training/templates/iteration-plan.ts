@@ -1,0 +1,76 @@
+import type { NativePhase, Progress } from '../../native/types';
+import { Phase } from '../../native/types';
+
+/** One step of an iteration: a phase that C++ runs, a call of JavaScript, or a call that may come later. */
+export type PlanStep =
+  | { kind: 'native'; phase: NativePhase }
+  | { kind: 'call'; call: () => void | Promise<void> }
+  | { kind: 'later'; call: () => void | Promise<void> };
+
+/** Runs native phases as one job, `maxIterations` times or for as long as a job may take. */
+export type RunNative = (phases: NativePhase[], maxIterations: number) => Promise<Progress>;
+
+const unlimited = Number.MAX_SAFE_INTEGER;
+
+/** How long one job may take, so that progress, `stopTraining` and the end of the process stay prompt. */
+export const jobBudgetMs = 20;
+
+/**
+ * An iteration as a list of steps. Neighbouring native phases are one job of the compute thread; where no JavaScript
+ * stands inside the iteration at all, many iterations are one job. The result is the same either way.
+ */
+export class IterationPlan {
+  private readonly groups: (NativePhase[] | (() => void | Promise<void>))[] = [];
+  private readonly phases: NativePhase[] = [];
+  private readonly later: (() => void | Promise<void>)[] = [];
+  private readonly isJoined: boolean;
+
+  /** `steps`: what happens after the mini-batch has been fetched. */
+  constructor(steps: PlanStep[]) {
+    this.isJoined = steps.every((step) => step.kind !== 'call');
+    for (const step of steps) {
+      if (step.kind === 'native') {
+        this.phases.push(step.phase);
+        const last = this.groups.at(-1);
+        if (Array.isArray(last)) last.push(step.phase);
+        else this.groups.push([step.phase]);
+      } else {
+        if (step.kind === 'later') this.later.push(step.call);
+        this.groups.push(step.call);
+      }
+    }
+  }
+
+  /**
+   * Runs one job's worth of iterations (one, if JavaScript listens inside).
+   * @returns how many ran, and whether the loader is exhausted
+   */
+  async advance(runNative: RunNative): Promise<Progress> {
+    return this.isJoined ? this.advanceJoined(runNative) : this.advanceOne(runNative);
+  }
+
+  /** Fetches a mini-batch and leaves it at that. */
+  static fetch(runNative: RunNative): Promise<Progress> {
+    return runNative([Phase.fetch], 1);
+  }
+
+  private async advanceJoined(runNative: RunNative): Promise<Progress> {
+    const progress = await runNative([Phase.fetch, ...this.phases], unlimited);
+    for (let i = 0; i < progress.iterations; i++) {
+      for (const call of this.later) await call();
+    }
+    return progress;
+  }
+
+  private async advanceOne(runNative: RunNative): Promise<Progress> {
+    const [first, ...rest] = this.groups;
+    const head = Array.isArray(first) ? first : [];
+    const { exhausted } = await runNative([Phase.fetch, ...head], 1);
+    if (exhausted) return { iterations: 0, exhausted };
+    for (const group of head.length > 0 ? rest : this.groups) {
+      if (Array.isArray(group)) await runNative(group, 1);
+      else await group();
+    }
+    return { iterations: 1, exhausted: false };
+  }
+}

@@ -1,0 +1,32 @@
+import type { NativePhase } from '../../native/types';
+import type { SupervisedTemplate } from './supervised';
+
+/**
+ * A method may have a native twin: a phase that C++ runs on the compute thread with the same effect. Where nobody
+ * overrides the method, the iteration plan runs the twin; an override, being another function, has none and is called.
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- methods of all classes and signatures
+type Method = (...args: any[]) => unknown;
+
+/** The phase; null where there is nothing to do at present; undefined where the method itself must be called. */
+type Twin<Owner> = (owner: Owner, strategy: SupervisedTemplate) => NativePhase | null | undefined;
+
+const twins = new WeakMap<Method, Twin<never>>();
+const deferred = new WeakSet<Method>();
+
+export function hasNativeTwin<Owner>(method: Method, twin: Twin<Owner>): void {
+  twins.set(method, twin);
+}
+
+export function nativeTwin(method: Method, owner: object, strategy: SupervisedTemplate): ReturnType<Twin<never>> {
+  return twins.get(method)?.(owner as never, strategy);
+}
+
+/** Marks a hook that nobody else can tell from having run later: it may be called n times behind n joined iterations. */
+export function mayRunLater(method: Method): void {
+  deferred.add(method);
+}
+
+export function isDeferred(method: Method): boolean {
+  return deferred.has(method);
+}
