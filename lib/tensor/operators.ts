@@ -55,7 +55,7 @@ function unwrap(value: OperatorArgument): NativeValue {
   return value as NativeValue;
 }
 
-function wrap(value: NativeValue): OperatorResult {
+function wrap(value: NativeValue): unknown {
   if (Array.isArray(value)) return value.map(wrap);
   if (typeof value === 'object' && value !== null) return new Tensor(value);
   return value;

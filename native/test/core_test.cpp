@@ -1,1 +1,186 @@
-int main() { return 0; }
+// Tests of the C++ core without Node: each case is a function; a failed check prints itself and fails the program.
+#include <cstdio>
+
+#include "core/compute_thread.h"
+#include "core/error.h"
+#include "core/mas.h"
+#include "core/mas_kernels.h"
+#include "core/minibatches.h"
+#include "core/modules.h"
+#include "core/random.h"
+#include "core/training_step.h"
+
+namespace {
+
+using namespace continual;
+
+int failures = 0;
+
+#define EXPECT(condition)                                                         \
+  do {                                                                           \
+    if (!(condition)) {                                                          \
+      std::fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
+      ++failures;                                                                \
+    }                                                                            \
+  } while (false)
+
+using Named = std::vector<std::pair<std::string, at::Tensor>>;
+
+at::Tensor parameter(const std::vector<double>& values) {
+  return at::tensor(values, at::kDouble).set_requires_grad(true);
+}
+
+void parameters_move_into_one_buffer_and_keep_their_identity() {
+  const Named named{{"a", parameter({1, 2})}, {"b", parameter({3})}};
+  const FlatParameters flat(named);
+  EXPECT(at::equal(flat.values(), at::tensor({1., 2., 3.}, at::kDouble)));
+  EXPECT(named[1].second.is_alias_of(flat.values()));
+  EXPECT(named[1].second.storage_offset() == 2);
+}
+
+void a_gradient_is_a_slice_after_backward_and_undefined_where_backward_did_not_come() {
+  const Named named{{"used", parameter({1, 2})}, {"unused", parameter({3})}};
+  FlatParameters flat(named);
+  for (int i = 0; i < 2; ++i) {
+    flat.zero_grad();
+    (named[0].second * named[0].second).sum().backward();
+    EXPECT(named[0].second.grad().is_alias_of(flat.grads()));
+    EXPECT(at::equal(named[0].second.grad(), at::tensor({2., 4.}, at::kDouble)));
+    EXPECT(!named[1].second.grad().defined());
+  }
+}
+
+void neighbours_with_one_key_are_one_run() {
+  const FlatParameters flat(
+      Named{{"a", parameter({1})}, {"b", parameter({2, 3})}, {"c", parameter({4})}, {"d", parameter({5})}});
+  const auto runs = flat.runs([](size_t slot) -> int64_t { return slot == 2 ? -1 : 0; });
+  EXPECT(runs.size() == 2);
+  EXPECT(runs[0].numel == 3 && runs[1].offset == 4 && runs[1].numel == 1);
+}
+
+void penalty_equals_its_definition_and_its_gradient_a_finite_difference() {
+  torch::manual_seed(1);
+  // More than one chunk of partial sums, and a tail.
+  const int64_t n = 20011;
+  const at::Tensor theta = at::randn({n}, at::kDouble), anchor = at::randn({n}, at::kDouble);
+  const at::Tensor omega = at::rand({n}, at::kDouble);
+  const at::Tensor grad = at::full({n}, 7., at::kDouble);
+  const double value = quadratic_penalty(theta, anchor, omega, grad, /*scale=*/3, /*accumulate=*/false);
+  EXPECT(std::abs(value - (omega * (theta - anchor).pow(2)).sum().item<double>()) < 1e-9);
+
+  const double step = 1e-4;
+  for (const int64_t i : {int64_t{0}, int64_t{8192}, n - 1}) {
+    at::Tensor moved = theta.clone();
+    moved[i] += step;
+    const double above = quadratic_penalty(moved, anchor, omega, {}, 1, false);
+    moved[i] -= 2 * step;
+    const double below = quadratic_penalty(moved, anchor, omega, {}, 1, false);
+    EXPECT(std::abs(grad[i].item<double>() - 3 * (above - below) / (2 * step)) < 1e-5);
+  }
+  quadratic_penalty(theta, anchor, omega, grad, /*scale=*/-3, /*accumulate=*/true);
+  EXPECT(grad.abs().max().item<double>() < 1e-12);
+}
+
+void importance_is_the_mean_magnitude_of_each_batchs_gradient() {
+  // F(x) = w x, so ||F||^2 = (w x)^2 and its gradient 2 w x^2: for w = 3 and x = 1, 2 that is 6 and 24, mean 15.
+  const at::Tensor weight = parameter({3});
+  const auto flat = std::make_shared<FlatParameters>(Named{{"w", weight}});
+  Mas mas(/*lambda=*/2, /*alpha=*/0.25);
+  mas.begin_pass(flat);
+  for (const double x : {1., 2.}) {
+    flat->zero_grad();
+    mas.accumulate(*flat, (weight * x).view({1, 1}));
+  }
+  mas.end_pass(flat, /*first_experience=*/true);
+  EXPECT(mas.memory().size() == 1);
+  EXPECT(mas.memory()[0].importance.item<double>() == 15);
+
+  // theta* = 3; at w = 5 the penalty is 2 * 15 * 2^2 = 120 and its gradient 2 * 15 * 2 * 2 = 120, times the loss's scale.
+  {
+    const at::NoGradGuard no_grad;
+    weight.fill_(5);
+  }
+  flat->zero_grad();
+  at::Tensor loss = at::ones({1}, at::kDouble);
+  mas.add_penalty(flat, loss);
+  EXPECT(loss.item<double>() == 121);
+  (loss * 0.5).backward();
+  EXPECT(weight.grad().item<double>() == 60);
+}
+
+void a_grown_parameter_keeps_its_low_indices_and_the_rest_is_free() {
+  const auto small = std::make_shared<FlatParameters>(Named{{"head", parameter({2})}});
+  Mas mas(1, 0.5);
+  mas.begin_pass(small);
+  mas.accumulate(*small, small->slots()[0].parameter.view({1, 1}));
+  mas.end_pass(small, true);  // Omega = |2 * 2| = 4
+  const auto grown = std::make_shared<FlatParameters>(Named{{"head", parameter({3, 9})}});
+  at::Tensor loss = at::ones({1}, at::kDouble);
+  mas.add_penalty(grown, loss);
+  EXPECT(loss.item<double>() == 1 + 4 * (3 - 2) * (3 - 2));
+
+  const auto shrunk = std::make_shared<FlatParameters>(Named{{"head", parameter({})}});
+  try {
+    mas.add_penalty(shrunk, loss);
+    EXPECT(false);
+  } catch (const Error& error) {
+    EXPECT(error.code() == "ERR_MAS_SHAPE");
+  }
+}
+
+void jobs_run_in_order_and_those_not_begun_are_dropped() {
+  std::vector<int> order;
+  {
+    ComputeThread thread;
+    std::atomic<bool> begun{false};
+    thread.submit([&] { order.push_back(1); });
+    thread.submit([&] {
+      order.push_back(2);
+      begun = true;
+      while (!thread.stopping()) std::this_thread::yield();
+    });
+    thread.submit([&] { order.push_back(3); });
+    while (!begun) std::this_thread::yield();
+  }
+  EXPECT((order == std::vector<int>{1, 2}));
+}
+
+void a_shuffled_pass_draws_what_pytorchs_loader_draws() {
+  auto dataset = std::make_shared<Dataset>();
+  dataset->inputs = at::arange(10, at::kLong);
+  dataset->targets = at::arange(10, at::kLong);
+  torch::manual_seed(5);
+  MiniBatches batches(dataset, /*batch_size=*/4, /*shuffle=*/true, /*drop_last=*/false);
+  std::vector<at::Tensor> seen;
+  for (MiniBatch batch; batches.next(batch, at::kCPU);) seen.push_back(batch.x);
+  EXPECT(batches.length() == 3 && seen.size() == 3 && seen.back().numel() == 2);
+
+  torch::manual_seed(5);
+  at::empty({}, at::kLong).random_();
+  const auto seed = at::empty({}, at::kLong).random_().item<int64_t>();
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(static_cast<uint64_t>(seed));
+  EXPECT(at::equal(at::cat(seen), at::randperm(10, generator, at::kLong)));
+}
+
+void permutations_equal_numpys() {
+  // numpy.random.RandomState(0).permutation(10), twice
+  const auto permutations = numpy_permutations(0, 10, 2);
+  EXPECT((permutations[0] == std::vector<int64_t>{2, 8, 4, 9, 1, 6, 7, 3, 0, 5}));
+  EXPECT((permutations[1] == std::vector<int64_t>{3, 5, 1, 2, 9, 8, 0, 6, 7, 4}));
+}
+
+}  // namespace
+
+int main() {
+  parameters_move_into_one_buffer_and_keep_their_identity();
+  a_gradient_is_a_slice_after_backward_and_undefined_where_backward_did_not_come();
+  neighbours_with_one_key_are_one_run();
+  penalty_equals_its_definition_and_its_gradient_a_finite_difference();
+  importance_is_the_mean_magnitude_of_each_batchs_gradient();
+  a_grown_parameter_keeps_its_low_indices_and_the_rest_is_free();
+  jobs_run_in_order_and_those_not_begun_are_dropped();
+  a_shuffled_pass_draws_what_pytorchs_loader_draws();
+  permutations_equal_numpys();
+  std::printf("core: %s\n", failures == 0 ? "all checks passed" : "FAILED");
+  return failures == 0 ? 0 : 1;
+}

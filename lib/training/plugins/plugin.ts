@@ -104,7 +104,7 @@ export class SupervisedPlugin {
 /** The plugin's function for a hook; nothing where it only inherited the empty one. */
 export function listener(plugin: Plugin, name: HookName): Hook | undefined {
   const hook = plugin[name];
-  return typeof hook === 'function' && hook !== SupervisedPlugin.prototype[name] ? (hook as Hook) : undefined;
+  return typeof hook === 'function' && hook !== SupervisedPlugin.prototype[name] ? hook : undefined;
 }
 
 /** Members of a plugin that look like hooks and are none. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Experience, type Stream } from '../../benchmarks/stream';
+import type { TensorDataset } from '../../data/tensor-dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
 import type { Module } from '../../nn/module';
 import { boolean, parseOptions } from '../../options';
@@ -54,6 +55,7 @@ export abstract class BaseTemplate {
   abstract readonly device: string;
   abstract readonly evaluator: EvaluationPlugin;
   abstract readonly clock: Clock;
+  abstract adaptedDataset: TensorDataset | null;
 
   /** The experience that is trained on or evaluated; null outside. */
   experience: Experience | null = null;
@@ -117,15 +119,16 @@ export abstract class BaseTemplate {
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
     const isNested = this.isRunning;
     if (isNested && this.hooksUnderWay === 0) throw busy('eval');
-    const saved = { experience: this.experience, isTraining: this.isTraining, modes: this.model.handle.modes() };
+    const { experience, isTraining, adaptedDataset } = this;
+    const modes = this.model.handle.modes();
     this.isRunning = true;
     try {
       this.isTraining = false;
       this.model.eval();
       this.currentEvalStream = list;
       await this.dispatch('beforeEval', parsed);
-      for (const experience of list) {
-        this.experience = experience;
+      for (const evaluated of list) {
+        this.experience = evaluated;
         await this.beforeEvalExp(parsed);
         await this.evalExp(parsed);
       }
@@ -134,9 +137,10 @@ export abstract class BaseTemplate {
       this.isRunning = isNested;
       this.currentEvalStream = [];
       this.cleanUp();
-      this.experience = saved.experience;
-      this.isTraining = saved.isTraining;
-      this.model.handle.setModes(saved.modes);
+      this.experience = experience;
+      this.isTraining = isTraining;
+      this.adaptedDataset = adaptedDataset;
+      this.model.handle.setModes(modes);
     }
     return this.evaluator.getLastMetrics();
   }

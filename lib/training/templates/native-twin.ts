@@ -9,7 +9,8 @@ import type { SupervisedTemplate } from './supervised';
 type Method = (...args: any[]) => unknown;
 
 /** The phase; null where there is nothing to do at present; undefined where the method itself must be called. */
-type Twin<Owner> = (owner: Owner, strategy: SupervisedTemplate) => NativePhase | null | undefined;
+type TwinPhase = NativePhase | null | undefined;
+type Twin<Owner> = (owner: Owner, strategy: SupervisedTemplate) => TwinPhase;
 
 const twins = new WeakMap<Method, Twin<never>>();
 const deferred = new WeakSet<Method>();
@@ -18,7 +19,7 @@ export function hasNativeTwin<Owner>(method: Method, twin: Twin<Owner>): void {
   twins.set(method, twin);
 }
 
-export function nativeTwin(method: Method, owner: object, strategy: SupervisedTemplate): ReturnType<Twin<never>> {
+export function nativeTwin(method: Method, owner: object, strategy: SupervisedTemplate): TwinPhase {
   return twins.get(method)?.(owner as never, strategy);
 }
 
