@@ -52,7 +52,8 @@ function rejected(operation: string, issue: z.core.$ZodIssue, options: unknown):
     (object, key) => (object === null || object === undefined ? undefined : (object as Record<PropertyKey, unknown>)[key]),
     options,
   );
-  const wrongType = issue.code === 'invalid_type' && !(typeof value === 'number' && issue.expected === 'int');
+  const wrongNumber = issue.code === 'invalid_type' && typeof value === 'number' && /^(int|number)$/.test(issue.expected);
+  const wrongType = (issue.code === 'invalid_type' && !wrongNumber) || issue.code === 'custom'; // custom: `instanceOf`
   const name = issue.path.length > 0 ? issue.path.map(String).join('.') : 'options';
   return new ContinualTorchError(
     wrongType && !Number.isNaN(value) ? 'ERR_INVALID_ARG_TYPE' : 'ERR_INVALID_ARG_VALUE',

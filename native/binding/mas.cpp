@@ -12,7 +12,8 @@ Napi::Value create_mas(const Napi::CallbackInfo& info) {
   return guarded(env, [&]() -> Napi::Value {
     return MasHandle::make(
         env, Environment::of(env).mas_class,
-        std::make_shared<Mas>(number_argument(info[0], "lambda"), number_argument(info[1], "alpha")));
+        std::make_shared<Shared<Mas>>(
+            std::make_shared<Mas>(number_argument(info[0], "lambda"), number_argument(info[1], "alpha"))));
   });
 }
 
@@ -28,7 +29,7 @@ void MasHandle::define(Napi::Env env, Napi::Object exports) {
 Napi::Value MasHandle::memory(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const auto& memory = value_->memory();
+    const auto& memory = value_->idle("importance").memory();
     Napi::Array result = Napi::Array::New(env, memory.size());
     for (uint32_t i = 0; i < memory.size(); ++i) {
       Napi::Array entry = Napi::Array::New(env, 3);

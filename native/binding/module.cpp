@@ -41,7 +41,7 @@ Napi::Value create_module(const Napi::CallbackInfo& info) {
     if (kind == "Flatten") return wrap(modules::flatten(integer(1), integer(2)));
     if (kind == "Sequential") {
       return wrap(modules::sequential(array_argument(info[1], "children", [](const Napi::Value& child) {
-        return ModuleHandle::get(child)->model->module();
+        return ModuleHandle::get(child)->object->module();
       })));
     }
     if (kind == "SimpleMLP") {
@@ -69,53 +69,46 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
 }
 
 Napi::Value ModuleHandle::wrap(Napi::Env env, Model model) {
-  return make(env, Environment::of(env).module_class, std::make_shared<SharedModel>(std::move(model)));
-}
-
-Model& ModuleHandle::idle(const char* operation) {
-  if (*value_->jobs > 0) {
-    throw Error("ERR_BUSY", std::string(operation) + ": expected an idle model, got one that a strategy is working on");
-  }
-  return *value_->model;
+  return make(env, Environment::of(env).module_class, std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(model))));
 }
 
 Napi::Value ModuleHandle::named_parameters(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->model->named_parameters()); });
+  return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->object->named_parameters()); });
 }
 
 Napi::Value ModuleHandle::named_buffers(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->model->named_buffers()); });
+  return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->object->named_buffers()); });
 }
 
 /// forward(input: Tensor) -> Tensor: synchronous, on the calling thread.
 Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    return TensorHandle::wrap(info.Env(), idle("forward").forward(TensorHandle::tensor(info[0])));
+    return TensorHandle::wrap(info.Env(), value_->idle("forward").forward(TensorHandle::tensor(info[0])));
   });
 }
 
 Napi::Value ModuleHandle::train(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    idle("train").train(boolean_argument(info[0], "mode"));
+    value_->idle("train").train(boolean_argument(info[0], "mode"));
     return info.Env().Undefined();
   });
 }
 
 Napi::Value ModuleHandle::is_training(const Napi::CallbackInfo& info) {
   return guarded(info.Env(),
-                 [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), value_->model->is_training()); });
+                 [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), value_->object->is_training()); });
 }
 
 Napi::Value ModuleHandle::to(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    idle("to").to(device_named(string_argument(info[0], "device")));
+    value_->idle("to").to(device_named(string_argument(info[0], "device")));
     return info.Env().Undefined();
   });
 }
 
 Napi::Value ModuleHandle::modes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::vector<bool> modes = value_->model->modes();
+    const std::vector<bool> modes = value_->object->modes();
     Napi::Array result = Napi::Array::New(info.Env(), modes.size());
     for (uint32_t i = 0; i < modes.size(); ++i) result.Set(i, Napi::Boolean::New(info.Env(), modes[i]));
     return result;
@@ -124,7 +117,7 @@ Napi::Value ModuleHandle::modes(const Napi::CallbackInfo& info) {
 
 Napi::Value ModuleHandle::set_modes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    idle("setModes").set_modes(array_argument(
+    value_->idle("setModes").set_modes(array_argument(
         info[0], "modes", [](const Napi::Value& value) { return boolean_argument(value, "mode"); }));
     return info.Env().Undefined();
   });
@@ -135,7 +128,7 @@ Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return run_on_compute_thread(
         info.Env(),
-        [model = value_->model, path = string_argument(info[0], "path")] {
+        [model = value_->object, path = string_argument(info[0], "path")] {
           model->save(path);
           return true;
         },

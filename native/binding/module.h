@@ -1,19 +1,13 @@
 // The JavaScript handle of a model: TorchScript or layers made here.
 #pragma once
 
+#include "binding/shared.h"
 #include "binding/wrapped.h"
 #include "core/model.h"
 
 namespace continual::binding {
 
-/// While a job uses the model, JavaScript may not: parameters move and modes change under its hands.
-struct SharedModel {
-  explicit SharedModel(Model m) : model(std::make_shared<Model>(std::move(m))) {}
-  std::shared_ptr<Model> model;
-  std::shared_ptr<int64_t> jobs = std::make_shared<int64_t>(0);  // JavaScript thread only
-};
-
-class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<SharedModel>> {
+class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>> {
  public:
   static constexpr const char* kName = "Module";
   static constexpr napi_type_tag kTag{0x6c1f0f7c5b0e4a11, 0x9a3d51e07c2b4f02};
@@ -24,8 +18,6 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<SharedModel>> 
   explicit ModuleHandle(const Napi::CallbackInfo& info) : Wrapped(info) {}
 
  private:
-  Model& idle(const char* operation);
-
   Napi::Value named_parameters(const Napi::CallbackInfo& info);
   Napi::Value named_buffers(const Napi::CallbackInfo& info);
   Napi::Value forward(const Napi::CallbackInfo& info);

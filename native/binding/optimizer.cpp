@@ -36,7 +36,8 @@ Napi::Value create_optimizer(const Napi::CallbackInfo& info) {
     if (!info[2].IsObject()) wrong_argument("options to be an object");
     auto options = read_options(kind, OptionReader{info[2].As<Napi::Object>()});
     return OptimizerHandle::make(env, Environment::of(env).optimizer_class,
-                                 std::make_shared<Optimizer>(std::move(parameters), std::move(options)));
+                                 std::make_shared<Shared<Optimizer>>(
+                                     std::make_shared<Optimizer>(std::move(parameters), std::move(options))));
   });
 }
 
@@ -52,14 +53,14 @@ void OptimizerHandle::define(Napi::Env env, Napi::Object exports) {
 
 Napi::Value OptimizerHandle::step(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    value_->step();
+    value_->idle("step").step();
     return info.Env().Undefined();
   });
 }
 
 Napi::Value OptimizerHandle::zero_grad(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    value_->zero_grad();
+    value_->idle("zeroGrad").zero_grad();
     return info.Env().Undefined();
   });
 }

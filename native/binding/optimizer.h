@@ -1,11 +1,12 @@
 #pragma once
 
+#include "binding/shared.h"
 #include "binding/wrapped.h"
 #include "core/optimizer.h"
 
 namespace continual::binding {
 
-class OptimizerHandle : public Wrapped<OptimizerHandle, std::shared_ptr<Optimizer>> {
+class OptimizerHandle : public Wrapped<OptimizerHandle, std::shared_ptr<Shared<Optimizer>>> {
  public:
   static constexpr const char* kName = "Optimizer";
   static constexpr napi_type_tag kTag{0x6c1f0f7c5b0e4a11, 0x9a3d51e07c2b4f03};

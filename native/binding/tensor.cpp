@@ -14,11 +14,16 @@ Napi::Value from_typed_array(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     if (!info[0].IsTypedArray()) wrong_argument("data to be a typed array");
-    const auto data = info[0].As<Napi::TypedArray>();
+    napi_typedarray_type array_type{};
+    size_t length = 0;
+    void* data = nullptr;
+    if (napi_get_typedarray_info(env, info[0], &array_type, &length, &data, nullptr, nullptr) != napi_ok) {
+      throw Napi::Error::New(env);
+    }
     const auto shape =
         array_argument(info[1], "shape", [](const Napi::Value& v) { return integer_argument(v, "size"); });
     const DType& dtype = dtype_named(string_argument(info[2], "dtype"));
-    if (dtype.typed_array != static_cast<int>(data.TypedArrayType())) {
+    if (dtype.typed_array != static_cast<int>(array_type)) {
       wrong_argument("the typed array that belongs to " + std::string(dtype.name));
     }
     size_t count = 1;
@@ -26,14 +31,13 @@ Napi::Value from_typed_array(const Napi::CallbackInfo& info) {
       if (size < 0) wrong_argument("sizes of at least 0");
       count *= static_cast<size_t>(size);
     }
-    if (count != data.ElementLength()) {
+    if (count != length) {
       throw Error("ERR_SHAPE", "tensor: expected " + std::to_string(count) + " elements for shape " +
                                    c10::str(at::IntArrayRef(shape)) + ", got " +
-                                   std::to_string(data.ElementLength()));
+                                   std::to_string(length));
     }
     at::Tensor tensor = at::empty(shape, dtype.type);
-    const auto* source = static_cast<const uint8_t*>(data.ArrayBuffer().Data());
-    if (count > 0) std::memcpy(tensor.mutable_data_ptr(), source + data.ByteOffset(), data.ByteLength());
+    if (count > 0) std::memcpy(tensor.mutable_data_ptr(), data, tensor.nbytes());
     return TensorHandle::wrap(env, tensor);
   });
 }
@@ -82,6 +86,14 @@ const at::Tensor& TensorHandle::alive() const {
   return value_;
 }
 
+/// Jobs set and clear gradients, and unlike elements these are pointers: nobody may follow them meanwhile.
+const at::Tensor& TensorHandle::idle(const char* operation, Napi::Env env) const {
+  if (Environment::of(env).jobs_under_way > 0 && alive().requires_grad()) {
+    throw Error("ERR_BUSY", std::string(operation) + ": expected no strategy to be training or evaluating, got one");
+  }
+  return alive();
+}
+
 const at::Tensor& TensorHandle::tensor(const Napi::Value& value) { return unwrap(value).alive(); }
 
 Napi::Value TensorHandle::shape(const Napi::CallbackInfo& info) {
@@ -119,7 +131,7 @@ Napi::Value TensorHandle::set_requires_grad(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value TensorHandle::grad(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return wrap(info.Env(), alive().grad()); });
+  return guarded(info.Env(), [&] { return wrap(info.Env(), idle("grad", info.Env()).grad()); });
 }
 
 Napi::Value TensorHandle::item(const Napi::CallbackInfo& info) {
@@ -154,7 +166,7 @@ Napi::Value TensorHandle::to_typed_array(const Napi::CallbackInfo& info) {
 
 Napi::Value TensorHandle::backward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    alive().backward();
+    idle("backward", info.Env()).backward();
     return info.Env().Undefined();
   });
 }

@@ -21,6 +21,7 @@ class TensorHandle : public Wrapped<TensorHandle, at::Tensor> {
 
  private:
   const at::Tensor& alive() const;
+  const at::Tensor& idle(const char* operation, Napi::Env env) const;
   void release(Napi::Env env);
 
   Napi::Value shape(const Napi::CallbackInfo& info);

@@ -4,7 +4,6 @@
 #include "binding/dataset.h"
 #include "binding/device.h"
 #include "binding/mas.h"
-#include "binding/optimizer.h"
 #include "binding/promise_worker.h"
 #include "binding/tensor.h"
 
@@ -22,7 +21,7 @@ Napi::Value to_object(Napi::Env env, const Progress& progress) {
 
 /// A phase is its number in `Phase`, or the Mas whose penalty is added.
 PlannedPhase to_phase(const Napi::Value& value) {
-  if (MasHandle::is(value)) return {Phase::kPenalty, MasHandle::get(value)};
+  if (MasHandle::is(value)) return {Phase::kPenalty, MasHandle::get(value)->object};
   const int64_t number = integer_argument(value, "phase");
   if (number < 0 || number > static_cast<int64_t>(Phase::kMeasure) ||
       number == static_cast<int64_t>(Phase::kPenalty)) {
@@ -45,11 +44,10 @@ std::optional<CrossEntropy> to_criterion(const Napi::Value& value) {
 Napi::Value create_training_step(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    auto shared = std::make_shared<SharedStep>();
-    shared->model = ModuleHandle::get(info[0]);
-    shared->step = std::make_unique<TrainingStep>(shared->model->model, OptimizerHandle::get(info[1]),
-                                                  to_criterion(info[2]),
-                                                  device_named(string_argument(info[3], "device")));
+    SharedStep shared{nullptr, ModuleHandle::get(info[0]), OptimizerHandle::get(info[1])};
+    shared.step =
+        std::make_shared<TrainingStep>(shared.model->object, shared.optimizer->object, to_criterion(info[2]),
+                                       device_named(string_argument(info[3], "device")));
     return TrainingStepHandle::make(env, Environment::of(env).training_step_class, shared);
   });
 }
@@ -72,27 +70,25 @@ void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
   exports.Set("createTrainingStep", Napi::Function::New(env, create_training_step, "createTrainingStep"));
 }
 
-TrainingStep& TrainingStepHandle::idle() {
-  if (value_->busy || *value_->model->jobs > 0) {
-    throw Error("ERR_BUSY", "strategy: expected to be idle, but its model is being worked on");
-  }
-  return *value_->step;
+TrainingStep& TrainingStepHandle::idle() const {
+  value_.model->idle("strategy");
+  value_.optimizer->idle("strategy");
+  return *value_.step;
 }
 
-/// Runs `work(step, stopping)` on the compute thread while the step and its model are marked as busy.
+/// Runs `work(step, stopping)` on the compute thread; model, optimizer and what else it uses are occupied meanwhile.
 template <typename Work>
-Napi::Value TrainingStepHandle::submit(Napi::Env env, Work work) {
+Napi::Value TrainingStepHandle::submit(Napi::Env env, std::vector<std::shared_ptr<Occupation>> used, Work work) {
   idle();
-  value_->busy = true;
-  ++*value_->model->jobs;
+  used.push_back(value_.model);
+  used.push_back(value_.optimizer);
+  for (const auto& occupation : used) ++occupation->jobs;
   const std::atomic<bool>& stopping = Environment::of(env).compute_thread->stopping();
   return run_on_compute_thread(
-      env,
-      [shared = value_, work = std::move(work), &stopping]() -> Progress { return work(*shared->step, stopping); },
+      env, [step = value_.step, work = std::move(work), &stopping]() -> Progress { return work(*step, stopping); },
       [](Napi::Env result_env, const Progress& progress) { return to_object(result_env, progress); },
-      [shared = value_] {
-        shared->busy = false;
-        --*shared->model->jobs;
+      [used = std::move(used)] {
+        for (const auto& occupation : used) --occupation->jobs;
       });
 }
 
@@ -124,14 +120,20 @@ Napi::Value TrainingStepHandle::close(const Napi::CallbackInfo& info) {
 /// batches() -> number of mini-batches of the open pass, 0 without one.
 Napi::Value TrainingStepHandle::batches(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Number::New(info.Env(), static_cast<double>(value_->step->batches()));
+    return Napi::Number::New(info.Env(), static_cast<double>(value_.step->batches()));
   });
 }
 
 /// run(plan: (number | Mas)[], gradEnabled: boolean, maxIterations: number, budgetMs: number) -> Promise<Progress>
 Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    return submit(info.Env(), [plan = array_argument(info[0], "plan", to_phase),
+    std::vector<std::shared_ptr<Occupation>> used;
+    array_argument(info[0], "plan", [&](const Napi::Value& phase) {
+      if (MasHandle::is(phase)) used.push_back(MasHandle::get(phase));
+      return true;
+    });
+    return submit(info.Env(), std::move(used),
+                  [plan = array_argument(info[0], "plan", to_phase),
                                grad = boolean_argument(info[1], "gradEnabled"),
                                max_iterations = integer_argument(info[2], "maxIterations"),
                                budget = std::chrono::milliseconds(integer_argument(info[3], "budgetMs"))](
@@ -144,7 +146,7 @@ Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
 /// beginImportance(mas: Mas) -> void
 Napi::Value TrainingStepHandle::begin_importance(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    MasHandle::get(info[0])->begin_pass(idle().flat());
+    MasHandle::get(info[0])->idle("beginImportance").begin_pass(idle().flat());
     return info.Env().Undefined();
   });
 }
@@ -152,7 +154,8 @@ Napi::Value TrainingStepHandle::begin_importance(const Napi::CallbackInfo& info)
 /// accumulateImportance(mas: Mas, budgetMs: number) -> Promise<Progress>
 Napi::Value TrainingStepHandle::accumulate_importance(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    return submit(info.Env(), [mas = MasHandle::get(info[0]),
+    return submit(info.Env(), {MasHandle::get(info[0])},
+                  [mas = MasHandle::get(info[0])->object,
                                budget = std::chrono::milliseconds(integer_argument(info[1], "budgetMs"))](
                                   TrainingStep& step, const std::atomic<bool>& stopping) {
       return step.accumulate_importance(*mas, budget, stopping);
@@ -163,8 +166,8 @@ Napi::Value TrainingStepHandle::accumulate_importance(const Napi::CallbackInfo& 
 /// endImportance(mas: Mas, firstExperience: boolean) -> Promise<Progress>
 Napi::Value TrainingStepHandle::end_importance(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    return submit(info.Env(),
-                  [mas = MasHandle::get(info[0]), first = boolean_argument(info[1], "firstExperience")](
+    return submit(info.Env(), {MasHandle::get(info[0])},
+                  [mas = MasHandle::get(info[0])->object, first = boolean_argument(info[1], "firstExperience")](
                       TrainingStep& step, const std::atomic<bool>&) {
                     mas->end_pass(step.flat(), first);
                     return Progress{};

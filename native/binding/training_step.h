@@ -1,18 +1,20 @@
 #pragma once
 
 #include "binding/module.h"
+#include "binding/optimizer.h"
 #include "binding/wrapped.h"
 #include "core/training_step.h"
 
 namespace continual::binding {
 
+/// A strategy's step with the objects that its jobs use.
 struct SharedStep {
-  std::unique_ptr<TrainingStep> step;
-  std::shared_ptr<SharedModel> model;
-  bool busy = false;  // a job is under way; JavaScript thread only
+  std::shared_ptr<TrainingStep> step;
+  std::shared_ptr<Shared<Model>> model;
+  std::shared_ptr<Shared<Optimizer>> optimizer;
 };
 
-class TrainingStepHandle : public Wrapped<TrainingStepHandle, std::shared_ptr<SharedStep>> {
+class TrainingStepHandle : public Wrapped<TrainingStepHandle, SharedStep> {
  public:
   static constexpr const char* kName = "TrainingStep";
   static constexpr napi_type_tag kTag{0x6c1f0f7c5b0e4a11, 0x9a3d51e07c2b4f06};
@@ -22,9 +24,9 @@ class TrainingStepHandle : public Wrapped<TrainingStepHandle, std::shared_ptr<Sh
   explicit TrainingStepHandle(const Napi::CallbackInfo& info) : Wrapped(info) {}
 
  private:
-  TrainingStep& idle();
+  TrainingStep& idle() const;
   template <typename Work>
-  Napi::Value submit(Napi::Env env, Work work);
+  Napi::Value submit(Napi::Env env, std::vector<std::shared_ptr<Occupation>> used, Work work);
 
   Napi::Value prepare(const Napi::CallbackInfo& info);
   Napi::Value open(const Napi::CallbackInfo& info);

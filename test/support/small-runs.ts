@@ -1,5 +1,5 @@
 // Data, models and strategies small enough to train in milliseconds.
-import { benchmarkFromDatasets, type Benchmark, models, nn, type Tensor, tensor, TensorDataset } from '../../lib/index';
+import { benchmarkFromDatasets, type Benchmark, models, nn, ops, type Tensor, tensor, TensorDataset } from '../../lib/index';
 
 export const features = 4;
 export const classes = 4;
@@ -40,4 +40,12 @@ export function dropoutModel(): nn.Module {
 /** Copies of a map's tensors, as plain numbers. */
 export function numbersOf(tensors: Map<string, Tensor>): Record<string, number[]> {
   return Object.fromEntries([...tensors].map(([name, value]) => [name, value.toNumbers()]));
+}
+
+/** Overwrites a parameter in place. */
+export function setValues(parameter: Tensor, values: number[]): void {
+  const { requiresGrad } = parameter;
+  parameter.requiresGrad_(false);
+  ops.aten.copy_!(parameter, tensor(new Float32Array(values), { shape: parameter.shape }));
+  parameter.requiresGrad_(requiresGrad);
 }

@@ -1,0 +1,142 @@
+// Every recorded run of the reference, replayed; and the command line that does so, in a process of its own.
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import { readdirSync } from 'node:fs';
+import { chmod, cp, readdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { kinds, replay } from '../../lib/cli/parity-run';
+import { type Ended, processTestTimeout, runProgram } from '../support/child-process';
+import { fixturePath } from '../support/fixtures';
+import { editSafetensors, type SafetensorsFile } from '../support/safetensors-file';
+import { withTempFolder } from '../support/temp-folder';
+
+const runs = readdirSync(fixturePath('parity'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name);
+const small = 'lambda0-adam';
+
+const parity = (...args: string[]): Promise<Ended> => runProgram('lib/cli/parity.ts', args);
+
+/** Runs the command line on a changed copy of a recorded run. */
+function parityOfCopy(change: (folder: string) => Promise<void>): Promise<Ended> {
+  return withTempFolder(async (parent) => {
+    const folder = path.join(parent, 'copy');
+    await cp(fixturePath('parity', small), folder, { recursive: true });
+    for (const file of await readdir(folder)) await chmod(path.join(folder, file), 0o600);
+    await change(folder);
+    return parity(folder);
+  });
+}
+
+const withExpected = (edit: (content: SafetensorsFile) => void) =>
+  parityOfCopy((folder) => editSafetensors(path.join(folder, 'expected.safetensors'), edit));
+
+describe('parity with recorded runs', () => {
+  it('covers thirteen runs', () => {
+    assert.equal(runs.length, 13);
+  });
+
+  for (const run of runs) {
+    it(`is within tolerance: ${run}`, async () => {
+      const { errors, missing, tolerance } = await replay(fixturePath('parity', run));
+      assert.deepEqual(missing, []);
+      const excessive = errors.filter(({ kind, value }) => !(value <= tolerance[kind]));
+      assert.deepEqual(excessive, []);
+      // Losses, parameters, importances and outputs at least; a tolerance is never wider than a part in two thousand.
+      const compared = new Set(errors.map(({ kind }) => kind));
+      for (const kind of kinds.filter((name) => name !== 'buffer')) assert.ok(compared.has(kind), kind);
+      for (const kind of compared) assert.ok(tolerance[kind] >= 1e-5 && tolerance[kind] <= 5e-4, `${kind}: ${tolerance[kind]}`);
+    });
+  }
+});
+
+describe('parity command line', function () {
+  this.timeout(processTestTimeout);
+
+  it('exits with 0 and prints the worst error of each kind of value for each run', async () => {
+    const { code, stdout, stderr } = await parity(fixturePath('parity', small), fixturePath('parity', 'cnn-bn-adam'));
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^lambda0-adam: pass\n {2}loss +\d\.\d\de-\d+ +\(tolerance 1\.00e-5, \d+ tensors, worst exp\d\.loss\)/);
+    assert.match(stdout, /\ncnn-bn-adam: pass\n(?: {2}.*\n)* {2}buffer /);
+    assert.match(stdout, /\n2 of 2 runs within tolerance\n$/);
+  });
+
+  it('exits with 1 and names the tensor where an expected value is another', async () => {
+    const { code, stdout } = await withExpected(({ header, data }) => {
+      const [begin] = header['exp1.param.0.weight']!.data_offsets;
+      data.writeFloatLE(data.readFloatLE(begin) + 0.01, begin);
+    });
+    assert.equal(code, 1);
+    assert.match(stdout, /^copy: FAIL\n/);
+    assert.match(stdout, /beyond its tolerance: exp1\.param\.0\.weight, \d\.\d\de-\d+ > 1\.00e-5/);
+    assert.match(stdout, /\n0 of 1 runs within tolerance\n$/);
+  });
+
+  it('exits with 1 and names the tensor where an expected value is NaN', async () => {
+    const { code, stdout } = await withExpected(({ header, data }) => {
+      data.writeFloatLE(NaN, header['exp2.importance.2.bias']!.data_offsets[0]);
+    });
+    assert.equal(code, 1);
+    assert.match(stdout, /beyond its tolerance: exp2\.importance\.2\.bias, NaN/);
+  });
+
+  it('exits with 1 and names the key that is not expected any more', async () => {
+    const { code, stdout } = await withExpected(({ header }) => {
+      delete header['exp0.importance.0.bias'];
+    });
+    assert.equal(code, 1);
+    assert.match(stdout, /missing: exp0\.importance\.0\.bias came, and was not recorded/);
+  });
+
+  it('exits with 1 and names a key that is expected and does not come', async () => {
+    const { code, stdout } = await withExpected(({ header }) => {
+      header['exp0.param.gate.weight'] = { ...header['exp0.param.0.weight']! };
+    });
+    assert.equal(code, 1);
+    assert.match(stdout, /missing: exp0\.param\.gate\.weight was recorded, and did not come/);
+  });
+
+  it('counts the runs within tolerance where one is not', async () => {
+    const { code, stdout } = await withTempFolder(async (folder) => {
+      await cp(fixturePath('parity', small), folder, { recursive: true });
+      const file = path.join(folder, 'expected.safetensors');
+      await chmod(file, 0o600);
+      await editSafetensors(file, ({ header }) => {
+        delete header['exp0.loss'];
+      });
+      return parity(fixturePath('parity', small), folder);
+    });
+    assert.equal(code, 1);
+    assert.match(stdout, /\n1 of 2 runs within tolerance\n$/);
+  });
+
+  const unreadable: Record<string, (folder: string) => Promise<void>> = {
+    'a folder that does not exist': (folder) => rm(folder, { recursive: true }),
+    'a config that is no JSON': (folder) => writeFile(path.join(folder, 'config.json'), '{'),
+    'data that is cut short': (folder) => writeFile(path.join(folder, 'data.safetensors'), Buffer.alloc(5)),
+    'a model that is no TorchScript': (folder) => writeFile(path.join(folder, 'model.pt'), 'no model'),
+  };
+  for (const [what, change] of Object.entries(unreadable)) {
+    it(`exits with 2 and one line for ${what}`, async () => {
+      const { code, stdout, stderr } = await parityOfCopy(change);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+      assert.doesNotMatch(stderr, /^\s+at /m);
+    });
+  }
+
+  it('exits with 2 and its usage without arguments, with one line for an unknown option', async () => {
+    const none = await parity();
+    assert.deepEqual([none.code, none.stdout], [2, '']);
+    assert.match(none.stderr, /Usage: /);
+    const unknown = await parity('--no-such-option');
+    assert.deepEqual([unknown.code, unknown.stdout], [2, '']);
+    assert.match(unknown.stderr, /no-such-option/);
+  });
+
+  it('explains itself with --help', async () => {
+    const { code, stdout, stderr } = await parity('--help');
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /config\.json, model\.pt, data\.safetensors and expected\.safetensors/);
+  });
+});

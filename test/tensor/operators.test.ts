@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import { ops, tensor, Tensor } from '../../lib/index';
+import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
+
+const matrix = () => tensor([[1, 2, 3], [4, 5, 6]]);
+
+describe('ops.aten', () => {
+  it('chooses the overload that takes the arguments', () => {
+    assertTensorEqual(ops.aten.add!(tensor([1, 2]), tensor([10, 20])), tensor([11, 22]));
+    assertTensorEqual(ops.aten.add!(tensor([1, 2]), 10), tensor([11, 12]));
+    assert.equal(ops.aten.sum!(matrix()).item(), 21);
+    assertTensorEqual(ops.aten.sum!(matrix(), [0]), tensor([5, 7, 9]));
+    assertTensorEqual(ops.aten.max!(tensor([1, 5]), tensor([3, 2])), tensor([3, 5]));
+  });
+
+  it('calls the overload that is named', () => {
+    assertTensorEqual(ops.aten['add.Tensor']!(tensor([1]), tensor([2])), tensor([3]));
+    assertTensorEqual(ops.aten['sum.dim_IntList']!(matrix(), [1], true), tensor([[6], [15]]));
+    assertTensorEqual(ops.aten['relu.default']!(tensor([-1, 2])), tensor([0, 2]));
+    throwsWithCode(() => ops.aten['sum.dim_IntList']!(matrix(), 'x'), 'ERR_NO_OVERLOAD', /aten::sum\.dim_IntList/);
+  });
+
+  it('keeps integers apart from fractions, as Python does', () => {
+    assertTensorEqual(ops.aten.mul!(tensor([2], { dtype: 'int64' }), 3), tensor([6], { dtype: 'int64' }));
+    assertTensorEqual(ops.aten.mul!(tensor([2], { dtype: 'int64' }), 1.5), tensor([3]));
+    assertTensorEqual(ops.aten.eq!(tensor([1, 2]), 2), tensor([false, true]));
+    assertTensorEqual(
+      ops.aten.add!(tensor([1], { dtype: 'int64' }), 2n ** 60n),
+      tensor(BigInt64Array.of(2n ** 60n + 1n)),
+    );
+  });
+
+  it('takes keywords from a plain object in last place, in any order, also for positional arguments', () => {
+    assertTensorEqual(ops.aten.add!(tensor([1]), tensor([2]), { alpha: 10 }), tensor([21]));
+    const summed = ops.aten.sum!(matrix(), { dtype: 'float64', keepdim: true, dim: [1] });
+    assertTensorEqual(summed, tensor([[6], [15]], { dtype: 'float64' }));
+    assertTensorEqual(ops.aten.full!([2], 7, { dtype: 'int32' }), tensor([7, 7], { dtype: 'int32' }));
+    assert.equal(ops.aten.zeros!([1], { device: 'cpu' }).device, 'cpu');
+  });
+
+  it('takes lists of tensors and of numbers, and one number for a list of known length', () => {
+    assertTensorEqual(ops.aten.cat!([tensor([1]), tensor([2, 3])]), tensor([1, 2, 3]));
+    assertTensorEqual(ops.aten.stack!([tensor([1, 2]), tensor([3, 4])], 1), tensor([[1, 3], [2, 4]]));
+    assertTensorEqual(ops.aten.permute!(matrix(), [1, 0]), tensor([[1, 4], [2, 5], [3, 6]]));
+    const image = tensor(Float32Array.from({ length: 16 }, (_, i) => i), { shape: [1, 1, 4, 4] });
+    assertTensorEqual(ops.aten.max_pool2d!(image, 2), ops.aten.max_pool2d!(image, [2, 2]));
+    assert.deepEqual(ops.aten.max_pool2d!(image, 2).toNumbers(), [5, 7, 13, 15]);
+  });
+
+  it('takes null and undefined for what is optional, null inside a list too', () => {
+    const x = tensor([[-2, 0.5, 3]]);
+    assertTensorEqual(ops.aten.clamp!(x, null, 1), tensor([[-2, 0.5, 1]]));
+    assertTensorEqual(ops.aten.clamp!(x, -1, undefined), tensor([[-1, 0.5, 3]]));
+    assertTensorEqual(ops.aten.index!(matrix(), [null, tensor([2, 0], { dtype: 'int64' })]), tensor([[3, 1], [6, 4]]));
+  });
+
+  it('gives several results as an array', () => {
+    const results = ops.aten.max!(tensor([[1, 9], [8, 2]]), 1);
+    assert.equal(results.length, 2);
+    assertTensorEqual(results[0], tensor([9, 8]));
+    assertTensorEqual(results[1], tensor([1, 0], { dtype: 'int64' }));
+  });
+
+  it('gives a list of tensors as an array', () => {
+    const parts = ops.aten.split!(tensor([1, 2, 3]), 2);
+    assert.ok(parts.every((part: unknown) => part instanceof Tensor));
+    assert.deepEqual(parts.map((part: Tensor) => part.toNumbers()), [[1, 2], [3]]);
+  });
+
+  it('gives numbers and booleans as such', () => {
+    assert.equal(ops.aten.size!(matrix(), 1), 3);
+    assert.equal(ops.aten.equal!(tensor([1]), tensor([1])), true);
+    assert.equal(ops.aten.dim!(matrix()), 2);
+  });
+
+  it('changes its argument where the name ends in an underscore', () => {
+    const x = tensor([1, 2]);
+    const result = ops.aten.mul_!(x, 3);
+    assert.ok(x.isSame(result));
+    assert.deepEqual(x.toNumbers(), [3, 6]);
+  });
+
+  it('is recorded by autograd', () => {
+    const x = tensor([0.5, -1]).requiresGrad_();
+    ops.aten.sum!(ops.aten.exp!(x)).backward();
+    assertTensorClose(x.grad!, tensor([Math.exp(0.5), Math.exp(-1)]));
+  });
+
+  it('misuse: an operator or an overload that does not exist', () => {
+    throwsWithCode(() => ops.aten.nosuch!(tensor(1)), 'ERR_UNKNOWN_OPERATOR', /operator aten::nosuch is not in this libtorch/);
+    throwsWithCode(() => ops.aten['add.Nosuch']!(tensor(1)), 'ERR_UNKNOWN_OPERATOR', /aten::add\.Nosuch/);
+  });
+
+  it('misuse: arguments that no overload takes; the message lists the schemas', () => {
+    const refused: (() => unknown)[] = [
+      () => ops.aten.relu!(),
+      () => ops.aten.relu!('x'),
+      () => ops.aten.relu!(tensor([1]), 2),
+      () => ops.aten.relu!(null),
+      () => ops.aten.relu!([tensor([1])]),
+      () => ops.aten.relu!(tensor([1]), { nosuch: 1 }),
+    ];
+    for (const call of refused) {
+      throwsWithCode(call, 'ERR_NO_OVERLOAD', /does not take these arguments; expected one of:\n {2}aten::relu\(Tensor self\) -> Tensor/);
+    }
+    throwsWithCode(() => ops.aten.select!(matrix(), 0.5, 0), 'ERR_NO_OVERLOAD', /aten::select\.int\(/);
+  });
+
+  it('misuse: an argument given by position and by keyword', () => {
+    throwsWithCode(() => ops.aten.softmax!(matrix(), 1, { dim: 0 }), 'ERR_NO_OVERLOAD', /aten::softmax/);
+  });
+
+  it('misuse: a dtype that does not exist', () => {
+    throwsWithCode(() => ops.aten.sum!(matrix(), { dtype: 'float99' }), 'ERR_INVALID_ARG_VALUE', /float99/);
+  });
+
+  it("libtorch's own refusal comes without a C++ backtrace, and the tensors stay usable", () => {
+    const x = tensor([1, 2]);
+    const error = throwsWithCode(() => ops.aten.add!(x, tensor([1, 2, 3])), 'ERR_TORCH', /size of tensor a \(2\) must match .* b \(3\)/);
+    assert.doesNotMatch(error.message, /frame #|Exception raised from|\.cpp/);
+    assert.match(error.stack!, /operators\.test/);
+    assertTensorEqual(ops.aten.add!(x, x), tensor([2, 4]));
+  });
+});
