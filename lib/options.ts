@@ -12,6 +12,7 @@ export const belowOne = z
   .min(0, 'a number in [0, 1)')
   .lt(1, 'a number in [0, 1)');
 export const boolean = z.boolean('true or false');
+export const deviceName = z.string('a device name');
 export const seed = z
   .int('an integer in [0, 2^32)')
   .min(0, 'an integer in [0, 2^32)')

@@ -11,6 +11,12 @@ import { Benchmark } from './stream';
  * @throws ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for a stream name that is not made of letters, digits and `_`
  */
 export function benchmarkFromDatasets(streams: Record<string, TensorDataset[]>): Benchmark {
+  if (typeof streams !== 'object' || streams === null) {
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_TYPE',
+      `benchmarkFromDatasets: expected an object { train: [...], test: [...] }, got ${describeValue(streams)}`,
+    );
+  }
   for (const [name, datasets] of Object.entries(streams)) {
     if (!/^[A-Za-z]\w*$/.test(name)) {
       throw new ContinualTorchError(

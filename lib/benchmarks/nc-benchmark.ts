@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { TensorDataset } from '../data/tensor-dataset';
+import { TensorDataset } from '../data/tensor-dataset';
 import { ContinualTorchError } from '../errors';
-import { boolean, integer, parseOptions, positiveInteger, seed } from '../options';
+import { boolean, instanceOf, integer, parseArgument, parseOptions, positiveInteger, seed } from '../options';
 import { manualSeed } from '../random';
 import { ops } from '../tensor/operators';
 import type { Tensor } from '../tensor/tensor';
@@ -15,6 +15,7 @@ export const ncOptions = {
   fixedClassOrder: z.array(integer, 'an array of class labels').nullable().default(null),
 };
 const schema = z.object(ncOptions);
+const dataset = instanceOf(TensorDataset, 'a TensorDataset');
 export interface NCBenchmarkOptions {
   /** Number of experiences; the classes must divide evenly over them. */
   nExperiences: number;
@@ -35,22 +36,22 @@ export interface NCBenchmarkOptions {
  */
 export function ncBenchmark(train: TensorDataset, test: TensorDataset, options: NCBenchmarkOptions): Benchmark {
   const parsed = parseOptions('ncBenchmark', schema, options);
-  const trainPositions = positionsByClass(train);
-  const testPositions = positionsByClass(test);
+  const trainPositions = positionsByClass(parseArgument('ncBenchmark', 'train', dataset, train));
+  const testPositions = positionsByClass(parseArgument('ncBenchmark', 'test', dataset, test));
   const order = parsed.fixedClassOrder ?? classOrder([...trainPositions.keys()].sort((a, b) => a - b), parsed);
   const unknown = order.find((label) => !trainPositions.has(label));
-  if (unknown !== undefined || new Set(order).size !== order.length || order.length % parsed.nExperiences !== 0) {
+  if (unknown !== undefined || new Set(order).size !== order.length || order.length % parsed.nExperiences !== 0 || order.length === 0) {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_VALUE',
       `ncBenchmark: expected distinct classes of the data that divide evenly over ${parsed.nExperiences} experiences, got [${order.join(', ')}]`,
     );
   }
   const perExperience = order.length / parsed.nExperiences;
-  const stream = (dataset: TensorDataset, positions: Map<number, number[]>): ExperienceData[] =>
+  const stream = (data: TensorDataset, positions: Map<number, number[]>): ExperienceData[] =>
     Array.from({ length: parsed.nExperiences }, (_, i) => {
       const classes = setOrder(order.slice(i * perExperience, (i + 1) * perExperience));
       return {
-        dataset: dataset.subset(classes.flatMap((label) => positions.get(label) ?? [])),
+        dataset: data.subset(classes.flatMap((label) => positions.get(label) ?? [])),
         classes,
         taskLabel: parsed.taskLabels ? i : 0,
       };
@@ -59,14 +60,14 @@ export function ncBenchmark(train: TensorDataset, test: TensorDataset, options: 
 }
 
 /** The dataset class by class, each class in the order of the dataset. */
-export function sortedByClass(dataset: TensorDataset): TensorDataset {
-  const positions = positionsByClass(dataset);
-  return dataset.subset(setOrder([...positions.keys()].sort((a, b) => a - b)).flatMap((label) => positions.get(label)!));
+export function sortedByClass(data: TensorDataset): TensorDataset {
+  const positions = positionsByClass(data);
+  return data.subset(setOrder([...positions.keys()].sort((a, b) => a - b)).flatMap((label) => positions.get(label)!));
 }
 
-function positionsByClass(dataset: TensorDataset): Map<number, number[]> {
+function positionsByClass(data: TensorDataset): Map<number, number[]> {
   const positions = new Map<number, number[]>();
-  dataset.labels().forEach((label, i) => {
+  data.labels().forEach((label, i) => {
     const list = positions.get(label);
     if (list) list.push(i);
     else positions.set(label, [i]);

@@ -43,12 +43,15 @@ export async function loadSafetensors(path: string): Promise<Map<string, Tensor>
   } catch (error) {
     throw damaged(`the header is no JSON (${(error as Error).message})`);
   }
+  if (typeof header !== 'object' || header === null) throw damaged('the header is no JSON object');
   delete header['__metadata__'];
   const data = file.subarray(8 + headerLength);
   return new Map(Object.entries(header).map(([name, entry]) => [name, readTensor(name, entry, data, damaged)]));
 }
 
 function readTensor(name: string, entry: Entry, data: Buffer, damaged: (detail: string) => Error): Tensor {
+  const isSizes = (value: unknown) => Array.isArray(value) && value.every((size) => Number.isInteger(size) && size >= 0);
+  if (!isSizes(entry?.shape) || !isSizes(entry?.data_offsets)) throw damaged(`"${name}" has no shape or no offsets`);
   const format = formats[entry.dtype];
   if (!format) throw damaged(`"${name}" has dtype ${entry.dtype}, expected one of ${Object.keys(formats).join(', ')}`);
   const [begin, end] = entry.data_offsets;

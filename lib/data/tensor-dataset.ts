@@ -1,6 +1,8 @@
+import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
 import type { NativeDataset } from '../native/types';
+import { boolean, instanceOf, parseOptions } from '../options';
 import { Tensor, tensor } from '../tensor/tensor';
 
 /** What happens to the inputs of a mini-batch when it is gathered, in this order. */
@@ -12,6 +14,23 @@ export interface Transform {
   /** (x - mean) / std */
   normalize?: { mean: number; std: number };
 }
+
+const finite = z.number('a number');
+const schema = z.object({
+  indices: instanceOf(Tensor, 'an int64 Tensor').nullable().default(null),
+  transform: z
+    .strictObject(
+      {
+        permutation: instanceOf(Tensor, 'an int64 Tensor').optional(),
+        toFloat: boolean.optional(),
+        normalize: z
+          .object({ mean: finite, std: finite.positive('a positive number') }, 'an object { mean, std }')
+          .optional(),
+      },
+      'an object { permutation, toFloat, normalize }',
+    )
+    .default({}),
+});
 
 /**
  * Samples in memory: inputs `x[i]` with targets `y[i]`. The data is never copied when samples are picked, shuffled or
@@ -27,9 +46,10 @@ export class TensorDataset {
   /**
    * @param x `[N, ...]`
    * @param y `[N]` int64 class labels, or `[N, ...]`
-   * @throws ERR_INVALID_ARG_TYPE; ERR_LENGTH_MISMATCH where x and y differ in length
+   * @throws ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION; ERR_LENGTH_MISMATCH where x and y differ in length
    */
-  constructor(x: Tensor, y: Tensor, options: { indices?: Tensor | null; transform?: Transform } = {}) {
+  constructor(x: Tensor, y: Tensor, options?: { indices?: Tensor | null; transform?: Transform }) {
+    const { indices, transform } = parseOptions('TensorDataset', schema, options);
     for (const [name, value] of Object.entries({ x, y })) {
       if (!(value instanceof Tensor)) {
         throw new ContinualTorchError(
@@ -46,8 +66,8 @@ export class TensorDataset {
     }
     this.x = x;
     this.y = y;
-    this.indices = options.indices ?? null;
-    this.transform = options.transform ?? {};
+    this.indices = indices;
+    this.transform = transform;
   }
 
   /** Number of samples. */
@@ -66,8 +86,16 @@ export class TensorDataset {
     return this.indices ? this.indices.toNumbers().map((i) => all[i]!) : all;
   }
 
-  /** The samples at these positions of this dataset, in this order. */
+  /** The samples at these positions of this dataset, in this order. @throws ERR_INDEX_RANGE */
   subset(positions: number[]): TensorDataset {
+    const { length } = this;
+    const wrong = positions.find((position) => !(Number.isInteger(position) && position >= 0 && position < length));
+    if (wrong !== undefined) {
+      throw new ContinualTorchError(
+        'ERR_INDEX_RANGE',
+        `TensorDataset.subset: expected positions in [0, ${length}), got ${wrong}`,
+      );
+    }
     const own = this.indices?.toNumbers();
     const chosen = own ? positions.map((i) => own[i]!) : positions;
     return new TensorDataset(this.x, this.y, {

@@ -8,7 +8,7 @@ export class ScriptModule extends Module {}
 
 /**
  * Loads a TorchScript file (written by `torch.jit.save` in Python or by `jit.save` here) onto the CPU. The file is read
- * on the compute thread.
+ * on the compute thread. As in PyTorch, damage inside the weights of a file that is otherwise whole is not noticed.
  * @throws ERR_MODEL_FILE_NOT_FOUND, ERR_MODEL_FILE_READ, ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_FORMAT, and
  * ERR_MODEL_FILE_PICKLE for a file of `torch.save`, with how to export TorchScript instead
  */
@@ -16,6 +16,9 @@ export async function load(path: string): Promise<ScriptModule> {
   requirePath('jit.load', path);
   return new ScriptModule(await job(native.jitLoad(path)));
 }
+
+/** Two saves at a time must not write to one file. */
+let saves = 0;
 
 /**
  * Writes a model as TorchScript: `torch.jit.load` in Python opens it. Written aside and renamed, so that a file which was
@@ -27,12 +30,12 @@ export async function save(model: Module, path: string): Promise<void> {
   if (!(model instanceof Module)) {
     throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `jit.save: expected a Module, got ${describeValue(model)}`);
   }
-  const aside = `${path}.partial-${process.pid}`;
+  const aside = `${path}.partial-${process.pid}-${++saves}`;
   try {
     await job(model.handle.save(aside));
     await rename(aside, path);
   } catch (error) {
-    await rm(aside, { force: true });
+    await rm(aside, { force: true }).catch(() => undefined); // What failed first is what counts.
     if (error instanceof ContinualTorchError) throw error;
     const reason = (error as Error).message;
     throw new ContinualTorchError('ERR_MODEL_SAVE', `jit.save: cannot write "${path}": ${reason}`, { cause: error });
@@ -40,7 +43,7 @@ export async function save(model: Module, path: string): Promise<void> {
 }
 
 function requirePath(operation: string, path: unknown): void {
-  if (typeof path === 'string' && path !== '') return;
+  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return;
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',
     `${operation}: expected path to be a file name, got ${describeValue(path)}`,

@@ -1,6 +1,7 @@
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
 import type { NativeModule } from '../native/types';
+import { boolean, deviceName, parseArgument } from '../options';
 import { Tensor } from '../tensor/tensor';
 
 /**
@@ -52,7 +53,7 @@ export class Module {
 
   /** Train mode for the whole tree: dropout is active, BatchNorm uses and updates batch statistics. */
   train(mode = true): this {
-    this.handle.train(mode);
+    this.handle.train(parseArgument('train', 'mode', boolean, mode));
     return this;
   }
 
@@ -68,7 +69,7 @@ export class Module {
 
   /** Moves parameters and buffers to `"cpu"`, `"cuda"` or `"cuda:N"`. @throws ERR_DEVICE, ERR_BUSY */
   to(device: string): this {
-    this.handle.to(device);
+    this.handle.to(parseArgument('to', 'device', deviceName, device));
     return this;
   }
 }

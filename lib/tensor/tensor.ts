@@ -1,7 +1,9 @@
 import { inspect } from 'node:util';
+import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
 import type { DType, NativeTensor, TypedArray } from '../native/types';
+import { nonNegativeInteger, parseOptions } from '../options';
 
 /**
  * A libtorch tensor. Its memory is freed when the object is collected, or at once by `dispose()` (`using` works too).
@@ -109,6 +111,12 @@ const arrayOf: Record<DType, { new (length: number): TypedArray } | null> = {
 
 type NestedNumbers = number | boolean | readonly NestedNumbers[];
 
+const dtypes = Object.keys(arrayOf).filter((name) => arrayOf[name as DType]) as DType[];
+const schema = z.object({
+  shape: z.array(nonNegativeInteger, 'an array of sizes').optional(),
+  dtype: z.enum(dtypes, `one of ${dtypes.join(', ')}`).optional(),
+});
+
 export interface TensorOptions {
   /** Sizes for data that comes as a typed array; default: one dimension. */
   shape?: number[];
@@ -124,19 +132,21 @@ export interface TensorOptions {
  * tensor(new Float32Array(6), { shape: [2, 3] });            // float32 [2, 3]
  * tensor([0, 1, 2], { dtype: 'int64' });                     // class labels
  * ```
- * @throws ERR_SHAPE where numbers are nested unevenly or do not fill the shape; ERR_INVALID_ARG_TYPE,
- * ERR_INVALID_ARG_VALUE for other data.
+ * @throws ERR_SHAPE where numbers are nested unevenly or do not fill the shape; ERR_INVALID_ARG_VALUE for a number that the
+ * dtype cannot hold; ERR_INVALID_ARG_TYPE for other data; ERR_UNKNOWN_OPTION.
  */
-export function tensor(data: TypedArray | NestedNumbers, options: TensorOptions = {}): Tensor {
+export function tensor(data: TypedArray | NestedNumbers, options?: TensorOptions): Tensor {
+  const { shape, dtype } = parseOptions('tensor', schema, options);
   if (ArrayBuffer.isView(data)) {
-    const dtype = options.dtype ?? dtypeOfArray(data);
-    const array = arrayOf[dtype] && data instanceof arrayOf[dtype] ? data : convertNumbers(Array.from(data, Number), dtype);
-    return new Tensor(native.fromTypedArray(array, options.shape ?? [data.length], dtype));
+    const kind = dtype ?? dtypeOfArray(data);
+    const constructor = arrayOf[kind];
+    const array = constructor && data instanceof constructor && kind !== 'bool' ? data : convertNumbers(Array.from(data, Number), kind);
+    return new Tensor(native.fromTypedArray(array, shape ?? [data.length], kind));
   }
   const numbers: number[] = [];
-  const shape = flatten(data, numbers);
-  const dtype = options.dtype ?? (isBoolean(data) ? 'bool' : 'float32');
-  return new Tensor(native.fromTypedArray(convertNumbers(numbers, dtype), options.shape ?? shape, dtype));
+  const nested = flatten(data, numbers);
+  const kind = dtype ?? (isBoolean(data) ? 'bool' : 'float32');
+  return new Tensor(native.fromTypedArray(convertNumbers(numbers, kind), shape ?? nested, kind));
 }
 
 function dtypeOfArray(data: TypedArray): DType {
@@ -150,25 +160,21 @@ function dtypeOfArray(data: TypedArray): DType {
 }
 
 function convertNumbers(numbers: number[], dtype: DType): TypedArray {
-  const constructor = arrayOf[dtype];
-  if (!constructor) {
-    throw new ContinualTorchError(
-      'ERR_INVALID_ARG_VALUE',
-      `tensor: expected dtype among ${Object.keys(arrayOf).filter((name) => arrayOf[name as DType]).join(', ')}, got ${describeValue(dtype)}`,
-    );
-  }
-  const array = new constructor(numbers.length);
-  if (array instanceof BigInt64Array) {
-    numbers.forEach((number, i) => {
-      if (!Number.isInteger(number)) {
-        throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `tensor: expected integers for int64, got ${number}`);
-      }
-      array[i] = BigInt(number);
-    });
-  } else {
-    array.set(numbers);
-  }
+  const array = new arrayOf[dtype]!(numbers.length);
+  numbers.forEach((number, i) => {
+    array[i] = dtype === 'bool' ? Number(number !== 0) : array instanceof BigInt64Array ? toInt64(number) : number;
+    if (dtype !== 'bool' && !/^float/.test(dtype) && Number(array[i]) !== number) throw notRepresentable(number, dtype);
+  });
   return array;
+}
+
+function toInt64(number: number): bigint {
+  if (!Number.isInteger(number)) throw notRepresentable(number, 'int64');
+  return BigInt.asIntN(64, BigInt(number));
+}
+
+function notRepresentable(number: number, dtype: DType): ContinualTorchError {
+  return new ContinualTorchError('ERR_INVALID_ARG_VALUE', `tensor: expected values that ${dtype} can hold, got ${number}`);
 }
 
 function flatten(data: NestedNumbers, into: number[]): number[] {

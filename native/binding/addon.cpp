@@ -51,7 +51,5 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
 }  // namespace
 }  // namespace continual::binding
 
-static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
-  return continual::binding::start(env, exports);
-}
+static Napi::Object initialise(Napi::Env env, Napi::Object exports) { return continual::binding::start(env, exports); }
 NODE_API_MODULE(continual_torch, initialise)

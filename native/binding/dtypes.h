@@ -17,11 +17,16 @@ struct DType {
 };
 
 inline constexpr std::array kDTypes{
-    DType{"float32", at::kFloat, napi_float32_array},  DType{"float64", at::kDouble, napi_float64_array},
-    DType{"int64", at::kLong, napi_bigint64_array},    DType{"int32", at::kInt, napi_int32_array},
-    DType{"int16", at::kShort, napi_int16_array},      DType{"int8", at::kChar, napi_int8_array},
-    DType{"uint8", at::kByte, napi_uint8_array},       DType{"bool", at::kBool, napi_uint8_array},
-    DType{"float16", at::kHalf, -1},                   DType{"bfloat16", at::kBFloat16, -1},
+    DType{"float32", at::kFloat, napi_float32_array},
+    DType{"float64", at::kDouble, napi_float64_array},
+    DType{"int64", at::kLong, napi_bigint64_array},
+    DType{"int32", at::kInt, napi_int32_array},
+    DType{"int16", at::kShort, napi_int16_array},
+    DType{"int8", at::kChar, napi_int8_array},
+    DType{"uint8", at::kByte, napi_uint8_array},
+    DType{"bool", at::kBool, napi_uint8_array},
+    DType{"float16", at::kHalf, -1},
+    DType{"bfloat16", at::kBFloat16, -1},
 };
 static_assert(sizeof(bool) == 1, "bool tensors are read through Uint8Array");
 

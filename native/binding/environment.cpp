@@ -25,8 +25,7 @@ Environment::Environment(Napi::Env env) : compute_thread(std::make_unique<Comput
   if (status != napi_ok) throw Napi::Error::New(env, "cannot create the way back from the compute thread");
   napi_unref_threadsafe_function(env, deliver);
   // Clean-up hooks run last in, first out: this one runs before that of the thread-safe function.
-  napi_add_env_cleanup_hook(
-      env, [](void* self) { static_cast<Environment*>(self)->compute_thread.reset(); }, this);
+  napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->compute_thread.reset(); }, this);
 }
 
 }  // namespace continual::binding

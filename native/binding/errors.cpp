@@ -29,7 +29,10 @@ Failure describe(std::exception_ptr error) {
   } catch (const c10::OutOfMemoryError& failure) {
     return {"ERR_OUT_OF_MEMORY", without_backtrace(failure.what_without_backtrace())};
   } catch (const c10::Error& failure) {
-    return {"ERR_TORCH", without_backtrace(failure.what_without_backtrace())};
+    const std::string message = without_backtrace(failure.what_without_backtrace());
+    // The CPU's allocator has no exception class of its own.
+    const bool out_of_memory = message.find("can't allocate memory") != std::string::npos;
+    return {out_of_memory ? "ERR_OUT_OF_MEMORY" : "ERR_TORCH", message};
   } catch (const std::bad_alloc&) {
     return {"ERR_OUT_OF_MEMORY", "not enough memory"};
   } catch (const std::exception& failure) {
@@ -46,8 +49,8 @@ Napi::Error to_javascript(Napi::Env env, const Failure& failure) {
     error.Set("code", failure.code);
     return error;
   }
-  const Napi::Object error = environment.error_class.New(
-      {Napi::String::New(env, failure.code), Napi::String::New(env, failure.message)});
+  const Napi::Object error =
+      environment.error_class.New({Napi::String::New(env, failure.code), Napi::String::New(env, failure.message)});
   return Napi::Error(env, error);
 }
 

@@ -60,8 +60,7 @@ std::optional<c10::IValue> convert(const Napi::Value& value, const c10::TypePtr&
     case c10::TypeKind::TensorType:
       if (!TensorHandle::is(value)) return std::nullopt;
       return TensorHandle::tensor(value);
-    case c10::TypeKind::ListType:
-      return to_list(value, type->castRaw<c10::ListType>()->getElementType(), length);
+    case c10::TypeKind::ListType: return to_list(value, type->castRaw<c10::ListType>()->getElementType(), length);
     case c10::TypeKind::FloatType:
       if (!value.IsNumber()) return std::nullopt;
       return value.As<Napi::Number>().DoubleValue();
@@ -91,8 +90,7 @@ std::optional<c10::IValue> convert(const Napi::Value& value, const c10::TypePtr&
     case c10::TypeKind::MemoryFormatType:
       if (!value.IsString()) return std::nullopt;
       return to_memory_format(value.As<Napi::String>().Utf8Value());
-    default:
-      return std::nullopt;
+    default: return std::nullopt;
   }
 }
 

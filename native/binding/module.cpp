@@ -40,9 +40,8 @@ Napi::Value create_module(const Napi::CallbackInfo& info) {
     if (kind == "Dropout") return wrap(modules::dropout(number_argument(info[1], "p")));
     if (kind == "Flatten") return wrap(modules::flatten(integer(1), integer(2)));
     if (kind == "Sequential") {
-      return wrap(modules::sequential(array_argument(info[1], "children", [](const Napi::Value& child) {
-        return ModuleHandle::get(child)->object->module();
-      })));
+      return wrap(modules::sequential(array_argument(
+          info[1], "children", [](const Napi::Value& child) { return ModuleHandle::get(child)->object->module(); })));
     }
     if (kind == "SimpleMLP") {
       return wrap(
@@ -56,20 +55,21 @@ Napi::Value create_module(const Napi::CallbackInfo& info) {
 
 void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
   using Self = ModuleHandle;
-  const Napi::Function constructor = DefineClass(
-      env, kName,
-      {InstanceMethod<&Self::named_parameters>("namedParameters"),
-       InstanceMethod<&Self::named_buffers>("namedBuffers"), InstanceMethod<&Self::forward>("forward"),
-       InstanceMethod<&Self::train>("train"), InstanceMethod<&Self::is_training>("isTraining"),
-       InstanceMethod<&Self::to>("to"), InstanceMethod<&Self::modes>("modes"),
-       InstanceMethod<&Self::set_modes>("setModes"), InstanceMethod<&Self::save>("save")});
+  const Napi::Function constructor =
+      DefineClass(env, kName,
+                  {InstanceMethod<&Self::named_parameters>("namedParameters"),
+                   InstanceMethod<&Self::named_buffers>("namedBuffers"), InstanceMethod<&Self::forward>("forward"),
+                   InstanceMethod<&Self::train>("train"), InstanceMethod<&Self::is_training>("isTraining"),
+                   InstanceMethod<&Self::to>("to"), InstanceMethod<&Self::modes>("modes"),
+                   InstanceMethod<&Self::set_modes>("setModes"), InstanceMethod<&Self::save>("save")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
   exports.Set("jitLoad", Napi::Function::New(env, jit_load, "jitLoad"));
   exports.Set("createModule", Napi::Function::New(env, create_module, "createModule"));
 }
 
 Napi::Value ModuleHandle::wrap(Napi::Env env, Model model) {
-  return make(env, Environment::of(env).module_class, std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(model))));
+  return make(env, Environment::of(env).module_class,
+              std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(model))));
 }
 
 Napi::Value ModuleHandle::named_parameters(const Napi::CallbackInfo& info) {
@@ -117,8 +117,9 @@ Napi::Value ModuleHandle::modes(const Napi::CallbackInfo& info) {
 
 Napi::Value ModuleHandle::set_modes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    value_->idle("setModes").set_modes(array_argument(
-        info[0], "modes", [](const Napi::Value& value) { return boolean_argument(value, "mode"); }));
+    value_->idle("setModes").set_modes(array_argument(info[0], "modes", [](const Napi::Value& value) {
+      return boolean_argument(value, "mode");
+    }));
     return info.Env().Undefined();
   });
 }

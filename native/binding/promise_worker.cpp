@@ -3,8 +3,7 @@
 namespace continual::binding {
 
 void deliver(Environment& environment, Delivery* delivery) {
-  const napi_status status =
-      napi_call_threadsafe_function(environment.deliver, delivery, napi_tsfn_nonblocking);
+  const napi_status status = napi_call_threadsafe_function(environment.deliver, delivery, napi_tsfn_nonblocking);
   if (status != napi_ok) delete delivery;
 }
 

@@ -20,9 +20,8 @@ Napi::Value manual_seed(const Napi::CallbackInfo& info) {
 Napi::Value numpy_permutations_of(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const auto permutations =
-        numpy_permutations(static_cast<uint32_t>(integer_argument(info[0], "seed")), integer_argument(info[1], "n"),
-                           integer_argument(info[2], "count"));
+    const auto permutations = numpy_permutations(static_cast<uint32_t>(integer_argument(info[0], "seed")),
+                                                 integer_argument(info[1], "n"), integer_argument(info[2], "count"));
     Napi::Array result = Napi::Array::New(env, permutations.size());
     for (uint32_t i = 0; i < permutations.size(); ++i) {
       result.Set(i, TensorHandle::wrap(env, at::tensor(permutations[i], at::kLong)));

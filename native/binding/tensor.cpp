@@ -8,8 +8,8 @@ namespace continual::binding {
 namespace {
 
 /// Native: fromTypedArray(data: TypedArray, shape: number[], dtype: string) -> Tensor
-/// Copies. `dtype` names the elements of `data` (bool as Uint8Array); the shape is checked here because a mismatch would
-/// read beyond the array.
+/// Copies. `dtype` names the elements of `data` (bool as Uint8Array); the shape is checked here because a mismatch
+/// would read beyond the array.
 Napi::Value from_typed_array(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -33,8 +33,7 @@ Napi::Value from_typed_array(const Napi::CallbackInfo& info) {
     }
     if (count != length) {
       throw Error("ERR_SHAPE", "tensor: expected " + std::to_string(count) + " elements for shape " +
-                                   c10::str(at::IntArrayRef(shape)) + ", got " +
-                                   std::to_string(length));
+                                   c10::str(at::IntArrayRef(shape)) + ", got " + std::to_string(length));
     }
     at::Tensor tensor = at::empty(shape, dtype.type);
     if (count > 0) std::memcpy(tensor.mutable_data_ptr(), data, tensor.nbytes());
@@ -42,18 +41,23 @@ Napi::Value from_typed_array(const Napi::CallbackInfo& info) {
   });
 }
 
+/// 0 where the elements do not lie in one block (sparse tensors).
+int64_t bytes_of(const at::Tensor& tensor) {
+  return tensor.layout() == at::kStrided && !tensor.is_nested() ? static_cast<int64_t>(tensor.nbytes()) : 0;
+}
+
 }  // namespace
 
 void TensorHandle::define(Napi::Env env, Napi::Object exports) {
   using Self = TensorHandle;
-  const Napi::Function constructor = DefineClass(
-      env, kName,
-      {InstanceMethod<&Self::shape>("shape"), InstanceMethod<&Self::dtype>("dtype"),
-       InstanceMethod<&Self::device>("device"), InstanceMethod<&Self::requires_grad>("requiresGrad"),
-       InstanceMethod<&Self::set_requires_grad>("setRequiresGrad"), InstanceMethod<&Self::grad>("grad"),
-       InstanceMethod<&Self::item>("item"), InstanceMethod<&Self::to_typed_array>("toTypedArray"),
-       InstanceMethod<&Self::backward>("backward"), InstanceMethod<&Self::is_same>("isSame"),
-       InstanceMethod<&Self::dispose>("dispose"), InstanceMethod<&Self::is_disposed>("isDisposed")});
+  const Napi::Function constructor =
+      DefineClass(env, kName,
+                  {InstanceMethod<&Self::shape>("shape"), InstanceMethod<&Self::dtype>("dtype"),
+                   InstanceMethod<&Self::device>("device"), InstanceMethod<&Self::requires_grad>("requiresGrad"),
+                   InstanceMethod<&Self::set_requires_grad>("setRequiresGrad"), InstanceMethod<&Self::grad>("grad"),
+                   InstanceMethod<&Self::item>("item"), InstanceMethod<&Self::to_typed_array>("toTypedArray"),
+                   InstanceMethod<&Self::backward>("backward"), InstanceMethod<&Self::is_same>("isSame"),
+                   InstanceMethod<&Self::dispose>("dispose"), InstanceMethod<&Self::is_disposed>("isDisposed")});
   Environment::of(env).tensor_class = Napi::Persistent(constructor);
   exports.Set("fromTypedArray", Napi::Function::New(env, from_typed_array, "fromTypedArray"));
 }
@@ -64,7 +68,7 @@ Napi::Value TensorHandle::wrap(Napi::Env env, const at::Tensor& tensor) {
 }
 
 TensorHandle::TensorHandle(const Napi::CallbackInfo& info) : Wrapped(info) {
-  bytes_ = static_cast<int64_t>(value_.nbytes());
+  bytes_ = bytes_of(value_);
   live_tensors_ = Environment::of(info.Env()).live_tensors;
   ++live_tensors_->count;
   live_tensors_->bytes += bytes_;
@@ -114,13 +118,11 @@ Napi::Value TensorHandle::dtype(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value TensorHandle::device(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(),
-                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), alive().device().str()); });
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::String::New(info.Env(), alive().device().str()); });
 }
 
 Napi::Value TensorHandle::requires_grad(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(),
-                 [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), alive().requires_grad()); });
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), alive().requires_grad()); });
 }
 
 Napi::Value TensorHandle::set_requires_grad(const Napi::CallbackInfo& info) {
@@ -150,6 +152,7 @@ Napi::Value TensorHandle::to_typed_array(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     at::Tensor tensor = alive().detach();
+    if (tensor.layout() != at::kStrided) tensor = tensor.to_dense();
     const DType* dtype = &dtype_of(tensor.scalar_type());
     if (dtype->typed_array < 0) dtype = &dtype_of(at::kFloat);
     tensor = tensor.to(at::kCPU, dtype->type).contiguous();
@@ -157,8 +160,8 @@ Napi::Value TensorHandle::to_typed_array(const Napi::CallbackInfo& info) {
     Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, tensor.nbytes());
     if (count > 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), tensor.nbytes());
     napi_value result = nullptr;
-    const napi_status status = napi_create_typedarray(
-        env, static_cast<napi_typedarray_type>(dtype->typed_array), count, buffer, /*byte_offset=*/0, &result);
+    const napi_status status = napi_create_typedarray(env, static_cast<napi_typedarray_type>(dtype->typed_array), count,
+                                                      buffer, /*byte_offset=*/0, &result);
     if (status != napi_ok) throw Napi::Error::New(env);
     return Napi::Value(env, result);
   });
@@ -172,9 +175,8 @@ Napi::Value TensorHandle::backward(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value TensorHandle::is_same(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Boolean::New(info.Env(), alive().is_same(tensor(info[0])));
-  });
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), alive().is_same(tensor(info[0]))); });
 }
 
 Napi::Value TensorHandle::dispose(const Napi::CallbackInfo& info) {

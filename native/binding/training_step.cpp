@@ -23,8 +23,7 @@ Napi::Value to_object(Napi::Env env, const Progress& progress) {
 PlannedPhase to_phase(const Napi::Value& value) {
   if (MasHandle::is(value)) return {Phase::kPenalty, MasHandle::get(value)->object};
   const int64_t number = integer_argument(value, "phase");
-  if (number < 0 || number > static_cast<int64_t>(Phase::kMeasure) ||
-      number == static_cast<int64_t>(Phase::kPenalty)) {
+  if (number < 0 || number > static_cast<int64_t>(Phase::kMeasure) || number == static_cast<int64_t>(Phase::kPenalty)) {
     wrong_argument("a phase");
   }
   return {static_cast<Phase>(number), nullptr};
@@ -45,9 +44,8 @@ Napi::Value create_training_step(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     SharedStep shared{nullptr, ModuleHandle::get(info[0]), OptimizerHandle::get(info[1])};
-    shared.step =
-        std::make_shared<TrainingStep>(shared.model->object, shared.optimizer->object, to_criterion(info[2]),
-                                       device_named(string_argument(info[3], "device")));
+    shared.step = std::make_shared<TrainingStep>(shared.model->object, shared.optimizer->object, to_criterion(info[2]),
+                                                 device_named(string_argument(info[3], "device")));
     return TrainingStepHandle::make(env, Environment::of(env).training_step_class, shared);
   });
 }
@@ -56,16 +54,15 @@ Napi::Value create_training_step(const Napi::CallbackInfo& info) {
 
 void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
   using Self = TrainingStepHandle;
-  const Napi::Function constructor = DefineClass(
-      env, kName,
-      {InstanceMethod<&Self::prepare>("prepare"), InstanceMethod<&Self::open>("open"),
-       InstanceMethod<&Self::close>("close"),
-       InstanceMethod<&Self::batches>("batches"), InstanceMethod<&Self::run>("run"),
-       InstanceMethod<&Self::begin_importance>("beginImportance"),
-       InstanceMethod<&Self::accumulate_importance>("accumulateImportance"),
-       InstanceMethod<&Self::end_importance>("endImportance"), InstanceMethod<&Self::clear>("clear"),
-       InstanceMethod<&Self::get>("get"), InstanceMethod<&Self::set>("set"),
-       InstanceMethod<&Self::statistics>("statistics")});
+  const Napi::Function constructor =
+      DefineClass(env, kName,
+                  {InstanceMethod<&Self::prepare>("prepare"), InstanceMethod<&Self::open>("open"),
+                   InstanceMethod<&Self::close>("close"), InstanceMethod<&Self::batches>("batches"),
+                   InstanceMethod<&Self::run>("run"), InstanceMethod<&Self::begin_importance>("beginImportance"),
+                   InstanceMethod<&Self::accumulate_importance>("accumulateImportance"),
+                   InstanceMethod<&Self::end_importance>("endImportance"), InstanceMethod<&Self::clear>("clear"),
+                   InstanceMethod<&Self::get>("get"), InstanceMethod<&Self::set>("set"),
+                   InstanceMethod<&Self::statistics>("statistics")});
   Environment::of(env).training_step_class = Napi::Persistent(constructor);
   exports.Set("createTrainingStep", Napi::Function::New(env, create_training_step, "createTrainingStep"));
 }
@@ -133,13 +130,12 @@ Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
       return true;
     });
     return submit(info.Env(), std::move(used),
-                  [plan = array_argument(info[0], "plan", to_phase),
-                               grad = boolean_argument(info[1], "gradEnabled"),
-                               max_iterations = integer_argument(info[2], "maxIterations"),
-                               budget = std::chrono::milliseconds(integer_argument(info[3], "budgetMs"))](
-                                  TrainingStep& step, const std::atomic<bool>& stopping) {
-      return step.run(plan, grad, max_iterations, budget, stopping);
-    });
+                  [plan = array_argument(info[0], "plan", to_phase), grad = boolean_argument(info[1], "gradEnabled"),
+                   max_iterations = integer_argument(info[2], "maxIterations"),
+                   budget = std::chrono::milliseconds(integer_argument(info[3], "budgetMs"))](
+                      TrainingStep& step, const std::atomic<bool>& stopping) {
+                    return step.run(plan, grad, max_iterations, budget, stopping);
+                  });
   });
 }
 
@@ -156,10 +152,10 @@ Napi::Value TrainingStepHandle::accumulate_importance(const Napi::CallbackInfo& 
   return guarded(info.Env(), [&] {
     return submit(info.Env(), {MasHandle::get(info[0])},
                   [mas = MasHandle::get(info[0])->object,
-                               budget = std::chrono::milliseconds(integer_argument(info[1], "budgetMs"))](
-                                  TrainingStep& step, const std::atomic<bool>& stopping) {
-      return step.accumulate_importance(*mas, budget, stopping);
-    });
+                   budget = std::chrono::milliseconds(integer_argument(info[1], "budgetMs"))](
+                      TrainingStep& step, const std::atomic<bool>& stopping) {
+                    return step.accumulate_importance(*mas, budget, stopping);
+                  });
   });
 }
 

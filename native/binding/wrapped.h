@@ -18,7 +18,7 @@ class Wrapped : public Napi::ObjectWrap<Self> {
  public:
   /// Instances come from C++ only: JavaScript has no External to give.
   explicit Wrapped(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Self>(info) {
-    if (!info[0].IsExternal()) {
+    if (info.Length() == 0 || !info[0].IsExternal()) {
       throw to_javascript(info.Env(), {"ERR_INVALID_ARG_TYPE", std::string(Self::kName) + " cannot be constructed"});
     }
     value_ = std::move(*info[0].As<Napi::External<Value>>().Data());

@@ -7,8 +7,8 @@ namespace continual {
 
 /// A parameter's place: elements [offset, offset + numel) of both flat buffers.
 struct ParameterSlot {
-  std::string name;     // "" for a tensor that the optimizer owns but the model does not name
-  at::Tensor parameter; // leaf; its storage is a slice of `values()`
+  std::string name;      // "" for a tensor that the optimizer owns but the model does not name
+  at::Tensor parameter;  // leaf; its storage is a slice of `values()`
   int64_t offset = 0;
   int64_t numel = 0;
 };

@@ -52,7 +52,7 @@ class Mas {
   std::shared_ptr<FlatParameters> flat_;  // the layout of the next three
   at::Tensor omega_;
   at::Tensor anchor_;
-  std::vector<bool> known_;               // slot has an importance
+  std::vector<bool> known_;  // slot has an importance
 
   at::Tensor pass_sum_;
   int64_t pass_batches_ = 0;

@@ -47,10 +47,9 @@ double penalty_cpu(const at::Tensor& theta, const at::Tensor& anchor, const at::
   at::parallel_for(0, chunks, /*grain_size=*/2, [&](int64_t begin, int64_t end) {
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       const int64_t offset = chunk * kChunk;
-      partial[chunk] = penalty_chunk<mode, T>(
-          theta_data + offset, anchor_data + offset, omega_data + offset,
-          mode == GradMode::kNone ? nullptr : grad_data + offset, static_cast<T>(scale),
-          std::min(kChunk, count - offset));
+      partial[chunk] = penalty_chunk<mode, T>(theta_data + offset, anchor_data + offset, omega_data + offset,
+                                              mode == GradMode::kNone ? nullptr : grad_data + offset,
+                                              static_cast<T>(scale), std::min(kChunk, count - offset));
     }
   });
   double sum = 0;

@@ -7,8 +7,8 @@ namespace continual {
 
 /// What happens to the gathered inputs of a mini-batch, in this order.
 struct Transform {
-  at::Tensor permutation;  // int64 [features] or undefined: x.flatten(1)[:, permutation], back in its shape
-  bool to_float = false;   // uint8 -> float32 / 255
+  at::Tensor permutation;           // int64 [features] or undefined: x.flatten(1)[:, permutation], back in its shape
+  bool to_float = false;            // uint8 -> float32 / 255
   std::optional<double> mean, std;  // (x - mean) / std
 };
 

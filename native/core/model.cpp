@@ -30,14 +30,15 @@ const char* const kHowToExport =
 /// TorchScript is a zip archive that holds constants.pkl and code; torch.save writes the same zip without code, and
 /// before PyTorch 1.6 a bare pickle.
 void check_is_torchscript(const std::string& path) {
+  std::error_code ignored;
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    const bool exists = std::filesystem::exists(path);
+    const bool exists = std::filesystem::exists(path, ignored);
     throw Error(exists ? "ERR_MODEL_FILE_READ" : "ERR_MODEL_FILE_NOT_FOUND",
                 "jit.load: expected a TorchScript file, " + std::string(exists ? "cannot read " : "found no file ") +
                     "\"" + path + "\"");
   }
-  if (std::filesystem::is_directory(path)) {
+  if (std::filesystem::is_directory(path, ignored)) {
     throw Error("ERR_MODEL_FILE_FORMAT", "jit.load: expected a TorchScript file, \"" + path + "\" is a folder");
   }
   std::array<unsigned char, 4> head{};
@@ -48,17 +49,18 @@ void check_is_torchscript(const std::string& path) {
   if (head[0] == 0x80 && head[1] >= 2 && head[1] <= 5) {
     throw Error("ERR_MODEL_FILE_PICKLE", "jit.load: expected a TorchScript file, \"" + path +
                                              "\" is a Python pickle (written by torch.save or pickle.dump), which only "
-                                             "Python can run: " + kHowToExport);
+                                             "Python can run: " +
+                                             kHowToExport);
   }
   if (!(head[0] == 'P' && head[1] == 'K')) {
-    throw Error("ERR_MODEL_FILE_FORMAT", "jit.load: expected a TorchScript file, \"" + path +
-                                             "\" is not one (no zip archive): " + kHowToExport);
+    throw Error("ERR_MODEL_FILE_FORMAT",
+                "jit.load: expected a TorchScript file, \"" + path + "\" is not one (no zip archive): " + kHowToExport);
   }
 }
 
 [[noreturn]] void throw_damaged(const std::string& path, const std::string& detail) {
-  throw Error("ERR_MODEL_FILE_FORMAT", "jit.load: expected a whole TorchScript file, \"" + path +
-                                           "\" is truncated or damaged: " + detail);
+  throw Error("ERR_MODEL_FILE_FORMAT",
+              "jit.load: expected a whole TorchScript file, \"" + path + "\" is truncated or damaged: " + detail);
 }
 
 void check_archive(const std::string& path) {
@@ -68,7 +70,8 @@ void check_archive(const std::string& path) {
     if (reader.hasRecord("data.pkl")) {
       throw Error("ERR_MODEL_FILE_PICKLE", "jit.load: expected a TorchScript file, \"" + path +
                                                "\" was written by torch.save: it holds pickled Python objects (weights "
-                                               "or a whole module) and no code: " + kHowToExport);
+                                               "or a whole module) and no code: " +
+                                               kHowToExport);
     }
     throw Error("ERR_MODEL_FILE_FORMAT", "jit.load: expected a TorchScript file, \"" + path +
                                              "\" is a zip archive without TorchScript in it: " + kHowToExport);

@@ -35,8 +35,7 @@ void Optimizer::attach(std::shared_ptr<FlatParameters> next) {
         const ParameterSlot& slot = next->slots()[i];
         const auto old = old_slots.find(slot.parameter.unsafeGetTensorImpl());
         if (old == old_slots.end() || flat_->slots()[old->second].numel != slot.numel) continue;
-        to.narrow(0, slot.offset, slot.numel)
-            .copy_(from.narrow(0, flat_->slots()[old->second].offset, slot.numel));
+        to.narrow(0, slot.offset, slot.numel).copy_(from.narrow(0, flat_->slots()[old->second].offset, slot.numel));
         state.steps[i] = state_.steps[old->second];
       }
     };
@@ -89,13 +88,13 @@ void Optimizer::step_run(const AdamOptions& options, const Run& run, int64_t ste
   const std::vector<at::Tensor> first{slice(buffer(state_.momentum))}, second{slice(buffer(state_.second))};
   std::vector<at::Tensor> max_second;
   if (options.amsgrad) max_second.push_back(slice(buffer(state_.max_second)));
-  const std::vector<at::Tensor> steps{at::full({}, static_cast<double>(steps_done + 1),
-                                               flat_->values().options().dtype(at::kFloat))};
+  const std::vector<at::Tensor> steps{
+      at::full({}, static_cast<double>(steps_done + 1), flat_->values().options().dtype(at::kFloat))};
   const auto fused = options.decoupled_weight_decay
                          ? static_cast<decltype(&at::_ops::_fused_adam_::call)>(&at::_ops::_fused_adamw_::call)
                          : &at::_ops::_fused_adam_::call;
-  fused(values, grads, first, second, max_second, steps, options.lr, options.beta1, options.beta2,
-        options.weight_decay, options.eps, options.amsgrad, options.maximize, /*grad_scale=*/{}, /*found_inf=*/{});
+  fused(values, grads, first, second, max_second, steps, options.lr, options.beta1, options.beta2, options.weight_decay,
+        options.eps, options.amsgrad, options.maximize, /*grad_scale=*/{}, /*found_inf=*/{});
 }
 
 }  // namespace continual

@@ -53,9 +53,9 @@ class Optimizer {
  private:
   /// Buffers laid out like the flat parameters; created at the first step that needs them.
   struct State {
-    at::Tensor momentum;     // SGD's buffer, Adam's exp_avg
-    at::Tensor second;       // Adam's exp_avg_sq
-    at::Tensor max_second;   // AMSGrad's maximum of it
+    at::Tensor momentum;    // SGD's buffer, Adam's exp_avg
+    at::Tensor second;      // Adam's exp_avg_sq
+    at::Tensor max_second;  // AMSGrad's maximum of it
     std::vector<int64_t> steps;
   };
 

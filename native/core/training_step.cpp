@@ -111,20 +111,22 @@ void TrainingStep::zero_grad() {
 }
 
 void TrainingStep::forward() {
-  explained("ERR_FORWARD", [&] { return "forward: the model failed on a mini-batch " + describe(batch.x); },
-            [&] { output = model_->forward(batch.x); });
+  explained(
+      "ERR_FORWARD", [&] { return "forward: the model failed on a mini-batch " + describe(batch.x); },
+      [&] { output = model_->forward(batch.x); });
 }
 
 void TrainingStep::criterion(bool training) {
   criterion_->check_labels(output, batch.labels);
-  explained("ERR_CRITERION",
-            [&] { return "criterion: failed on output " + describe(output) + " and target " + describe(batch.y); },
-            [&] {
-              const at::Tensor value = (*criterion_)(output, batch.y);
-              // In training plugins add to the loss in place, which keeps its shape [1].
-              if (training) loss.add_(value);
-              else loss = value;
-            });
+  explained(
+      "ERR_CRITERION",
+      [&] { return "criterion: failed on output " + describe(output) + " and target " + describe(batch.y); },
+      [&] {
+        const at::Tensor value = (*criterion_)(output, batch.y);
+        // In training plugins add to the loss in place, which keeps its shape [1].
+        if (training) loss.add_(value);
+        else loss = value;
+      });
 }
 
 void TrainingStep::backward() {
@@ -159,9 +161,9 @@ TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono
       return progress;
     }
     flat_->zero_grad();
-    explained("ERR_IMPORTANCE",
-              [&] { return "importance: the model failed on a mini-batch " + describe(current.x); },
-              [&] { mas.accumulate(*flat_, model_->forward(current.x)); });
+    explained(
+        "ERR_IMPORTANCE", [&] { return "importance: the model failed on a mini-batch " + describe(current.x); },
+        [&] { mas.accumulate(*flat_, model_->forward(current.x)); });
     ++progress.iterations;
   } while (!stopping && std::chrono::steady_clock::now() < deadline);
   return progress;

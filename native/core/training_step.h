@@ -35,8 +35,8 @@ class TrainingStep {
   /// Moves the model to the device, lays its parameters out flat and tells the optimizer.
   void prepare(bool reset_optimizer_state);
 
-  /// Begins a pass over a dataset; `close` goes back to the pass that was under way before (an evaluation may come in the
-  /// middle of an epoch).
+  /// Begins a pass over a dataset; `close` goes back to the pass that was under way before (an evaluation may come in
+  /// the middle of an epoch).
   void open(std::shared_ptr<const Dataset> dataset, int64_t batch_size, bool shuffle, bool drop_last);
   void close();
   int64_t batches() const { return passes_.empty() ? 0 : passes_.back().loader.length(); }

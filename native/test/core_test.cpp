@@ -16,12 +16,12 @@ using namespace continual;
 
 int failures = 0;
 
-#define EXPECT(condition)                                                         \
-  do {                                                                           \
-    if (!(condition)) {                                                          \
+#define EXPECT(condition)                                                          \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
       std::fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-      ++failures;                                                                \
-    }                                                                            \
+      ++failures;                                                                  \
+    }                                                                              \
   } while (false)
 
 using Named = std::vector<std::pair<std::string, at::Tensor>>;
@@ -95,7 +95,8 @@ void importance_is_the_mean_magnitude_of_each_batchs_gradient() {
   EXPECT(mas.memory().size() == 1);
   EXPECT(mas.memory()[0].importance.item<double>() == 15);
 
-  // theta* = 3; at w = 5 the penalty is 2 * 15 * 2^2 = 120 and its gradient 2 * 15 * 2 * 2 = 120, times the loss's scale.
+  // theta* = 3; at w = 5 the penalty is 2 * 15 * 2^2 = 120 and its gradient 2 * 15 * 2 * 2 = 120, times the loss's
+  // scale.
   {
     const at::NoGradGuard no_grad;
     weight.fill_(5);

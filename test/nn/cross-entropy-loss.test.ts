@@ -14,7 +14,13 @@ describe('nn.CrossEntropyLoss', () => {
 
   it('is minus the log of the softmax at the target, averaged', () => {
     // softmax of [0, ln 3] is [1/4, 3/4]; of [0, 0] it is [1/2, 1/2].
-    const loss = new nn.CrossEntropyLoss().forward(tensor([[0, Math.log(3)], [0, 0]]), labels(1, 0));
+    const loss = new nn.CrossEntropyLoss().forward(
+      tensor([
+        [0, Math.log(3)],
+        [0, 0],
+      ]),
+      labels(1, 0),
+    );
     assertTensorClose(loss, tensor((-Math.log(3 / 4) - Math.log(1 / 2)) / 2));
   });
 
@@ -44,7 +50,11 @@ describe('nn.CrossEntropyLoss', () => {
 
   it('misuse: a label outside the classes', () => {
     for (const label of [2, -1]) {
-      throwsWithCode(() => new nn.CrossEntropyLoss().forward(tensor([[1, 2]]), labels(label)), 'ERR_TORCH', new RegExp(`Target ${label} is out of bounds`));
+      throwsWithCode(
+        () => new nn.CrossEntropyLoss().forward(tensor([[1, 2]]), labels(label)),
+        'ERR_TORCH',
+        new RegExp(`Target ${label} is out of bounds`),
+      );
     }
   });
 
@@ -54,9 +64,25 @@ describe('nn.CrossEntropyLoss', () => {
   });
 
   it('misuse: options', () => {
-    throwsWithCode(() => new nn.CrossEntropyLoss({ labelSmoothing: 1.5 }), 'ERR_INVALID_ARG_VALUE', /^nn\.CrossEntropyLoss: expected labelSmoothing to be a number in \[0, 1\], got 1\.5$/);
-    throwsWithCode(() => new nn.CrossEntropyLoss({ ignoreIndex: 0.5 }), 'ERR_INVALID_ARG_VALUE', /expected ignoreIndex to be an integer, got 0\.5$/);
-    throwsWithCode(() => new nn.CrossEntropyLoss({ weight: [1, 2] as never }), 'ERR_INVALID_ARG_TYPE', /expected weight to be a Tensor, got an array of 2$/);
-    throwsWithCode(() => new nn.CrossEntropyLoss({ reduction: 'sum' } as never), 'ERR_UNKNOWN_OPTION', /"reduction"; expected among weight, ignoreIndex, labelSmoothing$/);
+    throwsWithCode(
+      () => new nn.CrossEntropyLoss({ labelSmoothing: 1.5 }),
+      'ERR_INVALID_ARG_VALUE',
+      /^nn\.CrossEntropyLoss: expected labelSmoothing to be a number in \[0, 1\], got 1\.5$/,
+    );
+    throwsWithCode(
+      () => new nn.CrossEntropyLoss({ ignoreIndex: 0.5 }),
+      'ERR_INVALID_ARG_VALUE',
+      /expected ignoreIndex to be an integer, got 0\.5$/,
+    );
+    throwsWithCode(
+      () => new nn.CrossEntropyLoss({ weight: [1, 2] as never }),
+      'ERR_INVALID_ARG_TYPE',
+      /expected weight to be a Tensor, got an array of 2$/,
+    );
+    throwsWithCode(
+      () => new nn.CrossEntropyLoss({ reduction: 'sum' } as never),
+      'ERR_UNKNOWN_OPTION',
+      /"reduction"; expected among weight, ignoreIndex, labelSmoothing$/,
+    );
   });
 });

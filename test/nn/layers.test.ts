@@ -44,7 +44,11 @@ describe('nn.Dropout', () => {
 
   it('misuse: p outside [0, 1]', () => {
     for (const p of [-0.1, 1.1, NaN]) {
-      throwsWithCode(() => new nn.Dropout(p), 'ERR_INVALID_ARG_VALUE', new RegExp(`^nn\\.Dropout: expected p to be a number in \\[0, 1\\], got ${p}$`));
+      throwsWithCode(
+        () => new nn.Dropout(p),
+        'ERR_INVALID_ARG_VALUE',
+        new RegExp(`^nn\\.Dropout: expected p to be a number in \\[0, 1\\], got ${p}$`),
+      );
     }
     throwsWithCode(() => new nn.Dropout('0.5' as never), 'ERR_INVALID_ARG_TYPE', /got "0\.5"$/);
   });
@@ -63,11 +67,29 @@ describe('nn.Flatten', () => {
   });
 
   it('keeps the order of the elements', () =>
-    assertTensorEqual(new nn.Flatten().forward(tensor([[[1, 2], [3, 4]]])), tensor([[1, 2, 3, 4]])));
+    assertTensorEqual(
+      new nn.Flatten().forward(
+        tensor([
+          [
+            [1, 2],
+            [3, 4],
+          ],
+        ]),
+      ),
+      tensor([[1, 2, 3, 4]]),
+    ));
 
   it('misuse: dimensions that are no integers, or that the input does not have', () => {
-    throwsWithCode(() => new nn.Flatten({ startDim: 0.5 }), 'ERR_INVALID_ARG_VALUE', /^nn\.Flatten: expected startDim to be an integer, got 0\.5$/);
-    throwsWithCode(() => new nn.Flatten({ start: 1 } as never), 'ERR_UNKNOWN_OPTION', /"start"; expected among startDim, endDim/);
+    throwsWithCode(
+      () => new nn.Flatten({ startDim: 0.5 }),
+      'ERR_INVALID_ARG_VALUE',
+      /^nn\.Flatten: expected startDim to be an integer, got 0\.5$/,
+    );
+    throwsWithCode(
+      () => new nn.Flatten({ start: 1 } as never),
+      'ERR_UNKNOWN_OPTION',
+      /"start"; expected among startDim, endDim/,
+    );
     throwsWithCode(() => new nn.Flatten({ startDim: 7 }).forward(input()), 'ERR_TORCH', /Dimension out of range/);
   });
 });
@@ -77,7 +99,14 @@ describe('nn.Sequential', () => {
     assertEqualsRecordedLayer(
       'sequential',
       3,
-      () => new nn.Sequential(new nn.Flatten(), new nn.Linear(6, 4), new nn.ReLU(), new nn.Dropout(0.3), new nn.Linear(4, 2)),
+      () =>
+        new nn.Sequential(
+          new nn.Flatten(),
+          new nn.Linear(6, 4),
+          new nn.ReLU(),
+          new nn.Dropout(0.3),
+          new nn.Linear(4, 2),
+        ),
     ));
 
   it('names its children by index, nested ones too', () => {
@@ -108,8 +137,16 @@ describe('nn.Sequential', () => {
   });
 
   it('misuse: children that are no modules', () => {
-    throwsWithCode(() => new nn.Sequential(new nn.ReLU(), 3 as never), 'ERR_INVALID_ARG_TYPE', /^nn\.Sequential: expected modules, got 3 at index 1$/);
-    throwsWithCode(() => new nn.Sequential([new nn.ReLU()] as never), 'ERR_INVALID_ARG_TYPE', /got an array of 1 at index 0$/);
+    throwsWithCode(
+      () => new nn.Sequential(new nn.ReLU(), 3 as never),
+      'ERR_INVALID_ARG_TYPE',
+      /^nn\.Sequential: expected modules, got 3 at index 1$/,
+    );
+    throwsWithCode(
+      () => new nn.Sequential([new nn.ReLU()] as never),
+      'ERR_INVALID_ARG_TYPE',
+      /got an array of 1 at index 0$/,
+    );
   });
 });
 
@@ -124,14 +161,22 @@ describe('nn.Module', () => {
   });
 
   it('misuse: an input that is no tensor, or a disposed one', () => {
-    throwsWithCode(() => new nn.ReLU().forward([1] as never), 'ERR_INVALID_ARG_TYPE', /^forward: expected a Tensor, got an array of 1$/);
+    throwsWithCode(
+      () => new nn.ReLU().forward([1] as never),
+      'ERR_INVALID_ARG_TYPE',
+      /^forward: expected a Tensor, got an array of 1$/,
+    );
     const x = tensor([1]);
     x.dispose();
     throwsWithCode(() => new nn.ReLU().forward(x), 'ERR_DISPOSED', /disposed/);
   });
 
   it('misuse: a device that does not exist', () => {
-    throwsWithCode(() => new nn.Linear(1, 1).to('gpu'), 'ERR_DEVICE', /^device: expected "cpu", "cuda" or "cuda:N", got "gpu"/);
+    throwsWithCode(
+      () => new nn.Linear(1, 1).to('gpu'),
+      'ERR_DEVICE',
+      /^device: expected "cpu", "cuda" or "cuda:N", got "gpu"/,
+    );
     throwsWithCode(() => new nn.Linear(1, 1).to('cuda:99'), 'ERR_DEVICE', /cuda:99/);
   });
 });

@@ -83,7 +83,11 @@ describe('optim', () => {
     });
 
     it(`${kind}, misuse: no parameters, or a disposed one`, () => {
-      throwsWithCode(() => new optim[kind]([]), 'ERR_NO_PARAMETERS', new RegExp(`^optim\\.${kind}: expected at least one parameter, got none$`));
+      throwsWithCode(
+        () => new optim[kind]([]),
+        'ERR_NO_PARAMETERS',
+        new RegExp(`^optim\\.${kind}: expected at least one parameter, got none$`),
+      );
       const p = parameter([1]);
       p.dispose();
       throwsWithCode(() => new optim[kind]([p]), 'ERR_DISPOSED', /disposed/);
@@ -91,19 +95,35 @@ describe('optim', () => {
 
     it(`${kind}, misuse: parameters of several dtypes, or of integers`, () => {
       const build = (...parameters: Tensor[]) => new optim[kind](parameters).step();
-      throwsWithCode(() => build(parameter([1]), parameter([1], 'float64')), 'ERR_UNSUPPORTED_MODEL', /one dtype on one device, got .*Float.*Double/);
+      throwsWithCode(
+        () => build(parameter([1]), parameter([1], 'float64')),
+        'ERR_UNSUPPORTED_MODEL',
+        /one dtype on one device, got .*Float.*Double/,
+      );
       throwsWithCode(() => build(tensor([1], { dtype: 'int64' })), 'ERR_UNSUPPORTED_MODEL', /Long/);
     });
 
     it(`${kind}, misuse: options of every kind`, () => {
       const make = (options: object) => () => new optim[kind]([parameter([1])], options);
       const name = `^optim\\.${kind}: `;
-      throwsWithCode(make({ learningRate: 1 }), 'ERR_UNKNOWN_OPTION', new RegExp(`${name}unknown option "learningRate"; expected among lr, `));
+      throwsWithCode(
+        make({ learningRate: 1 }),
+        'ERR_UNKNOWN_OPTION',
+        new RegExp(`${name}unknown option "learningRate"; expected among lr, `),
+      );
       for (const option of ['lr', 'weightDecay', kind === 'SGD' ? 'momentum' : 'eps']) {
         for (const value of [-1, NaN, Infinity]) {
-          throwsWithCode(make({ [option]: value }), 'ERR_INVALID_ARG_VALUE', new RegExp(`${name}expected ${option} to be a number of at least 0, got ${value}$`));
+          throwsWithCode(
+            make({ [option]: value }),
+            'ERR_INVALID_ARG_VALUE',
+            new RegExp(`${name}expected ${option} to be a number of at least 0, got ${value}$`),
+          );
         }
-        throwsWithCode(make({ [option]: '1' }), 'ERR_INVALID_ARG_TYPE', new RegExp(`expected ${option} to be .*, got "1"$`));
+        throwsWithCode(
+          make({ [option]: '1' }),
+          'ERR_INVALID_ARG_TYPE',
+          new RegExp(`expected ${option} to be .*, got "1"$`),
+        );
         throwsWithCode(make({ [option]: null }), 'ERR_INVALID_ARG_TYPE', /got null$/);
       }
       throwsWithCode(make({ maximize: 1 }), 'ERR_INVALID_ARG_TYPE', /expected maximize to be true or false, got 1$/);
@@ -119,7 +139,11 @@ describe('optim', () => {
         /^optim\.SGD: expected momentum above 0 and dampening 0 with nesterov, got momentum [\d.]+ and dampening [\d.]+$/,
       );
     }
-    throwsWithCode(() => new optim.SGD([parameter([1])], { dampening: NaN }), 'ERR_INVALID_ARG_VALUE', /expected dampening to be a number, got NaN$/);
+    throwsWithCode(
+      () => new optim.SGD([parameter([1])], { dampening: NaN }),
+      'ERR_INVALID_ARG_VALUE',
+      /expected dampening to be a number, got NaN$/,
+    );
   });
 
   for (const kind of ['Adam', 'AdamW'] as const) {
@@ -128,7 +152,11 @@ describe('optim', () => {
       throwsWithCode(make([0.9, 1]), 'ERR_INVALID_ARG_VALUE', /expected betas\.1 to be a number in \[0, 1\), got 1$/);
       throwsWithCode(make([-0.1, 0.9]), 'ERR_INVALID_ARG_VALUE', /expected betas\.0 to be .*, got -0\.1$/);
       throwsWithCode(make([0.9, NaN]), 'ERR_INVALID_ARG_VALUE', /betas\.1 .*, got NaN$/);
-      throwsWithCode(make([0.9]), 'ERR_INVALID_ARG_VALUE', /expected betas to be two numbers in \[0, 1\), got an array of 1$/);
+      throwsWithCode(
+        make([0.9]),
+        'ERR_INVALID_ARG_VALUE',
+        /expected betas to be two numbers in \[0, 1\), got an array of 1$/,
+      );
       throwsWithCode(make(0.9), 'ERR_INVALID_ARG_TYPE', /expected betas to be two numbers in \[0, 1\), got 0\.9$/);
     });
   }

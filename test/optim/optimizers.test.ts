@@ -34,7 +34,10 @@ describe('optimizers', () => {
 
   const freshParameters = () =>
     Object.fromEntries(
-      [...trained, 'unused'].map((name) => [name, (ops.aten.clone!(recorded(`initial.${name}`)) as Tensor).requiresGrad_()]),
+      [...trained, 'unused'].map((name) => [
+        name,
+        (ops.aten.clone!(recorded(`initial.${name}`)) as Tensor).requiresGrad_(),
+      ]),
     );
 
   for (const { kind, name, options } of cases) {
@@ -58,7 +61,9 @@ describe('optimizers', () => {
 
   it('every recorded option changes the result, so that none can be ignored unnoticed', () => {
     for (const kind of ['SGD', 'Adam', 'AdamW']) {
-      const finals = cases.filter((c) => c.kind === kind).map(({ name }) => recorded(`${name}.${steps}.weight`).toNumbers().join());
+      const finals = cases
+        .filter((c) => c.kind === kind)
+        .map(({ name }) => recorded(`${name}.${steps}.weight`).toNumbers().join());
       assert.equal(new Set(finals).size, finals.length, kind);
     }
   });

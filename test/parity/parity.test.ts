@@ -45,7 +45,8 @@ describe('parity with recorded runs', () => {
       // Losses, parameters, importances and outputs at least; a tolerance is never wider than a part in two thousand.
       const compared = new Set(errors.map(({ kind }) => kind));
       for (const kind of kinds.filter((name) => name !== 'buffer')) assert.ok(compared.has(kind), kind);
-      for (const kind of compared) assert.ok(tolerance[kind] >= 1e-5 && tolerance[kind] <= 5e-4, `${kind}: ${tolerance[kind]}`);
+      for (const kind of compared)
+        assert.ok(tolerance[kind] >= 1e-5 && tolerance[kind] <= 5e-4, `${kind}: ${tolerance[kind]}`);
     });
   }
 });
@@ -56,7 +57,10 @@ describe('parity command line', function () {
   it('exits with 0 and prints the worst error of each kind of value for each run', async () => {
     const { code, stdout, stderr } = await parity(fixturePath('parity', small), fixturePath('parity', 'cnn-bn-adam'));
     assert.deepEqual([code, stderr], [0, '']);
-    assert.match(stdout, /^lambda0-adam: pass\n {2}loss +\d\.\d\de-\d+ +\(tolerance 1\.00e-5, \d+ tensors, worst exp\d\.loss\)/);
+    assert.match(
+      stdout,
+      /^lambda0-adam: pass\n {2}loss +\d\.\d\de-\d+ +\(tolerance 1\.00e-5, \d+ tensors, worst exp\d\.loss\)/,
+    );
     assert.match(stdout, /\ncnn-bn-adam: pass\n(?: {2}.*\n)* {2}buffer /);
     assert.match(stdout, /\n2 of 2 runs within tolerance\n$/);
   });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { ContinualTorchError, type ErrorCode, type Tensor } from '../../lib/index';
 
 /** How far a value may be from the expected one: `absolute + relative * |expected|`. */
@@ -70,7 +71,9 @@ export function throwsWithCode(run: () => unknown, code: ErrorCode, message: Reg
 function assertError(error: unknown, code: ErrorCode, message: RegExp): ContinualTorchError {
   if (error === undefined) assert.fail(`expected ${code}, got no error`);
   if (!(error instanceof ContinualTorchError)) {
-    assert.fail(`expected a ContinualTorchError with ${code}, got ${error instanceof Error ? error.stack : String(error)}`);
+    assert.fail(
+      `expected a ContinualTorchError with ${code}, got ${error instanceof Error ? error.stack : inspect(error)}`,
+    );
   }
   assert.equal(error.code, code, `code of: ${error.message}`);
   assert.match(error.message, message);

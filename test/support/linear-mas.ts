@@ -34,7 +34,14 @@ export const firstImportance = [1.5, 2.5];
 export const secondImportance = [6, 3];
 
 export function linearStream(): Stream {
-  const dataset = (x: number[][]) => new TensorDataset(tensor(x), tensor(x.map(() => 0), { dtype: 'int64' }));
+  const dataset = (x: number[][]) =>
+    new TensorDataset(
+      tensor(x),
+      tensor(
+        x.map(() => 0),
+        { dtype: 'int64' },
+      ),
+    );
   return benchmarkFromDatasets({
     train: [
       dataset([
@@ -51,7 +58,8 @@ export function linearStream(): Stream {
 }
 
 /** A loss of 1 without any gradient: what is left is the penalty's. */
-export const constantLoss = (output: Tensor): Tensor => ops.aten.add!(ops.aten.mul!(ops.aten.sum!(output), 0), 1) as Tensor;
+export const constantLoss = (output: Tensor): Tensor =>
+  ops.aten.add!(ops.aten.mul!(ops.aten.sum!(output), 0), 1) as Tensor;
 
 /** Puts the weights of this experience into the model. */
 function placeWeights(weight: Tensor): Plugin {

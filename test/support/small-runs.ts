@@ -1,5 +1,14 @@
 // Data, models and strategies small enough to train in milliseconds.
-import { benchmarkFromDatasets, type Benchmark, models, nn, ops, type Tensor, tensor, TensorDataset } from '../../lib/index';
+import {
+  benchmarkFromDatasets,
+  type Benchmark,
+  models,
+  nn,
+  ops,
+  type Tensor,
+  tensor,
+  TensorDataset,
+} from '../../lib/index';
 
 export const features = 4;
 export const classes = 4;

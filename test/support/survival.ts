@@ -53,9 +53,10 @@ export async function assertUsable(strategy: SupervisedTemplate): Promise<void> 
   const after = numbersOf(strategy.model.namedParameters());
   assert.notDeepEqual(after, before);
   assert.ok(Object.values(after).flat().every(Number.isFinite));
+  const { trainEpochs } = strategy;
+  const iterations = 2 * trainEpochs;
   assert.deepEqual(modes, [
-    ['beforeForward', true, true],
-    ['beforeForward', true, true],
+    ...Array.from({ length: iterations }, () => ['beforeForward', true, true]),
     ['beforeEvalForward', false, false],
   ]);
   assert.equal(strategy.model.training, true);
@@ -63,12 +64,12 @@ export async function assertUsable(strategy: SupervisedTemplate): Promise<void> 
     { ...strategy.clock },
     {
       ...clock,
-      trainIterations: clock.trainIterations + 2,
+      trainIterations: clock.trainIterations + iterations,
       trainExpCounter: clock.trainExpCounter + 1,
-      trainExpEpochs: 1,
-      trainExpIterations: 2,
+      trainExpEpochs: trainEpochs,
+      trainExpIterations: iterations,
       trainEpochIterations: 2,
-      totalIterations: clock.totalIterations + 3,
+      totalIterations: clock.totalIterations + iterations + 1,
     },
   );
 }

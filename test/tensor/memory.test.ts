@@ -15,9 +15,19 @@ describe('memory()', () => {
     const held: Tensor[] = [];
     const created = heldAfter(() => held.push(tensor(new Float32Array(10)), tensor(new BigInt64Array(3))));
     assert.deepEqual(created, { numTensors: 2, numBytes: 40 + 24 });
-    assert.deepEqual(heldAfter(() => held[0]!.dispose()), { numTensors: -1, numBytes: -40 });
-    assert.deepEqual(heldAfter(() => held[0]!.dispose()), { numTensors: 0, numBytes: 0 }, 'a second dispose');
-    assert.deepEqual(heldAfter(() => held[1]!.dispose()), { numTensors: -1, numBytes: -24 });
+    assert.deepEqual(
+      heldAfter(() => held[0]!.dispose()),
+      { numTensors: -1, numBytes: -40 },
+    );
+    assert.deepEqual(
+      heldAfter(() => held[0]!.dispose()),
+      { numTensors: 0, numBytes: 0 },
+      'a second dispose',
+    );
+    assert.deepEqual(
+      heldAfter(() => held[1]!.dispose()),
+      { numTensors: -1, numBytes: -24 },
+    );
   });
 
   it('counts what an operator returns', () => {
@@ -42,7 +52,10 @@ describe('memory()', () => {
   it('holds nothing more after an operator has refused its arguments', () => {
     const x = tensor([1, 2]);
     const y = tensor([1, 2, 3]);
-    assert.deepEqual(heldAfter(() => assert.throws(() => ops.aten.add!(x, y))), { numTensors: 0, numBytes: 0 });
+    assert.deepEqual(
+      heldAfter(() => assert.throws(() => ops.aten.add!(x, y))),
+      { numTensors: 0, numBytes: 0 },
+    );
     x.dispose();
     y.dispose();
   });

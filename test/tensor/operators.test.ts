@@ -3,7 +3,11 @@ import { describe, it } from 'mocha';
 import { ops, tensor, Tensor } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
 
-const matrix = () => tensor([[1, 2, 3], [4, 5, 6]]);
+const matrix = () =>
+  tensor([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
 
 describe('ops.aten', () => {
   it('chooses the overload that takes the arguments', () => {
@@ -41,9 +45,25 @@ describe('ops.aten', () => {
 
   it('takes lists of tensors and of numbers, and one number for a list of known length', () => {
     assertTensorEqual(ops.aten.cat!([tensor([1]), tensor([2, 3])]), tensor([1, 2, 3]));
-    assertTensorEqual(ops.aten.stack!([tensor([1, 2]), tensor([3, 4])], 1), tensor([[1, 3], [2, 4]]));
-    assertTensorEqual(ops.aten.permute!(matrix(), [1, 0]), tensor([[1, 4], [2, 5], [3, 6]]));
-    const image = tensor(Float32Array.from({ length: 16 }, (_, i) => i), { shape: [1, 1, 4, 4] });
+    assertTensorEqual(
+      ops.aten.stack!([tensor([1, 2]), tensor([3, 4])], 1),
+      tensor([
+        [1, 3],
+        [2, 4],
+      ]),
+    );
+    assertTensorEqual(
+      ops.aten.permute!(matrix(), [1, 0]),
+      tensor([
+        [1, 4],
+        [2, 5],
+        [3, 6],
+      ]),
+    );
+    const image = tensor(
+      Float32Array.from({ length: 16 }, (_, i) => i),
+      { shape: [1, 1, 4, 4] },
+    );
     assertTensorEqual(ops.aten.max_pool2d!(image, 2), ops.aten.max_pool2d!(image, [2, 2]));
     assert.deepEqual(ops.aten.max_pool2d!(image, 2).toNumbers(), [5, 7, 13, 15]);
   });
@@ -52,11 +72,23 @@ describe('ops.aten', () => {
     const x = tensor([[-2, 0.5, 3]]);
     assertTensorEqual(ops.aten.clamp!(x, null, 1), tensor([[-2, 0.5, 1]]));
     assertTensorEqual(ops.aten.clamp!(x, -1, undefined), tensor([[-1, 0.5, 3]]));
-    assertTensorEqual(ops.aten.index!(matrix(), [null, tensor([2, 0], { dtype: 'int64' })]), tensor([[3, 1], [6, 4]]));
+    assertTensorEqual(
+      ops.aten.index!(matrix(), [null, tensor([2, 0], { dtype: 'int64' })]),
+      tensor([
+        [3, 1],
+        [6, 4],
+      ]),
+    );
   });
 
   it('gives several results as an array', () => {
-    const results = ops.aten.max!(tensor([[1, 9], [8, 2]]), 1);
+    const results = ops.aten.max!(
+      tensor([
+        [1, 9],
+        [8, 2],
+      ]),
+      1,
+    );
     assert.equal(results.length, 2);
     assertTensorEqual(results[0], tensor([9, 8]));
     assertTensorEqual(results[1], tensor([1, 0], { dtype: 'int64' }));
@@ -65,7 +97,10 @@ describe('ops.aten', () => {
   it('gives a list of tensors as an array', () => {
     const parts = ops.aten.split!(tensor([1, 2, 3]), 2);
     assert.ok(parts.every((part: unknown) => part instanceof Tensor));
-    assert.deepEqual(parts.map((part: Tensor) => part.toNumbers()), [[1, 2], [3]]);
+    assert.deepEqual(
+      parts.map((part: Tensor) => part.toNumbers()),
+      [[1, 2], [3]],
+    );
   });
 
   it('gives numbers and booleans as such', () => {
@@ -88,7 +123,11 @@ describe('ops.aten', () => {
   });
 
   it('misuse: an operator or an overload that does not exist', () => {
-    throwsWithCode(() => ops.aten.nosuch!(tensor(1)), 'ERR_UNKNOWN_OPERATOR', /operator aten::nosuch is not in this libtorch/);
+    throwsWithCode(
+      () => ops.aten.nosuch!(tensor(1)),
+      'ERR_UNKNOWN_OPERATOR',
+      /operator aten::nosuch is not in this libtorch/,
+    );
     throwsWithCode(() => ops.aten['add.Nosuch']!(tensor(1)), 'ERR_UNKNOWN_OPERATOR', /aten::add\.Nosuch/);
   });
 
@@ -102,7 +141,11 @@ describe('ops.aten', () => {
       () => ops.aten.relu!(tensor([1]), { nosuch: 1 }),
     ];
     for (const call of refused) {
-      throwsWithCode(call, 'ERR_NO_OVERLOAD', /does not take these arguments; expected one of:\n {2}aten::relu\(Tensor self\) -> Tensor/);
+      throwsWithCode(
+        call,
+        'ERR_NO_OVERLOAD',
+        /does not take these arguments; expected one of:\n {2}aten::relu\(Tensor self\) -> Tensor/,
+      );
     }
     throwsWithCode(() => ops.aten.select!(matrix(), 0.5, 0), 'ERR_NO_OVERLOAD', /aten::select\.int\(/);
   });
@@ -117,7 +160,11 @@ describe('ops.aten', () => {
 
   it("libtorch's own refusal comes without a C++ backtrace, and the tensors stay usable", () => {
     const x = tensor([1, 2]);
-    const error = throwsWithCode(() => ops.aten.add!(x, tensor([1, 2, 3])), 'ERR_TORCH', /size of tensor a \(2\) must match .* b \(3\)/);
+    const error = throwsWithCode(
+      () => ops.aten.add!(x, tensor([1, 2, 3])),
+      'ERR_TORCH',
+      /size of tensor a \(2\) must match .* b \(3\)/,
+    );
     assert.doesNotMatch(error.message, /frame #|Exception raised from|\.cpp/);
     assert.match(error.stack!, /operators\.test/);
     assertTensorEqual(ops.aten.add!(x, x), tensor([2, 4]));

@@ -6,7 +6,10 @@ import { assertTensorEqual, throwsWithCode } from '../support/assertions';
 
 describe('tensor()', () => {
   it('takes numbers nested like the tensor, as float32', () => {
-    const x = tensor([[1, 2, 3], [4, 5, 6]]);
+    const x = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
     assert.deepEqual(x.shape, [2, 3]);
     assert.equal(x.dtype, 'float32');
     assert.equal(x.device, 'cpu');
@@ -69,9 +72,29 @@ describe('tensor()', () => {
     assert.deepEqual(tensor([0.1], { dtype: 'float64' }).toNumbers(), [0.1]);
   });
 
+  it('makes everything but 0 true for bool, as Python does', () => {
+    for (const data of [[2, 0.5, 0, -1], Uint8Array.of(2, 1, 0, 255), Float32Array.of(2, 0.5, 0, -1)]) {
+      const x = tensor(data, { dtype: 'bool' });
+      assert.deepEqual(x.toTypedArray(), Uint8Array.of(1, 1, 0, 1));
+      assert.equal((ops.aten.sum!(x) as Tensor).item(), 3);
+    }
+  });
+
   it('orders the elements row by row, also behind a transposing view', () => {
-    const transposed = ops.aten.t!(tensor([[1, 2, 3], [4, 5, 6]]));
-    assertTensorEqual(transposed, tensor([[1, 4], [2, 5], [3, 6]]));
+    const transposed = ops.aten.t!(
+      tensor([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]),
+    );
+    assertTensorEqual(
+      transposed,
+      tensor([
+        [1, 4],
+        [2, 5],
+        [3, 6],
+      ]),
+    );
   });
 
   it('reads float16 and bfloat16 as Float32Array', () => {
@@ -83,23 +106,39 @@ describe('tensor()', () => {
   });
 
   it('misuse: numbers nested unevenly', () => {
-    throwsWithCode(() => tensor([[1, 2], [3]]), 'ERR_SHAPE', /^tensor: expected every item to have shape \[2\], got \[1\] at index 1$/);
+    throwsWithCode(
+      () => tensor([[1, 2], [3]]),
+      'ERR_SHAPE',
+      /^tensor: expected every item to have shape \[2\], got \[1\] at index 1$/,
+    );
     throwsWithCode(() => tensor([1, [2]]), 'ERR_SHAPE', /shape \[\], got \[1\] at index 1/);
   });
 
   it('misuse: data that does not fill the shape', () => {
-    throwsWithCode(() => tensor(new Float32Array(5), { shape: [2, 3] }), 'ERR_SHAPE', /^tensor: expected 6 elements for shape \[2, 3\], got 5$/);
+    throwsWithCode(
+      () => tensor(new Float32Array(5), { shape: [2, 3] }),
+      'ERR_SHAPE',
+      /^tensor: expected 6 elements for shape \[2, 3\], got 5$/,
+    );
     throwsWithCode(() => tensor([1, 2], { shape: [] }), 'ERR_SHAPE', /expected 1 elements for shape \[\], got 2/);
     throwsWithCode(() => tensor([1], { shape: [-1] }), 'ERR_INVALID_ARG_TYPE', /sizes of at least 0/);
   });
 
   it('misuse: fractions and NaN for int64', () => {
-    throwsWithCode(() => tensor([1, 2.5], { dtype: 'int64' }), 'ERR_INVALID_ARG_VALUE', /^tensor: expected integers for int64, got 2\.5$/);
+    throwsWithCode(
+      () => tensor([1, 2.5], { dtype: 'int64' }),
+      'ERR_INVALID_ARG_VALUE',
+      /^tensor: expected integers for int64, got 2\.5$/,
+    );
     throwsWithCode(() => tensor([NaN], { dtype: 'int64' }), 'ERR_INVALID_ARG_VALUE', /got NaN/);
   });
 
   it('misuse: a dtype that does not exist or that JavaScript has no array for', () => {
-    throwsWithCode(() => tensor([1], { dtype: 'float' as DType }), 'ERR_INVALID_ARG_VALUE', /expected dtype among float32, .*, got "float"/);
+    throwsWithCode(
+      () => tensor([1], { dtype: 'float' as DType }),
+      'ERR_INVALID_ARG_VALUE',
+      /expected dtype among float32, .*, got "float"/,
+    );
     throwsWithCode(() => tensor([1], { dtype: 'float16' }), 'ERR_INVALID_ARG_VALUE', /got "float16"/);
   });
 
@@ -122,7 +161,11 @@ describe('Tensor', () => {
   it('item() gives the one element, whatever the shape, and refuses more or none', () => {
     assert.equal(tensor([[[3.5]]]).item(), 3.5);
     assert.equal(tensor(BigInt64Array.of(-4n)).item(), -4);
-    throwsWithCode(() => tensor([1, 2]).item(), 'ERR_SHAPE', /^item: expected a tensor of one element, got shape \[2\]$/);
+    throwsWithCode(
+      () => tensor([1, 2]).item(),
+      'ERR_SHAPE',
+      /^item: expected a tensor of one element, got shape \[2\]$/,
+    );
     throwsWithCode(() => tensor([]).item(), 'ERR_SHAPE', /got shape \[0\]$/);
   });
 
@@ -180,11 +223,15 @@ describe('Tensor', () => {
       (y) => ops.aten.neg!(y),
       (y) => ops.aten.cat!([tensor([1]), y]),
     ];
-    for (const use of uses) throwsWithCode(() => use(x), 'ERR_DISPOSED', /expected a tensor, got one that has been disposed/);
+    for (const use of uses)
+      throwsWithCode(() => use(x), 'ERR_DISPOSED', /expected a tensor, got one that has been disposed/);
   });
 
   it('disposing a view or a source leaves the other alone', () => {
-    const x = tensor([[1, 2], [3, 4]]);
+    const x = tensor([
+      [1, 2],
+      [3, 4],
+    ]);
     const row = ops.aten.select!(x, 0, 1) as Tensor;
     x.dispose();
     assert.deepEqual(row.toNumbers(), [3, 4]);

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { z } from 'zod';
 import { Experience, type Stream } from '../../benchmarks/stream';
 import type { TensorDataset } from '../../data/tensor-dataset';
@@ -29,6 +30,9 @@ export interface TrainOptions {
   /** Forgets momentum and moments before each experience. Default false. */
   resetOptimizerState?: boolean;
 }
+
+/** Tells a call of `eval` inside a hook, which is part of the training, from one that comes from elsewhere meanwhile. */
+const strategyOfHook = new AsyncLocalStorage<BaseTemplate>();
 
 /**
  * The outermost loops of a strategy: experiences of `train` and `eval`, and the plugins' hooks around them.
@@ -66,7 +70,7 @@ export abstract class BaseTemplate {
   currentEvalStream: readonly Experience[] = [];
 
   private isRunning = false;
-  private hooksUnderWay = 0;
+  private isEvaluating = false;
 
   get isEval(): boolean {
     return !this.isTraining;
@@ -99,7 +103,6 @@ export abstract class BaseTemplate {
       await this.dispatch('afterTraining', parsed);
     } finally {
       this.isRunning = false;
-      this.hooksUnderWay = 0;
       this.evalStreams = [];
       this.experience = null;
       this.isTraining = true;
@@ -118,10 +121,10 @@ export abstract class BaseTemplate {
     const list = toExperiences('eval', experiences);
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
     const isNested = this.isRunning;
-    if (isNested && this.hooksUnderWay === 0) throw busy('eval');
+    if (this.isEvaluating || (isNested && strategyOfHook.getStore() !== this)) throw busy('eval');
     const { experience, isTraining, adaptedDataset } = this;
     const modes = this.model.handle.modes();
-    this.isRunning = true;
+    this.isRunning = this.isEvaluating = true;
     try {
       this.isTraining = false;
       this.model.eval();
@@ -135,6 +138,7 @@ export abstract class BaseTemplate {
       await this.dispatch('afterEval', parsed);
     } finally {
       this.isRunning = isNested;
+      this.isEvaluating = false;
       this.currentEvalStream = [];
       this.cleanUp();
       this.experience = experience;
@@ -162,15 +166,12 @@ export abstract class BaseTemplate {
   protected async callHook(plugin: Plugin, name: HookName, options: TrainOptions): Promise<void> {
     const hook = listener(plugin, name);
     if (!hook) return;
-    this.hooksUnderWay++;
     try {
-      await hook.call(plugin, this as never, options);
+      await strategyOfHook.run(this, () => hook.call(plugin, this as never, options));
     } catch (error) {
       if (error instanceof ContinualTorchError) throw error;
       const message = error instanceof Error ? error.message : describeValue(error);
       throw new ContinualTorchError('ERR_HOOK', `${name} of ${pluginName(plugin)} failed: ${message}`, { cause: error });
-    } finally {
-      this.hooksUnderWay--;
     }
   }
 }

@@ -7,7 +7,7 @@ import { type NativeTrainingStep, Phase } from '../../native/types';
 import { CrossEntropyLoss } from '../../nn/cross-entropy-loss';
 import { Module } from '../../nn/module';
 import { Optimizer } from '../../optim/optimizer';
-import { instanceOf, parseOptions, positiveInteger } from '../../options';
+import { deviceName, instanceOf, parseOptions, positiveInteger } from '../../options';
 import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
 import { Clock } from '../plugins/clock';
@@ -37,7 +37,7 @@ export const supervisedOptions = {
   trainMbSize: positiveInteger.default(1),
   trainEpochs: positiveInteger.default(1),
   evalMbSize: positiveInteger.nullable().default(1),
-  device: z.string('a device name').default('cpu'),
+  device: deviceName.default('cpu'),
   plugins: z
     .array(
       z.custom<Plugin>((value) => typeof value === 'object' && value !== null, 'an object with hooks'),

@@ -18,7 +18,15 @@ import {
 import { processTestTimeout, runProgram } from '../../support/child-process';
 import { fixturePath } from '../../support/fixtures';
 import { constantLoss } from '../../support/linear-mas';
-import { classes, features, numbersOf, setValues, smallBenchmark, smallDataset, smallModel } from '../../support/small-runs';
+import {
+  classes,
+  features,
+  numbersOf,
+  setValues,
+  smallBenchmark,
+  smallDataset,
+  smallModel,
+} from '../../support/small-runs';
 
 async function trained(
   Strategy: new (options: MASOptions) => SupervisedTemplate,
@@ -65,7 +73,9 @@ describe('MAS', () => {
         {
           beforeTrainingExp: ({ clock }) => {
             if (clock.trainExpCounter === 0) return;
-            base = parameters.map((parameter) => parameter.toNumbers().map((value, i) => value + 0.5 * Math.cos(i + 1)));
+            base = parameters.map((parameter) =>
+              parameter.toNumbers().map((value, i) => value + 0.5 * Math.cos(i + 1)),
+            );
           },
           beforeForward: ({ clock }) => {
             if (clock.trainExpCounter === 0) return;
@@ -79,7 +89,8 @@ describe('MAS', () => {
           afterBackward: ({ clock, loss }) => {
             if (clock.trainExpCounter === 0) return;
             penalties.push(loss.item() - 1);
-            if (clock.trainExpIterations === 0) gradient = parameters.flatMap((parameter) => parameter.grad!.toNumbers());
+            if (clock.trainExpIterations === 0)
+              gradient = parameters.flatMap((parameter) => parameter.grad!.toNumbers());
           },
         },
       ],
@@ -94,7 +105,10 @@ describe('MAS', () => {
     for (const [k, expected] of gradient.entries()) {
       const difference = (penalties[2 * k + 1]! - penalties[2 * k + 2]!) / (2 * h);
       const allowed = tolerance.absolute + tolerance.relative * Math.abs(expected);
-      assert.ok(Math.abs(difference - expected) <= allowed, `coordinate ${k}: gradient ${expected}, difference ${difference}`);
+      assert.ok(
+        Math.abs(difference - expected) <= allowed,
+        `coordinate ${k}: gradient ${expected}, difference ${difference}`,
+      );
     }
   });
 
@@ -111,7 +125,9 @@ describe('MAS', () => {
     const after = await trained(MAS, { lambdaReg: 0 }, 1);
     const distance = async (lambdaReg: number) => {
       const later = await trained(MAS, { lambdaReg }, 2);
-      return Math.hypot(...Object.keys(after).flatMap((name) => after[name]!.map((value, i) => later[name]![i]! - value)));
+      return Math.hypot(
+        ...Object.keys(after).flatMap((name) => after[name]!.map((value, i) => later[name]![i]! - value)),
+      );
     };
     assert.ok((await distance(1)) < (await distance(0)));
     assert.ok((await distance(4)) < (await distance(1)));

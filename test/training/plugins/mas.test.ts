@@ -130,12 +130,13 @@ describe('MASPlugin', () => {
       assert.deepEqual(shapes, [[1], [1], [1]]);
     });
 
-    for (const [how, scale] of Object.entries({
-      'in place': (s: SupervisedTemplate) => void ops.aten.mul_!(s.loss, 0.5),
-      'by a new tensor': (s: SupervisedTemplate) => {
+    const halving: Record<string, (s: SupervisedTemplate) => void> = {
+      'in place': (s) => void ops.aten.mul_!(s.loss, 0.5),
+      'by a new tensor': (s) => {
         s.loss = ops.aten.mul!(s.loss, 0.5) as Tensor;
       },
-    })) {
+    };
+    for (const [how, scale] of Object.entries(halving)) {
       it(`has half the gradient where a hook behind MAS halves the loss ${how}`, async () => {
         const { seen, after } = probes();
         const { train } = linearRun({ mas: { lambdaReg: 2 }, after: [{ beforeBackward: scale }, ...after] });
@@ -148,7 +149,7 @@ describe('MASPlugin', () => {
     it('has no gradient where a hook behind MAS replaces the loss by another', async () => {
       const { seen, after } = probes();
       const replace = (s: SupervisedTemplate) => {
-        s.loss = ops.aten.sum!(s.mbOutput!, [0]) as Tensor;
+        s.loss = ops.aten.sum!(s.mbOutput, [0]) as Tensor;
       };
       const { train } = linearRun({ after: [{ beforeBackward: replace }, ...after] });
       await train();
@@ -215,7 +216,11 @@ describe('MASPlugin', () => {
       strategy.plugins.splice(1, 1);
       await strategy.train(stream.at(0)!);
       strategy.plugins.splice(1, 0, mas);
-      await rejectsWithCode(strategy.train(stream.at(1)!), 'ERR_MAS_NO_IMPORTANCE', /^MASPlugin.*expected importances.*none/);
+      await rejectsWithCode(
+        strategy.train(stream.at(1)!),
+        'ERR_MAS_NO_IMPORTANCE',
+        /^MASPlugin.*expected importances.*none/,
+      );
       assert.equal(strategy.clock.trainExpCounter, 1);
       strategy.plugins.splice(1, 1);
       await strategy.train(stream.at(1)!);
@@ -230,7 +235,11 @@ describe('MASPlugin', () => {
       };
       const { strategy, stream, mas } = linearRun(options);
       await strategy.train(stream.at(0)!);
-      await rejectsWithCode(strategy.train(stream.at(1)!), 'ERR_MAS_ZERO_LOSS', /^MASPlugin.*expected a loss, got exactly 0/);
+      await rejectsWithCode(
+        strategy.train(stream.at(1)!),
+        'ERR_MAS_ZERO_LOSS',
+        /^MASPlugin.*expected a loss, got exactly 0/,
+      );
       assertTensorClose(mas.importance!.get('weight')!, row(firstImportance));
       zero = false;
       await strategy.train(stream.at(1)!);

@@ -142,13 +142,19 @@ async function replay(name: string): Promise<{ expected: Entry[]; actual: Entry[
  */
 function comparable(entry: Entry): Entry {
   if (!entry.state) return entry;
-  const { dataloader: _dataloader, gradEnabled: _gradEnabled, ...state } = entry.state;
+  const state = { ...entry.state };
+  delete state.dataloader;
+  delete state.gradEnabled;
   return { ...entry, state };
 }
 
 function assertSameTrace(actual: Entry[], expected: Entry[]): void {
   for (const [i, entry] of expected.entries()) {
-    assert.deepEqual(actual[i], comparable(entry), `entry ${i}: ${entry.hook} of ${entry.experience ?? 'no experience'}`);
+    assert.deepEqual(
+      actual[i],
+      comparable(entry),
+      `entry ${i}: ${entry.hook} of ${entry.experience ?? 'no experience'}`,
+    );
   }
   assert.equal(actual.length, expected.length);
 }

@@ -67,7 +67,10 @@ describe('iterations with and without listeners', () => {
     const initial = numbersOf(dropoutModel().namedParameters());
     for (const [name, values] of Object.entries(undisturbed.parameters)) {
       assert.notDeepEqual(values, initial[name], name);
-      assert.ok(undisturbed.importance[name]!.some((value) => value > 0), `importance of ${name}`);
+      assert.ok(
+        undisturbed.importance[name]!.some((value) => value > 0),
+        `importance of ${name}`,
+      );
     }
   });
 

@@ -46,13 +46,13 @@ function assertStepAlong(objective: () => Tensor): void {
   const after = copies(model.parameters());
   model.parameters().forEach((parameter, i) => {
     parameter.requiresGrad_(false);
-    ops.aten.copy_!(parameter, initial[i]!);
+    ops.aten.copy_!(parameter, initial[i]);
     parameter.requiresGrad_(true);
   });
   new optim.SGD(model.parameters()).zeroGrad();
   objective().backward();
   model.parameters().forEach((parameter, i) => {
-    const expected = ops.aten.sub!(initial[i]!, times(parameter.grad!, lr)) as Tensor;
+    const expected = ops.aten.sub!(initial[i], times(parameter.grad!, lr)) as Tensor;
     assertTensorClose(after[i]!, expected, undefined, `parameter ${i}`);
   });
 }
@@ -144,10 +144,17 @@ describe('SupervisedTemplate', () => {
       model.parameters().forEach((parameter, i) => assertTensorEqual(parameter, initial[i]!));
     });
 
-    for (const [name, override] of Object.entries({ forward: { forward: () => 3 }, criterion: { criterion: () => null } })) {
+    for (const [name, override] of Object.entries({
+      forward: { forward: () => 3 },
+      criterion: { criterion: () => null },
+    })) {
       it(`refuses a ${name} that returns no tensor, and trains with one that does`, async () => {
         const strategy = Object.assign(new SupervisedTemplate(options()), override as object);
-        await rejectsWithCode(train(strategy), 'ERR_INVALID_ARG_TYPE', new RegExp(`^${name}: expected a Tensor.*got (3|null)`));
+        await rejectsWithCode(
+          train(strategy),
+          'ERR_INVALID_ARG_TYPE',
+          new RegExp(`^${name}: expected a Tensor.*got (3|null)`),
+        );
         delete (strategy as Record<string, unknown>)[name];
         await train(strategy);
         assertStepAlong(usual);
@@ -206,12 +213,14 @@ describe('SupervisedTemplate', () => {
   });
 
   describe('loss in hooks', () => {
-    const sumOfWeights = () => ops.aten.sum!(model.parameters()[0]!) as Tensor;
+    const sumOfWeights = () => ops.aten.sum!(model.parameters()[0]) as Tensor;
     const withPenalty = () => ops.aten.add!(usual(), sumOfWeights()) as Tensor;
 
     it('may be added to in place', async () => {
       await train(
-        new SupervisedTemplate(options({ plugins: [{ beforeBackward: (s) => void ops.aten.add_!(s.loss, sumOfWeights()) }] })),
+        new SupervisedTemplate(
+          options({ plugins: [{ beforeBackward: (s) => void ops.aten.add_!(s.loss, sumOfWeights()) }] }),
+        ),
       );
       assertStepAlong(withPenalty);
     });
@@ -261,7 +270,9 @@ describe('SupervisedTemplate', () => {
     it('is the criterion’s value of that mini-batch', async () => {
       let loss = NaN;
       const expected = usual().item();
-      await train(new SupervisedTemplate(options({ plugins: [{ afterBackward: (s) => void (loss = s.loss.item()) }] })));
+      await train(
+        new SupervisedTemplate(options({ plugins: [{ afterBackward: (s) => void (loss = s.loss.item()) }] })),
+      );
       assert.ok(Math.abs(loss - expected) < 1e-6);
     });
   });

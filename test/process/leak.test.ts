@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import { processTestTimeout, runProgram } from '../support/child-process';
+
+/** Gradients, outputs and what backward keeps come to more than 60 MB over 2,000 iterations: a leak of them shows. */
+const allowedRss = 20 * 2 ** 20;
+
+describe('memory', function () {
+  this.timeout(processTestTimeout);
+
+  for (const listener of ['none', 'sync', 'async']) {
+    it(`is the same after 2,000 iterations; listener: ${listener}`, async () => {
+      const { code, stdout, stderr } = await runProgram('test/process/programs/leak.ts', [listener], ['--expose-gc']);
+      assert.deepEqual([code, stderr], [0, '']);
+      const grown = JSON.parse(stdout) as { iterations: number; tensors: number; bytes: number; rss: number };
+      assert.equal(grown.iterations, 2000);
+      assert.deepEqual([grown.tensors, grown.bytes], [0, 0]);
+      assert.ok(grown.rss < allowedRss, `resident memory grew by ${grown.rss} bytes`);
+    });
+  }
+});

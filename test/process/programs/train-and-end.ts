@@ -1,0 +1,16 @@
+// Does what the first argument says and comes to its end without any further ado.
+import { MAS, optim, tensor } from '../../../lib/index';
+import { smallBenchmark, smallModel } from '../../support/small-runs';
+
+async function main(): Promise<void> {
+  if (process.argv[2] === 'import') return;
+  tensor([1, 2, 3]);
+  if (process.argv[2] === 'tensor') return;
+  const model = smallModel();
+  const strategy = new MAS({ model, optimizer: new optim.SGD(model.parameters()), trainMbSize: 4 });
+  const { trainStream, testStream } = smallBenchmark();
+  await strategy.train(trainStream);
+  await strategy.eval(testStream);
+}
+
+void main().then(() => console.log('end'));
