@@ -15,6 +15,7 @@ export const errorCodes = {
   ERR_TORCH: 'libtorch reported an error',
   ERR_OUT_OF_MEMORY: 'not enough memory on the device',
   ERR_DEVICE: 'an unknown device, or CUDA where there is none',
+  ERR_ENDED: 'the process is exiting',
   ERR_BUSY: 'the strategy or its model is at work',
   ERR_MODEL_FILE_NOT_FOUND: 'the model file does not exist',
   ERR_MODEL_FILE_READ: 'the model file cannot be read',

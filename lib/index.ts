@@ -15,6 +15,7 @@ export { TensorDataset, type Transform } from './data/tensor-dataset';
 export { loadSafetensors } from './data/safetensors';
 export { ContinualTorchError, errorCodes, type ErrorCode } from './errors';
 export { manualSeed } from './random';
+export { noGrad } from './tensor/grad-mode';
 export { memory } from './tensor/memory';
 export { ops, type Operator, type OperatorArgument, type OperatorKeywords } from './tensor/operators';
 export { Tensor, tensor, type TensorOptions } from './tensor/tensor';

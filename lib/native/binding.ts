@@ -11,6 +11,7 @@ function load(): NativeAddon {
   try {
     const addon = createRequire(__filename)(file) as NativeAddon;
     addon.setErrorClass(ContinualTorchError);
+    process.once('exit', () => addon.stop());
     return addon;
   } catch (cause) {
     throw new ContinualTorchError(
@@ -28,7 +29,10 @@ export const native = load();
 /** Awaits a job of the compute thread; its error gets the stack of the line that waits for it. */
 export async function job<T>(promise: Promise<T>): Promise<T> {
   try {
-    return await promise;
+    const result = await promise;
+    const error = (result as { error?: unknown } | null)?.error;
+    if (error instanceof Error) Error.captureStackTrace(error, job);
+    return result;
   } catch (error) {
     if (error instanceof Error) Error.captureStackTrace(error, job);
     throw error;

@@ -73,6 +73,8 @@ export interface Progress {
   iterations: number;
   /** There was no further mini-batch. */
   exhausted: boolean;
+  /** What ended the iteration after those; null if nothing did. */
+  error: Error | null;
 }
 
 export interface NativeTrainingStep {
@@ -98,6 +100,8 @@ export type NativeValue =
 export interface NativeAddon {
   readonly torchVersion: string;
   setErrorClass(constructor: new (code: never, message: string) => Error): void;
+  stop(): void;
+  setGradEnabled(on: boolean): boolean;
   liveTensors(): { count: number; bytes: number };
   fromTypedArray(data: TypedArray, shape: number[], dtype: DType): NativeTensor;
   callOperator(name: string, args: NativeValue[], keywords: Record<string, NativeValue> | null): NativeValue;

@@ -22,6 +22,21 @@ Napi::Value set_error_class(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/// Native: setGradEnabled(on: boolean) -> boolean: for operators on the calling thread; returns the mode before.
+Napi::Value set_grad_enabled(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const bool before = at::GradMode::is_enabled();
+    at::GradMode::set_enabled(boolean_argument(info[0], "on"));
+    return Napi::Boolean::New(info.Env(), before);
+  });
+}
+
+/// Native: stop() -> void: ends the compute thread, because the process is exiting.
+Napi::Value stop(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env()).stop();
+  return info.Env().Undefined();
+}
+
 /// Native: liveTensors() -> { count: number, bytes: number }
 Napi::Value live_tensors(const Napi::CallbackInfo& info) {
   const LiveTensors& live = *Environment::of(info.Env()).live_tensors;
@@ -34,6 +49,8 @@ Napi::Value live_tensors(const Napi::CallbackInfo& info) {
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment(env));
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class, "setErrorClass"));
+  exports.Set("setGradEnabled", Napi::Function::New(env, set_grad_enabled, "setGradEnabled"));
+  exports.Set("stop", Napi::Function::New(env, stop, "stop"));
   exports.Set("liveTensors", Napi::Function::New(env, live_tensors, "liveTensors"));
   exports.Set("torchVersion", TORCH_VERSION);
   TensorHandle::define(env, exports);

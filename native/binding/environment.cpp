@@ -1,6 +1,7 @@
 #include "binding/environment.h"
 
 #include "binding/promise_worker.h"
+#include "core/error.h"
 #include "core/threads.h"
 
 namespace continual::binding {
@@ -16,7 +17,7 @@ void settle_on_javascript_thread(napi_env env, napi_value, void*, void* data) {
 
 }  // namespace
 
-Environment::Environment(Napi::Env env) : compute_thread(std::make_unique<ComputeThread>()) {
+Environment::Environment(Napi::Env env) : compute_thread_(std::make_unique<ComputeThread>()) {
   use_only_this_thread();
   const Napi::String name = Napi::String::New(env, "continual-torch compute thread");
   const napi_status status =
@@ -25,7 +26,12 @@ Environment::Environment(Napi::Env env) : compute_thread(std::make_unique<Comput
   if (status != napi_ok) throw Napi::Error::New(env, "cannot create the way back from the compute thread");
   napi_unref_threadsafe_function(env, deliver);
   // Clean-up hooks run last in, first out: this one runs before that of the thread-safe function.
-  napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->compute_thread.reset(); }, this);
+  napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->stop(); }, this);
+}
+
+ComputeThread& Environment::computing() {
+  if (!compute_thread_) throw Error("ERR_ENDED", "expected a process that goes on, got one that is exiting");
+  return *compute_thread_;
 }
 
 }  // namespace continual::binding

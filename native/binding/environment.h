@@ -16,14 +16,19 @@ struct LiveTensors {
   int64_t bytes = 0;
 };
 
-/// Lives from the addon's start in an environment to the environment's end, on that environment's thread. The compute
-/// thread is joined by a clean-up hook, while the environment can still take what its last job delivers.
+/// Lives from the addon's start in an environment to the environment's end, on that environment's thread. A clean-up hook
+/// joins the compute thread while the environment can still take what its last job delivers. `process.exit` runs no
+/// clean-up hooks: there the exit event calls `stop`, before libtorch's static objects go away under a running job.
 struct Environment {
   explicit Environment(Napi::Env env);
 
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-  std::unique_ptr<ComputeThread> compute_thread;
+  /// The compute thread. Throws ERR_ENDED once it has been stopped.
+  ComputeThread& computing();
+  /// Lets the running job reach its next mini-batch and ends the thread.
+  void stop() { compute_thread_.reset(); }
+
   /// Brings finished jobs back to this environment's thread. Keeps the process alive only while jobs are under way.
   napi_threadsafe_function deliver = nullptr;
   int64_t jobs_under_way = 0;
@@ -38,6 +43,9 @@ struct Environment {
   Napi::FunctionReference training_step_class;
 
   std::shared_ptr<LiveTensors> live_tensors = std::make_shared<LiveTensors>();
+
+ private:
+  std::unique_ptr<ComputeThread> compute_thread_;
 };
 
 }  // namespace continual::binding

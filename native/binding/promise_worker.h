@@ -75,11 +75,12 @@ Napi::Promise run_on_compute_thread(Napi::Env env, Work work, Convert convert, s
   };
 
   Environment& environment = Environment::of(env);
+  ComputeThread& compute_thread = environment.computing();
   auto job = std::make_shared<std::unique_ptr<Job>>(
       std::make_unique<Job>(env, std::move(work), std::move(convert), std::move(ended)));
   const Napi::Promise promise = (*job)->promise();
   job_begins(env);
-  environment.compute_thread->submit([&environment, job] {
+  compute_thread.submit([&environment, job] {
     (*job)->run();
     deliver(environment, job->release());
   });

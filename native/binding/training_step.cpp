@@ -16,6 +16,7 @@ Napi::Value to_object(Napi::Env env, const Progress& progress) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("iterations", static_cast<double>(progress.iterations));
   object.Set("exhausted", progress.exhausted);
+  object.Set("error", progress.error ? to_javascript(env, describe(progress.error)).Value() : env.Null());
   return object;
 }
 
@@ -79,8 +80,8 @@ Napi::Value TrainingStepHandle::submit(Napi::Env env, std::vector<std::shared_pt
   idle();
   used.push_back(value_.model);
   used.push_back(value_.optimizer);
+  const std::atomic<bool>& stopping = Environment::of(env).computing().stopping();
   for (const auto& occupation : used) ++occupation->jobs;
-  const std::atomic<bool>& stopping = Environment::of(env).compute_thread->stopping();
   return run_on_compute_thread(
       env, [step = value_.step, work = std::move(work), &stopping]() -> Progress { return work(*step, stopping); },
       [](Napi::Env result_env, const Progress& progress) { return to_object(result_env, progress); },
@@ -121,6 +122,7 @@ Napi::Value TrainingStepHandle::batches(const Napi::CallbackInfo& info) {
   });
 }
 
+/// What fails ends the run and stands in the result, beside the iterations that had come to their end.
 /// run(plan: (number | Mas)[], gradEnabled: boolean, maxIterations: number, budgetMs: number) -> Promise<Progress>
 Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {

@@ -90,8 +90,9 @@ void FlatParameters::install_grad(size_t slot) { slots_[slot].parameter.mutable_
 
 void FlatParameters::zero_grad() {
   for (ParameterSlot& slot : slots_) slot.parameter.mutable_grad().reset();
-  ++generation_;
 }
+
+at::Tensor FlatParameters::exchange_grads(at::Tensor buffer) { return std::exchange(grads_, std::move(buffer)); }
 
 std::vector<Run> FlatParameters::runs(const std::function<int64_t(size_t slot)>& key) const {
   std::vector<Run> result;

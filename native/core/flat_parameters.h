@@ -43,9 +43,11 @@ class FlatParameters {
   /// Moves parameters and gradients back into the buffers where somebody replaced their storage.
   void settle();
 
-  /// Sets every gradient to undefined. Counts generations, so that a later backward can tell.
+  /// Sets every gradient to undefined.
   void zero_grad();
-  uint64_t generation() const { return generation_; }
+
+  /// Makes `buffer` the memory of gradients and returns the one before. No gradient may be defined.
+  at::Tensor exchange_grads(at::Tensor buffer);
 
   /// The slice of `buffer` (laid out like `values()`) that belongs to a slot, in the parameter's shape.
   at::Tensor slice(const at::Tensor& buffer, size_t slot) const;
@@ -63,7 +65,6 @@ class FlatParameters {
   std::vector<std::optional<unsigned>> hooks_;
   at::Tensor values_;
   at::Tensor grads_;
-  uint64_t generation_ = 0;
 };
 
 }  // namespace continual

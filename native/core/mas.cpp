@@ -22,40 +22,73 @@ void copy_to_low_indices(const std::string& name, const at::Tensor& from, at::Te
   to.copy_(from);
 }
 
-/// The quadratic penalty over the slots it covers, as one value and one gradient.
-struct Penalty {
-  std::shared_ptr<FlatParameters> flat;
-  at::Tensor omega;
-  at::Tensor anchor;
-  std::vector<bool> known;
-  double lambda;
+/// The quadratic penalty of one mini-batch: its value now, its gradient when backward comes to it.
+///
+/// The pass that yields the value writes the gradient into a buffer of its own. Backward reaches the penalty before any
+/// parameter, so that this buffer can become the memory of gradients, to which the rest is then added; where it cannot
+/// (somebody scaled the loss, or gradients are already there) a second pass adds the gradient.
+class PendingPenalty {
+ public:
+  PendingPenalty(std::shared_ptr<FlatParameters> flat, at::Tensor omega, at::Tensor anchor, std::vector<bool> known,
+                 double lambda, std::shared_ptr<at::Tensor> spare)
+      : flat_(std::move(flat)),
+        omega_(std::move(omega)),
+        anchor_(std::move(anchor)),
+        known_(std::move(known)),
+        lambda_(lambda),
+        spare_(std::move(spare)) {}
 
-  enum Treatment : int64_t { kValueOnly, kWrite, kAccumulate };
+  double value() {
+    gradient_ = spare_->defined() ? std::move(*spare_) : at::empty_like(flat_->values());
+    spare_->reset();
+    return lambda_ * pass(gradient_, lambda_, [this](size_t i) { return takes_gradient(i) ? kWrite : kValueOnly; });
+  }
 
-  /// Returns the value; with `gradient`, adds `factor` times the gradient to the flat gradients.
-  double apply(bool gradient, double factor) const {
-    const auto& slots = flat->slots();
-    const auto treatment = [&](size_t i) -> int64_t {
-      if (!known[i]) return -1;
-      if (!gradient || !slots[i].parameter.requires_grad()) return kValueOnly;
-      return slots[i].parameter.grad().defined() ? kAccumulate : kWrite;
-    };
-    std::vector<int64_t> treatments(slots.size());
-    for (size_t i = 0; i < slots.size(); ++i) treatments[i] = treatment(i);
+  void backward(double factor) {
+    const auto& slots = flat_->slots();
+    const auto has_grad = [&](size_t i) { return slots[i].parameter.grad().defined(); };
+    bool any_grad = false;
+    for (size_t i = 0; i < slots.size(); ++i) any_grad = any_grad || has_grad(i);
 
-    double sum = 0;
-    for (const Run& run : flat->runs([&](size_t i) { return treatments[i]; })) {
-      const auto slice = [&](const at::Tensor& tensor) { return tensor.narrow(0, run.offset, run.numel); };
-      const int64_t how = treatments[run.first_slot];
-      sum += quadratic_penalty(slice(flat->values()), slice(anchor), slice(omega),
-                               how == kValueOnly ? at::Tensor() : slice(flat->grads()), lambda * factor,
-                               how == kAccumulate);
+    std::vector<bool> install(slots.size());
+    for (size_t i = 0; i < slots.size(); ++i) install[i] = takes_gradient(i) && !has_grad(i);
+    if (factor == 1 && gradient_.defined() && !any_grad) {
+      *spare_ = flat_->exchange_grads(std::move(gradient_));
+      gradient_.reset();
+    } else {
+      pass(flat_->grads(), lambda_ * factor, [&](size_t i) -> int64_t {
+        return !takes_gradient(i) ? kNothing : install[i] ? kWrite : kAccumulate;
+      });
     }
     for (size_t i = 0; i < slots.size(); ++i) {
-      if (treatments[i] == kWrite) flat->install_grad(i);
+      if (install[i]) flat_->install_grad(i);
     }
-    return lambda * sum;
   }
+
+ private:
+  enum Treatment : int64_t { kNothing = -1, kValueOnly, kWrite, kAccumulate };
+
+  bool takes_gradient(size_t slot) const { return known_[slot] && flat_->slots()[slot].parameter.requires_grad(); }
+
+  template <typename Treat>
+  double pass(const at::Tensor& gradient, double scale, const Treat& treat) const {
+    const auto treatment = [&](size_t i) -> int64_t { return known_[i] ? treat(i) : kNothing; };
+    double sum = 0;
+    for (const Run& run : flat_->runs(treatment)) {
+      const auto slice = [&](const at::Tensor& tensor) { return tensor.narrow(0, run.offset, run.numel); };
+      const int64_t how = treatment(run.first_slot);
+      sum += quadratic_penalty(slice(flat_->values()), slice(anchor_), slice(omega_),
+                               how == kValueOnly ? at::Tensor() : slice(gradient), scale, how == kAccumulate);
+    }
+    return sum;
+  }
+
+  std::shared_ptr<FlatParameters> flat_;
+  at::Tensor omega_, anchor_;
+  std::vector<bool> known_;
+  double lambda_;
+  at::Tensor gradient_;                // undefined once it has become the memory of gradients
+  std::shared_ptr<at::Tensor> spare_;  // a buffer to write the next gradient into
 };
 
 }  // namespace
@@ -82,6 +115,7 @@ void Mas::align(const std::shared_ptr<FlatParameters>& flat) {
     known[slot] = true;
   }
   memory_ = std::move(memory);
+  spare_ = std::make_shared<at::Tensor>();
   omega_ = omega;
   anchor_ = anchor;
   known_ = std::move(known);
@@ -98,24 +132,18 @@ void Mas::add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& l
     throw Error("ERR_MAS_ZERO_LOSS", "MASPlugin.beforeBackward: expected a loss, got exactly 0");
   }
   align(flat);
-  const Penalty penalty{flat, omega_, anchor_, known_, lambda_};
-  const bool gradient = at::GradMode::is_enabled();
+  const auto penalty = std::make_shared<PendingPenalty>(flat, omega_, anchor_, known_, lambda_, spare_);
   at::Tensor value;
   {
     at::NoGradGuard no_grad;
-    value = at::full({1}, penalty.apply(gradient, /*factor=*/1), loss.options().requires_grad(false));
+    value = at::full({1}, penalty->value(), loss.options().requires_grad(false));
   }
-  if (gradient) {
-    // Backward reaches this leaf with d(objective)/d(penalty). It is 1 unless somebody scaled the loss or runs backward
-    // twice; then the gradient written above is corrected.
+  if (at::GradMode::is_enabled()) {
+    // Backward hands this leaf d(objective)/d(penalty): 1, unless somebody scaled the loss.
     value.requires_grad_(true);
-    const auto first = std::make_shared<bool>(true);
-    value.register_hook([penalty, first, generation = flat->generation()](const at::Tensor& grad) {
+    value.register_hook([penalty](const at::Tensor& grad) {
       at::NoGradGuard no_grad;
-      const double already = *first && penalty.flat->generation() == generation ? 1 : 0;
-      *first = false;
-      const double factor = grad.item<double>() - already;
-      if (factor != 0) penalty.apply(/*gradient=*/true, factor);
+      penalty->backward(grad.item<double>());
     });
   }
   loss.add_(value);

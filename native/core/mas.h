@@ -21,8 +21,7 @@ class Mas {
   /// Omega and theta* are there: at least one experience has been consolidated.
   bool has_memory() const { return !memory_.empty(); }
 
-  /// loss += lambda sum Omega (theta - theta*)^2, in place. Differentiable: the gradient is written into the flat
-  /// gradients in the same pass, and the node added to the graph only corrects for a factor that is not 1.
+  /// loss += lambda sum Omega (theta - theta*)^2, in place and differentiable: one pass yields value and gradient.
   /// Throws ERR_MAS_NO_IMPORTANCE without memory, ERR_MAS_ZERO_LOSS where the loss is exactly 0.
   void add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& loss);
 
@@ -53,6 +52,7 @@ class Mas {
   at::Tensor omega_;
   at::Tensor anchor_;
   std::vector<bool> known_;  // slot has an importance
+  std::shared_ptr<at::Tensor> spare_;     // memory for the penalty's next gradient
 
   at::Tensor pass_sum_;
   int64_t pass_batches_ = 0;

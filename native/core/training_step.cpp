@@ -8,7 +8,18 @@ namespace continual {
 namespace {
 
 std::string describe(const at::Tensor& tensor) {
-  return tensor.defined() ? std::string(toString(tensor.scalar_type())) + " " + c10::str(tensor.sizes()) : "nothing";
+  if (!tensor.defined()) return "nothing";
+  return std::string(c10::getDtypeNames(tensor.scalar_type()).first) + " " + c10::str(tensor.sizes());
+}
+
+/// TorchScript puts where it was before what went wrong: this puts it behind.
+std::string cause_first(const std::string& message) {
+  const std::string mark = "\nRuntimeError: ";
+  const size_t at = message.rfind(mark);
+  if (at == std::string::npos) return message;
+  std::string cause = message.substr(at + mark.size());
+  while (!cause.empty() && cause.back() == '\n') cause.pop_back();
+  return cause + "\n" + message.substr(0, at);
 }
 
 /// Runs `body`; what libtorch reports is given the operation and the tensors that it was about.
@@ -17,11 +28,11 @@ void explained(const std::string& code, const std::function<std::string()>& what
   try {
     body();
   } catch (const c10::Error& error) {
-    throw Error(code, what() + ": " + error.what_without_backtrace());
+    throw Error(code, what() + ": " + cause_first(error.what_without_backtrace()));
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw Error(code, what() + ": " + error.what());
+    throw Error(code, what() + ": " + cause_first(error.what()));
   }
 }
 
@@ -75,19 +86,21 @@ TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, 
   const at::AutoGradMode grad_mode(grad_enabled);
   const auto deadline = std::chrono::steady_clock::now() + budget;
   Progress progress;
-  while (progress.iterations < max_iterations) {
-    for (const PlannedPhase& planned : plan) {
-      if (planned.phase == Phase::kFetch) {
-        if (!fetch(batch)) {
-          progress.exhausted = true;
-          return progress;
+  try {
+    while (progress.iterations < max_iterations) {
+      for (const PlannedPhase& planned : plan) {
+        if (planned.phase == Phase::kFetch) {
+          progress.exhausted = !fetch(batch);
+          if (progress.exhausted) return progress;
+        } else {
+          run_phase(planned, grad_enabled);
         }
-      } else {
-        run_phase(planned, grad_enabled);
       }
+      ++progress.iterations;
+      if (stopping || std::chrono::steady_clock::now() >= deadline) break;
     }
-    ++progress.iterations;
-    if (stopping || std::chrono::steady_clock::now() >= deadline) break;
+  } catch (...) {
+    progress.error = std::current_exception();
   }
   return progress;
 }

@@ -43,7 +43,8 @@ class TrainingStep {
 
   struct Progress {
     int64_t iterations = 0;  // that ran to their end
-    bool exhausted = false;  // kFetch found no further mini-batch
+    bool exhausted = false;    // kFetch found no further mini-batch
+    std::exception_ptr error;  // what ended the iteration after those
   };
   /// Runs the phases in order, `max_iterations` times or until `budget` has passed (looked at between iterations).
   /// With `grad_enabled` false nothing is recorded for backward.

@@ -100,7 +100,14 @@ describe('optim', () => {
         'ERR_UNSUPPORTED_MODEL',
         /one dtype on one device, got .*Float.*Double/,
       );
-      throwsWithCode(() => build(tensor([1], { dtype: 'int64' })), 'ERR_UNSUPPORTED_MODEL', /Long/);
+      throwsWithCode(() => build(tensor([1], { dtype: 'int64' })), 'ERR_INVALID_ARG_VALUE', /floating-point tensors, got Long/);
+    });
+
+    it(`${kind}, misuse: a parameter given twice, or computed`, () => {
+      const p = parameter([1]);
+      throwsWithCode(() => new optim[kind]([p, p]), 'ERR_INVALID_ARG_VALUE', /distinct, got .* at index 1/);
+      const computed = ops.aten.mul!(p, 2) as Tensor;
+      throwsWithCode(() => new optim[kind]([computed]), 'ERR_INVALID_ARG_VALUE', /leaves, not computed tensors/);
     });
 
     it(`${kind}, misuse: options of every kind`, () => {

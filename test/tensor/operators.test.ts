@@ -170,3 +170,14 @@ describe('ops.aten', () => {
     assertTensorEqual(ops.aten.add!(x, x), tensor([2, 4]));
   });
 });
+
+describe('operators on tensors of other kinds', () => {
+  it('hold a sparse result and read it as a dense one', () => {
+    const sparse = ops.aten.to_sparse!(tensor([1, 0, 2])) as Tensor;
+    assert.deepEqual(sparse.toNumbers(), [1, 0, 2]);
+  });
+
+  it('EXPECTED FAILURE: more memory than there is', () => {
+    throwsWithCode(() => ops.aten.zeros!([2 ** 50]), 'ERR_OUT_OF_MEMORY', /allocate/);
+  });
+});

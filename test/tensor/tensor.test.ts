@@ -121,23 +121,25 @@ describe('tensor()', () => {
       /^tensor: expected 6 elements for shape \[2, 3\], got 5$/,
     );
     throwsWithCode(() => tensor([1, 2], { shape: [] }), 'ERR_SHAPE', /expected 1 elements for shape \[\], got 2/);
-    throwsWithCode(() => tensor([1], { shape: [-1] }), 'ERR_INVALID_ARG_TYPE', /sizes of at least 0/);
+    throwsWithCode(() => tensor([1], { shape: [-1] }), 'ERR_INVALID_ARG_VALUE', /shape\.0 to be an integer of at least 0, got -1/);
   });
 
-  it('misuse: fractions and NaN for int64', () => {
+  it('misuse: numbers that an integer dtype cannot hold', () => {
     throwsWithCode(
       () => tensor([1, 2.5], { dtype: 'int64' }),
       'ERR_INVALID_ARG_VALUE',
-      /^tensor: expected integers for int64, got 2\.5$/,
+      /^tensor: expected values that int64 can hold, got 2\.5$/,
     );
     throwsWithCode(() => tensor([NaN], { dtype: 'int64' }), 'ERR_INVALID_ARG_VALUE', /got NaN/);
+    throwsWithCode(() => tensor([2 ** 63], { dtype: 'int64' }), 'ERR_INVALID_ARG_VALUE', /int64/);
+    throwsWithCode(() => tensor([300], { dtype: 'uint8' }), 'ERR_INVALID_ARG_VALUE', /uint8 can hold, got 300/);
   });
 
   it('misuse: a dtype that does not exist or that JavaScript has no array for', () => {
     throwsWithCode(
       () => tensor([1], { dtype: 'float' as DType }),
       'ERR_INVALID_ARG_VALUE',
-      /expected dtype among float32, .*, got "float"/,
+      /expected dtype to be one of float32, .*, got "float"/,
     );
     throwsWithCode(() => tensor([1], { dtype: 'float16' }), 'ERR_INVALID_ARG_VALUE', /got "float16"/);
   });

@@ -49,7 +49,8 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   /** @internal Runs phases on the compute thread, once. */
   async runNative(phases: NativePhase[]): Promise<void> {
-    await job(this.step.run(phases, this.isTraining, 1, jobBudgetMs));
+    const { error } = await job(this.step.run(phases, this.isTraining, 1, jobBudgetMs));
+    if (error) throw error;
   }
 
   /** @internal Begins a pass over a dataset in its order. */

@@ -5,6 +5,7 @@ import type { TensorDataset } from '../../data/tensor-dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
 import type { Module } from '../../nn/module';
 import { boolean, parseOptions } from '../../options';
+import { noGrad } from '../../tensor/grad-mode';
 import type { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
 import type { Clock } from '../plugins/clock';
 import { type HookName, listener, type Plugin } from '../plugins/plugin';
@@ -31,8 +32,13 @@ export interface TrainOptions {
   resetOptimizerState?: boolean;
 }
 
+/** A hook under way; null once it has ended, though work that it started may go on. */
+interface HookCall {
+  strategy: BaseTemplate | null;
+}
+
 /** Tells a call of `eval` inside a hook, which is part of the training, from one that comes from elsewhere meanwhile. */
-const strategyOfHook = new AsyncLocalStorage<BaseTemplate>();
+const strategyOfHook = new AsyncLocalStorage<HookCall>();
 
 /**
  * The outermost loops of a strategy: experiences of `train` and `eval`, and the plugins' hooks around them.
@@ -121,7 +127,7 @@ export abstract class BaseTemplate {
     const list = toExperiences('eval', experiences);
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
     const isNested = this.isRunning;
-    if (this.isEvaluating || (isNested && strategyOfHook.getStore() !== this)) throw busy('eval');
+    if (this.isEvaluating || (isNested && strategyOfHook.getStore()?.strategy !== this)) throw busy('eval');
     const { experience, isTraining, adaptedDataset } = this;
     const modes = this.model.handle.modes();
     this.isRunning = this.isEvaluating = true;
@@ -166,13 +172,21 @@ export abstract class BaseTemplate {
   protected async callHook(plugin: Plugin, name: HookName, options: TrainOptions): Promise<void> {
     const hook = listener(plugin, name);
     if (!hook) return;
+    const call: HookCall = { strategy: this };
     try {
-      await strategyOfHook.run(this, () => hook.call(plugin, this as never, options));
+      await strategyOfHook.run(call, () => this.inGradMode(() => hook.call(plugin, this as never, options)));
     } catch (error) {
       if (error instanceof ContinualTorchError) throw error;
       const message = error instanceof Error ? error.message : describeValue(error);
       throw new ContinualTorchError('ERR_HOOK', `${name} of ${pluginName(plugin)} failed: ${message}`, { cause: error });
+    } finally {
+      call.strategy = null;
     }
+  }
+
+  /** Calls JavaScript with recording for backward on in training and off in evaluation. */
+  protected inGradMode<T>(fn: () => T): T {
+    return this.isTraining ? fn() : noGrad(fn);
   }
 }
 

@@ -59,18 +59,20 @@ export class IterationPlan {
     for (let i = 0; i < progress.iterations; i++) {
       for (const call of this.later) await call();
     }
+    if (progress.error) throw progress.error;
     return progress;
   }
 
   private async advanceOne(runNative: RunNative): Promise<Progress> {
     const [first, ...rest] = this.groups;
     const head = Array.isArray(first) ? first : [];
-    const { exhausted } = await runNative([Phase.fetch, ...head], 1);
-    if (exhausted) return { iterations: 0, exhausted };
+    const fetched = await runNative([Phase.fetch, ...head], 1);
+    if (fetched.error) throw fetched.error;
+    if (fetched.exhausted) return fetched;
     for (const group of head.length > 0 ? rest : this.groups) {
-      if (Array.isArray(group)) await runNative(group, 1);
-      else await group();
+      const error = Array.isArray(group) ? (await runNative(group, 1)).error : await group();
+      if (error) throw error;
     }
-    return { iterations: 1, exhausted: false };
+    return { iterations: 1, exhausted: false, error: null };
   }
 }

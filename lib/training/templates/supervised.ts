@@ -201,7 +201,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
       forward: {
         method: this.forward,
         call: async () => {
-          this.mbOutput = requireTensor('forward', await this.forward());
+          this.mbOutput = requireTensor('forward', await this.inGradMode(() => this.forward()));
         },
       },
       criterion: { method: this.criterion, call: () => this.takeLoss() },
@@ -220,7 +220,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
 
   private async takeLoss(): Promise<void> {
     try {
-      const value = requireTensor('criterion', await this.criterion());
+      const value = requireTensor('criterion', await this.inGradMode(() => this.criterion()));
       // In training plugins add to the loss in place, which keeps its shape [1].
       this.loss = this.isTraining ? (ops.aten.add_!(this.loss, value) as Tensor) : value;
     } catch (error) {
