@@ -26,6 +26,7 @@ export const errorCodes = {
   ERR_MODEL_OUTPUT: 'the model returned something else than one tensor',
   ERR_UNSUPPORTED_MODEL: 'the parameters are of several dtypes or devices',
   ERR_NO_PARAMETERS: 'the model or the optimizer has no parameters',
+  ERR_BATCH: 'a mini-batch cannot be gathered from the dataset',
   ERR_FORWARD: 'the model failed on a mini-batch',
   ERR_CRITERION: 'the criterion failed on an output and its target',
   ERR_BACKWARD: 'the backward pass failed',

@@ -66,6 +66,12 @@ export function sortedByClass(data: TensorDataset): TensorDataset {
 }
 
 function positionsByClass(data: TensorDataset): Map<number, number[]> {
+  if (data.y.shape.length !== 1) {
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_VALUE',
+      `ncBenchmark: expected one class label for each sample, got targets of shape [${data.y.shape.join(', ')}]`,
+    );
+  }
   const positions = new Map<number, number[]>();
   data.labels().forEach((label, i) => {
     const list = positions.get(label);

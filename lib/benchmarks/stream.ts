@@ -1,4 +1,5 @@
 import type { TensorDataset } from '../data/tensor-dataset';
+import { ContinualTorchError, describeValue } from '../errors';
 
 /** One step of a stream: the data that a strategy learns from or is evaluated on at once. */
 export class Experience {
@@ -38,7 +39,7 @@ export class Stream implements Iterable<Experience> {
   ) {
     this.experiences = data.map(
       ({ dataset, taskLabel = 0, classes }, i) =>
-        new Experience(dataset, i, this, taskLabel, classes ?? [...new Set(dataset.labels())].sort((a, b) => a - b)),
+        new Experience(dataset, i, this, taskLabel, classes ?? classesOf(dataset)),
     );
   }
 
@@ -61,6 +62,11 @@ export class Stream implements Iterable<Experience> {
   }
 }
 
+/** Ascending; none where targets are not class labels. */
+function classesOf(dataset: TensorDataset): number[] {
+  return dataset.y.shape.length === 1 ? [...new Set(dataset.labels())].sort((a, b) => a - b) : [];
+}
+
 /** Streams that belong together: `trainStream`, `testStream`, and others by name. */
 export class Benchmark {
   readonly streams: ReadonlyMap<string, Stream>;
@@ -78,10 +84,13 @@ export class Benchmark {
     return this.stream('test');
   }
 
-  /** @throws RangeError for a name that the benchmark does not have */
+  /** @throws ERR_INVALID_ARG_VALUE for a name that the benchmark does not have */
   stream(name: string): Stream {
     const stream = this.streams.get(name);
-    if (!stream) throw new RangeError(`Benchmark: expected a stream among ${[...this.streams.keys()].join(', ')}, got "${name}"`);
-    return stream;
+    if (stream) return stream;
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_VALUE',
+      `Benchmark: expected a stream among ${[...this.streams.keys()].join(', ')}, got ${describeValue(name)}`,
+    );
   }
 }

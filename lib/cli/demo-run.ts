@@ -17,6 +17,7 @@ import {
   SupervisedTemplate,
   TensorDataset,
 } from '../index';
+import type { ProgressDisplay } from '../logging/progress-display';
 
 export interface DemoOptions {
   /** Uses every fifth image. */
@@ -34,12 +35,6 @@ export interface DemoResult {
   seconds: number;
 }
 
-export interface DemoProgress {
-  /** `fraction` of the whole run, in [0, 1]. */
-  update(fraction: number, what: string): void;
-  stop(): void;
-}
-
 const nExperiences = 5;
 const quickStride = 5;
 
@@ -47,7 +42,7 @@ const quickStride = 5;
 export async function runDemo(
   kind: 'naive' | 'mas',
   options: DemoOptions,
-  progress: DemoProgress,
+  progress: ProgressDisplay,
 ): Promise<DemoResult> {
   const { trainStream, testStream } = await data(options);
   manualSeed(options.seed);

@@ -4,7 +4,7 @@ import { ContinualTorchError, torchVersion } from '../index';
 import { version } from '../version';
 import { runCommand } from './command';
 import { type DemoOptions, type DemoResult, runDemo } from './demo-run';
-import { demoProgress } from './demo-progress';
+import { progressDisplay } from '../logging/progress-display';
 
 const help = `Permuted MNIST, five experiences: the same network learns them once naively and once with Memory Aware Synapses.
 
@@ -32,8 +32,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const options: DemoOptions = { quick: values.quick, model: values.model ?? null, seed: parseSeed(values.seed) };
-  const naive = await runDemo('naive', options, demoProgress('naive'));
-  const mas = await runDemo('mas', options, demoProgress('with MAS'));
+  const naive = await runDemo('naive', options, progressDisplay('naive'));
+  const mas = await runDemo('mas', options, progressDisplay('with MAS'));
   const versions = { continualTorch: version, libtorch: torchVersion, node: process.versions.node };
   process.stdout.write(values.json ? `${JSON.stringify({ naive, mas, versions }, null, 2)}\n` : report(naive, mas));
   return 0;

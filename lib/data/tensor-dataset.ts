@@ -42,6 +42,7 @@ export class TensorDataset {
   /** int64 [length]: which samples, in this order; null for all. */
   readonly indices: Tensor | null;
   readonly transform: Transform;
+  private readonly natives = new Map<number, NativeDataset>();
 
   /**
    * @param x `[N, ...]`
@@ -62,6 +63,15 @@ export class TensorDataset {
       throw new ContinualTorchError(
         'ERR_LENGTH_MISMATCH',
         `TensorDataset: expected as many targets as inputs, got x of shape [${x.shape.join(', ')}] and y of shape [${y.shape.join(', ')}]`,
+      );
+    }
+    const features = x.shape.slice(1).reduce((product, size) => product * size, 1);
+    requireIndexTensor('indices', indices, null);
+    requireIndexTensor('transform.permutation', transform.permutation ?? null, features);
+    if (transform.normalize && !transform.toFloat && !x.dtype.includes('float')) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_VALUE',
+        `TensorDataset: expected x of floats, or toFloat, where transform.normalize is given, got ${x.dtype}`,
       );
     }
     this.x = x;
@@ -88,6 +98,12 @@ export class TensorDataset {
 
   /** The samples at these positions of this dataset, in this order. @throws ERR_INDEX_RANGE */
   subset(positions: number[]): TensorDataset {
+    if (!Array.isArray(positions)) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_TYPE',
+        `TensorDataset.subset: expected an array of positions, got ${describeValue(positions)}`,
+      );
+    }
     const { length } = this;
     const wrong = positions.find((position) => !(Number.isInteger(position) && position >= 0 && position < length));
     if (wrong !== undefined) {
@@ -104,8 +120,14 @@ export class TensorDataset {
     });
   }
 
-  /** @internal The native dataset, with one task label for all samples. */
+  /** @internal The native dataset, with one task label for all samples; checked and made once. */
   toNative(taskLabel: number): NativeDataset {
+    const made = this.natives.get(taskLabel) ?? this.makeNative(taskLabel);
+    this.natives.set(taskLabel, made);
+    return made;
+  }
+
+  private makeNative(taskLabel: number): NativeDataset {
     const { permutation, toFloat, normalize } = this.transform;
     return native.createDataset({
       inputs: this.x.handle,
@@ -118,4 +140,14 @@ export class TensorDataset {
       std: normalize?.std ?? null,
     });
   }
+}
+
+function requireIndexTensor(name: string, indices: Tensor | null, length: number | null): void {
+  if (indices === null) return;
+  const { shape, dtype } = indices;
+  if (dtype === 'int64' && shape.length === 1 && (length === null || shape[0] === length)) return;
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_VALUE',
+    `TensorDataset: expected ${name} to be int64 [${length ?? 'N'}], got ${dtype} [${shape.join(', ')}]`,
+  );
 }

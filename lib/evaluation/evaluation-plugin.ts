@@ -29,11 +29,11 @@ export class EvaluationPlugin extends SupervisedPlugin {
   constructor(...metrics: (PluginMetric | PluginMetric[])[]) {
     super();
     this.metrics = metrics.flat();
-    const wrong = this.metrics.find((metric: unknown) => typeof metric !== 'object' || metric === null);
-    if (wrong !== undefined) {
+    const wrong = this.metrics.findIndex((metric: unknown) => typeof metric !== 'object' || metric === null);
+    if (wrong >= 0) {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_TYPE',
-        `EvaluationPlugin: expected metrics, got ${describeValue(wrong)}`,
+        `EvaluationPlugin: expected metrics, got ${describeValue(this.metrics[wrong])} at index ${wrong}`,
       );
     }
     for (const name of hookNames) {

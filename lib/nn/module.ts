@@ -8,7 +8,8 @@ import { Tensor } from '../tensor/tensor';
  * A PyTorch model or layer. Instances come from `jit.load` and from the layers in `nn`; each is TorchScript underneath,
  * so that Python opens what `jit.save` writes.
  *
- * While a strategy works on a model, everything here but reading names throws `ERR_BUSY`; inside a hook it may be used.
+ * While a job works with a model (training, evaluation, `jit.save`), everything here throws `ERR_BUSY`; inside a hook of a
+ * strategy no job is under way.
  */
 export class Module {
   /** @internal */

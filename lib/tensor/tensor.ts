@@ -47,7 +47,10 @@ export class Tensor {
     return this;
   }
 
-  /** The accumulated gradient; null where no backward pass has reached this leaf since gradients were cleared. */
+  /**
+   * The accumulated gradient; null where no backward pass has reached this leaf since gradients were cleared. Its memory is
+   * used again by the next iteration of a strategy: copy what you keep. @throws ERR_BUSY while a strategy is at work
+   */
   get grad(): Tensor | null {
     const grad = this.handle.grad();
     return grad === null ? null : new Tensor(grad);
@@ -75,7 +78,7 @@ export class Tensor {
 
   /** True if both objects stand for one tensor (not: for equal values). */
   isSame(other: Tensor): boolean {
-    return this.handle.isSame(other.handle);
+    return other instanceof Tensor && this.handle.isSame(other.handle);
   }
 
   /** Lets go of the memory now. May be called twice. */
@@ -92,7 +95,12 @@ export class Tensor {
   }
 
   [inspect.custom](): string {
-    return this.isDisposed ? 'Tensor (disposed)' : `Tensor ${this.dtype} [${this.shape.join(', ')}] ${this.device}`;
+    if (this.isDisposed) return 'Tensor (disposed)';
+    try {
+      return `Tensor ${this.dtype} [${this.shape.join(', ')}] ${this.device}`;
+    } catch {
+      return `Tensor [${this.shape.join(', ')}] ${this.device}`; // a dtype that JavaScript cannot hold
+    }
   }
 }
 

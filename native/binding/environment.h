@@ -16,9 +16,9 @@ struct LiveTensors {
   int64_t bytes = 0;
 };
 
-/// Lives from the addon's start in an environment to the environment's end, on that environment's thread. A clean-up hook
-/// joins the compute thread while the environment can still take what its last job delivers. `process.exit` runs no
-/// clean-up hooks: there the exit event calls `stop`, before libtorch's static objects go away under a running job.
+/// Lives from the addon's start in an environment to the environment's end, on that environment's thread. A clean-up
+/// hook joins the compute thread while the environment can still take what its last job delivers. `process.exit` runs
+/// no clean-up hooks: there the exit event calls `stop`, before libtorch's static objects go away under a running job.
 struct Environment {
   explicit Environment(Napi::Env env);
 
@@ -32,6 +32,8 @@ struct Environment {
   /// Brings finished jobs back to this environment's thread. Keeps the process alive only while jobs are under way.
   napi_threadsafe_function deliver = nullptr;
   int64_t jobs_under_way = 0;
+  /// Those among them that work with a model: parameters and gradients may move meanwhile.
+  int64_t occupying_jobs = 0;
 
   /// JavaScript's ContinualTorchError, given by `setErrorClass`.
   Napi::FunctionReference error_class;

@@ -29,10 +29,8 @@ Failure describe(std::exception_ptr error) {
   } catch (const c10::OutOfMemoryError& failure) {
     return {"ERR_OUT_OF_MEMORY", without_backtrace(failure.what_without_backtrace())};
   } catch (const c10::Error& failure) {
-    const std::string message = without_backtrace(failure.what_without_backtrace());
-    // The CPU's allocator has no exception class of its own.
-    const bool out_of_memory = message.find("can't allocate memory") != std::string::npos;
-    return {out_of_memory ? "ERR_OUT_OF_MEMORY" : "ERR_TORCH", message};
+    return {is_out_of_memory(failure) ? "ERR_OUT_OF_MEMORY" : "ERR_TORCH",
+            without_backtrace(failure.what_without_backtrace())};
   } catch (const std::bad_alloc&) {
     return {"ERR_OUT_OF_MEMORY", "not enough memory"};
   } catch (const std::exception& failure) {

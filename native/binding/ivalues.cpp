@@ -22,6 +22,21 @@ std::optional<int64_t> to_integer(const Napi::Value& value) {
   return static_cast<int64_t>(number);
 }
 
+std::optional<c10::IValue> to_device(const std::string& name) {
+  try {
+    return at::Device(name);
+  } catch (const c10::Error&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<c10::IValue> to_dtype(const std::string& name) {
+  for (const DType& dtype : kDTypes) {
+    if (dtype.name == name) return static_cast<int64_t>(dtype.type);
+  }
+  return std::nullopt;
+}
+
 std::optional<c10::IValue> to_memory_format(const std::string& name) {
   if (name == "contiguous") return static_cast<int64_t>(at::MemoryFormat::Contiguous);
   if (name == "preserve") return static_cast<int64_t>(at::MemoryFormat::Preserve);
@@ -83,10 +98,10 @@ std::optional<c10::IValue> convert(const Napi::Value& value, const c10::TypePtr&
       return value.As<Napi::String>().Utf8Value();
     case c10::TypeKind::DeviceObjType:
       if (!value.IsString()) return std::nullopt;
-      return at::Device(value.As<Napi::String>().Utf8Value());
+      return to_device(value.As<Napi::String>().Utf8Value());
     case c10::TypeKind::ScalarTypeType:
       if (!value.IsString()) return std::nullopt;
-      return static_cast<int64_t>(dtype_named(value.As<Napi::String>().Utf8Value()).type);
+      return to_dtype(value.As<Napi::String>().Utf8Value());
     case c10::TypeKind::MemoryFormatType:
       if (!value.IsString()) return std::nullopt;
       return to_memory_format(value.As<Napi::String>().Utf8Value());

@@ -23,7 +23,7 @@ Napi::Value to_entries(Napi::Env env, const std::vector<std::pair<std::string, a
 Napi::Value jit_load(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return run_on_compute_thread(
-        info.Env(), [path = string_argument(info[0], "path")] { return Model::load(path); },
+        info.Env(), {}, [path = string_argument(info[0], "path")] { return Model::load(path); },
         [](Napi::Env env, Model model) { return ModuleHandle::wrap(env, std::move(model)); });
   });
 }
@@ -73,11 +73,11 @@ Napi::Value ModuleHandle::wrap(Napi::Env env, Model model) {
 }
 
 Napi::Value ModuleHandle::named_parameters(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->object->named_parameters()); });
+  return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->idle("namedParameters").named_parameters()); });
 }
 
 Napi::Value ModuleHandle::named_buffers(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->object->named_buffers()); });
+  return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->idle("namedBuffers").named_buffers()); });
 }
 
 /// forward(input: Tensor) -> Tensor: synchronous, on the calling thread.
@@ -96,7 +96,7 @@ Napi::Value ModuleHandle::train(const Napi::CallbackInfo& info) {
 
 Napi::Value ModuleHandle::is_training(const Napi::CallbackInfo& info) {
   return guarded(info.Env(),
-                 [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), value_->object->is_training()); });
+                 [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), value_->idle("training").is_training()); });
 }
 
 Napi::Value ModuleHandle::to(const Napi::CallbackInfo& info) {
@@ -108,7 +108,7 @@ Napi::Value ModuleHandle::to(const Napi::CallbackInfo& info) {
 
 Napi::Value ModuleHandle::modes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::vector<bool> modes = value_->object->modes();
+    const std::vector<bool> modes = value_->idle("modes").modes();
     Napi::Array result = Napi::Array::New(info.Env(), modes.size());
     for (uint32_t i = 0; i < modes.size(); ++i) result.Set(i, Napi::Boolean::New(info.Env(), modes[i]));
     return result;
@@ -128,7 +128,7 @@ Napi::Value ModuleHandle::set_modes(const Napi::CallbackInfo& info) {
 Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return run_on_compute_thread(
-        info.Env(),
+        info.Env(), {value_},
         [model = value_->object, path = string_argument(info[0], "path")] {
           model->save(path);
           return true;

@@ -1,6 +1,8 @@
 // Calling any operator from JavaScript.
 #include "binding/operators.h"
 
+#include <unordered_set>
+
 #include "binding/arguments.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
@@ -44,9 +46,17 @@ std::optional<torch::jit::Stack> match(const c10::FunctionSchema& schema, const 
   return stack;
 }
 
+/// Operators that change what a tensor is, not only its elements: a job may be using it.
+bool moves_tensors(const std::string& name) {
+  static const std::unordered_set<std::string> names{
+      "aten::set_",     "aten::set_data",       "aten::resize_",  "aten::resize_as_",
+      "aten::detach_", "aten::requires_grad_", "aten::_backward"};
+  return names.count(name) > 0;
+}
+
 /// Native: callOperator(name: string, args: Value[], keywords: object | null) -> Value
 /// Synchronous. `name` is "aten::add" or "aten::add.Tensor"; without an overload the first that takes the arguments is
-/// called. Throws ERR_UNKNOWN_OPERATOR, ERR_NO_OVERLOAD (with the schemas there are), ERR_TORCH.
+/// called. Throws ERR_UNKNOWN_OPERATOR, ERR_NO_OVERLOAD (with the schemas there are), ERR_TORCH, ERR_BUSY.
 Napi::Value call_operator(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -58,6 +68,9 @@ Napi::Value call_operator(const Napi::CallbackInfo& info) {
       overload = name.substr(dot + 1);
       if (overload == "default") overload = "";
       name.resize(dot);
+    }
+    if (moves_tensors(name) && Environment::of(env).occupying_jobs > 0) {
+      throw Error("ERR_BUSY", "operator " + name + ": expected no strategy to be training or evaluating, got one");
     }
     const auto& handles = overloads_of(name);
     std::string schemas;

@@ -7,14 +7,18 @@ void deliver(Environment& environment, Delivery* delivery) {
   if (status != napi_ok) delete delivery;
 }
 
-void job_begins(Napi::Env env) {
+void job_begins(Napi::Env env, const Used& used) {
   Environment& environment = Environment::of(env);
   if (environment.jobs_under_way++ == 0) napi_ref_threadsafe_function(env, environment.deliver);
+  for (const auto& occupation : used) ++occupation->jobs;
+  if (!used.empty()) ++environment.occupying_jobs;
 }
 
-void job_ends(Napi::Env env) {
+void job_ends(Napi::Env env, const Used& used) {
   Environment& environment = Environment::of(env);
   if (--environment.jobs_under_way == 0) napi_unref_threadsafe_function(env, environment.deliver);
+  for (const auto& occupation : used) --occupation->jobs;
+  if (!used.empty()) --environment.occupying_jobs;
 }
 
 }  // namespace continual::binding

@@ -4,13 +4,14 @@
 // `convert` runs on the JavaScript thread. Both are plain lambdas that own the core objects they use.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "binding/environment.h"
 #include "binding/errors.h"
+#include "binding/shared.h"
 
 namespace continual::binding {
 
@@ -24,22 +25,25 @@ class Delivery {
 /// Hands a finished job to the JavaScript thread; deletes it where the environment is going away.
 void deliver(Environment& environment, Delivery* delivery);
 
-/// Keeps the process alive while at least one job is under way.
-void job_begins(Napi::Env env);
-void job_ends(Napi::Env env);
+/// What a job works with.
+using Used = std::vector<std::shared_ptr<Occupation>>;
 
-/// `ended`, if given, runs on the JavaScript thread before the promise settles, whether the work failed or not.
+/// Keeps the process alive while at least one job is under way, and marks as occupied what it uses.
+void job_begins(Napi::Env env, const Used& used);
+void job_ends(Napi::Env env, const Used& used);
+
+/// `used` is occupied until the promise settles.
 template <typename Work, typename Convert>
-Napi::Promise run_on_compute_thread(Napi::Env env, Work work, Convert convert, std::function<void()> ended = {}) {
+Napi::Promise run_on_compute_thread(Napi::Env env, Used used, Work work, Convert convert) {
   using Result = std::invoke_result_t<Work&>;
 
   class Job final : public Delivery {
    public:
-    Job(Napi::Env env, Work work, Convert convert, std::function<void()> ended)
+    Job(Napi::Env env, Used used, Work work, Convert convert)
         : deferred_(Napi::Promise::Deferred::New(env)),
+          used_(std::move(used)),
           work_(std::move(work)),
-          convert_(std::move(convert)),
-          ended_(std::move(ended)) {}
+          convert_(std::move(convert)) {}
 
     Napi::Promise promise() const { return deferred_.Promise(); }
 
@@ -52,8 +56,7 @@ Napi::Promise run_on_compute_thread(Napi::Env env, Work work, Convert convert, s
     }
 
     void settle(Napi::Env env) override {
-      job_ends(env);
-      if (ended_) ended_();
+      job_ends(env, used_);
       if (failure_) {
         deferred_.Reject(to_javascript(env, *failure_).Value());
         return;
@@ -67,19 +70,19 @@ Napi::Promise run_on_compute_thread(Napi::Env env, Work work, Convert convert, s
 
    private:
     Napi::Promise::Deferred deferred_;
+    Used used_;
     Work work_;
     Convert convert_;
-    std::function<void()> ended_;
     std::optional<Result> result_;
     std::optional<Failure> failure_;
   };
 
   Environment& environment = Environment::of(env);
   ComputeThread& compute_thread = environment.computing();
+  job_begins(env, used);
   auto job = std::make_shared<std::unique_ptr<Job>>(
-      std::make_unique<Job>(env, std::move(work), std::move(convert), std::move(ended)));
+      std::make_unique<Job>(env, std::move(used), std::move(work), std::move(convert)));
   const Napi::Promise promise = (*job)->promise();
-  job_begins(env);
   compute_thread.submit([&environment, job] {
     (*job)->run();
     deliver(environment, job->release());

@@ -24,9 +24,8 @@ struct Shared : Occupation {
   /// Throws ERR_BUSY while a job is using the object.
   T& idle(const char* operation) const {
     if (jobs > 0) {
-      throw Error("ERR_BUSY",
-                  std::string(operation) +
-                      ": expected nothing to be at work on it, got a strategy that is training or evaluating");
+      throw Error("ERR_BUSY", std::string(operation) +
+                                  ": expected nothing to be at work on it, got a job (training, evaluation, jit.save)");
     }
     return *object;
   }

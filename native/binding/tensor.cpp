@@ -92,7 +92,7 @@ const at::Tensor& TensorHandle::alive() const {
 
 /// Jobs set and clear gradients, and unlike elements these are pointers: nobody may follow them meanwhile.
 const at::Tensor& TensorHandle::idle(const char* operation, Napi::Env env) const {
-  if (Environment::of(env).jobs_under_way > 0 && alive().requires_grad()) {
+  if (Environment::of(env).occupying_jobs > 0) {
     throw Error("ERR_BUSY", std::string(operation) + ": expected no strategy to be training or evaluating, got one");
   }
   return alive();
@@ -127,7 +127,7 @@ Napi::Value TensorHandle::requires_grad(const Napi::CallbackInfo& info) {
 
 Napi::Value TensorHandle::set_requires_grad(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    alive().set_requires_grad(boolean_argument(info[0], "requiresGrad"));
+    idle("requiresGrad_", info.Env()).set_requires_grad(boolean_argument(info[0], "requiresGrad"));
     return info.Env().Undefined();
   });
 }

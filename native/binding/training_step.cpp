@@ -45,8 +45,9 @@ Napi::Value create_training_step(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     SharedStep shared{nullptr, ModuleHandle::get(info[0]), OptimizerHandle::get(info[1])};
-    shared.step = std::make_shared<TrainingStep>(shared.model->object, shared.optimizer->object, to_criterion(info[2]),
-                                                 device_named(string_argument(info[3], "device")));
+    shared.step = std::make_shared<Shared<TrainingStep>>(
+        std::make_shared<TrainingStep>(shared.model->object, shared.optimizer->object, to_criterion(info[2]),
+                                       device_named(string_argument(info[3], "device"))));
     return TrainingStepHandle::make(env, Environment::of(env).training_step_class, shared);
   });
 }
@@ -71,23 +72,19 @@ void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
 TrainingStep& TrainingStepHandle::idle() const {
   value_.model->idle("strategy");
   value_.optimizer->idle("strategy");
-  return *value_.step;
+  return *value_.step->object;
 }
 
 /// Runs `work(step, stopping)` on the compute thread; model, optimizer and what else it uses are occupied meanwhile.
 template <typename Work>
-Napi::Value TrainingStepHandle::submit(Napi::Env env, std::vector<std::shared_ptr<Occupation>> used, Work work) {
+Napi::Value TrainingStepHandle::submit(Napi::Env env, Used used, Work work) {
   idle();
-  used.push_back(value_.model);
-  used.push_back(value_.optimizer);
+  used.insert(used.end(), {value_.step, value_.model, value_.optimizer});
   const std::atomic<bool>& stopping = Environment::of(env).computing().stopping();
-  for (const auto& occupation : used) ++occupation->jobs;
   return run_on_compute_thread(
-      env, [step = value_.step, work = std::move(work), &stopping]() -> Progress { return work(*step, stopping); },
-      [](Napi::Env result_env, const Progress& progress) { return to_object(result_env, progress); },
-      [used = std::move(used)] {
-        for (const auto& occupation : used) --occupation->jobs;
-      });
+      env, std::move(used),
+      [step = value_.step->object, work = std::move(work), &stopping]() -> Progress { return work(*step, stopping); },
+      [](Napi::Env result_env, const Progress& progress) { return to_object(result_env, progress); });
 }
 
 /// prepare(resetOptimizerState: boolean) -> void: device, flat layout, optimizer.
@@ -110,7 +107,7 @@ Napi::Value TrainingStepHandle::open(const Napi::CallbackInfo& info) {
 /// close() -> void
 Napi::Value TrainingStepHandle::close(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    idle().close();
+    value_.step->idle("strategy").close();
     return info.Env().Undefined();
   });
 }
@@ -118,7 +115,7 @@ Napi::Value TrainingStepHandle::close(const Napi::CallbackInfo& info) {
 /// batches() -> number of mini-batches of the open pass, 0 without one.
 Napi::Value TrainingStepHandle::batches(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Number::New(info.Env(), static_cast<double>(value_.step->batches()));
+    return Napi::Number::New(info.Env(), static_cast<double>(value_.step->object->batches()));
   });
 }
 
@@ -126,7 +123,7 @@ Napi::Value TrainingStepHandle::batches(const Napi::CallbackInfo& info) {
 /// run(plan: (number | Mas)[], gradEnabled: boolean, maxIterations: number, budgetMs: number) -> Promise<Progress>
 Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    std::vector<std::shared_ptr<Occupation>> used;
+    Used used;
     array_argument(info[0], "plan", [&](const Napi::Value& phase) {
       if (MasHandle::is(phase)) used.push_back(MasHandle::get(phase));
       return true;
@@ -176,7 +173,7 @@ Napi::Value TrainingStepHandle::end_importance(const Napi::CallbackInfo& info) {
 /// clear() -> void: forgets mini-batch, output and loss.
 Napi::Value TrainingStepHandle::clear(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    idle().clear();
+    value_.step->idle("strategy").clear();
     return info.Env().Undefined();
   });
 }

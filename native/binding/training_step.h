@@ -2,6 +2,7 @@
 
 #include "binding/module.h"
 #include "binding/optimizer.h"
+#include "binding/promise_worker.h"
 #include "binding/wrapped.h"
 #include "core/training_step.h"
 
@@ -9,7 +10,7 @@ namespace continual::binding {
 
 /// A strategy's step with the objects that its jobs use.
 struct SharedStep {
-  std::shared_ptr<TrainingStep> step;
+  std::shared_ptr<Shared<TrainingStep>> step;
   std::shared_ptr<Shared<Model>> model;
   std::shared_ptr<Shared<Optimizer>> optimizer;
 };
@@ -26,7 +27,7 @@ class TrainingStepHandle : public Wrapped<TrainingStepHandle, SharedStep> {
  private:
   TrainingStep& idle() const;
   template <typename Work>
-  Napi::Value submit(Napi::Env env, std::vector<std::shared_ptr<Occupation>> used, Work work);
+  Napi::Value submit(Napi::Env env, Used used, Work work);
 
   Napi::Value prepare(const Napi::CallbackInfo& info);
   Napi::Value open(const Napi::CallbackInfo& info);

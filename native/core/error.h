@@ -17,4 +17,10 @@ class Error : public std::runtime_error {
   std::string code_;
 };
 
+/// The CPU's allocator has no exception class of its own.
+template <typename TorchError>
+bool is_out_of_memory(const TorchError& error) {
+  return std::string(error.what_without_backtrace()).find("can't allocate memory") != std::string::npos;
+}
+
 }  // namespace continual

@@ -6,10 +6,17 @@ namespace continual {
 namespace {
 
 bool is_slice_of(const at::Tensor& tensor, const at::Tensor& buffer, int64_t offset) {
-  return tensor.is_alias_of(buffer) && tensor.storage_offset() == offset && tensor.is_contiguous();
+  return tensor.is_alias_of(buffer) && tensor.storage_offset() == offset && tensor.is_contiguous() &&
+         offset + tensor.numel() <= buffer.numel();
 }
 
 }  // namespace
+
+std::shared_ptr<FlatParameters> FlatParameters::create(const std::vector<std::pair<std::string, at::Tensor>>& named) {
+  std::shared_ptr<FlatParameters> flat(new FlatParameters(named));
+  flat->settle();
+  return flat;
+}
 
 FlatParameters::FlatParameters(const std::vector<std::pair<std::string, at::Tensor>>& named) {
   int64_t total = 0;
@@ -29,14 +36,7 @@ FlatParameters::FlatParameters(const std::vector<std::pair<std::string, at::Tens
   auto options = named.empty() ? at::TensorOptions() : named.front().second.options().requires_grad(false);
   values_ = at::empty({total}, options);
   grads_ = at::zeros({total}, options);
-  hooks_.resize(slots_.size());
-  settle();
-}
-
-FlatParameters::~FlatParameters() {
-  for (size_t i = 0; i < slots_.size(); ++i) {
-    if (hooks_[i]) slots_[i].parameter.remove_hook(*hooks_[i]);
-  }
+  watched_.resize(slots_.size());
 }
 
 bool FlatParameters::holds(const std::vector<std::pair<std::string, at::Tensor>>& named) const {
@@ -76,13 +76,17 @@ void FlatParameters::settle() {
 
 void FlatParameters::watch(size_t slot) {
   at::Tensor& parameter = slots_[slot].parameter;
-  if (hooks_[slot] || !parameter.requires_grad()) return;
-  // The hook lives in the parameter's own autograd data: holding the parameter strongly would be a cycle. The
-  // destructor removes the hook, so `this` outlives it.
-  hooks_[slot] = parameter.register_hook([this, slot](const at::Tensor&) {
-    if (slots_[slot].parameter.grad().defined()) return;
-    slice(grads_, slot).zero_();
-    install_grad(slot);
+  if (watched_[slot] || !parameter.requires_grad() || !parameter.is_leaf()) return;
+  watched_[slot] = true;
+  // The hook lives in the parameter and may outlive this object, whose end comes on another thread than backward: it
+  // holds nothing, does nothing afterwards, and is never removed.
+  parameter.register_hook([self = weak_from_this(), slot](const at::Tensor&) {
+    const std::shared_ptr<FlatParameters> flat = self.lock();
+    if (!flat) return;
+    const ParameterSlot& watched = flat->slots_[slot];
+    if (watched.parameter.grad().defined() || !is_slice_of(watched.parameter, flat->values_, watched.offset)) return;
+    flat->slice(flat->grads_, slot).zero_();
+    flat->install_grad(slot);
   });
 }
 

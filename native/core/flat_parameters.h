@@ -26,10 +26,9 @@ struct Run {
 /// undefined (no backward has reached the parameter since `zero_grad`, exactly as in PyTorch) or a view of `grads()`:
 /// a hook on each parameter installs the zeroed view just before autograd accumulates into it. `settle` repairs
 /// what someone outside moved (a parameter's storage, a gradient of their own).
-class FlatParameters {
+class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
  public:
-  explicit FlatParameters(const std::vector<std::pair<std::string, at::Tensor>>& named);
-  ~FlatParameters();
+  static std::shared_ptr<FlatParameters> create(const std::vector<std::pair<std::string, at::Tensor>>& named);
   FlatParameters(const FlatParameters&) = delete;
   FlatParameters& operator=(const FlatParameters&) = delete;
 
@@ -59,10 +58,11 @@ class FlatParameters {
   std::vector<Run> runs(const std::function<int64_t(size_t slot)>& key) const;
 
  private:
+  explicit FlatParameters(const std::vector<std::pair<std::string, at::Tensor>>& named);
   void watch(size_t slot);
 
   std::vector<ParameterSlot> slots_;
-  std::vector<std::optional<unsigned>> hooks_;
+  std::vector<bool> watched_;
   at::Tensor values_;
   at::Tensor grads_;
 };

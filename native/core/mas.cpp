@@ -131,6 +131,7 @@ void Mas::add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& l
   if (loss.item<double>() == 0) {
     throw Error("ERR_MAS_ZERO_LOSS", "MASPlugin.beforeBackward: expected a loss, got exactly 0");
   }
+  flat->settle();
   align(flat);
   const auto penalty = std::make_shared<PendingPenalty>(flat, omega_, anchor_, known_, lambda_, spare_);
   at::Tensor value;
@@ -190,6 +191,7 @@ void Mas::end_pass(const std::shared_ptr<FlatParameters>& flat, bool first_exper
     }
   }
   pass_sum_.reset();
+  flat->settle();
   anchor_.copy_(flat->values());
   remember(flat);
 }

@@ -51,8 +51,8 @@ class Mas {
   std::shared_ptr<FlatParameters> flat_;  // the layout of the next three
   at::Tensor omega_;
   at::Tensor anchor_;
-  std::vector<bool> known_;  // slot has an importance
-  std::shared_ptr<at::Tensor> spare_;     // memory for the penalty's next gradient
+  std::vector<bool> known_;            // slot has an importance
+  std::shared_ptr<at::Tensor> spare_;  // memory for the penalty's next gradient
 
   at::Tensor pass_sum_;
   int64_t pass_batches_ = 0;

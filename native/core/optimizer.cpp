@@ -11,7 +11,7 @@ FlatParameters& Optimizer::flat() {
   if (!flat_) {
     std::vector<std::pair<std::string, at::Tensor>> named;
     for (const at::Tensor& parameter : parameters_) named.emplace_back("", parameter);
-    attach(std::make_shared<FlatParameters>(named));
+    attach(FlatParameters::create(named));
   }
   return *flat_;
 }

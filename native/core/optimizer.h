@@ -38,7 +38,6 @@ class Optimizer {
   Optimizer(std::vector<at::Tensor> parameters, OptimizerOptions options);
 
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
-  const OptimizerOptions& options() const { return options_; }
 
   /// Steps on this layout from now on; `flat` holds all parameters of the optimizer, and those it did not yet know are
   /// added to it. State of a parameter that is gone is dropped.

@@ -27,7 +27,12 @@ template <typename Body>
 void explained(const std::string& code, const std::function<std::string()>& what, const Body& body) {
   try {
     body();
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const c10::Error& error) {
+    if (is_out_of_memory(error)) throw;
     throw Error(code, what() + ": " + cause_first(error.what_without_backtrace()));
   } catch (const Error&) {
     throw;
@@ -58,10 +63,12 @@ void TrainingStep::prepare(bool reset_optimizer_state) {
   for (const at::Tensor& parameter : optimizer_->parameters()) {
     if (!of_model.count(parameter.unsafeGetTensorImpl())) named.emplace_back("", parameter);
   }
-  if (!flat_ || !flat_->holds(named)) flat_ = std::make_shared<FlatParameters>(named);
+  // As in the reference, a strategy's first look at the optimizer clears what it remembers.
+  const bool first = !flat_;
+  if (first || !flat_->holds(named)) flat_ = FlatParameters::create(named);
   flat_->settle();
   optimizer_->attach(flat_);
-  if (reset_optimizer_state) optimizer_->reset_state();
+  if (first || reset_optimizer_state) optimizer_->reset_state();
 }
 
 void TrainingStep::open(std::shared_ptr<const Dataset> dataset, int64_t batch_size, bool shuffle, bool drop_last) {
@@ -90,7 +97,9 @@ TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, 
     while (progress.iterations < max_iterations) {
       for (const PlannedPhase& planned : plan) {
         if (planned.phase == Phase::kFetch) {
-          progress.exhausted = !fetch(batch);
+          explained(
+              "ERR_BATCH", [] { return "mini-batch: cannot be gathered from the dataset"; },
+              [&] { progress.exhausted = !fetch(batch); });
           if (progress.exhausted) return progress;
         } else {
           run_phase(planned, grad_enabled);
@@ -130,6 +139,7 @@ void TrainingStep::forward() {
 }
 
 void TrainingStep::criterion(bool training) {
+  if (!criterion_) throw Error("ERR_CRITERION", "criterion: this strategy was made with one of JavaScript");
   criterion_->check_labels(output, batch.labels);
   explained(
       "ERR_CRITERION",

@@ -42,7 +42,7 @@ class TrainingStep {
   int64_t batches() const { return passes_.empty() ? 0 : passes_.back().loader.length(); }
 
   struct Progress {
-    int64_t iterations = 0;  // that ran to their end
+    int64_t iterations = 0;    // that ran to their end
     bool exhausted = false;    // kFetch found no further mini-batch
     std::exception_ptr error;  // what ended the iteration after those
   };

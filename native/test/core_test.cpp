@@ -32,28 +32,28 @@ at::Tensor parameter(const std::vector<double>& values) {
 
 void parameters_move_into_one_buffer_and_keep_their_identity() {
   const Named named{{"a", parameter({1, 2})}, {"b", parameter({3})}};
-  const FlatParameters flat(named);
-  EXPECT(at::equal(flat.values(), at::tensor({1., 2., 3.}, at::kDouble)));
-  EXPECT(named[1].second.is_alias_of(flat.values()));
+  const auto flat = FlatParameters::create(named);
+  EXPECT(at::equal(flat->values(), at::tensor({1., 2., 3.}, at::kDouble)));
+  EXPECT(named[1].second.is_alias_of(flat->values()));
   EXPECT(named[1].second.storage_offset() == 2);
 }
 
 void a_gradient_is_a_slice_after_backward_and_undefined_where_backward_did_not_come() {
   const Named named{{"used", parameter({1, 2})}, {"unused", parameter({3})}};
-  FlatParameters flat(named);
+  const auto flat = FlatParameters::create(named);
   for (int i = 0; i < 2; ++i) {
-    flat.zero_grad();
+    flat->zero_grad();
     (named[0].second * named[0].second).sum().backward();
-    EXPECT(named[0].second.grad().is_alias_of(flat.grads()));
+    EXPECT(named[0].second.grad().is_alias_of(flat->grads()));
     EXPECT(at::equal(named[0].second.grad(), at::tensor({2., 4.}, at::kDouble)));
     EXPECT(!named[1].second.grad().defined());
   }
 }
 
 void neighbours_with_one_key_are_one_run() {
-  const FlatParameters flat(
+  const auto flat = FlatParameters::create(
       Named{{"a", parameter({1})}, {"b", parameter({2, 3})}, {"c", parameter({4})}, {"d", parameter({5})}});
-  const auto runs = flat.runs([](size_t slot) -> int64_t { return slot == 2 ? -1 : 0; });
+  const auto runs = flat->runs([](size_t slot) -> int64_t { return slot == 2 ? -1 : 0; });
   EXPECT(runs.size() == 2);
   EXPECT(runs[0].numel == 3 && runs[1].offset == 4 && runs[1].numel == 1);
 }
@@ -84,7 +84,7 @@ void penalty_equals_its_definition_and_its_gradient_a_finite_difference() {
 void importance_is_the_mean_magnitude_of_each_batchs_gradient() {
   // F(x) = w x, so ||F||^2 = (w x)^2 and its gradient 2 w x^2: for w = 3 and x = 1, 2 that is 6 and 24, mean 15.
   const at::Tensor weight = parameter({3});
-  const auto flat = std::make_shared<FlatParameters>(Named{{"w", weight}});
+  const auto flat = FlatParameters::create(Named{{"w", weight}});
   Mas mas(/*lambda=*/2, /*alpha=*/0.25);
   mas.begin_pass(flat);
   for (const double x : {1., 2.}) {
@@ -110,17 +110,17 @@ void importance_is_the_mean_magnitude_of_each_batchs_gradient() {
 }
 
 void a_grown_parameter_keeps_its_low_indices_and_the_rest_is_free() {
-  const auto small = std::make_shared<FlatParameters>(Named{{"head", parameter({2})}});
+  const auto small = FlatParameters::create(Named{{"head", parameter({2})}});
   Mas mas(1, 0.5);
   mas.begin_pass(small);
   mas.accumulate(*small, small->slots()[0].parameter.view({1, 1}));
   mas.end_pass(small, true);  // Omega = |2 * 2| = 4
-  const auto grown = std::make_shared<FlatParameters>(Named{{"head", parameter({3, 9})}});
+  const auto grown = FlatParameters::create(Named{{"head", parameter({3, 9})}});
   at::Tensor loss = at::ones({1}, at::kDouble);
   mas.add_penalty(grown, loss);
   EXPECT(loss.item<double>() == 1 + 4 * (3 - 2) * (3 - 2));
 
-  const auto shrunk = std::make_shared<FlatParameters>(Named{{"head", parameter({})}});
+  const auto shrunk = FlatParameters::create(Named{{"head", parameter({})}});
   try {
     mas.add_penalty(shrunk, loss);
     EXPECT(false);

@@ -70,3 +70,23 @@ describe('TensorDataset', () => {
     );
   });
 });
+
+describe('TensorDataset, misuse', () => {
+  const x = tensor([[1, 2], [3, 4]]); // prettier-ignore
+  const y = tensor([0, 1], { dtype: 'int64' });
+
+  it('refuses indices and permutations of another dtype or length, and positions outside the data', () => {
+    const make = (options: object) => () => new TensorDataset(x, y, options);
+    throwsWithCode(make({ indices: tensor([0, 1]) }), 'ERR_INVALID_ARG_VALUE', /indices to be int64 \[N\], got float32 \[2\]/);
+    const short = tensor([0], { dtype: 'int64' });
+    throwsWithCode(make({ transform: { permutation: short } }), 'ERR_INVALID_ARG_VALUE', /int64 \[2\], got int64 \[1\]/);
+    throwsWithCode(make({ index: short }), 'ERR_UNKNOWN_OPTION', /"index"/);
+    throwsWithCode(() => new TensorDataset(x, y).subset([2]), 'ERR_INDEX_RANGE', /positions in \[0, 2\), got 2/);
+  });
+
+  it('refuses to normalise integers that stay integers', () => {
+    const bytes = tensor(new Uint8Array(4), { shape: [2, 2] });
+    const transform = { normalize: { mean: 0, std: 1 } };
+    throwsWithCode(() => new TensorDataset(bytes, y, { transform }), 'ERR_INVALID_ARG_VALUE', /toFloat/);
+  });
+});

@@ -182,7 +182,7 @@ describe('metrics', () => {
     throwsWithCode(
       () => new EvaluationPlugin(3 as never),
       'ERR_INVALID_ARG_TYPE',
-      /^EvaluationPlugin: expected metrics, got 3$/,
+      /^EvaluationPlugin: expected metrics, got 3 at index 0$/,
     );
   });
 

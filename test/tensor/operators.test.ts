@@ -155,7 +155,12 @@ describe('ops.aten', () => {
   });
 
   it('misuse: a dtype that does not exist', () => {
-    throwsWithCode(() => ops.aten.sum!(matrix(), { dtype: 'float99' }), 'ERR_INVALID_ARG_VALUE', /float99/);
+    throwsWithCode(() => ops.aten.sum!(matrix(), { dtype: 'float99' }), 'ERR_NO_OVERLOAD', /ScalarType\? dtype/);
+  });
+
+  it('takes a dtype or a device where overloads differ in that', () => {
+    assert.equal((ops.aten.to!(tensor([1]), 'float64') as Tensor).dtype, 'float64');
+    assert.equal((ops.aten.to!(tensor([1]), 'cpu', 'int64') as Tensor).dtype, 'int64');
   });
 
   it("libtorch's own refusal comes without a C++ backtrace, and the tensors stay usable", () => {

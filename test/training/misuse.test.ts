@@ -154,9 +154,10 @@ describe('misuse: data', () => {
       [undefined, 'undefined'],
       ['train', '"train"'],
       [{}, 'an object'],
-      [[1], '1'],
+      [[1], '1 at index 0'],
+      [[undefined], 'undefined at index 0'],
       [good, 'a TensorDataset'],
-      [[smallBenchmark().trainStream], 'a Stream'],
+      [[smallBenchmark().trainStream], 'a Stream at index 0'],
     ];
     for (const operation of ['train', 'eval'] as const) {
       for (const [value, came] of wrong) {

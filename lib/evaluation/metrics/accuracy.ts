@@ -12,6 +12,6 @@ export function correctPredictions(strategy: SupervisedTemplate): WeightedSum {
  * Top-1 accuracy in [0, 1]: correct predictions / samples, the prediction being the argmax over dim 1 of the output.
  * `Top1_Acc_Epoch` (training), `Top1_Acc_Exp`, `Top1_Acc_Stream` (evaluation).
  */
-export function accuracyMetrics(levels: MeanMetricLevels): PluginMetric[] {
-  return meanMetrics('Top1_Acc', correctPredictions, levels);
+export function accuracyMetrics(levels?: MeanMetricLevels): PluginMetric[] {
+  return meanMetrics('accuracyMetrics', 'Top1_Acc', correctPredictions, levels);
 }

@@ -1,12 +1,17 @@
+import { z } from 'zod';
+import { boolean, parseOptions } from '../../options';
 import { metricName, type MetricValue, type PluginMetric } from '../evaluation-plugin';
 import { correctPredictions } from './accuracy';
+
+const schema = z.object({ experience: boolean.default(false), stream: boolean.default(false) });
 
 /**
  * Forgetting of experience k: its accuracy in the latest evaluation made while k was the last experience trained on, minus
  * its accuracy in the evaluation under way. It exists once both are known, so never for the current experience.
  * `ExperienceForgetting` is one value an experience, `StreamForgetting` the mean over those that have one, else 0.
  */
-export function forgettingMetrics(levels: { experience?: boolean; stream?: boolean }): PluginMetric[] {
+export function forgettingMetrics(asked?: { experience?: boolean; stream?: boolean }): PluginMetric[] {
+  const levels = parseOptions('forgettingMetrics', schema, asked);
   const initial = new Map<string, number>();
   const last = new Map<string, number>();
   let trainedOn: number | null = null;

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { boolean, parseOptions } from '../../options';
 import type { SupervisedTemplate } from '../../training/templates/supervised';
 import { metricName, type PluginMetric } from '../evaluation-plugin';
 
@@ -9,6 +11,12 @@ export interface WeightedSum {
 
 /** How a metric reads its sum from the statistics of the current pass. */
 export type ReadStatistics = (strategy: SupervisedTemplate) => WeightedSum;
+
+const levelSchema = z.object({
+  epoch: boolean.default(false),
+  experience: boolean.default(false),
+  stream: boolean.default(false),
+});
 
 export interface MeanMetricLevels {
   /** Each training epoch. */
@@ -25,7 +33,13 @@ function mean({ sum, weight }: WeightedSum): number {
 }
 
 /** A mean over samples, one metric for each level that is asked for: `NAME_Epoch`, `NAME_Exp`, `NAME_Stream`. */
-export function meanMetrics(name: string, read: ReadStatistics, levels: MeanMetricLevels): PluginMetric[] {
+export function meanMetrics(
+  operation: string,
+  name: string,
+  read: ReadStatistics,
+  asked?: MeanMetricLevels,
+): PluginMetric[] {
+  const levels = parseOptions(operation, levelSchema, asked);
   const metrics: PluginMetric[] = [];
   if (levels.epoch) {
     metrics.push({

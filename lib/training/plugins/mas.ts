@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { job, native } from '../../native/binding';
 import type { NativeMas } from '../../native/types';
+import { noProgressDisplay, progressDisplay } from '../../logging/progress-display';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
 import { Tensor } from '../../tensor/tensor';
 import { jobBudgetMs } from '../templates/iteration-plan';
 import { hasNativeTwin } from '../templates/native-twin';
 import type { SupervisedTemplate } from '../templates/supervised';
-import { importanceProgress } from './importance-progress';
 import { SupervisedPlugin } from './plugin';
 
 export const masOptions = {
@@ -63,13 +63,16 @@ export class MASPlugin extends SupervisedPlugin {
     this.handle = native.createMas(lambdaReg, alpha);
   }
 
-  /** Omega by parameter name, each in its parameter's shape and dtype; null before the first experience has ended. */
+  /**
+   * Omega by parameter name, each in its parameter's shape and dtype; null before the first experience has ended. The
+   * memory itself: the next experience changes it in place. @throws ERR_BUSY while a job uses it
+   */
   get importance(): Map<string, Tensor> | null {
     const memory = this.handle.memory();
     return memory.length === 0 ? null : new Map(memory.map(([name, importance]) => [name, new Tensor(importance)]));
   }
 
-  /** theta* by parameter name; null before the first experience has ended. */
+  /** theta* by parameter name, as `importance`. */
   get params(): Map<string, Tensor> | null {
     const memory = this.handle.memory();
     return memory.length === 0 ? null : new Map(memory.map(([name, , anchor]) => [name, new Tensor(anchor)]));
@@ -86,14 +89,15 @@ export class MASPlugin extends SupervisedPlugin {
     strategy.model.train();
     strategy.openPass(strategy.experience!.dataset, strategy.trainMbSize);
     const total = step.batches();
-    const progress = importanceProgress(this.verbose, total);
+    const progress = this.verbose ? progressDisplay('MAS importance') : noProgressDisplay;
     try {
       step.beginImportance(this.handle);
       for (let done = 0, exhausted = false; !exhausted; ) {
         const part = await job(step.accumulateImportance(this.handle, jobBudgetMs));
         done += part.iterations;
         exhausted = part.exhausted;
-        progress.update(done);
+        const quarter = Math.floor((4 * done) / total);
+        progress.update(done / total, `${done}/${total} mini-batches`, quarter);
         strategy.onProgress?.({ phase: 'importance', done, total });
       }
       await job(step.endImportance(this.handle, strategy.clock.trainExpCounter === 0));

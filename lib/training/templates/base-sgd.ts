@@ -42,7 +42,10 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   adaptedDataset: TensorDataset | null = null;
   private stopRequested = false;
 
-  /** Ends training on this experience after the current iteration. */
+  /**
+   * Ends training on this experience: after the current iteration when called in a hook, else at the end of the job under
+   * way (some 20 ms of iterations).
+   */
   stopTraining(): void {
     this.stopRequested = true;
   }

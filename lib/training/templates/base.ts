@@ -146,9 +146,9 @@ export abstract class BaseTemplate {
       this.isRunning = isNested;
       this.isEvaluating = false;
       this.currentEvalStream = [];
-      this.cleanUp();
       this.experience = experience;
       this.isTraining = isTraining;
+      this.cleanUp();
       this.adaptedDataset = adaptedDataset;
       this.model.handle.setModes(modes);
     }
@@ -204,11 +204,11 @@ function busy(operation: string): ContinualTorchError {
 
 function toExperiences(operation: string, experiences: Experiences): Experience[] {
   const list = experiences instanceof Experience ? [experiences] : isIterable(experiences) ? [...experiences] : null;
-  const wrong = list === null ? experiences : list.find((item: unknown) => !(item instanceof Experience));
-  if (list === null || wrong !== undefined) {
+  const wrong = list === null ? -1 : list.findIndex((item: unknown) => !(item instanceof Experience));
+  if (list === null || wrong >= 0) {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_TYPE',
-      `${operation}: expected an experience, a stream or an array of experiences, got ${describeValue(wrong)}`,
+      `${operation}: expected an experience, a stream or an array of experiences, got ${list === null ? describeValue(experiences) : `${describeValue(list[wrong])} at index ${wrong}`}`,
     );
   }
   for (const { dataset, originStream, currentExperience } of list) {

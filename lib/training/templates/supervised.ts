@@ -139,9 +139,17 @@ export class SupervisedTemplate extends BaseSGDTemplate {
     return this.read('x');
   }
 
+  set mbX(x: Tensor) {
+    this.step.set('x', requireTensor('mbX', x).handle);
+  }
+
   /** Targets of the current mini-batch, [B] or [B, ...]. */
   get mbY(): Tensor | null {
     return this.read('y');
+  }
+
+  set mbY(y: Tensor) {
+    this.step.set('y', requireTensor('mbY', y).handle);
   }
 
   /** Task labels of the current mini-batch, int64 [B]. */
@@ -161,7 +169,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
   }
 
   set mbOutput(output: Tensor) {
-    this.step.set('output', output.handle);
+    this.step.set('output', requireTensor('mbOutput', output).handle);
   }
 
   /** The loss: [1] in training, penalties included; 0-dim in evaluation. */
@@ -170,7 +178,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
   }
 
   set loss(loss: Tensor) {
-    this.step.set('loss', loss.handle);
+    this.step.set('loss', requireTensor('loss', loss).handle);
   }
 
   /** The model's output for `mbX`. */
@@ -255,6 +263,6 @@ function requireTensor(operation: string, value: unknown): Tensor {
   if (value instanceof Tensor) return value;
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',
-    `${operation}: expected a Tensor to be returned, got ${describeValue(value)}`,
+    `${operation}: expected a Tensor, got ${describeValue(value)}`,
   );
 }

@@ -183,7 +183,7 @@ describe('MAS', () => {
     assert.deepEqual([verbose.code, verbose.stdout], [0, 'done\n']);
     // One line at most for each quarter of each of the two passes; the last quarter always has one.
     const lines = verbose.stderr.split('\n').slice(0, -1);
-    for (const line of lines) assert.match(line, /^MAS importance: \d+\/10 mini-batches$/);
+    for (const line of lines) assert.match(line, /^MAS importance: \d+\/10 mini-batches \(\d+\.\d s\)$/);
     assert.equal(lines.filter((line) => line.includes('10/10')).length, 2);
     assert.ok(lines.length >= 2 && lines.length <= 8, verbose.stderr);
   });
