@@ -1,17 +1,15 @@
-import { ContinualTorchError, describeValue } from '../../errors';
-import { MASPlugin, type MASPluginOptions } from '../plugins/mas';
-import { SupervisedTemplate, type SupervisedTemplateOptions } from '../templates/supervised';
+import { z } from 'zod';
+import { parseOptions } from '../../options';
+import { masOptions, MASPlugin, type MASPluginOptions } from '../plugins/mas';
+import { supervisedOptions, SupervisedTemplate, type SupervisedTemplateOptions } from '../templates/supervised';
 
+const schema = z.object({ ...supervisedOptions, ...masOptions });
 export type MASOptions = SupervisedTemplateOptions & MASPluginOptions;
 
 /** `SupervisedTemplate` with a `MASPlugin` behind the plugins given. */
 export class MAS extends SupervisedTemplate {
   constructor(options: MASOptions) {
-    if (typeof options !== 'object' || options === null) {
-      throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `MAS: expected options, got ${describeValue(options)}`);
-    }
-    const { lambdaReg, alpha, verbose, plugins = [], ...rest } = options;
-    const mas = new MASPlugin({ lambdaReg, alpha, verbose });
-    super({ ...rest, plugins: Array.isArray(plugins) ? [...plugins, mas] : plugins });
+    const { lambdaReg, alpha, verbose, plugins, ...rest } = parseOptions('MAS', schema, options);
+    super({ ...rest, plugins: [...plugins, new MASPlugin({ lambdaReg, alpha, verbose })] });
   }
 }
