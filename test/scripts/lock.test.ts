@@ -78,9 +78,9 @@ describe('scripts/setup/lock', () => {
       const lock = join(folder, 'lock');
       await assert.rejects(
         withLock(lock, () => {
-          throw new Error('work');
+          throw new Error('it failed');
         }),
-        /work/,
+        /it failed/,
       );
       assert.equal(existsSync(lock), false);
     }));
