@@ -92,7 +92,7 @@ function classOrder(classes: number[], options: { shuffle: boolean; seed: number
  * The order in which Python iterates over a set of these non-negative integers, because the reference walks the classes
  * of an experience as a set: CPython's open addressing (`Objects/setobject.c`) with the integer as its own hash.
  */
-export function setOrder(values: number[]): number[] {
+function setOrder(values: number[]): number[] {
   const linearProbes = 9;
   const insert = (table: (number | undefined)[], value: number) => {
     const mask = table.length - 1;

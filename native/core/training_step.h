@@ -57,7 +57,6 @@ class TrainingStep {
   /// Forgets mini-batch, output and loss.
   void clear();
 
-  const std::shared_ptr<Model>& model() const { return model_; }
   const std::shared_ptr<FlatParameters>& flat() const { return flat_; }
   RunningStatistics statistics() const { return passes_.empty() ? RunningStatistics{} : passes_.back().statistics; }
 

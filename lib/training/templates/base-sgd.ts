@@ -3,7 +3,7 @@ import { job } from '../../native/binding';
 import { type NativePhase, type NativeTrainingStep, Phase, type Progress } from '../../native/types';
 import { type HookName, listener } from '../plugins/plugin';
 import { BaseTemplate, type TrainOptions } from './base';
-import { IterationPlan, jobBudgetMs, type PlanStep } from './iteration-plan';
+import { IterationPlan, jobBudgetMs, type PlanStep, succeeded } from './iteration-plan';
 import { isDeferred, nativeTwin } from './native-twin';
 import type { SupervisedTemplate } from './supervised';
 
@@ -52,8 +52,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   /** @internal Runs phases on the compute thread, once. */
   async runNative(phases: NativePhase[]): Promise<void> {
-    const { error } = await job(this.step.run(phases, this.isTraining, 1, jobBudgetMs));
-    if (error) throw error;
+    succeeded(await job(this.step.run(phases, this.isTraining, 1, jobBudgetMs)));
   }
 
   /** @internal Begins a pass over a dataset in its order. */

@@ -12,6 +12,12 @@ export type RunNative = (phases: NativePhase[], maxIterations: number) => Promis
 
 const unlimited = Number.MAX_SAFE_INTEGER;
 
+/** The progress of a run that has come to its end. @throws what ended it before */
+export function succeeded(progress: Progress): Progress {
+  if (progress.error) throw progress.error;
+  return progress;
+}
+
 /** How long one job may take, so that progress, `stopTraining` and the end of the process stay prompt. */
 export const jobBudgetMs = 20;
 
@@ -50,28 +56,27 @@ export class IterationPlan {
   }
 
   /** Fetches a mini-batch and leaves it at that. */
-  static fetch(runNative: RunNative): Promise<Progress> {
-    return runNative([Phase.fetch], 1);
+  static async fetch(runNative: RunNative): Promise<Progress> {
+    return succeeded(await runNative([Phase.fetch], 1));
   }
 
   private async advanceJoined(runNative: RunNative): Promise<Progress> {
+    // Iterations that had come to their end before one failed count all the same.
     const progress = await runNative([Phase.fetch, ...this.phases], unlimited);
     for (let i = 0; i < progress.iterations; i++) {
       for (const call of this.later) await call();
     }
-    if (progress.error) throw progress.error;
-    return progress;
+    return succeeded(progress);
   }
 
   private async advanceOne(runNative: RunNative): Promise<Progress> {
     const [first, ...rest] = this.groups;
     const head = Array.isArray(first) ? first : [];
-    const fetched = await runNative([Phase.fetch, ...head], 1);
-    if (fetched.error) throw fetched.error;
+    const fetched = succeeded(await runNative([Phase.fetch, ...head], 1));
     if (fetched.exhausted) return fetched;
     for (const group of head.length > 0 ? rest : this.groups) {
-      const error = Array.isArray(group) ? (await runNative(group, 1)).error : await group();
-      if (error) throw error;
+      if (Array.isArray(group)) succeeded(await runNative(group, 1));
+      else await group();
     }
     return { iterations: 1, exhausted: false, error: null };
   }

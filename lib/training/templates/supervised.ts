@@ -82,8 +82,9 @@ export interface SupervisedTemplateOptions {
 
 /**
  * Supervised training of a PyTorch model on a stream of experiences, with plugins called between the steps (see
- * `BaseTemplate` and `BaseSGDTemplate` for the loops). All tensor work runs on the compute thread, never on the JavaScript
- * thread; `forward`, `criterion`, `backward` and `optimizerStep` may be overridden, and an override is then called here.
+ * `BaseTemplate` and `BaseSGDTemplate` for the loops). Training, evaluation and importance passes run on the compute thread;
+ * `forward`, `criterion`, `backward` and `optimizerStep` may be overridden, and an override is called on the JavaScript
+ * thread in place of the native phase.
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE
  */
 export class SupervisedTemplate extends BaseSGDTemplate {
