@@ -33,6 +33,8 @@ export const errorCodes = {
   ERR_IMPORTANCE: 'the importance pass failed on a mini-batch',
   ERR_LABEL_RANGE: 'a label outside the outputs of the model',
   ERR_LENGTH_MISMATCH: 'inputs and targets of different length',
+  ERR_DATA_SOURCE: 'a source of samples failed or gave something else than samples (its error is the `cause`)',
+  ERR_LOSS_NOT_FINITE: 'the loss is NaN or infinite',
   ERR_INDEX_RANGE: 'an index outside the data',
   ERR_EMPTY_EXPERIENCE: 'an experience without samples',
   ERR_HOOK: 'a hook of a plugin threw or rejected (its error is the `cause`)',

@@ -1,4 +1,6 @@
 import { ContinualTorchError, describeValue } from '../errors';
+import type { Dataset } from '../data/dataset';
+import { IterableDataset } from '../data/iterable-dataset';
 import { TensorDataset } from '../data/tensor-dataset';
 import { Benchmark } from './stream';
 
@@ -10,7 +12,9 @@ import { Benchmark } from './stream';
  * ```
  * @throws ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for a stream name that is not made of letters, digits and `_`
  */
-export function benchmarkFromDatasets(streams: Record<string, TensorDataset[]>): Benchmark {
+export function benchmarkFromDatasets<Data extends Dataset = TensorDataset>(
+  streams: Record<string, Data[]>,
+): Benchmark<Data> {
   if (typeof streams !== 'object' || streams === null) {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_TYPE',
@@ -24,10 +28,10 @@ export function benchmarkFromDatasets(streams: Record<string, TensorDataset[]>):
         `benchmarkFromDatasets: expected stream names of letters, digits and _, beginning with a letter, got "${name}"`,
       );
     }
-    if (!Array.isArray(datasets) || datasets.some((dataset) => !(dataset instanceof TensorDataset))) {
+    if (!Array.isArray(datasets) || !datasets.every(isDataset)) {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_TYPE',
-        `benchmarkFromDatasets: expected stream "${name}" to be an array of TensorDataset, got ${describeValue(datasets)}`,
+        `benchmarkFromDatasets: expected stream "${name}" to be an array of TensorDataset or IterableDataset, got ${describeValue(datasets)}`,
       );
     }
   }
@@ -36,4 +40,8 @@ export function benchmarkFromDatasets(streams: Record<string, TensorDataset[]>):
       Object.entries(streams).map(([name, datasets]) => [name, datasets.map((dataset) => ({ dataset }))]),
     ),
   );
+}
+
+function isDataset(value: unknown): value is Dataset {
+  return value instanceof TensorDataset || value instanceof IterableDataset;
 }

@@ -7,7 +7,7 @@ import { ContinualTorchError } from '../errors';
 import { tensor } from '../tensor/tensor';
 
 /** As torchvision's `ToTensor` and the usual normalisation: (x / 255 - 0.1307) / 0.3081. */
-const transform = { toFloat: true, normalize: { mean: 0.1307, std: 0.3081 } };
+export const mnistTransform = { toFloat: true, normalize: { mean: 0.1307, std: 0.3081 } };
 
 /**
  * MNIST, or a data set in the same files (`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`,
@@ -56,7 +56,7 @@ async function loadPart(folder: string, part: 'train' | 't10k'): Promise<TensorD
   return new TensorDataset(
     tensor(images.data, { shape: [count, 1, rows, columns] }),
     tensor(BigInt64Array.from(labels.data, BigInt)),
-    { transform },
+    { transform: mnistTransform },
   );
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { setOrder } from '../data/set-order';
 import { TensorDataset } from '../data/tensor-dataset';
 import { ContinualTorchError } from '../errors';
 import { boolean, instanceOf, integer, parseArgument, parseOptions, positiveInteger, seed } from '../options';
@@ -51,9 +52,10 @@ export function ncBenchmark(train: TensorDataset, test: TensorDataset, options: 
     Array.from({ length: parsed.nExperiences }, (_, i) => {
       const classes = setOrder(order.slice(i * perExperience, (i + 1) * perExperience));
       return {
-        dataset: data.subset(classes.flatMap((label) => positions.get(label) ?? [])),
+        dataset: data
+          .subset(classes.flatMap((label) => positions.get(label) ?? []))
+          .withTaskLabels(parsed.taskLabels ? i : 0),
         classes,
-        taskLabel: parsed.taskLabels ? i : 0,
       };
     });
   return new Benchmark({ train: stream(train, trainPositions), test: stream(test, testPositions) });
@@ -86,42 +88,4 @@ function classOrder(classes: number[], options: { shuffle: boolean; seed: number
   if (options.seed !== null) manualSeed(options.seed);
   const order = ops.aten.randperm!(classes.length, { dtype: 'int64' }) as Tensor;
   return order.toNumbers().map((i) => classes[i]!);
-}
-
-/**
- * The order in which Python iterates over a set of these non-negative integers, because the reference walks the classes
- * of an experience as a set: CPython's open addressing (`Objects/setobject.c`) with the integer as its own hash.
- */
-function setOrder(values: number[]): number[] {
-  const linearProbes = 9;
-  const insert = (table: (number | undefined)[], value: number) => {
-    const mask = table.length - 1;
-    let perturb = value;
-    let i = value & mask;
-    for (;;) {
-      const probes = i + linearProbes <= mask ? linearProbes : 0;
-      for (let probe = i; probe <= i + probes; probe++) {
-        if (table[probe] === undefined) {
-          table[probe] = value;
-          return;
-        }
-      }
-      perturb >>>= 5;
-      i = (i * 5 + 1 + perturb) & mask;
-    }
-  };
-  let table = new Array<number | undefined>(8);
-  let used = 0;
-  for (const value of values) {
-    insert(table, value);
-    used++;
-    if (used * 5 >= (table.length - 1) * 3) {
-      let size = 8;
-      while (size <= used * 4) size *= 2;
-      const old = table;
-      table = new Array<number | undefined>(size);
-      for (const member of old) if (member !== undefined) insert(table, member);
-    }
-  }
-  return table.filter((value) => value !== undefined);
 }

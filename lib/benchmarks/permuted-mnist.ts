@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
-import { TensorDataset } from '../data/tensor-dataset';
+import type { TensorDataset } from '../data/tensor-dataset';
 import { native } from '../native/binding';
 import { boolean, parseOptions, positiveInteger, seed } from '../options';
 import { Tensor } from '../tensor/tensor';
-import { loadMNIST } from './mnist';
+import { loadMNIST, mnistTransform } from './mnist';
 import { sortedByClass } from './nc-benchmark';
 import { Benchmark } from './stream';
 
@@ -40,10 +40,9 @@ export async function permutedMNIST(options: PermutedMNISTOptions): Promise<Benc
     .numpyPermutations(parsed.seed ?? randomInt(2 ** 32), features, parsed.nExperiences)
     .map((handle) => new Tensor(handle));
   const part = (dataset: TensorDataset) => {
-    const { x, y, indices } = sortedByClass(dataset);
+    const sorted = sortedByClass(dataset);
     return permutations.map((permutation, i) => ({
-      dataset: new TensorDataset(x, y, { indices, transform: { ...dataset.transform, permutation } }),
-      taskLabel: parsed.returnTaskId ? i : 0,
+      dataset: sorted.withTransform({ ...mnistTransform, permutation }).withTaskLabels(parsed.returnTaskId ? i : 0),
       classes: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
     }));
   };

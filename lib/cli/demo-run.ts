@@ -15,7 +15,7 @@ import {
   permutedMNIST,
   type Stream,
   SupervisedTemplate,
-  TensorDataset,
+  type TensorTransform,
 } from '../index';
 import type { ProgressDisplay } from '../logging/progress-display';
 
@@ -101,8 +101,7 @@ function multilayerPerceptron(): nn.Module {
 async function data({ quick, seed }: DemoOptions): Promise<{ trainStream: Stream; testStream: Stream }> {
   const { trainStream, testStream } = await permutedMNIST({ nExperiences, seed });
   const prepare = ({ dataset }: Experience) => {
-    const { x, y, indices, transform } = dataset;
-    const unnormalized = new TensorDataset(x, y, { indices, transform: { ...transform, normalize: undefined } });
+    const unnormalized = dataset.withTransform({ ...(dataset.transform as TensorTransform), normalize: undefined });
     if (!quick) return unnormalized;
     const positions = Array.from({ length: Math.ceil(dataset.length / quickStride) }, (_, i) => i * quickStride);
     return unnormalized.subset(positions);

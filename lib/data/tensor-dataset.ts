@@ -1,83 +1,81 @@
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
-import type { NativeDataset } from '../native/types';
-import { boolean, instanceOf, parseOptions } from '../options';
-import { Tensor, tensor } from '../tensor/tensor';
+import type { NativeDataset, TypedArray } from '../native/types';
+import { instanceOf, integer, nonNegativeInteger, parseArgument, parseOptions } from '../options';
+import { type NestedNumbers, Tensor, tensor } from '../tensor/tensor';
+import type { Dataset } from './dataset';
+import { setOrder } from './set-order';
+import { checkTransform, requireIndices, type Transform, transformSchema } from './transform';
 
-/** What happens to the inputs of a mini-batch when it is gathered, in this order. */
-export interface Transform {
-  /** int64 [features]: the flattened sample's features are reordered to x[permutation]. */
-  permutation?: Tensor;
-  /** Integers in [0, 255] become float32 in [0, 1]. */
-  toFloat?: boolean;
-  /** (x - mean) / std */
-  normalize?: { mean: number; std: number };
-}
-
-const finite = z.number('a number');
+const taskLabelsSchema = z.union([integer, z.array(integer)], 'an integer or an array of integers');
 const schema = z.object({
   indices: instanceOf(Tensor, 'an int64 Tensor').nullable().default(null),
-  transform: z
-    .strictObject(
-      {
-        permutation: instanceOf(Tensor, 'an int64 Tensor').optional(),
-        toFloat: boolean.optional(),
-        normalize: z
-          .object({ mean: finite, std: finite.positive('a positive number') }, 'an object { mean, std }')
-          .optional(),
-      },
-      'an object { permutation, toFloat, normalize }',
-    )
-    .default({}),
+  taskLabels: taskLabelsSchema.nullable().default(null),
+  transform: transformSchema.default({}),
+  evalTransform: transformSchema.optional(),
+  sampleShape: z.array(nonNegativeInteger, 'an array of sizes').optional(),
 });
+
+export interface TensorDatasetOptions {
+  /** int64 [length]: which samples, in this order. Default null: all. */
+  indices?: Tensor | null;
+  /** One for all samples, or one for each. Default null: the data carries none. */
+  taskLabels?: number | readonly number[] | null;
+  /** Of the inputs when they are trained on. Default: none. */
+  transform?: Transform;
+  /** Of the inputs when they are evaluated. Default: the same. */
+  evalTransform?: Transform;
+  /** Shape of one sample where `x` is a typed array. Default: one dimension. */
+  sampleShape?: readonly number[];
+}
 
 /**
  * Samples in memory: inputs `x[i]` with targets `y[i]`. The data is never copied when samples are picked, shuffled or
  * transformed: that happens to each mini-batch.
+ *
+ * ```ts
+ * new TensorDataset(x, y);                                             // tensors [N, ...] and [N]
+ * new TensorDataset(new Float32Array(600 * 784), labels, { sampleShape: [1, 28, 28] });
+ * ```
  */
-export class TensorDataset {
+export class TensorDataset implements Dataset {
   readonly x: Tensor;
   readonly y: Tensor;
   /** int64 [length]: which samples, in this order; null for all. */
   readonly indices: Tensor | null;
-  readonly transform: Transform;
-  private readonly natives = new Map<number, NativeDataset>();
+  private readonly ownTaskLabels: number | readonly number[] | null;
+  private readonly transforms: { train: Transform; eval: Transform };
+  private readonly group: 'train' | 'eval' = 'train';
+  /** Shared by the views of one selection of samples. */
+  private readonly natives = new Map<Transform, NativeDataset>();
 
   /**
-   * @param x `[N, ...]`
-   * @param y `[N]` int64 class labels, or `[N, ...]`
-   * @throws ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION; ERR_LENGTH_MISMATCH where x and y differ in length
+   * @param x `[N, ...]`: a tensor, a typed array (see `sampleShape`) or nested numbers
+   * @param y `[N]` class labels, or `[N, ...]`: a tensor, or numbers (int64 where all are integers, else float32)
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_LENGTH_MISMATCH where inputs, targets and
+   * task labels differ in number
    */
-  constructor(x: Tensor, y: Tensor, options?: { indices?: Tensor | null; transform?: Transform }) {
-    const { indices, transform } = parseOptions('TensorDataset', schema, options);
-    for (const [name, value] of Object.entries({ x, y })) {
-      if (!(value instanceof Tensor)) {
-        throw new ContinualTorchError(
-          'ERR_INVALID_ARG_TYPE',
-          `TensorDataset: expected ${name} to be a Tensor, got ${describeValue(value)}`,
-        );
-      }
-    }
-    if (x.shape.length === 0 || x.shape[0] !== y.shape[0]) {
+  constructor(
+    x: Tensor | TypedArray | NestedNumbers,
+    y: Tensor | TypedArray | NestedNumbers,
+    options?: TensorDatasetOptions,
+  ) {
+    const { indices, transform, evalTransform, taskLabels, sampleShape } = parseOptions('TensorDataset', schema, options);
+    this.y = targets(y);
+    this.x = inputs(x, this.y.shape[0], sampleShape);
+    if (this.x.shape.length === 0 || this.x.shape[0] !== this.y.shape[0]) {
       throw new ContinualTorchError(
         'ERR_LENGTH_MISMATCH',
-        `TensorDataset: expected as many targets as inputs, got x of shape [${x.shape.join(', ')}] and y of shape [${y.shape.join(', ')}]`,
+        `TensorDataset: expected as many targets as inputs, got x of shape [${this.x.shape.join(', ')}] and y of shape [${this.y.shape.join(', ')}]`,
       );
     }
-    const features = x.shape.slice(1).reduce((product, size) => product * size, 1);
-    requireIndexTensor('indices', indices, null);
-    requireIndexTensor('transform.permutation', transform.permutation ?? null, features);
-    if (transform.normalize && !transform.toFloat && !x.dtype.includes('float')) {
-      throw new ContinualTorchError(
-        'ERR_INVALID_ARG_VALUE',
-        `TensorDataset: expected x of floats, or toFloat, where transform.normalize is given, got ${x.dtype}`,
-      );
-    }
-    this.x = x;
-    this.y = y;
+    requireIndices('TensorDataset', 'indices', indices, null);
     this.indices = indices;
-    this.transform = transform;
+    this.ownTaskLabels = taskLabels;
+    this.checkTaskLabels(taskLabels);
+    this.transforms = { train: transform, eval: evalTransform ?? transform };
+    for (const each of Object.values(this.transforms)) checkTransform('TensorDataset', each, this.x);
   }
 
   /** Number of samples. */
@@ -90,18 +88,66 @@ export class TensorDataset {
     return this.x.shape.slice(1);
   }
 
+  /** The transform of the current group. */
+  get transform(): Transform {
+    return this.transforms[this.group];
+  }
+
   /** The class label of every sample, in order. */
   labels(): number[] {
     const all = this.y.toNumbers();
     return this.indices ? this.indices.toNumbers().map((i) => all[i]!) : all;
   }
 
+  /** The task label of every sample, in order: 0 where the data carries none. */
+  taskLabelOfEachSample(): number[] {
+    const labels = this.ownTaskLabels ?? 0;
+    return typeof labels === 'number' ? new Array<number>(this.length).fill(labels) : [...labels];
+  }
+
+  get taskLabels(): readonly number[] {
+    const labels = this.ownTaskLabels;
+    return labels === null ? [] : typeof labels === 'number' ? [labels] : setOrder(labels);
+  }
+
+  get classes(): readonly number[] {
+    if (this.y.shape.length !== 1) return [];
+    return [...new Set(this.labels())].sort((a, b) => a - b);
+  }
+
+  train(): TensorDataset {
+    return this.group === 'train' ? this : this.derive({ group: 'train' });
+  }
+
+  eval(): TensorDataset {
+    return this.group === 'eval' ? this : this.derive({ group: 'eval' });
+  }
+
+  /** @throws ERR_LENGTH_MISMATCH unless there is one label, or one for each sample of this dataset */
+  withTaskLabels(taskLabels: number | readonly number[]): TensorDataset {
+    const given = parseArgument('TensorDataset.withTaskLabels', 'taskLabels', taskLabelsSchema, taskLabels);
+    this.checkTaskLabels(given);
+    return this.derive({ ownTaskLabels: given, natives: new Map() });
+  }
+
+  /** The same samples with other transforms; evaluation uses the same unless it is given its own. */
+  withTransform(transform: Transform, evalTransform: Transform = transform): TensorDataset {
+    const name = 'TensorDataset.withTransform';
+    const transforms = {
+      train: parseArgument(name, 'transform', transformSchema, transform),
+      eval: parseArgument(name, 'evalTransform', transformSchema, evalTransform),
+    };
+    for (const each of Object.values(transforms)) checkTransform(name, each, this.x);
+    return this.derive({ transforms, natives: new Map() });
+  }
+
   /** The samples at these positions of this dataset, in this order. @throws ERR_INDEX_RANGE */
-  subset(positions: number[]): TensorDataset {
-    if (!Array.isArray(positions)) {
+  subset(positions: readonly number[]): TensorDataset {
+    const given: unknown = positions;
+    if (!Array.isArray(given)) {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_TYPE',
-        `TensorDataset.subset: expected an array of positions, got ${describeValue(positions)}`,
+        `TensorDataset.subset: expected an array of positions, got ${describeValue(given)}`,
       );
     }
     const { length } = this;
@@ -113,41 +159,75 @@ export class TensorDataset {
       );
     }
     const own = this.indices?.toNumbers();
-    const chosen = own ? positions.map((i) => own[i]!) : positions;
-    return new TensorDataset(this.x, this.y, {
+    const chosen = own ? positions.map((i) => own[i]!) : [...positions];
+    const labels = this.ownTaskLabels;
+    return this.derive({
       indices: tensor(chosen, { dtype: 'int64', shape: [chosen.length] }),
-      transform: this.transform,
+      ownTaskLabels: typeof labels === 'object' && labels ? positions.map((i) => labels[i]!) : labels,
+      natives: new Map(),
     });
   }
 
-  /** @internal The native dataset, with one task label for all samples; checked and made once. */
-  toNative(taskLabel: number): NativeDataset {
-    const made = this.natives.get(taskLabel) ?? this.makeNative(taskLabel);
-    this.natives.set(taskLabel, made);
+  /** @internal The native dataset of the current transform group; checked and made once. */
+  toNative(): NativeDataset {
+    const made = this.natives.get(this.transform) ?? this.makeNative();
+    this.natives.set(this.transform, made);
     return made;
   }
 
-  private makeNative(taskLabel: number): NativeDataset {
-    const { permutation, toFloat, normalize } = this.transform;
+  private makeNative(): NativeDataset {
+    const { permutation, toFloat, normalize, draws } = typeof this.transform === 'function' ? {} : this.transform;
     return native.createDataset({
       inputs: this.x.handle,
       targets: this.y.handle,
       indices: this.indices?.handle ?? null,
-      taskLabel,
+      taskLabels: tensor(this.ownTaskLabels ?? 0, { dtype: 'int64' }).handle,
       permutation: permutation?.handle ?? null,
       toFloat: toFloat ?? false,
       mean: normalize?.mean ?? null,
       std: normalize?.std ?? null,
+      draws: draws ?? 0,
     });
+  }
+
+  private checkTaskLabels(labels: number | readonly number[] | null): void {
+    if (!Array.isArray(labels) || labels.length === this.length) return;
+    throw new ContinualTorchError(
+      'ERR_LENGTH_MISMATCH',
+      `TensorDataset: expected one task label, or ${this.length}, got ${labels.length}`,
+    );
+  }
+
+  private derive(changes: object): TensorDataset {
+    return Object.assign(Object.create(TensorDataset.prototype) as TensorDataset, this, changes);
   }
 }
 
-function requireIndexTensor(name: string, indices: Tensor | null, length: number | null): void {
-  if (indices === null) return;
-  const { shape, dtype } = indices;
-  if (dtype === 'int64' && shape.length === 1 && (length === null || shape[0] === length)) return;
-  throw new ContinualTorchError(
-    'ERR_INVALID_ARG_VALUE',
-    `TensorDataset: expected ${name} to be int64 [${length ?? 'N'}], got ${dtype} [${shape.join(', ')}]`,
+function inputs(x: unknown, count: number | undefined, sampleShape: readonly number[] | undefined): Tensor {
+  if (x instanceof Tensor) return x;
+  if (ArrayBuffer.isView(x)) {
+    const array = x as TypedArray;
+    const shape = sampleShape ?? (count && array.length % count === 0 && array.length > 0 ? [array.length / count] : []);
+    return tensor(array, { shape: [count ?? array.length, ...shape] });
+  }
+  if (Array.isArray(x)) return tensor(x as NestedNumbers);
+  throw wrongData('x', x);
+}
+
+function targets(y: unknown): Tensor {
+  if (y instanceof Tensor) return y;
+  if (ArrayBuffer.isView(y)) {
+    const array = y as TypedArray;
+    return /^Float/.test(array.constructor.name) ? tensor(array) : tensor(array, { dtype: 'int64' });
+  }
+  if (!Array.isArray(y)) throw wrongData('y', y);
+  const areIntegers = (y as unknown[]).flat(Infinity).every(Number.isInteger);
+  return tensor(y as NestedNumbers, { dtype: areIntegers ? 'int64' : 'float32' });
+}
+
+function wrongData(name: string, value: unknown): ContinualTorchError {
+  return new ContinualTorchError(
+    'ERR_INVALID_ARG_TYPE',
+    `TensorDataset: expected ${name} to be a Tensor, a typed array or nested numbers, got ${describeValue(value)}`,
   );
 }

@@ -1,4 +1,3 @@
-import type { Experience } from '../benchmarks/stream';
 import { ContinualTorchError, describeValue } from '../errors';
 import { Phase } from '../native/types';
 import { type HookName, hookNames, SupervisedPlugin } from '../training/plugins/plugin';
@@ -80,13 +79,13 @@ for (const hook of ['afterTrainingIteration', 'afterEvalIteration'] as const) {
  * of one experience.
  */
 export function metricName(metric: string, strategy: SupervisedTemplate, parts: { task: boolean; exp: boolean }): string {
-  const { originStream, taskLabel, currentExperience } = strategy.experience as Experience;
+  const { originStream, taskLabels, currentExperience } = strategy.experience!;
   const digits = (number: number) => String(number).padStart(3, '0');
   return [
     metric,
     strategy.isTraining ? 'train_phase' : 'eval_phase',
     `${originStream.name}_stream`,
-    ...(parts.task ? [`Task${digits(taskLabel)}`] : []),
+    ...(parts.task && taskLabels.length === 1 ? [`Task${digits(taskLabels[0]!)}`] : []),
     ...(parts.exp ? [`Exp${digits(currentExperience)}`] : []),
   ].join('/');
 }

@@ -50,6 +50,12 @@ export interface NativeDataset {
   readonly __dataset: never;
 }
 
+/** One pass over a dataset. */
+export interface NativeMiniBatches {
+  length(): number;
+  next(): [x: NativeTensor, y: NativeTensor, taskId: NativeTensor] | null;
+}
+
 export interface NativeMas {
   memory(): [name: string, importance: NativeTensor, anchor: NativeTensor][];
 }
@@ -78,14 +84,27 @@ export interface Progress {
 }
 
 export interface NativeTrainingStep {
-  prepare(resetOptimizerState: boolean): void;
-  open(dataset: NativeDataset, batchSize: number, shuffle: boolean, dropLast: boolean): void;
+  setModel(model: NativeModule): void;
+  setOptimizer(optimizer: NativeOptimizer): void;
+  knowsOptimizer(): boolean;
+  /** Tells the optimizer which parameters the model has now. */
+  updateOptimizer(resetState: boolean, removeParams: boolean): void;
+  /** Lays out flat the parameters that model and optimizer have now. */
+  layOut(): void;
+  /** Begins a pass with statistics of its own. */
+  open(): void;
+  /** What `Phase.fetch` takes the mini-batches of the open pass from. */
+  load(miniBatches: NativeMiniBatches): void;
   /** Ends the pass that `open` began; the one before it goes on. */
   close(): void;
-  batches(): number;
+  /** Number of passes that are open. */
+  passes(): number;
+  setBatch(x: NativeTensor, y: NativeTensor, taskId: NativeTensor): void;
+  checkLoss(): void;
   run(plan: NativePhase[], gradEnabled: boolean, maxIterations: number, budgetMs: number): Promise<Progress>;
   beginImportance(mas: NativeMas): void;
   accumulateImportance(mas: NativeMas, budgetMs: number): Promise<Progress>;
+  accumulateBatch(mas: NativeMas, x: NativeTensor, y: NativeTensor, taskId: NativeTensor): Promise<Progress>;
   endImportance(mas: NativeMas, firstExperience: boolean): Promise<Progress>;
   clear(): void;
   get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss'): NativeTensor | null;
@@ -132,12 +151,17 @@ export interface NativeAddon {
     inputs: NativeTensor;
     targets: NativeTensor;
     indices: NativeTensor | null;
-    taskLabel: number;
+    taskLabels: NativeTensor;
     permutation: NativeTensor | null;
     toFloat: boolean;
     mean: number | null;
     std: number | null;
+    draws: number;
   }): NativeDataset;
+  createMiniBatches(
+    dataset: NativeDataset,
+    sampling: { batchSize: number; shuffle: boolean; dropLast: boolean; groups: NativeTensor[]; oversample: boolean },
+  ): NativeMiniBatches;
   createMas(lambda: number, alpha: number): NativeMas;
   createTrainingStep(
     model: NativeModule,

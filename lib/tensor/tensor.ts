@@ -117,7 +117,7 @@ const arrayOf: Record<DType, { new (length: number): TypedArray } | null> = {
   bfloat16: null,
 };
 
-type NestedNumbers = number | boolean | readonly NestedNumbers[];
+export type NestedNumbers = number | boolean | readonly NestedNumbers[];
 
 const dtypes = Object.keys(arrayOf).filter((name) => arrayOf[name as DType]) as DType[];
 const schema = z.object({

@@ -1,6 +1,12 @@
-export { SupervisedTemplate, type SupervisedTemplateOptions, type Criterion } from './templates/supervised';
-export { BaseTemplate, type Experiences, type TrainOptions } from './templates/base';
-export { BaseSGDTemplate, type PassProgress } from './templates/base-sgd';
+export { SupervisedTemplate, type SupervisedTemplateOptions } from './templates/supervised';
+export { BaseTemplate, type BaseTemplateOptions, type Experiences, type TrainOptions } from './templates/base';
+export {
+  BaseSGDTemplate,
+  type BaseSGDTemplateOptions,
+  type Criterion,
+  type MiniBatchSource,
+  type PassProgress,
+} from './templates/base-sgd';
 export { Naive } from './supervised/naive';
 export { MAS, type MASOptions } from './supervised/mas';
 export { hookNames, SupervisedPlugin, type Hook, type HookName, type Plugin } from './plugins/plugin';

@@ -5,6 +5,7 @@
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/mas.h"
+#include "binding/minibatches.h"
 #include "binding/module.h"
 #include "binding/operators.h"
 #include "binding/optimizer.h"
@@ -57,6 +58,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   ModuleHandle::define(env, exports);
   OptimizerHandle::define(env, exports);
   DatasetHandle::define(env, exports);
+  MiniBatchesHandle::define(env, exports);
   MasHandle::define(env, exports);
   TrainingStepHandle::define(env, exports);
   define_operators(env, exports);

@@ -6,8 +6,20 @@
 namespace continual::binding {
 namespace {
 
-/// Native: createDataset({ inputs, targets, indices?, taskLabel, permutation?, toFloat, mean?, std? }) -> Dataset
-/// Sizes and index ranges are checked here: a wrong one would read beyond the data.
+/// -1 in a permutation stands for a feature that is 0.
+void fill_beyond_the_data(Transform& transform, int64_t features) {
+  if (!transform.permutation.defined() || transform.permutation.numel() == 0) return;
+  const int64_t least = transform.permutation.min().item<int64_t>();
+  if (least < -1 || transform.permutation.max().item<int64_t>() >= features) {
+    throw Error("ERR_INDEX_RANGE",
+                "dataset: expected a permutation of indices in [-1, " + std::to_string(features) + ")");
+  }
+  transform.fill = least == -1;
+  if (transform.fill) transform.permutation = transform.permutation.remainder(features + 1);
+}
+
+/// Native: createDataset({ inputs, targets, indices?, taskLabels, permutation?, toFloat, mean?, std?, draws }) ->
+/// Dataset Sizes and index ranges are checked here: a wrong one would read beyond the data.
 Napi::Value create_dataset(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -21,24 +33,31 @@ Napi::Value create_dataset(const Napi::CallbackInfo& info) {
     dataset->inputs = TensorHandle::tensor(options.Get("inputs")).detach().to(at::kCPU).contiguous();
     dataset->targets = TensorHandle::tensor(options.Get("targets")).detach().to(at::kCPU).contiguous();
     dataset->indices = optional_tensor("indices");
-    dataset->task_label = integer_argument(options.Get("taskLabel"), "taskLabel");
+    dataset->task_labels = TensorHandle::tensor(options.Get("taskLabels")).detach().to(at::kCPU).contiguous();
     dataset->transform.permutation = optional_tensor("permutation");
     dataset->transform.to_float = boolean_argument(options.Get("toFloat"), "toFloat");
     if (!is_absent(options.Get("mean"))) {
       dataset->transform.mean = number_argument(options.Get("mean"), "mean");
       dataset->transform.std = number_argument(options.Get("std"), "std");
     }
+    dataset->transform.draws = integer_argument(options.Get("draws"), "draws");
     const at::Tensor& inputs = dataset->inputs;
     if (inputs.dim() == 0 || dataset->targets.dim() == 0 || inputs.size(0) != dataset->targets.size(0)) {
       throw Error("ERR_LENGTH_MISMATCH", "dataset: expected as many targets as inputs, got inputs of shape " +
                                              c10::str(inputs.sizes()) + " and targets of shape " +
                                              c10::str(dataset->targets.sizes()));
     }
+    if (dataset->task_labels.dim() > 0 && dataset->task_labels.size(0) != dataset->size()) {
+      throw Error("ERR_LENGTH_MISMATCH", "dataset: expected a task label for each sample, got inputs of shape " +
+                                             c10::str(inputs.sizes()) + " and task labels of shape " +
+                                             c10::str(dataset->task_labels.sizes()));
+    }
     const at::Tensor& indices = dataset->indices;
     if (indices.defined() && indices.numel() > 0 &&
         (indices.min().item<int64_t>() < 0 || indices.max().item<int64_t>() >= inputs.size(0))) {
       throw Error("ERR_INDEX_RANGE", "dataset: expected indices in [0, " + std::to_string(inputs.size(0)) + ")");
     }
+    fill_beyond_the_data(dataset->transform, inputs.size(0) == 0 ? 0 : inputs.numel() / inputs.size(0));
     return DatasetHandle::make(env, Environment::of(env).dataset_class, std::shared_ptr<const Dataset>(dataset));
   });
 }

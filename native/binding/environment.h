@@ -42,6 +42,7 @@ struct Environment {
   Napi::FunctionReference mas_class;
   Napi::FunctionReference optimizer_class;
   Napi::FunctionReference dataset_class;
+  Napi::FunctionReference mini_batches_class;
   Napi::FunctionReference training_step_class;
 
   std::shared_ptr<LiveTensors> live_tensors = std::make_shared<LiveTensors>();

@@ -73,7 +73,8 @@ Napi::Value ModuleHandle::wrap(Napi::Env env, Model model) {
 }
 
 Napi::Value ModuleHandle::named_parameters(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->idle("namedParameters").named_parameters()); });
+  return guarded(info.Env(),
+                 [&] { return to_entries(info.Env(), value_->idle("namedParameters").named_parameters()); });
 }
 
 Napi::Value ModuleHandle::named_buffers(const Napi::CallbackInfo& info) {
@@ -95,8 +96,9 @@ Napi::Value ModuleHandle::train(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModuleHandle::is_training(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(),
-                 [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), value_->idle("training").is_training()); });
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Boolean::New(info.Env(), value_->idle("training").is_training());
+  });
 }
 
 Napi::Value ModuleHandle::to(const Napi::CallbackInfo& info) {

@@ -48,9 +48,9 @@ std::optional<torch::jit::Stack> match(const c10::FunctionSchema& schema, const 
 
 /// Operators that change what a tensor is, not only its elements: a job may be using it.
 bool moves_tensors(const std::string& name) {
-  static const std::unordered_set<std::string> names{
-      "aten::set_",     "aten::set_data",       "aten::resize_",  "aten::resize_as_",
-      "aten::detach_", "aten::requires_grad_", "aten::_backward"};
+  static const std::unordered_set<std::string> names{"aten::set_",       "aten::set_data", "aten::resize_",
+                                                     "aten::resize_as_", "aten::detach_",  "aten::requires_grad_",
+                                                     "aten::_backward"};
   return names.count(name) > 0;
 }
 

@@ -1,9 +1,9 @@
 // The JavaScript handle of a strategy's current mini-batch and the phases that move it on.
 #include "binding/training_step.h"
 
-#include "binding/dataset.h"
 #include "binding/device.h"
 #include "binding/mas.h"
+#include "binding/minibatches.h"
 #include "binding/promise_worker.h"
 #include "binding/tensor.h"
 
@@ -56,15 +56,27 @@ Napi::Value create_training_step(const Napi::CallbackInfo& info) {
 
 void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
   using Self = TrainingStepHandle;
-  const Napi::Function constructor =
-      DefineClass(env, kName,
-                  {InstanceMethod<&Self::prepare>("prepare"), InstanceMethod<&Self::open>("open"),
-                   InstanceMethod<&Self::close>("close"), InstanceMethod<&Self::batches>("batches"),
-                   InstanceMethod<&Self::run>("run"), InstanceMethod<&Self::begin_importance>("beginImportance"),
-                   InstanceMethod<&Self::accumulate_importance>("accumulateImportance"),
-                   InstanceMethod<&Self::end_importance>("endImportance"), InstanceMethod<&Self::clear>("clear"),
-                   InstanceMethod<&Self::get>("get"), InstanceMethod<&Self::set>("set"),
-                   InstanceMethod<&Self::statistics>("statistics")});
+  const Napi::Function constructor = DefineClass(env, kName,
+                                                 {InstanceMethod<&Self::set_model>("setModel"),
+                                                  InstanceMethod<&Self::set_optimizer>("setOptimizer"),
+                                                  InstanceMethod<&Self::knows_optimizer>("knowsOptimizer"),
+                                                  InstanceMethod<&Self::update_optimizer>("updateOptimizer"),
+                                                  InstanceMethod<&Self::lay_out>("layOut"),
+                                                  InstanceMethod<&Self::open>("open"),
+                                                  InstanceMethod<&Self::close>("close"),
+                                                  InstanceMethod<&Self::load>("load"),
+                                                  InstanceMethod<&Self::passes>("passes"),
+                                                  InstanceMethod<&Self::set_batch>("setBatch"),
+                                                  InstanceMethod<&Self::check_loss>("checkLoss"),
+                                                  InstanceMethod<&Self::run>("run"),
+                                                  InstanceMethod<&Self::begin_importance>("beginImportance"),
+                                                  InstanceMethod<&Self::accumulate_importance>("accumulateImportance"),
+                                                  InstanceMethod<&Self::accumulate_batch>("accumulateBatch"),
+                                                  InstanceMethod<&Self::end_importance>("endImportance"),
+                                                  InstanceMethod<&Self::clear>("clear"),
+                                                  InstanceMethod<&Self::get>("get"),
+                                                  InstanceMethod<&Self::set>("set"),
+                                                  InstanceMethod<&Self::statistics>("statistics")});
   Environment::of(env).training_step_class = Napi::Persistent(constructor);
   exports.Set("createTrainingStep", Napi::Function::New(env, create_training_step, "createTrainingStep"));
 }
@@ -87,19 +99,82 @@ Napi::Value TrainingStepHandle::submit(Napi::Env env, Used used, Work work) {
       [](Napi::Env result_env, const Progress& progress) { return to_object(result_env, progress); });
 }
 
-/// prepare(resetOptimizerState: boolean) -> void: device, flat layout, optimizer.
-Napi::Value TrainingStepHandle::prepare(const Napi::CallbackInfo& info) {
+/// setModel(model: Module) -> void
+Napi::Value TrainingStepHandle::set_model(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    idle().prepare(boolean_argument(info[0], "resetOptimizerState"));
+    const auto& model = ModuleHandle::get(info[0]);
+    idle().set_model(model->object);
+    value_.model = model;
     return info.Env().Undefined();
   });
 }
 
-/// open(dataset: Dataset, batchSize: number, shuffle: boolean, dropLast: boolean) -> void
+/// setOptimizer(optimizer: Optimizer) -> void
+Napi::Value TrainingStepHandle::set_optimizer(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const auto& optimizer = OptimizerHandle::get(info[0]);
+    idle().set_optimizer(optimizer->object);
+    value_.optimizer = optimizer;
+    return info.Env().Undefined();
+  });
+}
+
+/// knowsOptimizer() -> boolean: `updateOptimizer` has been called.
+Napi::Value TrainingStepHandle::knows_optimizer(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), idle().knows_optimizer()); });
+}
+
+/// updateOptimizer(resetState: boolean, removeParams: boolean) -> void
+Napi::Value TrainingStepHandle::update_optimizer(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    idle().update_optimizer(boolean_argument(info[0], "resetState"), boolean_argument(info[1], "removeParams"));
+    return info.Env().Undefined();
+  });
+}
+
+/// layOut() -> void: the flat layout of the parameters that model and optimizer have now.
+Napi::Value TrainingStepHandle::lay_out(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    idle().lay_out();
+    return info.Env().Undefined();
+  });
+}
+
+/// open() -> void: begins a pass.
 Napi::Value TrainingStepHandle::open(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    idle().open(DatasetHandle::get(info[0]), integer_argument(info[1], "batchSize"),
-                boolean_argument(info[2], "shuffle"), boolean_argument(info[3], "dropLast"));
+    value_.step->idle("strategy").open();
+    return info.Env().Undefined();
+  });
+}
+
+/// passes() -> number of passes that are open.
+Napi::Value TrainingStepHandle::passes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(), static_cast<double>(value_.step->idle("strategy").passes()));
+  });
+}
+
+/// load(miniBatches: MiniBatches) -> void: what the open pass fetches.
+Napi::Value TrainingStepHandle::load(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    value_.step->idle("strategy").load(MiniBatchesHandle::get(info[0]));
+    return info.Env().Undefined();
+  });
+}
+
+/// checkLoss() -> void: throws where the loss is not finite.
+Napi::Value TrainingStepHandle::check_loss(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    idle().check_loss();
+    return info.Env().Undefined();
+  });
+}
+
+/// setBatch(x: Tensor, y: Tensor, taskId: Tensor) -> void
+Napi::Value TrainingStepHandle::set_batch(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    idle().set_batch(TensorHandle::tensor(info[0]), TensorHandle::tensor(info[1]), TensorHandle::tensor(info[2]));
     return info.Env().Undefined();
   });
 }
@@ -109,13 +184,6 @@ Napi::Value TrainingStepHandle::close(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     value_.step->idle("strategy").close();
     return info.Env().Undefined();
-  });
-}
-
-/// batches() -> number of mini-batches of the open pass, 0 without one.
-Napi::Value TrainingStepHandle::batches(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Number::New(info.Env(), static_cast<double>(value_.step->object->batches()));
   });
 }
 
@@ -155,6 +223,20 @@ Napi::Value TrainingStepHandle::accumulate_importance(const Napi::CallbackInfo& 
                       TrainingStep& step, const std::atomic<bool>& stopping) {
                     return step.accumulate_importance(*mas, budget, stopping);
                   });
+  });
+}
+
+/// accumulateBatch(mas: Mas, x: Tensor, y: Tensor, taskId: Tensor) -> Promise<Progress>
+Napi::Value TrainingStepHandle::accumulate_batch(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    return submit(
+        info.Env(), {MasHandle::get(info[0])},
+        [mas = MasHandle::get(info[0])->object,
+         batch = idle().on_device(TensorHandle::tensor(info[1]), TensorHandle::tensor(info[2]),
+                                  TensorHandle::tensor(info[3]))](TrainingStep& step, const std::atomic<bool>&) {
+          step.accumulate_importance(*mas, batch);
+          return Progress{.iterations = 1};
+        });
   });
 }
 

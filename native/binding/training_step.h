@@ -29,13 +29,21 @@ class TrainingStepHandle : public Wrapped<TrainingStepHandle, SharedStep> {
   template <typename Work>
   Napi::Value submit(Napi::Env env, Used used, Work work);
 
-  Napi::Value prepare(const Napi::CallbackInfo& info);
+  Napi::Value set_model(const Napi::CallbackInfo& info);
+  Napi::Value set_optimizer(const Napi::CallbackInfo& info);
+  Napi::Value knows_optimizer(const Napi::CallbackInfo& info);
+  Napi::Value update_optimizer(const Napi::CallbackInfo& info);
+  Napi::Value lay_out(const Napi::CallbackInfo& info);
   Napi::Value open(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
-  Napi::Value batches(const Napi::CallbackInfo& info);
+  Napi::Value passes(const Napi::CallbackInfo& info);
+  Napi::Value load(const Napi::CallbackInfo& info);
+  Napi::Value set_batch(const Napi::CallbackInfo& info);
+  Napi::Value check_loss(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value begin_importance(const Napi::CallbackInfo& info);
   Napi::Value accumulate_importance(const Napi::CallbackInfo& info);
+  Napi::Value accumulate_batch(const Napi::CallbackInfo& info);
   Napi::Value end_importance(const Napi::CallbackInfo& info);
   Napi::Value clear(const Napi::CallbackInfo& info);
   Napi::Value get(const Napi::CallbackInfo& info);

@@ -92,10 +92,6 @@ void FlatParameters::watch(size_t slot) {
 
 void FlatParameters::install_grad(size_t slot) { slots_[slot].parameter.mutable_grad() = slice(grads_, slot); }
 
-void FlatParameters::zero_grad() {
-  for (ParameterSlot& slot : slots_) slot.parameter.mutable_grad().reset();
-}
-
 at::Tensor FlatParameters::exchange_grads(at::Tensor buffer) { return std::exchange(grads_, std::move(buffer)); }
 
 std::vector<Run> FlatParameters::runs(const std::function<int64_t(size_t slot)>& key) const {

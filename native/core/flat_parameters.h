@@ -5,6 +5,8 @@
 
 namespace continual {
 
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
 /// A parameter's place: elements [offset, offset + numel) of both flat buffers.
 struct ParameterSlot {
   std::string name;      // "" for a tensor that the optimizer owns but the model does not name
@@ -41,9 +43,6 @@ class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
 
   /// Moves parameters and gradients back into the buffers where somebody replaced their storage.
   void settle();
-
-  /// Sets every gradient to undefined.
-  void zero_grad();
 
   /// Makes `buffer` the memory of gradients and returns the one before. No gradient may be defined.
   at::Tensor exchange_grads(at::Tensor buffer);

@@ -1,6 +1,7 @@
 #include "core/optimizer.h"
 
 #include <unordered_map>
+#include <unordered_set>
 
 namespace continual {
 
@@ -16,12 +17,39 @@ FlatParameters& Optimizer::flat() {
   return *flat_;
 }
 
+void Optimizer::update(const NamedTensors& now, const NamedTensors& known, bool remove_params) {
+  std::unordered_map<std::string, at::Tensor> before(known.begin(), known.end());
+  std::unordered_map<at::TensorImpl*, size_t> place;
+  for (size_t i = 0; i < parameters_.size(); ++i) place.emplace(parameters_[i].unsafeGetTensorImpl(), i);
+  std::vector<bool> found(parameters_.size(), false);
+  std::vector<at::Tensor> added;
+  for (const auto& [name, parameter] : now) {
+    const auto old = before.find(name);
+    const auto slot = place.find((old == before.end() ? parameter : old->second).unsafeGetTensorImpl());
+    if (slot == place.end()) {
+      added.push_back(parameter);
+    } else {
+      found[slot->second] = true;
+      parameters_[slot->second] = parameter;
+    }
+  }
+  std::vector<at::Tensor> kept;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (found[i] || !remove_params) kept.push_back(parameters_[i]);
+  }
+  kept.insert(kept.end(), added.begin(), added.end());
+  parameters_ = std::move(kept);
+}
+
 void Optimizer::attach(std::shared_ptr<FlatParameters> next) {
+  std::unordered_set<at::TensorImpl*> mine;
+  for (const at::Tensor& parameter : parameters_) mine.insert(parameter.unsafeGetTensorImpl());
+  owned_.clear();
+  for (const ParameterSlot& slot : next->slots())
+    owned_.push_back(mine.count(slot.parameter.unsafeGetTensorImpl()) > 0);
   if (flat_ == next) return;
   State state;
   state.steps.assign(next->slots().size(), 0);
-  parameters_.clear();
-  for (const ParameterSlot& slot : next->slots()) parameters_.push_back(slot.parameter);
 
   if (flat_) {
     std::unordered_map<at::TensorImpl*, size_t> old_slots;
@@ -52,7 +80,9 @@ void Optimizer::reset_state() {
   if (flat_) state_.steps.assign(flat_->slots().size(), 0);
 }
 
-void Optimizer::zero_grad() { flat().zero_grad(); }
+void Optimizer::zero_grad() {
+  for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
+}
 
 at::Tensor& Optimizer::buffer(at::Tensor& tensor) {
   if (!tensor.defined()) tensor = at::zeros_like(flat_->values());
@@ -64,7 +94,7 @@ void Optimizer::step() {
   FlatParameters& parameters = flat();
   parameters.settle();
   const auto has_grad = [&](size_t slot) -> int64_t {
-    return parameters.slots()[slot].parameter.grad().defined() ? state_.steps[slot] : -1;
+    return owned_[slot] && parameters.slots()[slot].parameter.grad().defined() ? state_.steps[slot] : -1;
   };
   for (const Run& run : parameters.runs(has_grad)) {
     std::visit([&](const auto& options) { step_run(options, run, state_.steps[run.first_slot]); }, options_);

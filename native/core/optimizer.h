@@ -31,7 +31,7 @@ struct AdamOptions {
 
 using OptimizerOptions = std::variant<SgdOptions, AdamOptions>;
 
-/// Updates parameters from their gradients. A parameter whose gradient is undefined is left alone, its state too.
+/// Updates its parameters from their gradients. A parameter whose gradient is undefined is left alone, its state too.
 /// State (momentum, Adam's moments, step counts) follows the parameter's identity when the flat layout changes.
 class Optimizer {
  public:
@@ -39,8 +39,13 @@ class Optimizer {
 
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
 
-  /// Steps on this layout from now on; `flat` holds all parameters of the optimizer, and those it did not yet know are
-  /// added to it. State of a parameter that is gone is dropped.
+  /// Follows a model that has changed. `known`: its parameters when this was last called. One that another tensor has
+  /// replaced under the same name gives its place to that tensor, whose state is empty; one with a new name is added;
+  /// one that is gone stays, or leaves with its state where `remove_params` says so. Takes effect with the next
+  /// `attach`.
+  void update(const NamedTensors& now, const NamedTensors& known, bool remove_params);
+
+  /// Steps on this layout from now on; `flat` holds at least all parameters of the optimizer.
   void attach(std::shared_ptr<FlatParameters> flat);
 
   /// Forgets momentum, moments and step counts.
@@ -66,6 +71,7 @@ class Optimizer {
   std::vector<at::Tensor> parameters_;
   OptimizerOptions options_;
   std::shared_ptr<FlatParameters> flat_;
+  std::vector<bool> owned_;  // slots of `flat_` that are parameters of this optimizer
   State state_;
 };
 

@@ -55,31 +55,53 @@ TrainingStep::TrainingStep(std::shared_ptr<Model> model, std::shared_ptr<Optimiz
   if (criterion_ && criterion_->weight.defined()) criterion_->weight = criterion_->weight.to(device_);
 }
 
-void TrainingStep::prepare(bool reset_optimizer_state) {
-  model_->to(device_);
-  auto named = model_->named_parameters();
+void TrainingStep::set_model(std::shared_ptr<Model> model) { model_ = std::move(model); }
+
+void TrainingStep::set_optimizer(std::shared_ptr<Optimizer> optimizer) { optimizer_ = std::move(optimizer); }
+
+void TrainingStep::update_optimizer(bool reset_state, bool remove_params) {
+  NamedTensors now = model_->named_parameters();
+  optimizer_->update(now, known_.value_or(NamedTensors{}), remove_params);
+  if (reset_state) optimizer_->reset_state();
+  known_ = std::move(now);
+}
+
+void TrainingStep::lay_out() {
+  NamedTensors named = model_->named_parameters();
   std::unordered_set<at::TensorImpl*> of_model;
   for (const auto& [name, parameter] : named) of_model.insert(parameter.unsafeGetTensorImpl());
   for (const at::Tensor& parameter : optimizer_->parameters()) {
     if (!of_model.count(parameter.unsafeGetTensorImpl())) named.emplace_back("", parameter);
   }
-  // As in the reference, a strategy's first look at the optimizer clears what it remembers.
-  const bool first = !flat_;
-  if (first || !flat_->holds(named)) flat_ = FlatParameters::create(named);
+  if (!flat_ || !flat_->holds(named)) flat_ = FlatParameters::create(named);
   flat_->settle();
   optimizer_->attach(flat_);
-  if (first || reset_optimizer_state) optimizer_->reset_state();
-}
-
-void TrainingStep::open(std::shared_ptr<const Dataset> dataset, int64_t batch_size, bool shuffle, bool drop_last) {
-  passes_.push_back({MiniBatches(std::move(dataset), batch_size, shuffle, drop_last), {}});
 }
 
 void TrainingStep::close() {
   if (!passes_.empty()) passes_.pop_back();
 }
 
-bool TrainingStep::fetch(MiniBatch& into) { return !passes_.empty() && passes_.back().loader.next(into, device_); }
+void TrainingStep::load(std::shared_ptr<MiniBatches> loader) {
+  if (!passes_.empty()) passes_.back().loader = std::move(loader);
+}
+
+MiniBatch TrainingStep::on_device(const at::Tensor& x, const at::Tensor& y, const at::Tensor& task_id) const {
+  MiniBatch result;
+  result.x = x.to(device_, /*non_blocking=*/true);
+  result.y = y.to(device_, /*non_blocking=*/true);
+  result.task_id = task_id.to(device_, /*non_blocking=*/true);
+  result.labels = y.to(at::kCPU);
+  return result;
+}
+
+void TrainingStep::set_batch(const at::Tensor& x, const at::Tensor& y, const at::Tensor& task_id) {
+  batch = on_device(x, y, task_id);
+}
+
+bool TrainingStep::fetch(MiniBatch& into) {
+  return !passes_.empty() && passes_.back().loader && passes_.back().loader->next(into, device_);
+}
 
 void TrainingStep::clear() {
   batch = {};
@@ -128,7 +150,7 @@ void TrainingStep::run_phase(const PlannedPhase& planned, bool grad_enabled) {
 }
 
 void TrainingStep::zero_grad() {
-  flat_->zero_grad();
+  optimizer_->zero_grad();
   loss = no_loss(device_);
 }
 
@@ -153,7 +175,30 @@ void TrainingStep::criterion(bool training) {
 }
 
 void TrainingStep::backward() {
+  check_loss();
   explained("ERR_BACKWARD", [&] { return "backward: failed on loss " + describe(loss); }, [&] { loss.backward(); });
+}
+
+void TrainingStep::check_loss() const {
+  if (!loss.defined() || at::isfinite(loss).all().item<bool>()) return;
+  const auto wrong = [](const at::Tensor& tensor) {
+    return tensor.defined() && !at::isfinite(tensor).all().item<bool>();
+  };
+  std::string cause = "output and parameters are finite: the criterion, or a penalty added to it, is not";
+  if (wrong(batch.x)) {
+    cause = "the mini-batch holds NaN or infinity";
+  } else {
+    for (const auto& [name, parameter] : model_->named_parameters()) {
+      if (!wrong(parameter)) continue;
+      cause = "parameter \"" + name + "\" holds NaN or infinity";
+      break;
+    }
+    if (cause[0] == 'o' && wrong(output)) {
+      cause = "the model's output overflowed: the learning rate or the inputs are too large, or training diverges";
+    }
+  }
+  throw Error("ERR_LOSS_NOT_FINITE", "backward: expected a finite loss, got " +
+                                         std::to_string(loss.flatten().sum().item<double>()) + " (" + cause + ")");
 }
 
 void TrainingStep::measure() {
@@ -183,13 +228,18 @@ TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono
       progress.exhausted = true;
       return progress;
     }
-    flat_->zero_grad();
-    explained(
-        "ERR_IMPORTANCE", [&] { return "importance: the model failed on a mini-batch " + describe(current.x); },
-        [&] { mas.accumulate(*flat_, model_->forward(current.x)); });
+    accumulate_importance(mas, current);
     ++progress.iterations;
   } while (!stopping && std::chrono::steady_clock::now() < deadline);
   return progress;
+}
+
+void TrainingStep::accumulate_importance(Mas& mas, const MiniBatch& current) {
+  const at::AutoGradMode grad_mode(true);
+  optimizer_->zero_grad();
+  explained(
+      "ERR_IMPORTANCE", [&] { return "importance: the model failed on a mini-batch " + describe(current.x); },
+      [&] { mas.accumulate(*flat_, model_->forward(current.x)); });
 }
 
 }  // namespace continual

@@ -32,27 +32,46 @@ class TrainingStep {
   TrainingStep(std::shared_ptr<Model> model, std::shared_ptr<Optimizer> optimizer,
                std::optional<CrossEntropy> criterion, at::Device device);
 
-  /// Moves the model to the device, lays its parameters out flat and tells the optimizer.
-  void prepare(bool reset_optimizer_state);
+  /// Steps of this strategy train `model`, or update with `optimizer`, from now on.
+  void set_model(std::shared_ptr<Model> model);
+  void set_optimizer(std::shared_ptr<Optimizer> optimizer);
 
-  /// Begins a pass over a dataset; `close` goes back to the pass that was under way before (an evaluation may come in
-  /// the middle of an epoch).
-  void open(std::shared_ptr<const Dataset> dataset, int64_t batch_size, bool shuffle, bool drop_last);
+  /// Tells the optimizer which parameters the model has now (see `Optimizer::update`). As in the reference, a
+  /// strategy's first look at the optimizer makes no difference between parameters that it knew and others.
+  void update_optimizer(bool reset_state, bool remove_params);
+  bool knows_optimizer() const { return known_.has_value(); }
+  /// Lays the parameters of model and optimizer out flat, where they are not yet.
+  void lay_out();
+
+  /// Begins a pass, whose mini-batches are summed up in `statistics`; `close` goes back to the pass that was under way
+  /// before (an evaluation may come in the middle of an epoch).
+  void open() { passes_.emplace_back(); }
   void close();
-  int64_t batches() const { return passes_.empty() ? 0 : passes_.back().loader.length(); }
+  size_t passes() const { return passes_.size(); }
+  /// Where kFetch takes the mini-batches of the open pass from.
+  void load(std::shared_ptr<MiniBatches> loader);
+  /// Puts a mini-batch of the caller's on the device.
+  void set_batch(const at::Tensor& x, const at::Tensor& y, const at::Tensor& task_id);
 
   struct Progress {
-    int64_t iterations = 0;    // that ran to their end
-    bool exhausted = false;    // kFetch found no further mini-batch
-    std::exception_ptr error;  // what ended the iteration after those
+    int64_t iterations = 0;              // that ran to their end
+    bool exhausted = false;              // kFetch found no further mini-batch
+    std::exception_ptr error = nullptr;  // what ended the iteration after those
   };
   /// Runs the phases in order, `max_iterations` times or until `budget` has passed (looked at between iterations).
   /// With `grad_enabled` false nothing is recorded for backward.
   Progress run(const std::vector<PlannedPhase>& plan, bool grad_enabled, int64_t max_iterations,
                std::chrono::milliseconds budget, const std::atomic<bool>& stopping);
 
-  /// The importance pass over the open dataset, for as long as `budget` allows.
+  /// The importance pass over the open pass's mini-batches, for as long as `budget` allows, or over one of the
+  /// caller's.
   Progress accumulate_importance(Mas& mas, std::chrono::milliseconds budget, const std::atomic<bool>& stopping);
+  void accumulate_importance(Mas& mas, const MiniBatch& batch);
+
+  /// Throws ERR_LOSS_NOT_FINITE with the likely cause where the loss is NaN or infinite.
+  void check_loss() const;
+
+  MiniBatch on_device(const at::Tensor& x, const at::Tensor& y, const at::Tensor& task_id) const;
 
   /// Forgets mini-batch, output and loss.
   void clear();
@@ -78,8 +97,9 @@ class TrainingStep {
   std::optional<CrossEntropy> criterion_;
   at::Device device_;
   std::shared_ptr<FlatParameters> flat_;
+  std::optional<NamedTensors> known_;  // the model's parameters when the optimizer was last told
   struct Pass {
-    MiniBatches loader;
+    std::shared_ptr<MiniBatches> loader;  // null: mini-batches come by `set_batch`
     RunningStatistics statistics;
   };
   std::vector<Pass> passes_;

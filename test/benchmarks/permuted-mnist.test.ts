@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { Naive, nn, optim, permutedMNIST, type PermutedMNISTOptions, tensor, type Tensor } from '../../lib/index';
+import { Naive, nn, optim, permutedMNIST, type PermutedMNISTOptions, tensor, type Tensor, type TensorTransform } from '../../lib/index';
 import { assertTensorClose, rejectsWithCode } from '../support/assertions';
 import { loadFixture } from '../support/fixtures';
 import { smallMNIST, writeMNIST } from '../support/idx';
@@ -12,7 +12,7 @@ const inSmallFolder = <T>(use: (datasetRoot: string) => Promise<T>) =>
     return use(folder);
   });
 const permutationsOf = async (options: PermutedMNISTOptions) =>
-  [...(await permutedMNIST(options)).trainStream].map(({ dataset }) => dataset.transform.permutation!.toNumbers());
+  [...(await permutedMNIST(options)).trainStream].map(({ dataset }) => (dataset.transform as TensorTransform).permutation!.toNumbers());
 
 describe('permutedMNIST', () => {
   it('gives all of MNIST in each experience, class by class, with the same permutation in training and test', async () => {
@@ -35,8 +35,8 @@ describe('permutedMNIST', () => {
     );
     for (const k of [0, 1]) {
       assert.deepEqual(
-        testStream.at(k)!.dataset.transform.permutation!.toNumbers(),
-        trainStream.at(k)!.dataset.transform.permutation!.toNumbers(),
+        (testStream.at(k)!.dataset.transform as TensorTransform).permutation!.toNumbers(),
+        (trainStream.at(k)!.dataset.transform as TensorTransform).permutation!.toNumbers(),
       );
     }
   });
@@ -75,7 +75,7 @@ describe('permutedMNIST', () => {
       await strategy.eval(testStream);
       assert.equal(batches.length, 3);
       testStream.experiences.forEach(({ dataset }, k) => {
-        const permutation = dataset.transform.permutation!.toNumbers();
+        const permutation = (dataset.transform as TensorTransform).permutation!.toNumbers();
         const images = Array.from({ length: 10 }, (_, i) => [i, 255, 0, 100]);
         const expected = images.flatMap((image) => permutation.map((from) => (image[from]! / 255 - 0.1307) / 0.3081));
         assertTensorClose(batches[k]!, tensor(Float32Array.from(expected), { shape: [10, 1, 2, 2] }));

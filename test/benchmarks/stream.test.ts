@@ -9,14 +9,14 @@ const benchmark = () =>
   benchmarkFromDatasets({ train: [dataset(3, 1, 3), dataset(2), dataset(0)], test: [dataset(1)], extra_1: [] });
 
 describe('benchmarkFromDatasets', () => {
-  it('makes one experience of each dataset, with its place, its classes in ascending order, and task label 0', () => {
+  it('makes one experience of each dataset, with its place, its classes in ascending order, and the task labels that it carries', () => {
     const { trainStream } = benchmark();
     assert.deepEqual(
-      [...trainStream].map((e) => [e.currentExperience, e.classesInThisExperience, e.taskLabel, e.dataset.length]),
+      [...trainStream].map((e) => [e.currentExperience, e.classesInThisExperience, e.taskLabels, e.dataset.length]),
       [
-        [0, [1, 3], 0, 3],
-        [1, [2], 0, 1],
-        [2, [0], 0, 1],
+        [0, [1, 3], [], 3],
+        [1, [2], [], 1],
+        [2, [0], [], 1],
       ],
     );
     assert.ok([...trainStream].every((experience) => experience.originStream === trainStream));
@@ -55,7 +55,7 @@ describe('benchmarkFromDatasets', () => {
     throwsWithCode(
       () => benchmarkFromDatasets({ train: dataset(1) as never }),
       'ERR_INVALID_ARG_TYPE',
-      /expected stream "train" to be an array of TensorDataset, got a TensorDataset$/,
+      /expected stream "train" to be an array of TensorDataset or IterableDataset, got a TensorDataset$/,
     );
     throwsWithCode(
       () => benchmarkFromDatasets({ train: [3 as never] }),

@@ -57,16 +57,16 @@ describe('TensorDataset', () => {
     );
   });
 
-  it('misuse: arguments that are no tensors', () => {
+  it('misuse: arguments that are no data', () => {
     throwsWithCode(
-      () => new TensorDataset([1] as never, labels(1)),
+      () => new TensorDataset({} as never, labels(1)),
       'ERR_INVALID_ARG_TYPE',
-      /^TensorDataset: expected x to be a Tensor, got an array of 1$/,
+      /^TensorDataset: expected x to be a Tensor, a typed array or nested numbers, got an object$/,
     );
     throwsWithCode(
       () => new TensorDataset(x(), undefined as never),
       'ERR_INVALID_ARG_TYPE',
-      /expected y to be a Tensor, got undefined$/,
+      /expected y to be a Tensor, a typed array or nested numbers, got undefined$/,
     );
   });
 });

@@ -19,7 +19,7 @@ const stream = 'StreamForgetting/eval_phase/test_stream';
 
 /** Four samples, each a unit vector, so that row k of the transposed weight is the output for sample k. */
 const unitVectors = tensor([0, 1, 2, 3].map((i) => [0, 1, 2, 3].map((j) => (i === j ? 1 : 0))));
-const labelled = (labels: number[]) => new TensorDataset(unitVectors, tensor(labels, { dtype: 'int64' }));
+const labelled = (labels: number[]) => new TensorDataset(unitVectors, tensor(labels, { dtype: 'int64' }), { taskLabels: 0 });
 
 /** A model that answers as a test says: `answer` sets the class predicted for each of the four samples. */
 function answering() {

@@ -155,6 +155,7 @@ describe('metrics', () => {
     const dataset = new TensorDataset(
       tensor(new Array<number>(4 * features).fill(0), { shape: [4, features] }),
       tensor([0, 0, 0, 1], { dtype: 'int64' }),
+      { taskLabels: 0 },
     );
     const metrics = await strategy.eval(benchmarkFromDatasets({ test: [dataset] }).testStream);
     assert.equal(metrics['Top1_Acc_Stream/eval_phase/test_stream/Task000'], 0.75);

@@ -24,6 +24,7 @@ export function smallDataset(samples: number, labels: number[], salt = 0): Tenso
   return new TensorDataset(
     tensor(new Float32Array(noise(samples * features, salt)), { shape: [samples, features] }),
     tensor(targets, { dtype: 'int64' }),
+    { taskLabels: 0 },
   );
 }
 

@@ -71,7 +71,7 @@ describe('misuse: options', () => {
         ['model', {}, 'a Module'],
         ['optimizer', model, 'an Optimizer'],
         ['criterion', 'CrossEntropyLoss', 'a function'],
-        ['evaluator', {}, 'an EvaluationPlugin or null'],
+        ['evaluator', {}, 'an EvaluationPlugin, a function that makes one, or null'],
         ['onProgress', 3, 'a function'],
       ] as const) {
         const message = new RegExp(`^${operation}: expected ${option} to be ${expected}.*, got `);
@@ -189,7 +189,7 @@ describe('misuse: options', () => {
     }
     assert.deepEqual(
       warnings.map(({ name, message }) => [name, message]),
-      [['ContinualTorchWarning', 'Misspelt has callbacks that SupervisedTemplate never calls: beforeTrainExp']],
+      [['ContinualTorchWarning', 'Misspelt has callbacks that SupervisedTemplate never calls: beforeTrainExp (did you mean beforeTrainingExp?)']],
     );
   });
 });

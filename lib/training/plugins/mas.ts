@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { DataLoader } from '../../data/data-loader';
 import { job, native } from '../../native/binding';
 import type { NativeMas } from '../../native/types';
 import { noProgressDisplay, progressDisplay } from '../../logging/progress-display';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
 import { Tensor } from '../../tensor/tensor';
-import { jobBudgetMs } from '../templates/iteration-plan';
+import { jobBudgetMs, succeeded } from '../templates/iteration-plan';
 import { hasNativeTwin } from '../templates/native-twin';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { SupervisedPlugin } from './plugin';
@@ -87,18 +88,32 @@ export class MASPlugin extends SupervisedPlugin {
   override async afterTrainingExp(strategy: SupervisedTemplate): Promise<void> {
     const { step } = strategy;
     strategy.model.train();
-    strategy.openPass(strategy.experience!.dataset, strategy.trainMbSize);
-    const total = step.batches();
+    const loader = new DataLoader(strategy.experience!.dataset, { batchSize: strategy.trainMbSize });
+    const total = loader.length ?? NaN;
     const progress = this.verbose ? progressDisplay('MAS importance') : noProgressDisplay;
+    let done = 0;
+    const advanceBy = (iterations: number) => {
+      done += iterations;
+      const quarter = Math.floor((4 * done) / total);
+      progress.update(done / total, `${done}/${total} mini-batches`, quarter);
+      strategy.reportProgress({ phase: 'importance', done, total });
+    };
+    step.open();
     try {
       step.beginImportance(this.handle);
-      for (let done = 0, exhausted = false; !exhausted; ) {
-        const part = await job(step.accumulateImportance(this.handle, jobBudgetMs));
-        done += part.iterations;
-        exhausted = part.exhausted;
-        const quarter = Math.floor((4 * done) / total);
-        progress.update(done / total, `${done}/${total} mini-batches`, quarter);
-        strategy.onProgress?.({ phase: 'importance', done, total });
+      const pass = loader.openNative();
+      if (pass) {
+        step.load(pass);
+        for (let exhausted = false; !exhausted; ) {
+          const part = succeeded(await job(step.accumulateImportance(this.handle, jobBudgetMs)));
+          exhausted = part.exhausted;
+          advanceBy(part.iterations);
+        }
+      } else {
+        for await (const [x, y, taskId] of loader) {
+          await job(step.accumulateBatch(this.handle, x.handle, y.handle, taskId.handle));
+          advanceBy(1);
+        }
       }
       await job(step.endImportance(this.handle, strategy.clock.trainExpCounter === 0));
     } finally {

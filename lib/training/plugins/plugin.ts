@@ -1,3 +1,5 @@
+import { distance } from 'fastest-levenshtein';
+import { z } from 'zod';
 import type { TrainOptions } from '../templates/base';
 import type { SupervisedTemplate } from '../templates/supervised';
 
@@ -107,12 +109,46 @@ export function listener(plugin: Plugin, name: HookName): Hook | undefined {
   return typeof hook === 'function' && hook !== SupervisedPlugin.prototype[name] ? hook : undefined;
 }
 
-/** Members of a plugin that look like hooks and are none. */
-export function surplusCallbacks(plugin: object): string[] {
+export const pluginSchema = z.custom<Plugin>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'an object with hooks (an instance, not a class)',
+);
+
+export function pluginName(plugin: object): string {
+  const name = plugin.constructor.name;
+  return name === 'Object' || name === '' ? 'a plugin' : name;
+}
+
+/** Warns of members that look like hooks and are none, with the hook that was probably meant. */
+export function warnOfSurplusCallbacks(plugins: readonly Plugin[], template: string): void {
+  for (const plugin of plugins) {
+    const surplus = surplusCallbacks(plugin).map((name) => `${name} (did you mean ${closestHook(name)}?)`);
+    if (surplus.length === 0) continue;
+    process.emitWarning(
+      `${pluginName(plugin)} has callbacks that ${template} never calls: ${surplus.join(', ')}`,
+      'ContinualTorchWarning',
+    );
+  }
+}
+
+/** Fewest changes; among equals the one that ends alike, as `beforeTrainExp` is `beforeTrainingExp`, not `beforeTraining`. */
+function closestHook(name: string): HookName {
+  const plain = (text: string) => text.replaceAll('_', '').toLowerCase();
+  const commonEnd = (hook: string) => [...hook].findLastIndex((letter, i) => letter !== name.at(i - hook.length));
+  const cost = (hook: string) => distance(plain(name), plain(hook)) + (commonEnd(hook) + 1) / (hook.length + 1);
+  return hookNames.reduce((best, hook) => (cost(hook) < cost(best) ? hook : best));
+}
+
+/** How many letters a hook may be misspelt by where it does not begin with `before` or `after`. */
+const typo = 2;
+
+function surplusCallbacks(plugin: object): string[] {
   const names = new Set<string>();
   for (let object = plugin; object && object !== Object.prototype; object = Object.getPrototypeOf(object) as object) {
     for (const name of Object.getOwnPropertyNames(object)) names.add(name);
   }
   const known: readonly string[] = hookNames;
-  return [...names].filter((name) => /^(before|after)[A-Z]/.test(name) && !known.includes(name));
+  const isCallback = (name: string) =>
+    /^(before|after)[A-Z_]/.test(name) || known.some((hook) => distance(name.toLowerCase(), hook.toLowerCase()) <= typo);
+  return [...names].filter((name) => !known.includes(name) && isCallback(name));
 }

@@ -1,46 +1,271 @@
-import type { TensorDataset } from '../../data/tensor-dataset';
-import { job } from '../../native/binding';
-import { type NativePhase, type NativeTrainingStep, Phase, type Progress } from '../../native/types';
-import { type HookName, listener } from '../plugins/plugin';
-import { BaseTemplate, type TrainOptions } from './base';
-import { IterationPlan, jobBudgetMs, type PlanStep, succeeded } from './iteration-plan';
-import { isDeferred, nativeTwin } from './native-twin';
+import { z } from 'zod';
+import type { Dataset, MiniBatch } from '../../data/dataset';
+import { DataLoader } from '../../data/data-loader';
+import { ContinualTorchError, describeValue } from '../../errors';
+import { defaultEvaluator } from '../../evaluation/default-evaluator';
+import { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
+import { job, native } from '../../native/binding';
+import { type NativePhase, type NativeTrainingStep, Phase } from '../../native/types';
+import { CrossEntropyLoss } from '../../nn/cross-entropy-loss';
+import type { Module } from '../../nn/module';
+import { Optimizer } from '../../optim/optimizer';
+import { instanceOf, parseArgument, parseOptions, positiveInteger } from '../../options';
+import { ops } from '../../tensor/operators';
+import { Tensor } from '../../tensor/tensor';
+import { Clock } from '../plugins/clock';
+import { PeriodicEval } from '../plugins/periodic-eval';
+import { type HookName, listener, SupervisedPlugin } from '../plugins/plugin';
+import { baseOptions, BaseTemplate, type BaseTemplateOptions, type Experiences, type TrainOptions } from './base';
+import { type FetchMiniBatch, IterationPlan, jobBudgetMs, type PlanStep, succeeded } from './iteration-plan';
+import { hasNativeTwin, isDeferred, nativeTwin } from './native-twin';
 import type { SupervisedTemplate } from './supervised';
+
+/** `(output, target) => loss`: a function, or an object with such a `forward`; the loss is one number. */
+export type Criterion =
+  | ((output: Tensor, target: Tensor) => Tensor | Promise<Tensor>)
+  | { forward(output: Tensor, target: Tensor): Tensor | Promise<Tensor> };
+
+/** What a strategy iterates over: a `DataLoader`, or anything that gives mini-batches; a missing task label is 0. */
+export type MiniBatchSource = (AsyncIterable<MiniBatch | [Tensor, Tensor]> | Iterable<MiniBatch | [Tensor, Tensor]>) & {
+  /** Number of mini-batches, where it is known. */
+  readonly length?: number;
+};
 
 /** How far the current pass over an experience has come, in mini-batches. */
 export interface PassProgress {
   phase: 'train' | 'eval' | 'importance';
   done: number;
+  /** NaN where the data does not know its length. */
   total: number;
+}
+
+/** The option schema, for strategies that add options of their own. */
+export const baseSGDOptions = {
+  ...baseOptions,
+  optimizer: instanceOf(Optimizer, 'an Optimizer (optim.SGD, optim.Adam, optim.AdamW)'),
+  criterion: z
+    .custom<Criterion>(
+      (value) =>
+        typeof value === 'function' ||
+        (typeof value === 'object' && value !== null && typeof (value as { forward?: unknown }).forward === 'function'),
+      'a function (output, target) => loss or an object with a forward of that kind',
+    )
+    .optional(),
+  trainMbSize: positiveInteger.default(1),
+  trainEpochs: positiveInteger.default(1),
+  evalMbSize: positiveInteger.nullable().default(1),
+  evaluator: z
+    .union([instanceOf(EvaluationPlugin, ''), z.custom<() => EvaluationPlugin>((value) => typeof value === 'function')], {
+      error: 'an EvaluationPlugin, a function that makes one, or null',
+    })
+    .nullable()
+    .optional(),
+  evalEvery: z.int('an integer of at least -1').min(-1, 'an integer of at least -1').default(-1),
+  pevalMode: z.enum(['epoch', 'iteration', 'experience'], '"epoch", "iteration" or "experience"').default('epoch'),
+  onProgress: z
+    .custom<(progress: PassProgress) => void>((value) => typeof value === 'function', 'a function')
+    .nullable()
+    .default(null),
+};
+const schema = z.object(baseSGDOptions);
+
+export interface BaseSGDTemplateOptions extends BaseTemplateOptions {
+  /** Every parameter of the model that it does not know is added to it when training begins. */
+  optimizer: Optimizer;
+  /** Default: `new nn.CrossEntropyLoss()`. A criterion of your own runs on the JavaScript thread. */
+  criterion?: Criterion;
+  /** Samples in a training mini-batch. Default 1. */
+  trainMbSize?: number;
+  /** Epochs on each experience. Default 1. */
+  trainEpochs?: number;
+  /** Samples in an evaluation mini-batch; null: `trainMbSize`. Default 1. */
+  evalMbSize?: number | null;
+  /** Or a function that makes one for this strategy. Default: accuracy and loss for each epoch, experience and stream. null: none. */
+  evaluator?: EvaluationPlugin | (() => EvaluationPlugin) | null;
+  /** Evaluate during training every so many epochs (iterations); 0: before and after; -1, the default: never. */
+  evalEvery?: number;
+  /** What `evalEvery` counts: "epoch" (default), "iteration", or "experience". */
+  pevalMode?: 'epoch' | 'iteration' | 'experience';
+  /** Called every few milliseconds of training, evaluation and importance passes. Default null. */
+  onProgress?: ((progress: PassProgress) => void) | null;
 }
 
 /**
  * Epochs and iterations of stochastic gradient descent.
  *
+ *     beforeTrainingExp: trainDatasetAdaptation, makeTrainDataloader, checkModelAndOptimizer, with their hooks
  *     trainExp: for each epoch
  *       beforeTrainingEpoch
- *       for each mini-batch
+ *       trainingEpoch: for each mini-batch
  *         beforeTrainingIteration
  *         clear gradients; beforeForward; forward; afterForward
  *         criterion; beforeBackward; backward; afterBackward
  *         beforeUpdate; optimizerStep; afterUpdate
  *         afterTrainingIteration
  *       afterTrainingEpoch
- *     evalExp: for each mini-batch
+ *     beforeEvalExp: evalDatasetAdaptation, makeEvalDataloader, modelAdaptation, with their hooks
+ *     evalExp: evalEpoch: for each mini-batch
  *       beforeEvalIteration; beforeEvalForward; forward; afterEvalForward
  *       criterion; afterEvalIteration
+ *
+ * Every method may be overridden alone; an override is called on the JavaScript thread, what is left alone runs on the
+ * compute thread.
  */
 export abstract class BaseSGDTemplate extends BaseTemplate {
-  abstract readonly trainEpochs: number;
-  abstract readonly trainMbSize: number;
-  abstract readonly evalMbSize: number;
+  readonly trainMbSize: number;
+  readonly trainEpochs: number;
+  readonly evalMbSize: number;
+  readonly evaluator: EvaluationPlugin;
+  readonly clock = new Clock();
+  readonly onProgress: ((progress: PassProgress) => void) | null;
   /** @internal */
-  abstract readonly step: NativeTrainingStep;
-  abstract readonly onProgress: ((progress: PassProgress) => void) | null;
+  readonly step: NativeTrainingStep;
 
   /** What the current experience is trained on or evaluated with; a plugin may replace it in the dataset hooks. */
-  adaptedDataset: TensorDataset | null = null;
+  adaptedDataset: Dataset | null = null;
+  /** Where mini-batches come from; a plugin may replace it in `beforeTrainingExp` and `beforeEvalExp`. */
+  dataloader: MiniBatchSource = [];
+
+  protected readonly lossFunction: Criterion;
+  private currentOptimizer: Optimizer;
   private stopRequested = false;
+
+  /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
+  constructor(options: BaseSGDTemplateOptions) {
+    const parsed = parseOptions(new.target.name, schema, options);
+    const { model, device, plugins, optimizer, evaluator, trainMbSize } = parsed;
+    super({ model, device, plugins });
+    this.currentOptimizer = optimizer;
+    this.trainMbSize = trainMbSize;
+    this.trainEpochs = parsed.trainEpochs;
+    this.evalMbSize = parsed.evalMbSize ?? trainMbSize;
+    this.onProgress = parsed.onProgress;
+    this.lossFunction = parsed.criterion ?? new CrossEntropyLoss();
+    this.evaluator = makeEvaluator(evaluator);
+    const { lossFunction } = this;
+    if (lossFunction instanceof SupervisedPlugin && !plugins.includes(lossFunction)) this.plugins.push(lossFunction);
+    // The clock comes last: all others see its counters before they advance.
+    this.plugins.push(this.evaluator, new PeriodicEval(parsed.evalEvery, parsed.pevalMode), this.clock);
+    const criterion = this.nativeCriterion();
+    this.step = native.createTrainingStep(
+      model.handle,
+      optimizer.handle,
+      criterion && {
+        weight: criterion.weight?.handle ?? null,
+        ignoreIndex: criterion.ignoreIndex,
+        labelSmoothing: criterion.labelSmoothing,
+      },
+      device,
+    );
+  }
+
+  override get model(): Module {
+    return super.model;
+  }
+
+  override set model(model: Module) {
+    super.model = parseArgument('strategy', 'model', baseOptions.model, model);
+    this.step.setModel(model.handle);
+  }
+
+  get optimizer(): Optimizer {
+    return this.currentOptimizer;
+  }
+
+  /** Another optimizer may take its place in `makeOptimizer`. */
+  set optimizer(optimizer: Optimizer) {
+    this.currentOptimizer = parseArgument('strategy', 'optimizer', baseSGDOptions.optimizer, optimizer);
+    this.step.setOptimizer(optimizer.handle);
+  }
+
+  /** The current mini-batch, `[x, y, taskId]`; null outside of an iteration. */
+  get mbatch(): MiniBatch | null {
+    const x = this.read('x');
+    return x && [x, this.read('y')!, this.read('taskId')!];
+  }
+
+  set mbatch(batch: MiniBatch | [Tensor, Tensor]) {
+    if (!Array.isArray(batch) || batch.length < 2 || batch.length > 3) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_TYPE',
+        `mini-batch: expected [x, y] or [x, y, taskId], got ${describeValue(batch)}`,
+      );
+    }
+    const [x, y, taskId] = batch;
+    const count = requireTensor('x of the mini-batch', x).shape[0];
+    if (count === undefined || requireTensor('y of the mini-batch', y).shape[0] !== count) {
+      throw new ContinualTorchError(
+        'ERR_LENGTH_MISMATCH',
+        `mini-batch: expected as many targets as inputs, got x [${x.shape.join(', ')}] and y [${y.shape.join(', ')}]`,
+      );
+    }
+    const tasks = taskId ?? (ops.aten.zeros!([count], { dtype: 'int64' }) as Tensor);
+    this.step.setBatch(x.handle, y.handle, requireTensor('taskId of the mini-batch', tasks).handle);
+  }
+
+  /** The model's output for the current mini-batch. */
+  get mbOutput(): Tensor | null {
+    return this.read('output');
+  }
+
+  set mbOutput(output: Tensor) {
+    this.step.set('output', requireTensor('mbOutput', output).handle);
+  }
+
+  /** The loss: [1] in training, penalties included; 0-dim in evaluation. */
+  get loss(): Tensor {
+    return this.read('loss')!;
+  }
+
+  set loss(loss: Tensor) {
+    this.step.set('loss', requireTensor('loss', loss).handle);
+  }
+
+  /** @returns the latest value of every metric, by name */
+  override async train(experiences: Experiences, options?: TrainOptions) {
+    await super.train(experiences, options);
+    return this.evaluator.getLastMetrics();
+  }
+
+  /** @returns the latest value of every metric, by name */
+  override async eval(experiences: Experiences, options?: TrainOptions) {
+    await super.eval(experiences, options);
+    return this.evaluator.getLastMetrics();
+  }
+
+  /** The model's output for the current mini-batch. */
+  abstract forward(): Tensor | Promise<Tensor>;
+  /** The loss of the current mini-batch, one number. */
+  abstract criterion(): Tensor | Promise<Tensor>;
+  /** The model for the current experience, on its device. */
+  abstract modelAdaptation(model?: Module): Module | Promise<Module>;
+  /** Tells the optimizer of the model's parameters, or puts another in its place. */
+  abstract makeOptimizer(options: TrainOptions): void | Promise<void>;
+  /** Sets `dataloader` for training. */
+  abstract makeTrainDataloader(options: TrainOptions): void | Promise<void>;
+  /** Sets `dataloader` for evaluation. */
+  abstract makeEvalDataloader(options: TrainOptions): void | Promise<void>;
+  protected abstract checkModelAndOptimizer(options: TrainOptions): Promise<void>;
+
+  /** Gradients of the loss. */
+  backward(): void | Promise<void> {
+    this.loss.backward();
+  }
+
+  /** One step of the optimizer. */
+  optimizerStep(): void | Promise<void> {
+    this.optimizer.step();
+  }
+
+  /** Sets `adaptedDataset` to the experience's data with its training transforms. */
+  trainDatasetAdaptation(_options: TrainOptions): void | Promise<void> {
+    this.adaptedDataset = this.experience!.dataset.train();
+  }
+
+  /** Sets `adaptedDataset` to the experience's data with its evaluation transforms. */
+  evalDatasetAdaptation(_options: TrainOptions): void | Promise<void> {
+    this.adaptedDataset = this.experience!.dataset.eval();
+  }
 
   /**
    * Ends training on this experience: after the current iteration when called in a hook, else at the end of the job under
@@ -50,29 +275,46 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     this.stopRequested = true;
   }
 
+  /** One epoch over `dataloader`. */
+  async trainingEpoch(options: TrainOptions): Promise<void> {
+    try {
+      await this.runPass('train', this.trainingIteration(options));
+    } catch (error) {
+      throw this.located(error);
+    }
+  }
+
+  /** One pass over `dataloader`. */
+  async evalEpoch(options: TrainOptions): Promise<void> {
+    await this.runPass('eval', this.evalIteration(options));
+  }
+
   /** @internal Runs phases on the compute thread, once. */
   async runNative(phases: NativePhase[]): Promise<void> {
     succeeded(await job(this.step.run(phases, this.isTraining, 1, jobBudgetMs)));
   }
 
-  /** @internal Begins a pass over a dataset in its order. */
-  openPass(dataset: TensorDataset, batchSize: number, shuffle = false, dropLast = false): void {
-    this.step.open(dataset.toNative(this.experience!.taskLabel), batchSize, shuffle, dropLast);
+  /** @internal */
+  reportProgress(progress: PassProgress): void {
+    this.onProgress?.(progress);
   }
 
-  protected override prepareTraining(): void {
-    this.stopRequested = false;
-    this.model.to(this.device);
-    this.model.train();
+  /** @internal The criterion that C++ can compute; null where it is one of the user's own. */
+  nativeCriterion(): CrossEntropyLoss | null {
+    const { lossFunction } = this;
+    return lossFunction instanceof CrossEntropyLoss && lossFunction.forward === CrossEntropyLoss.prototype.forward
+      ? lossFunction
+      : null;
   }
 
   protected override async beforeTrainingExp(options: TrainOptions): Promise<void> {
     this.stopRequested = false;
     await this.dispatch('beforeTrainDatasetAdaptation', options);
-    this.adaptedDataset = this.experience!.dataset;
+    await this.trainDatasetAdaptation(options);
     await this.dispatch('afterTrainDatasetAdaptation', options);
-    this.step.prepare(options.resetOptimizerState ?? false);
-    await this.dispatch('beforeTrainingExp', options);
+    await this.makeTrainDataloader(options);
+    await this.checkModelAndOptimizer(options);
+    await super.beforeTrainingExp(options);
   }
 
   protected override async trainExp(options: TrainOptions): Promise<void> {
@@ -82,7 +324,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
         this.stopRequested = false;
         break;
       }
-      this.openPass(this.adaptedDataset!, this.trainMbSize, options.shuffle ?? true, options.dropLast);
+      this.step.open();
       try {
         await this.trainingEpoch(options);
         await this.dispatch('afterTrainingEpoch', options);
@@ -92,31 +334,51 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     }
   }
 
-  protected async trainingEpoch(options: TrainOptions): Promise<void> {
-    const plan = new IterationPlan(this.trainingIteration(options));
-    await this.runPass('train', plan, () => this.stopRequested);
-  }
-
   protected override async beforeEvalExp(options: TrainOptions): Promise<void> {
     await this.dispatch('beforeEvalDatasetAdaptation', options);
-    this.adaptedDataset = this.experience!.dataset;
+    await this.evalDatasetAdaptation(options);
     await this.dispatch('afterEvalDatasetAdaptation', options);
-    this.model.to(this.device);
-    await this.dispatch('beforeEvalExp', options);
+    await this.makeEvalDataloader(options);
+    this.model = await this.modelAdaptation();
+    // Heads that have grown get their place; the optimizer hears of them when the next experience is trained.
+    if (this.step.knowsOptimizer()) this.step.layOut();
+    await super.beforeEvalExp(options);
   }
 
   protected override async evalExp(options: TrainOptions): Promise<void> {
-    this.openPass(this.adaptedDataset!, this.evalMbSize, options.shuffle ?? false);
-    try {
-      await this.runPass('eval', new IterationPlan(this.evalIteration(options)), () => false);
-      await this.dispatch('afterEvalExp', options);
-    } finally {
-      this.step.close();
-    }
+    this.step.open();
+    await this.evalEpoch(options);
   }
 
-  protected override cleanUp(): void {
+  protected override async afterEvalExp(options: TrainOptions): Promise<void> {
+    await super.afterEvalExp(options);
+    this.step.close();
+  }
+
+  protected override trainCleanUp(): void {
+    while (this.step.passes() > 0) this.step.close();
+    this.cleanUp();
+  }
+
+  protected override evalCleanUp(): void {
+    this.cleanUp();
+  }
+
+  protected override saveTrainState(): () => void {
+    const { adaptedDataset, dataloader } = this;
+    const restore = super.saveTrainState();
+    const passes = this.step.passes();
+    return () => {
+      restore();
+      this.adaptedDataset = adaptedDataset;
+      this.dataloader = dataloader;
+      while (this.step.passes() > passes) this.step.close();
+    };
+  }
+
+  private cleanUp(): void {
     this.adaptedDataset = null;
+    this.dataloader = [];
     this.step.clear();
   }
 
@@ -126,14 +388,17 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
       ...this.hook('beforeTrainingIteration', options),
       { kind: 'native', phase: Phase.zeroGrad },
       ...this.hook('beforeForward', options),
-      ...this.phase('forward'),
+      this.phase(this.forward, () => this.takeOutput()),
       ...this.hook('afterForward', options),
-      ...this.phase('criterion'),
+      this.phase(this.criterion, () => this.takeLoss()),
       ...this.hook('beforeBackward', options),
-      ...this.phase('backward'),
+      this.phase(this.backward, () => {
+        this.step.checkLoss();
+        return this.backward();
+      }),
       ...this.hook('afterBackward', options),
       ...this.hook('beforeUpdate', options),
-      ...this.phase('optimizerStep'),
+      this.phase(this.optimizerStep, () => this.optimizerStep()),
       ...this.hook('afterUpdate', options),
       ...this.hook('afterTrainingIteration', options),
     ];
@@ -143,23 +408,16 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     return [
       ...this.hook('beforeEvalIteration', options),
       ...this.hook('beforeEvalForward', options),
-      ...this.phase('forward'),
+      this.phase(this.forward, () => this.takeOutput()),
       ...this.hook('afterEvalForward', options),
-      ...this.phase('criterion'),
+      this.phase(this.criterion, () => this.takeLoss()),
       ...this.hook('afterEvalIteration', options),
     ];
   }
 
-  /** The methods that make up an iteration; each takes and leaves the strategy's own state. */
-  protected abstract readonly phases: Record<
-    'forward' | 'criterion' | 'backward' | 'optimizerStep',
-    { method: (...args: never[]) => unknown; call: () => void | Promise<void> }
-  >;
-
-  private phase(name: keyof BaseSGDTemplate['phases']): PlanStep[] {
-    const { method, call } = this.phases[name];
+  private phase(method: () => unknown, call: () => void | Promise<void>): PlanStep {
     const twin = nativeTwin(method, this, this as unknown as SupervisedTemplate);
-    return [twin === undefined || twin === null ? { kind: 'call', call } : { kind: 'native', phase: twin }];
+    return twin === undefined || twin === null ? { kind: 'call', call } : { kind: 'native', phase: twin };
   }
 
   private hook(name: HookName, options: TrainOptions): PlanStep[] {
@@ -173,20 +431,118 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     });
   }
 
-  private async runPass(phase: 'train' | 'eval', plan: IterationPlan, stopped: () => boolean): Promise<void> {
-    const runNative = (phases: NativePhase[], maxIterations: number): Promise<Progress> =>
-      job(this.step.run(phases, this.isTraining, maxIterations, jobBudgetMs));
-    const total = this.step.batches();
-    for (let done = 0; ; ) {
-      if (stopped()) {
-        // The reference fetches the next mini-batch before it looks whether to stop.
-        await IterationPlan.fetch(runNative);
-        return;
-      }
-      const { iterations, exhausted } = await plan.advance(runNative);
-      done += iterations;
-      this.onProgress?.({ phase, done, total });
-      if (exhausted) return;
+  private async takeOutput(): Promise<void> {
+    this.mbOutput = requireTensor('forward', await this.inGradMode(() => this.forward()));
+  }
+
+  private async takeLoss(): Promise<void> {
+    try {
+      const value = requireTensor('criterion', await this.inGradMode(() => this.criterion()));
+      // In training plugins add to the loss in place, which keeps its shape [1].
+      this.loss = this.isTraining ? (ops.aten.add_!(this.loss, value) as Tensor) : value;
+    } catch (error) {
+      if (error instanceof ContinualTorchError && error.code !== 'ERR_TORCH') throw error;
+      throw new ContinualTorchError('ERR_CRITERION', `criterion: failed: ${(error as Error).message}`, { cause: error });
     }
   }
+
+  private async runPass(phase: 'train' | 'eval', steps: PlanStep[]): Promise<void> {
+    const { dataloader } = this;
+    const total = dataloader.length ?? NaN;
+    const iterator = this.openLoader();
+    const runNative = (phases: NativePhase[], maxIterations: number) =>
+      job(this.step.run(phases, this.isTraining, maxIterations, jobBudgetMs));
+    const plan = new IterationPlan(steps, runNative, iterator && this.fetchFrom(iterator));
+    try {
+      for (let done = 0; ; ) {
+        if (phase === 'train' && this.stopRequested) {
+          // The reference fetches the next mini-batch before it looks whether to stop.
+          await plan.fetch();
+          return;
+        }
+        const { iterations, exhausted } = await plan.advance();
+        done += iterations;
+        this.reportProgress({ phase, done, total });
+        if (exhausted) return;
+      }
+    } finally {
+      await iterator?.return?.();
+    }
+  }
+
+  /** Where mini-batches come from JavaScript, their iterator; null where C++ gathers them. */
+  private openLoader(): Iterator<unknown> | AsyncIterator<unknown> | null {
+    const { dataloader } = this;
+    const pass = dataloader instanceof DataLoader ? dataloader.openNative() : null;
+    if (pass) {
+      this.step.load(pass);
+      return null;
+    }
+    if (typeof dataloader === 'object' && dataloader !== null) {
+      if (Symbol.asyncIterator in dataloader) return dataloader[Symbol.asyncIterator]();
+      if (Symbol.iterator in dataloader) return dataloader[Symbol.iterator]();
+    }
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_TYPE',
+      `dataloader: expected a DataLoader or an iterable of mini-batches, got ${describeValue(dataloader)}`,
+    );
+  }
+
+  private fetchFrom(iterator: Iterator<unknown> | AsyncIterator<unknown>): FetchMiniBatch {
+    return async () => {
+      try {
+        const next: IteratorResult<unknown, unknown> = await iterator.next();
+        if (next.done) return false;
+        this.mbatch = next.value as MiniBatch;
+        return true;
+      } catch (cause) {
+        if (cause instanceof ContinualTorchError) throw cause;
+        throw new ContinualTorchError(
+          'ERR_DATA_SOURCE',
+          `dataloader: failed: ${cause instanceof Error ? cause.message : describeValue(cause)}`,
+          { cause },
+        );
+      }
+    };
+  }
+
+  /** Says where a loss that is not finite came up. */
+  private located(error: unknown): unknown {
+    if (!(error instanceof ContinualTorchError) || error.code !== 'ERR_LOSS_NOT_FINITE') return error;
+    const { trainEpochIterations, trainExpEpochs } = this.clock;
+    const { currentExperience, originStream } = this.experience!;
+    return new ContinualTorchError(
+      error.code,
+      `train: stopped in iteration ${trainEpochIterations} of epoch ${trainExpEpochs}, experience ${currentExperience} of stream "${originStream.name}": ${error.message}; the parameters are those of the last update`,
+      { cause: error },
+    );
+  }
+
+  protected read(name: 'x' | 'y' | 'taskId' | 'output' | 'loss'): Tensor | null {
+    const handle = this.step.get(name);
+    return handle && new Tensor(handle);
+  }
+}
+
+hasNativeTwin(BaseSGDTemplate.prototype.backward, () => Phase.backward);
+hasNativeTwin(BaseSGDTemplate.prototype.optimizerStep, () => Phase.update);
+
+function makeEvaluator(given: EvaluationPlugin | (() => EvaluationPlugin) | null | undefined): EvaluationPlugin {
+  if (given === null) return new EvaluationPlugin();
+  if (given === undefined) return defaultEvaluator();
+  if (given instanceof EvaluationPlugin) return given;
+  const made: unknown = given();
+  if (made instanceof EvaluationPlugin) return made;
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_TYPE',
+    `evaluator: expected the function to make an EvaluationPlugin, got ${describeValue(made)}`,
+  );
+}
+
+export function requireTensor(operation: string, value: unknown): Tensor {
+  if (value instanceof Tensor) return value;
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_TYPE',
+    `${operation}: expected a Tensor, got ${describeValue(value)}`,
+  );
 }

@@ -1,24 +1,42 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { z } from 'zod';
 import { Experience, type Stream } from '../../benchmarks/stream';
-import type { TensorDataset } from '../../data/tensor-dataset';
+import type { Dataset } from '../../data/dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
-import type { Module } from '../../nn/module';
-import { boolean, parseOptions } from '../../options';
+import { native } from '../../native/binding';
+import { Module } from '../../nn/module';
+import { boolean, deviceName, instanceOf, parseOptions } from '../../options';
 import { noGrad } from '../../tensor/grad-mode';
-import type { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
-import type { Clock } from '../plugins/clock';
-import { type HookName, listener, type Plugin } from '../plugins/plugin';
+import { type HookName, listener, type Plugin, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../plugins/plugin';
 
 const trainSchema = z.object({
   evalStreams: z.array(z.any(), 'an array of experiences, streams or arrays of experiences').optional(),
   shuffle: boolean.optional(),
   dropLast: boolean.default(false),
   resetOptimizerState: boolean.default(false),
+  removeParams: boolean.default(false),
 });
 
+/** The option schema, for templates that add options of their own. */
+export const baseOptions = {
+  model: instanceOf(Module, 'a Module (jit.load, nn, models)'),
+  device: deviceName.default('cpu'),
+  plugins: z.array(pluginSchema, 'an array of plugins').default([]),
+};
+const schema = z.object(baseOptions);
+
+export interface BaseTemplateOptions {
+  model: Module;
+  /** `"cpu"`, `"cuda"` or `"cuda:N"`. Default `"cpu"`. */
+  device?: string;
+  /** Called in this order; the array is copied. Default none. */
+  plugins?: Plugin[];
+}
+
+type AnyExperience = Experience<Dataset>;
+
 /** One experience or several: a stream, or an array. */
-export type Experiences = Experience | Stream | readonly Experience[];
+export type Experiences = AnyExperience | Stream<Dataset> | readonly AnyExperience[];
 
 /** Options of `train` and `eval`; hooks get them, and those given to `train` reach the evaluations inside it. */
 export interface TrainOptions {
@@ -30,6 +48,8 @@ export interface TrainOptions {
   dropLast?: boolean;
   /** Forgets momentum and moments before each experience. Default false. */
   resetOptimizerState?: boolean;
+  /** Takes parameters that the model no longer has out of the optimizer. Default false. */
+  removeParams?: boolean;
 }
 
 /** A hook under way; null once it has ended, though work that it started may go on. */
@@ -41,7 +61,8 @@ interface HookCall {
 const strategyOfHook = new AsyncLocalStorage<HookCall>();
 
 /**
- * The outermost loops of a strategy: experiences of `train` and `eval`, and the plugins' hooks around them.
+ * The outermost loops of a strategy: experiences of `train` and `eval`, and the plugins' hooks around them. Extend it for
+ * a strategy that does not learn by gradient descent, with `trainExp` and `evalExp` of its own.
  *
  *     train
  *       beforeTraining
@@ -59,24 +80,40 @@ const strategyOfHook = new AsyncLocalStorage<HookCall>();
  *       afterEval
  */
 export abstract class BaseTemplate {
-  /** In the order in which their hooks are called; evaluator, periodic evaluation and clock come last. */
-  abstract readonly plugins: Plugin[];
-  abstract readonly model: Module;
-  abstract readonly device: string;
-  abstract readonly evaluator: EvaluationPlugin;
-  abstract readonly clock: Clock;
-  abstract adaptedDataset: TensorDataset | null;
+  /** In the order in which their hooks are called. */
+  readonly plugins: Plugin[];
+  readonly device: string;
 
   /** The experience that is trained on or evaluated; null outside. */
-  experience: Experience | null = null;
+  experience: AnyExperience | null = null;
   isTraining = false;
   /** Groups of experiences, one for each stream, that periodic evaluation evaluates. */
-  evalStreams: Experience[][] = [];
+  evalStreams: AnyExperience[][] = [];
   /** The experiences of the evaluation under way. */
-  currentEvalStream: readonly Experience[] = [];
+  currentEvalStream: readonly AnyExperience[] = [];
 
+  private currentModel: Module;
   private isRunning = false;
   private isEvaluating = false;
+
+  /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
+  constructor(options: BaseTemplateOptions) {
+    const { model, device, plugins } = parseOptions(new.target.name, schema, options);
+    native.checkDevice(device);
+    this.currentModel = model;
+    this.device = device;
+    this.plugins = [...plugins];
+    warnOfSurplusCallbacks(plugins, new.target.name);
+  }
+
+  get model(): Module {
+    return this.currentModel;
+  }
+
+  /** Another model may take its place between two experiences (`modelAdaptation`). */
+  set model(model: Module) {
+    this.currentModel = model;
+  }
 
   get isEval(): boolean {
     return !this.isTraining;
@@ -84,12 +121,11 @@ export abstract class BaseTemplate {
 
   /**
    * Learns from one or more experiences, one after the other.
-   * @returns the latest value of every metric, by name
    * @throws ERR_BUSY while the strategy trains or evaluates; ERR_EMPTY_EXPERIENCE; ERR_UNKNOWN_OPTION; whatever the model
    * (ERR_FORWARD), the criterion (ERR_CRITERION, ERR_LABEL_RANGE) or a hook (ERR_HOOK) reports. The strategy can be used
    * again afterwards.
    */
-  async train(experiences: Experiences, options?: TrainOptions): Promise<Record<string, number>> {
+  async train(experiences: Experiences, options?: TrainOptions): Promise<unknown> {
     const list = toExperiences('train', experiences);
     const parsed = parseOptions('train', trainSchema, options) as TrainOptions;
     const evalStreams = (parsed.evalStreams ?? [list]).map((group) => toExperiences('train', group));
@@ -97,7 +133,8 @@ export abstract class BaseTemplate {
     this.isRunning = true;
     try {
       this.isTraining = true;
-      this.prepareTraining();
+      this.model.to(this.device);
+      this.model.train();
       this.evalStreams = groupByStream(evalStreams.flat());
       await this.dispatch('beforeTraining', parsed);
       for (const experience of list) {
@@ -112,24 +149,22 @@ export abstract class BaseTemplate {
       this.evalStreams = [];
       this.experience = null;
       this.isTraining = true;
-      this.cleanUp();
+      this.trainCleanUp();
     }
-    return this.evaluator.getLastMetrics();
+    return undefined;
   }
 
   /**
    * Measures one or more experiences in eval mode, without learning; afterwards everything is in the mode it was before.
    * A hook may call it in the middle of training.
-   * @returns the latest value of every metric, by name
    * @throws as `train`
    */
-  async eval(experiences: Experiences, options?: TrainOptions): Promise<Record<string, number>> {
+  async eval(experiences: Experiences, options?: TrainOptions): Promise<unknown> {
     const list = toExperiences('eval', experiences);
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
     const isNested = this.isRunning;
     if (this.isEvaluating || (isNested && strategyOfHook.getStore()?.strategy !== this)) throw busy('eval');
-    const { experience, isTraining, adaptedDataset } = this;
-    const modes = this.model.handle.modes();
+    const restore = this.saveTrainState();
     this.isRunning = this.isEvaluating = true;
     try {
       this.isTraining = false;
@@ -140,28 +175,56 @@ export abstract class BaseTemplate {
         this.experience = evaluated;
         await this.beforeEvalExp(parsed);
         await this.evalExp(parsed);
+        await this.afterEvalExp(parsed);
       }
       await this.dispatch('afterEval', parsed);
     } finally {
       this.isRunning = isNested;
       this.isEvaluating = false;
       this.currentEvalStream = [];
-      this.experience = experience;
-      this.isTraining = isTraining;
-      this.cleanUp();
-      this.adaptedDataset = adaptedDataset;
-      this.model.handle.setModes(modes);
+      this.experience = null;
+      this.evalCleanUp();
+      restore();
     }
-    return this.evaluator.getLastMetrics();
+    return undefined;
   }
 
-  protected abstract prepareTraining(): void;
-  protected abstract beforeTrainingExp(options: TrainOptions): Promise<void>;
+  /** Learns the current experience. */
   protected abstract trainExp(options: TrainOptions): Promise<void>;
-  protected abstract beforeEvalExp(options: TrainOptions): Promise<void>;
+  /** Evaluates the current experience. */
   protected abstract evalExp(options: TrainOptions): Promise<void>;
-  /** Forgets what belonged to the call that ends. */
-  protected abstract cleanUp(): void;
+
+  /** What comes before an experience is learned. */
+  protected async beforeTrainingExp(options: TrainOptions): Promise<void> {
+    await this.dispatch('beforeTrainingExp', options);
+  }
+
+  /** What comes before an experience is evaluated. */
+  protected async beforeEvalExp(options: TrainOptions): Promise<void> {
+    await this.dispatch('beforeEvalExp', options);
+  }
+
+  /** What comes after an experience has been evaluated. */
+  protected async afterEvalExp(options: TrainOptions): Promise<void> {
+    await this.dispatch('afterEvalExp', options);
+  }
+
+  /** Forgets what belonged to a call of `train`. */
+  protected trainCleanUp(): void {}
+
+  /** Forgets what belonged to a call of `eval`. */
+  protected evalCleanUp(): void {}
+
+  /** @returns a function that puts back what an evaluation in the middle of training changes */
+  protected saveTrainState(): () => void {
+    const { experience, isTraining, model } = this;
+    const modes = model.handle.modes();
+    return () => {
+      this.experience = experience;
+      this.isTraining = isTraining;
+      this.model.handle.setModes(modes);
+    };
+  }
 
   /** Calls a hook of every plugin that has it, in order, and waits for each. */
   protected async dispatch(name: HookName, options: TrainOptions): Promise<void> {
@@ -190,11 +253,6 @@ export abstract class BaseTemplate {
   }
 }
 
-export function pluginName(plugin: object): string {
-  const name = plugin.constructor.name;
-  return name === 'Object' || name === '' ? 'a plugin' : name;
-}
-
 function busy(operation: string): ContinualTorchError {
   return new ContinualTorchError(
     'ERR_BUSY',
@@ -202,7 +260,7 @@ function busy(operation: string): ContinualTorchError {
   );
 }
 
-function toExperiences(operation: string, experiences: Experiences): Experience[] {
+function toExperiences(operation: string, experiences: Experiences): AnyExperience[] {
   const list = experiences instanceof Experience ? [experiences] : isIterable(experiences) ? [...experiences] : null;
   const wrong = list === null ? -1 : list.findIndex((item: unknown) => !(item instanceof Experience));
   if (list === null || wrong >= 0) {
@@ -212,7 +270,7 @@ function toExperiences(operation: string, experiences: Experiences): Experience[
     );
   }
   for (const { dataset, originStream, currentExperience } of list) {
-    if (dataset.length > 0) continue;
+    if (dataset.length !== 0) continue;
     throw new ContinualTorchError(
       'ERR_EMPTY_EXPERIENCE',
       `${operation}: expected an experience with samples, got none in experience ${currentExperience} of stream "${originStream.name}"`,
@@ -221,12 +279,12 @@ function toExperiences(operation: string, experiences: Experiences): Experience[
   return list;
 }
 
-function isIterable(value: unknown): value is Iterable<Experience> {
+function isIterable(value: unknown): value is Iterable<AnyExperience> {
   return typeof value === 'object' && value !== null && Symbol.iterator in value;
 }
 
-function groupByStream(experiences: Experience[]): Experience[][] {
-  const groups = new Map<string, Experience[]>();
+function groupByStream(experiences: AnyExperience[]): AnyExperience[][] {
+  const groups = new Map<string, AnyExperience[]>();
   for (const experience of experiences) {
     const group = groups.get(experience.originStream.name);
     if (group) group.push(experience);

@@ -10,6 +10,9 @@ export type PlanStep =
 /** Runs native phases as one job, `maxIterations` times or for as long as a job may take. */
 export type RunNative = (phases: NativePhase[], maxIterations: number) => Promise<Progress>;
 
+/** Puts the next mini-batch in place, from JavaScript; false at the end. */
+export type FetchMiniBatch = () => Promise<boolean>;
+
 const unlimited = Number.MAX_SAFE_INTEGER;
 
 /** The progress of a run that has come to its end. @throws what ended it before */
@@ -31,9 +34,16 @@ export class IterationPlan {
   private readonly later: (() => void | Promise<void>)[] = [];
   private readonly isJoined: boolean;
 
-  /** `steps`: what happens after the mini-batch has been fetched. */
-  constructor(steps: PlanStep[]) {
-    this.isJoined = steps.every((step) => step.kind !== 'call');
+  /**
+   * @param steps what happens after the mini-batch has been fetched
+   * @param fetchMiniBatch null where C++ fetches it
+   */
+  constructor(
+    steps: PlanStep[],
+    private readonly runNative: RunNative,
+    private readonly fetchMiniBatch: FetchMiniBatch | null,
+  ) {
+    this.isJoined = fetchMiniBatch === null && steps.every((step) => step.kind !== 'call');
     for (const step of steps) {
       if (step.kind === 'native') {
         this.phases.push(step.phase);
@@ -48,36 +58,43 @@ export class IterationPlan {
   }
 
   /**
-   * Runs one job's worth of iterations (one, if JavaScript listens inside).
+   * Runs one job's worth of iterations (one, if JavaScript has a part in them).
    * @returns how many ran, and whether the loader is exhausted
    */
-  async advance(runNative: RunNative): Promise<Progress> {
-    return this.isJoined ? this.advanceJoined(runNative) : this.advanceOne(runNative);
+  async advance(): Promise<Progress> {
+    return this.isJoined ? this.advanceJoined() : this.advanceOne();
   }
 
   /** Fetches a mini-batch and leaves it at that. */
-  static async fetch(runNative: RunNative): Promise<Progress> {
-    return succeeded(await runNative([Phase.fetch], 1));
+  async fetch(): Promise<void> {
+    await this.fetchAnd([]);
   }
 
-  private async advanceJoined(runNative: RunNative): Promise<Progress> {
+  private async advanceJoined(): Promise<Progress> {
     // Iterations that had come to their end before one failed count all the same.
-    const progress = await runNative([Phase.fetch, ...this.phases], unlimited);
+    const progress = await this.runNative([Phase.fetch, ...this.phases], unlimited);
     for (let i = 0; i < progress.iterations; i++) {
       for (const call of this.later) await call();
     }
     return succeeded(progress);
   }
 
-  private async advanceOne(runNative: RunNative): Promise<Progress> {
+  private async advanceOne(): Promise<Progress> {
     const [first, ...rest] = this.groups;
     const head = Array.isArray(first) ? first : [];
-    const fetched = succeeded(await runNative([Phase.fetch, ...head], 1));
+    const fetched = await this.fetchAnd(head);
     if (fetched.exhausted) return fetched;
     for (const group of head.length > 0 ? rest : this.groups) {
-      if (Array.isArray(group)) succeeded(await runNative(group, 1));
+      if (Array.isArray(group)) succeeded(await this.runNative(group, 1));
       else await group();
     }
+    return { iterations: 1, exhausted: false, error: null };
+  }
+
+  private async fetchAnd(phases: NativePhase[]): Promise<Progress> {
+    if (!this.fetchMiniBatch) return succeeded(await this.runNative([Phase.fetch, ...phases], 1));
+    if (!(await this.fetchMiniBatch())) return { iterations: 0, exhausted: true, error: null };
+    if (phases.length > 0) succeeded(await this.runNative(phases, 1));
     return { iterations: 1, exhausted: false, error: null };
   }
 }

@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { ContinualTorchError } from '../errors';
+import { native } from '../native/binding';
+import type { NativeMiniBatches, NativeTensor } from '../native/types';
+import { boolean, instanceOf, parseArgument, parseOptions, positiveInteger } from '../options';
+import { ops } from '../tensor/operators';
+import { Tensor, tensor } from '../tensor/tensor';
+import type { Dataset, MiniBatch } from './dataset';
+import { IterableDataset } from './iterable-dataset';
+import { TensorDataset } from './tensor-dataset';
+import { applyFunction } from './transform';
+
+const shape = {
+  batchSize: positiveInteger.default(1),
+  shuffle: boolean.default(false),
+  dropLast: boolean.default(false),
+};
+const schema = z.object(shape);
+const balancedSchema = z.object({ ...shape, oversampleSmallGroups: boolean.default(false) });
+const anyDataset = z.union(
+  [instanceOf(TensorDataset, ''), instanceOf(IterableDataset, '')],
+  'a TensorDataset or an IterableDataset',
+);
+
+export interface DataLoaderOptions {
+  /** Samples in a mini-batch. Default 1. */
+  batchSize?: number;
+  /** Draws the samples in random order, anew for each pass. Default false. */
+  shuffle?: boolean;
+  /** Leaves out a last mini-batch that is not full. Default false. */
+  dropLast?: boolean;
+}
+
+/**
+ * Mini-batches of a dataset. Each `for await` is a pass of its own. Random numbers are drawn from libtorch's default
+ * generator as PyTorch's `DataLoader` draws them without workers, so that one seed gives the same order.
+ */
+export class DataLoader implements AsyncIterable<MiniBatch> {
+  readonly dataset: Dataset;
+  readonly batchSize: number;
+  readonly shuffle: boolean;
+  readonly dropLast: boolean;
+
+  /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (shuffle of an `IterableDataset` too), ERR_UNKNOWN_OPTION */
+  constructor(dataset: Dataset, options?: DataLoaderOptions) {
+    const { batchSize, shuffle, dropLast } = parseOptions(new.target.name, schema, options);
+    this.dataset = parseArgument(new.target.name, 'dataset', anyDataset, dataset);
+    this.batchSize = batchSize;
+    this.shuffle = shuffle;
+    this.dropLast = dropLast;
+    if (shuffle && dataset instanceof IterableDataset) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_VALUE',
+        `${new.target.name}: expected shuffle to be false for an IterableDataset, whose samples come in its own order, got true`,
+      );
+    }
+  }
+
+  /** Number of mini-batches of a pass; undefined where the dataset does not know its length. */
+  get length(): number | undefined {
+    const samples = this.dataset.length;
+    if (samples === undefined) return undefined;
+    return this.dropLast ? Math.floor(samples / this.batchSize) : Math.ceil(samples / this.batchSize);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<MiniBatch> {
+    const { dataset } = this;
+    if (dataset instanceof IterableDataset) {
+      ops.aten.random_!(tensor(0, { dtype: 'int64' })); // as PyTorch when it opens a loader
+      yield* dataset.miniBatches(this.batchSize, this.dropLast);
+      return;
+    }
+    const pass = this.open(dataset as TensorDataset);
+    const { transform } = dataset as TensorDataset;
+    for (let batch = pass.next(); batch; batch = pass.next()) {
+      const [x, y, taskId] = batch.map((handle) => new Tensor(handle)) as MiniBatch;
+      yield [typeof transform === 'function' ? await applyFunction(transform, x) : x, y, taskId];
+    }
+  }
+
+  /** @internal A pass whose mini-batches are gathered on the compute thread; null where JavaScript has a part in them. */
+  openNative(): NativeMiniBatches | null {
+    const { dataset } = this;
+    return dataset instanceof TensorDataset && typeof dataset.transform !== 'function' ? this.open(dataset) : null;
+  }
+
+  /** Positions of the samples of each group that has a share in every mini-batch; none: all are one group. */
+  protected groups(): NativeTensor[] {
+    return [];
+  }
+
+  protected get oversample(): boolean {
+    return false;
+  }
+
+  private open(dataset: TensorDataset): NativeMiniBatches {
+    const { batchSize, shuffle, dropLast, oversample } = this;
+    const groups = this.groups();
+    return native.createMiniBatches(dataset.toNative(), { batchSize, shuffle, dropLast, groups, oversample });
+  }
+}
+
+/**
+ * Mini-batches that hold the same number of samples of each task (the first tasks one more where they do not divide
+ * evenly). A pass is as long as the longest task; smaller ones begin again where `oversampleSmallGroups` says so, in a
+ * fresh order, else they are missing from the last mini-batches.
+ */
+export class TaskBalancedDataLoader extends DataLoader {
+  private readonly positions: Tensor[];
+  private readonly oversampleSmallGroups: boolean;
+
+  /** @throws as `DataLoader`; ERR_INVALID_ARG_VALUE where a mini-batch has fewer samples than there are tasks */
+  constructor(dataset: TensorDataset, options?: DataLoaderOptions & { oversampleSmallGroups?: boolean }) {
+    const { oversampleSmallGroups, ...rest } = parseOptions('TaskBalancedDataLoader', balancedSchema, options);
+    super(parseArgument('TaskBalancedDataLoader', 'dataset', instanceOf(TensorDataset, 'a TensorDataset'), dataset), rest);
+    this.oversampleSmallGroups = oversampleSmallGroups;
+    const tasks = dataset.taskLabels;
+    if (tasks.length > this.batchSize) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_VALUE',
+        `TaskBalancedDataLoader: expected a batchSize of at least the number of tasks, ${tasks.length}, got ${this.batchSize}`,
+      );
+    }
+    this.positions = tasks.length > 1 ? positionsByTask(dataset) : [];
+  }
+
+  override get length(): number {
+    const count = this.positions.length;
+    if (count === 0) return super.length!;
+    const round = this.dropLast ? Math.floor : Math.ceil;
+    const sizeOf = (i: number) => Math.floor(this.batchSize / count) + (i < this.batchSize % count ? 1 : 0);
+    return Math.max(...this.positions.map((group, i) => round(group.shape[0]! / sizeOf(i))));
+  }
+
+  protected override groups(): NativeTensor[] {
+    return this.positions.map((group) => group.handle);
+  }
+
+  protected override get oversample(): boolean {
+    return this.oversampleSmallGroups;
+  }
+}
+
+function positionsByTask(dataset: TensorDataset): Tensor[] {
+  const positions = new Map<number, number[]>(dataset.taskLabels.map((label) => [label, []]));
+  dataset.taskLabelOfEachSample().forEach((label, i) => positions.get(label)!.push(i));
+  return [...positions.values()].map((group) => tensor(group, { dtype: 'int64' }));
+}

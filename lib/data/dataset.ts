@@ -1,0 +1,21 @@
+import type { Tensor } from '../tensor/tensor';
+
+/** Inputs `[B, ...]`, targets `[B]` or `[B, ...]`, and task labels, int64 `[B]`. */
+export type MiniBatch = [x: Tensor, y: Tensor, taskId: Tensor];
+
+/**
+ * Samples with targets and task labels: `TensorDataset` in memory, `IterableDataset` from a source. Each has two groups of
+ * transforms, for training and for evaluation; `train()` and `eval()` are views of the same samples with one or the other.
+ */
+export interface Dataset {
+  /** Number of samples; undefined where the source does not say. */
+  readonly length: number | undefined;
+  /** Distinct task labels; none where the data carries none (mini-batches then say 0). */
+  readonly taskLabels: readonly number[];
+  /** Distinct class labels, ascending; none where targets are not class labels or the source does not say. */
+  readonly classes: readonly number[];
+  train(): Dataset;
+  eval(): Dataset;
+  /** The same samples with this task label for all of them, or one for each sample. */
+  withTaskLabels(taskLabels: number | readonly number[]): Dataset;
+}

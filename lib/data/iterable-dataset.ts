@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import { ContinualTorchError, describeValue } from '../errors';
+import { integer, nonNegativeInteger, parseArgument, parseOptions } from '../options';
+import { ops } from '../tensor/operators';
+import { type NestedNumbers, Tensor, tensor } from '../tensor/tensor';
+import type { TypedArray } from '../native/types';
+import type { Dataset, MiniBatch } from './dataset';
+import { applyFunction, type TransformFunction } from './transform';
+
+type Values = Tensor | TypedArray | NestedNumbers;
+
+/** Input, target and, where each sample says, its task label. */
+export type Sample = readonly [x: Values, y: Values, taskLabel?: number];
+
+/** Opens the source anew, for one pass over all samples. */
+export type SampleSource = () => AsyncIterable<Sample> | Iterable<Sample>;
+
+const transformFunction = z.custom<TransformFunction>((value) => typeof value === 'function', 'a function');
+const schema = z.object({
+  length: nonNegativeInteger.optional(),
+  classes: z.array(integer, 'an array of class labels').default([]),
+  taskLabel: integer.nullable().default(null),
+  transform: transformFunction.nullable().default(null),
+  evalTransform: transformFunction.nullable().optional(),
+});
+
+export interface IterableDatasetOptions {
+  /** Number of samples of a pass, where it is known: for progress, and so that an empty source is refused early. */
+  length?: number;
+  /** Class labels that come up: growing heads need them. Default: none. */
+  classes?: readonly number[];
+  /** Of all samples that do not say theirs. Default null: the data carries none. */
+  taskLabel?: number | null;
+  /** Of a mini-batch's inputs when they are trained on. Default: none. */
+  transform?: TransformFunction | null;
+  /** Of a mini-batch's inputs when they are evaluated. Default: the same. */
+  evalTransform?: TransformFunction | null;
+}
+
+/**
+ * Samples that come one after the other from a source, for data that does not fit in memory. Every pass (an epoch, an
+ * evaluation, MAS's importance pass) opens the source anew and reads it to its end, in its order: it cannot be shuffled.
+ *
+ * ```ts
+ * new IterableDataset(async function* () {
+ *   for await (const line of readline.createInterface({ input: createReadStream('samples.jsonl') })) {
+ *     const { pixels, label } = JSON.parse(line);
+ *     yield [new Float32Array(pixels), label];
+ *   }
+ * });
+ * ```
+ */
+export class IterableDataset implements Dataset {
+  readonly length: number | undefined;
+  readonly classes: readonly number[];
+  private readonly source: SampleSource;
+  private readonly taskLabel: number | null;
+  private readonly transforms: { train: TransformFunction | null; eval: TransformFunction | null };
+  private readonly group: 'train' | 'eval' = 'train';
+
+  /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION */
+  constructor(source: SampleSource, options?: IterableDatasetOptions) {
+    const given = z.custom<SampleSource>((value) => typeof value === 'function', 'a function that opens the source');
+    this.source = parseArgument('IterableDataset', 'source', given, source);
+    const { length, classes, taskLabel, transform, evalTransform } = parseOptions('IterableDataset', schema, options);
+    this.length = length;
+    this.classes = [...new Set(classes)].sort((a, b) => a - b);
+    this.taskLabel = taskLabel;
+    this.transforms = { train: transform, eval: evalTransform === undefined ? transform : evalTransform };
+  }
+
+  get taskLabels(): readonly number[] {
+    return this.taskLabel === null ? [] : [this.taskLabel];
+  }
+
+  train(): IterableDataset {
+    return this.derive({ group: 'train' });
+  }
+
+  eval(): IterableDataset {
+    return this.derive({ group: 'eval' });
+  }
+
+  /** @throws ERR_INVALID_ARG_TYPE unless there is one label for all samples */
+  withTaskLabels(taskLabels: number | readonly number[]): IterableDataset {
+    return this.derive({ taskLabel: parseArgument('IterableDataset.withTaskLabels', 'taskLabels', integer, taskLabels) });
+  }
+
+  /**
+   * One pass over the source, `batchSize` samples at a time.
+   * @throws ERR_DATA_SOURCE where the source fails (its error is the cause) or gives nothing; ERR_SHAPE for samples of
+   * different shapes
+   */
+  async *miniBatches(batchSize: number, dropLast: boolean): AsyncGenerator<MiniBatch> {
+    let samples: Sample[] = [];
+    let count = 0;
+    for await (const sample of this.samples()) {
+      samples.push(sample);
+      count++;
+      if (samples.length < batchSize) continue;
+      yield await this.collate(samples);
+      samples = [];
+    }
+    if (count === 0) {
+      throw new ContinualTorchError('ERR_DATA_SOURCE', 'IterableDataset: expected samples from the source, got none');
+    }
+    if (samples.length > 0 && !dropLast) yield await this.collate(samples);
+  }
+
+  private async *samples(): AsyncGenerator<Sample> {
+    let count = 0;
+    try {
+      for await (const sample of this.source()) {
+        requireSample(sample, count++);
+        yield sample;
+      }
+    } catch (cause) {
+      if (cause instanceof ContinualTorchError) throw cause;
+      throw new ContinualTorchError(
+        'ERR_DATA_SOURCE',
+        `IterableDataset: the source failed after ${count} samples: ${(cause as Error)?.message ?? String(cause)}`,
+        { cause },
+      );
+    }
+  }
+
+  private async collate(samples: Sample[]): Promise<MiniBatch> {
+    const x = stack('x', samples.map(([value]) => value), false);
+    const y = stack('y', samples.map(([, value]) => value), true);
+    const taskId = tensor(samples.map(([, , label]) => label ?? this.taskLabel ?? 0), { dtype: 'int64' });
+    const transform = this.transforms[this.group];
+    return [transform ? await applyFunction(transform, x) : x, y, taskId];
+  }
+
+  private derive(changes: object): IterableDataset {
+    return Object.assign(Object.create(IterableDataset.prototype) as IterableDataset, this, changes);
+  }
+}
+
+function requireSample(sample: unknown, index: number): void {
+  if (Array.isArray(sample) && (sample.length === 2 || sample.length === 3)) return;
+  throw new ContinualTorchError(
+    'ERR_DATA_SOURCE',
+    `IterableDataset: expected samples [x, y] or [x, y, taskLabel], got ${describeValue(sample)} at index ${index}`,
+  );
+}
+
+/** Samples' values along a new first dimension; integers given as plain numbers are class labels, int64. */
+function stack(name: string, values: Values[], areTargets: boolean): Tensor {
+  if (areTargets && values.every((value) => typeof value === 'number')) {
+    const dtype = values.every(Number.isInteger) ? 'int64' : 'float32';
+    return tensor(values, { dtype });
+  }
+  const tensors = values.map((value) => (value instanceof Tensor ? value : tensor(value)));
+  const [first] = tensors;
+  const odd = tensors.find((each) => each.dtype !== first!.dtype || String(each.shape) !== String(first!.shape));
+  if (odd) {
+    throw new ContinualTorchError(
+      'ERR_SHAPE',
+      `IterableDataset: expected every ${name} to be ${first!.dtype} [${first!.shape.join(', ')}], got ${odd.dtype} [${odd.shape.join(', ')}]`,
+    );
+  }
+  return ops.aten.stack!(tensors) as Tensor;
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { ContinualTorchError, describeValue } from '../errors';
+import { boolean, instanceOf, nonNegativeInteger } from '../options';
+import { Tensor } from '../tensor/tensor';
+
+/** What happens to the inputs of a mini-batch when it is gathered, in this order, on the compute thread. */
+export interface TensorTransform {
+  /** int64 [features]: the flattened sample's features become `x[permutation]`, 0 where that is -1. */
+  permutation?: Tensor;
+  /** Integers in [0, 255] become float32 in [0, 1]. */
+  toFloat?: boolean;
+  /** `(x - mean) / std` */
+  normalize?: { mean: number; std: number };
+  /** @internal Random numbers that the reference's transform draws for each sample, so that later draws are the same. */
+  draws?: number;
+}
+
+/** Inputs `[B, ...]` of a mini-batch to what the model gets, `[B, ...]`; runs on the JavaScript thread. */
+export type TransformFunction = (x: Tensor) => Tensor | Promise<Tensor>;
+
+export type Transform = TensorTransform | TransformFunction;
+
+const finite = z.number('a number');
+
+export const transformSchema = z.union(
+  [
+    z.custom<TransformFunction>((value) => typeof value === 'function'),
+    z.strictObject({
+      permutation: instanceOf(Tensor, 'an int64 Tensor').optional(),
+      toFloat: boolean.optional(),
+      normalize: z.object({ mean: finite, std: finite.positive() }).optional(),
+      draws: nonNegativeInteger.optional(),
+    }),
+  ],
+  'a function of the inputs or an object { permutation, toFloat, normalize: { mean, std } } with a positive std',
+);
+
+/** Refuses a transform that does not fit the data. */
+export function checkTransform(operation: string, transform: Transform, x: Tensor): void {
+  if (typeof transform === 'function') return;
+  const features = x.shape.slice(1).reduce((product, size) => product * size, 1);
+  requireIndices(operation, 'transform.permutation', transform.permutation ?? null, features);
+  if (transform.normalize && !transform.toFloat && !x.dtype.includes('float')) {
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_VALUE',
+      `${operation}: expected x of floats, or toFloat, where transform.normalize is given, got ${x.dtype}`,
+    );
+  }
+}
+
+/** Inputs through a user's function. @throws ERR_INVALID_ARG_TYPE where it returns no tensor */
+export async function applyFunction(transform: TransformFunction, x: Tensor): Promise<Tensor> {
+  const result: unknown = await transform(x);
+  if (result instanceof Tensor) return result;
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_TYPE',
+    `transform: expected the function to return a Tensor, got ${describeValue(result)}`,
+  );
+}
+
+/** @throws ERR_INVALID_ARG_VALUE unless `indices` is null or int64 [length] (null: of any length) */
+export function requireIndices(operation: string, name: string, indices: Tensor | null, length: number | null): void {
+  if (indices === null) return;
+  const { shape, dtype } = indices;
+  if (dtype === 'int64' && shape.length === 1 && (length === null || shape[0] === length)) return;
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_VALUE',
+    `${operation}: expected ${name} to be int64 [${length ?? 'N'}], got ${dtype} [${shape.join(', ')}]`,
+  );
+}

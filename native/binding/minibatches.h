@@ -1,0 +1,23 @@
+#pragma once
+
+#include "binding/wrapped.h"
+#include "core/minibatches.h"
+
+namespace continual::binding {
+
+/// One pass over a dataset. `lib/` gives it either to a training step or to a user's loop, never to both.
+class MiniBatchesHandle : public Wrapped<MiniBatchesHandle, std::shared_ptr<MiniBatches>> {
+ public:
+  static constexpr const char* kName = "MiniBatches";
+  static constexpr napi_type_tag kTag{0x6c1f0f7c5b0e4a11, 0x9a3d51e07c2b4f07};
+
+  static void define(Napi::Env env, Napi::Object exports);
+
+  explicit MiniBatchesHandle(const Napi::CallbackInfo& info) : Wrapped(info) {}
+
+ private:
+  Napi::Value length(const Napi::CallbackInfo& info);
+  Napi::Value next(const Napi::CallbackInfo& info);
+};
+
+}  // namespace continual::binding
