@@ -30,13 +30,17 @@ export interface NativeTensor {
 export interface NativeModule {
   namedParameters(): [string, NativeTensor][];
   namedBuffers(): [string, NativeTensor][];
-  forward(input: NativeTensor): NativeTensor;
+  /** Task labels reach a model that takes them, others get the input alone. */
+  forward(input: NativeTensor, taskLabels: NativeTensor | null): NativeTensor;
+  takesTaskLabels(): boolean;
+  /** Of a module of the kind IncrementalClassifier. */
+  adaptIncrementalClassifier(classes: readonly number[]): void;
   train(mode: boolean): void;
   isTraining(): boolean;
   to(device: string): void;
-  /** Train (true) or eval mode of every module of the tree, in tree order. */
-  modes(): boolean[];
-  setModes(modes: boolean[]): void;
+  /** Train (true) or eval mode of every module of the tree, by its name. */
+  modes(): Record<string, boolean>;
+  setModes(modes: Record<string, boolean>): void;
   save(path: string): Promise<void>;
 }
 
@@ -115,13 +119,20 @@ export interface NativeAddon {
   createModule(kind: 'Dropout', p: number): NativeModule;
   createModule(kind: 'Flatten', startDim: number, endDim: number): NativeModule;
   createModule(kind: 'Sequential', children: NativeModule[]): NativeModule;
+  /** Children under these names, and methods in TorchScript. */
   createModule(
-    kind: 'SimpleMLP',
-    numClasses: number,
-    inputSize: number,
-    hiddenSize: number,
-    hiddenLayers: number,
-    dropRate: number,
+    kind: 'Composite',
+    className: string,
+    names: string[],
+    children: NativeModule[],
+    source: string,
+  ): NativeModule;
+  createModule(
+    kind: 'IncrementalClassifier',
+    inFeatures: number,
+    initialOutFeatures: number,
+    masking: boolean,
+    maskValue: number,
   ): NativeModule;
   createOptimizer(
     kind: 'SGD' | 'Adam' | 'AdamW',

@@ -14,8 +14,4 @@ torch::jit::Module flatten(int64_t start_dim, int64_t end_dim);
 /// Children "0", "1", ...; each is shared, not copied.
 torch::jit::Module sequential(const std::vector<torch::jit::Module>& children);
 
-/// Avalanche's SimpleMLP: flatten to [B, input_size], `features` (a Sequential), `classifier`.
-torch::jit::Module simple_mlp(int64_t num_classes, int64_t input_size, int64_t hidden_size, int64_t hidden_layers,
-                              double drop_rate);
-
 }  // namespace continual::modules

@@ -1,0 +1,30 @@
+#include "core/script_module.h"
+
+namespace continual {
+
+torch::jit::Module script_module(const std::string& name) {
+  torch::jit::Module module(c10::QualifiedName("__torch__.continual_torch.nn." + name),
+                            std::make_shared<torch::jit::CompilationUnit>(), /*shouldMangle=*/true);
+  module.register_attribute("training", c10::BoolType::get(), true);
+  return module;
+}
+
+torch::jit::Module compose(const std::string& name,
+                           const std::vector<std::pair<std::string, torch::jit::Module>>& children,
+                           const std::string& source) {
+  torch::jit::Module module = script_module(name);
+  for (const auto& [child_name, child] : children) module.register_module(child_name, child);
+  module.define(source);
+  return module;
+}
+
+bool takes_task_labels(const torch::jit::Module& module) {
+  const auto forward = module.find_method("forward");
+  if (!forward) return false;
+  const auto& arguments = forward->function().getSchema().arguments();
+  const size_t labels = 2;  // behind self and the input
+  return arguments.size() > labels && !arguments[labels].default_value() &&
+         c10::TensorType::get()->isSubtypeOf(*arguments[labels].type());
+}
+
+}  // namespace continual
