@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
+import { Linear } from '../nn/linear';
 import { createModule } from '../nn/module';
 import { boolean, parseArgument, parseOptions, positiveInteger } from '../options';
 import { classesOf, DynamicModule, maxClasses } from './dynamic-module';
@@ -38,9 +39,10 @@ export class IncrementalClassifier extends DynamicModule {
   constructor(inFeatures: number, options?: IncrementalClassifierOptions) {
     const width = parseArgument('IncrementalClassifier', 'inFeatures', positiveInteger, inFeatures);
     const o = parseOptions('IncrementalClassifier', schema, options);
+    const classifier = new Linear(width, o.initialOutFeatures);
     super(
-      createModule('IncrementalClassifier', width, o.initialOutFeatures, o.masking, o.maskValue),
-      {},
+      createModule('IncrementalClassifier', classifier.handle, o.masking, o.maskValue),
+      { classifier },
       o.autoAdapt,
     );
   }

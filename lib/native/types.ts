@@ -33,8 +33,15 @@ export interface NativeModule {
   /** Task labels reach a model that takes them, others get the input alone. */
   forward(input: NativeTensor, taskLabels: NativeTensor | null): NativeTensor;
   takesTaskLabels(): boolean;
+  /** Of multi-task models. */
+  forwardSingleTask(input: NativeTensor, task: number): NativeTensor;
+  forwardAllTasks(input: NativeTensor): [task: number, output: NativeTensor][];
   /** Of a module of the kind IncrementalClassifier. */
   adaptIncrementalClassifier(classes: readonly number[]): void;
+  /** Of a module of the kind MultiHeadClassifier, as the two below. */
+  addHead(task: number, head: NativeModule): void;
+  activateUnits(task: number, classes: readonly number[]): void;
+  setKnown(maxClassLabel: number, trainTasks: readonly number[]): void;
   train(mode: boolean): void;
   isTraining(): boolean;
   to(device: string): void;
@@ -128,11 +135,36 @@ export interface NativeAddon {
     source: string,
   ): NativeModule;
   createModule(
+    kind: 'Conv2d',
+    inChannels: number,
+    outChannels: number,
+    kernel: [number, number],
+    stride: [number, number],
+    padding: [number, number],
+    dilation: [number, number],
+    groups: number,
+    bias: boolean,
+  ): NativeModule;
+  createModule(kind: 'BatchNorm2d', numFeatures: number, eps: number, momentum: number): NativeModule;
+  createModule(
+    kind: 'MaxPool2d' | 'AvgPool2d',
+    kernel: [number, number],
+    stride: [number, number],
+    padding: [number, number],
+  ): NativeModule;
+  createModule(kind: 'AdaptiveMaxPool2d', output: [number, number]): NativeModule;
+  createModule(
     kind: 'IncrementalClassifier',
-    inFeatures: number,
-    initialOutFeatures: number,
+    classifier: NativeModule,
     masking: boolean,
     maskValue: number,
+  ): NativeModule;
+  createModule(
+    kind: 'MultiHeadClassifier',
+    firstHead: NativeModule,
+    masking: boolean,
+    maskValue: number,
+    fillValue: number,
   ): NativeModule;
   createOptimizer(
     kind: 'SGD' | 'Adam' | 'AdamW',

@@ -59,8 +59,8 @@ export class Module {
    * @param taskLabels int64 `[B]` for a model that takes them; others leave them aside
    * @throws ERR_BUSY, ERR_MODEL_OUTPUT, ERR_NO_TASK_LABELS, ERR_TORCH
    */
-  forward(input: Tensor, taskLabels: Tensor | null = null): Tensor {
-    const labels = taskLabels === null ? null : requireTensor('forward', taskLabels).handle;
+  forward(input: Tensor, taskLabels?: Tensor): Tensor {
+    const labels = taskLabels === undefined ? null : requireTensor('forward', taskLabels).handle;
     return new Tensor(this.handle.forward(requireTensor('forward', input).handle, labels));
   }
 

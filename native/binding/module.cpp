@@ -32,6 +32,10 @@ Napi::Value jit_load(const Napi::CallbackInfo& info) {
   });
 }
 
+std::vector<int64_t> integers(const Napi::Value& value, const char* name) {
+  return array_argument(value, name, [name](const Napi::Value& item) { return integer_argument(item, name); });
+}
+
 using Children = std::vector<std::shared_ptr<Shared<Model>>>;
 
 /// Whatever works with a model works with its children.
@@ -73,6 +77,11 @@ Napi::Value create_module(const Napi::CallbackInfo& info) {
     const auto integer = [&](size_t i) { return integer_argument(info[i], "an option"); };
     const auto number = [&](size_t i) { return number_argument(info[i], "an option"); };
     const auto boolean = [&](size_t i) { return boolean_argument(info[i], "an option"); };
+    const auto size = [&](size_t i) {
+      const auto sizes = integers(info[i], "a size");
+      if (sizes.size() != 2) wrong_argument("height and width");
+      return modules::Size2d{sizes[0], sizes[1]};
+    };
     const auto wrap = [&](torch::jit::Module module) { return wrap_with_children(env, std::move(module), {}); };
     if (kind == "Linear") return wrap(modules::linear(integer(1), integer(2), boolean(3)));
     if (kind == "ReLU") return wrap(modules::relu());
@@ -80,8 +89,22 @@ Napi::Value create_module(const Napi::CallbackInfo& info) {
     if (kind == "Flatten") return wrap(modules::flatten(integer(1), integer(2)));
     if (kind == "Sequential") return sequential(info);
     if (kind == "Composite") return composite(info);
+    if (kind == "Conv2d") {
+      return wrap(modules::conv2d(integer(1), integer(2), size(3), size(4), size(5), size(6), integer(7), boolean(8)));
+    }
+    if (kind == "BatchNorm2d") return wrap(modules::batch_norm2d(integer(1), number(2), number(3)));
+    if (kind == "MaxPool2d") return wrap(modules::max_pool2d(size(1), size(2), size(3)));
+    if (kind == "AvgPool2d") return wrap(modules::avg_pool2d(size(1), size(2), size(3)));
+    if (kind == "AdaptiveMaxPool2d") return wrap(modules::adaptive_max_pool2d(size(1)));
     if (kind == "IncrementalClassifier") {
-      return wrap(incremental_classifier(integer(1), integer(2), boolean(3), number(4)));
+      const auto classifier = idle_child(info[1]);
+      return wrap_with_children(env, incremental_classifier(classifier->object->module(), boolean(2), number(3)),
+                                {classifier});
+    }
+    if (kind == "MultiHeadClassifier") {
+      const auto head = idle_child(info[1]);
+      return wrap_with_children(env, multi_head_classifier(head->object->module(), boolean(2), number(3), number(4)),
+                                {head});
     }
     wrong_argument("a known kind of module");
   });
@@ -95,10 +118,14 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
       env, kName,
       {InstanceMethod<&Self::named_parameters>("namedParameters"), InstanceMethod<&Self::named_buffers>("namedBuffers"),
        InstanceMethod<&Self::forward>("forward"), InstanceMethod<&Self::takes_task_labels>("takesTaskLabels"),
+       InstanceMethod<&Self::forward_single_task>("forwardSingleTask"),
+       InstanceMethod<&Self::forward_all_tasks>("forwardAllTasks"),
        InstanceMethod<&Self::adapt_incremental_classifier>("adaptIncrementalClassifier"),
-       InstanceMethod<&Self::train>("train"), InstanceMethod<&Self::is_training>("isTraining"),
-       InstanceMethod<&Self::to>("to"), InstanceMethod<&Self::modes>("modes"),
-       InstanceMethod<&Self::set_modes>("setModes"), InstanceMethod<&Self::save>("save")});
+       InstanceMethod<&Self::add_head>("addHead"), InstanceMethod<&Self::activate_units>("activateUnits"),
+       InstanceMethod<&Self::set_known>("setKnown"), InstanceMethod<&Self::train>("train"),
+       InstanceMethod<&Self::is_training>("isTraining"), InstanceMethod<&Self::to>("to"),
+       InstanceMethod<&Self::modes>("modes"), InstanceMethod<&Self::set_modes>("setModes"),
+       InstanceMethod<&Self::save>("save")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
   exports.Set("jitLoad", Napi::Function::New(env, jit_load, "jitLoad"));
   exports.Set("createModule", Napi::Function::New(env, create_module, "createModule"));
@@ -131,13 +158,61 @@ Napi::Value ModuleHandle::takes_task_labels(const Napi::CallbackInfo& info) {
                  [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), value_->object->takes_task_labels()); });
 }
 
+/// forwardSingleTask(input: Tensor, task: number) -> Tensor
+Napi::Value ModuleHandle::forward_single_task(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    return TensorHandle::wrap(info.Env(), value_->idle("forward").forward_single_task(
+                                              TensorHandle::tensor(info[0]), integer_argument(info[1], "task")));
+  });
+}
+
+/// forwardAllTasks(input: Tensor) -> [task: number, output: Tensor][]
+Napi::Value ModuleHandle::forward_all_tasks(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    Napi::Array result = Napi::Array::New(env);
+    for (const auto& [task, output] : value_->idle("forward").forward_all_tasks(TensorHandle::tensor(info[0]))) {
+      Napi::Array entry = Napi::Array::New(env, 2);
+      entry.Set(0u, Napi::Number::New(env, static_cast<double>(task)));
+      entry.Set(1u, TensorHandle::wrap(env, output));
+      result.Set(result.Length(), entry);
+    }
+    return result;
+  });
+}
+
 /// adaptIncrementalClassifier(classes: number[]) -> void: of a module of that kind.
 Napi::Value ModuleHandle::adapt_incremental_classifier(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    continual::adapt_incremental_classifier(value_->idle("adaptation").module(),
-                                            array_argument(info[0], "classes", [](const Napi::Value& value) {
-                                              return integer_argument(value, "a class");
-                                            }));
+    continual::adapt_incremental_classifier(value_->idle("adaptation").module(), integers(info[0], "classes"));
+    return info.Env().Undefined();
+  });
+}
+
+/// addHead(task: number, head: Module) -> void: of a MultiHeadClassifier, as the two below.
+Napi::Value ModuleHandle::add_head(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const auto head = idle_child(info[1]);
+    continual::add_head(value_->idle("adaptation").module(), integer_argument(info[0], "task"), head->object->module());
+    head->join(*value_);
+    return info.Env().Undefined();
+  });
+}
+
+/// activateUnits(task: number, classes: number[]) -> void
+Napi::Value ModuleHandle::activate_units(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    continual::activate_units(value_->idle("adaptation").module(), integer_argument(info[0], "task"),
+                              integers(info[1], "classes"));
+    return info.Env().Undefined();
+  });
+}
+
+/// setKnown(maxClassLabel: number, trainTasks: number[]) -> void
+Napi::Value ModuleHandle::set_known(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    continual::set_known(value_->idle("adaptation").module(), integer_argument(info[0], "maxClassLabel"),
+                         integers(info[1], "tasks"));
     return info.Env().Undefined();
   });
 }

@@ -22,7 +22,12 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   Napi::Value named_buffers(const Napi::CallbackInfo& info);
   Napi::Value forward(const Napi::CallbackInfo& info);
   Napi::Value takes_task_labels(const Napi::CallbackInfo& info);
+  Napi::Value forward_single_task(const Napi::CallbackInfo& info);
+  Napi::Value forward_all_tasks(const Napi::CallbackInfo& info);
   Napi::Value adapt_incremental_classifier(const Napi::CallbackInfo& info);
+  Napi::Value add_head(const Napi::CallbackInfo& info);
+  Napi::Value activate_units(const Napi::CallbackInfo& info);
+  Napi::Value set_known(const Napi::CallbackInfo& info);
   Napi::Value train(const Napi::CallbackInfo& info);
   Napi::Value is_training(const Napi::CallbackInfo& info);
   Napi::Value to(const Napi::CallbackInfo& info);

@@ -119,7 +119,7 @@ class CompactCopy {
 
 }  // namespace
 
-Model::Model(torch::jit::Module module) : module_(std::move(module)) {}
+Model::Model(torch::jit::Module module) : module_(std::move(module)), calls_(module_) {}
 
 Model Model::load(const std::string& path) {
   check_is_torchscript(path);
@@ -152,6 +152,25 @@ std::vector<std::pair<std::string, at::Tensor>> Model::named_buffers() const {
 
 bool Model::takes_task_labels() const { return continual::takes_task_labels(module_); }
 
+c10::IValue Model::call(const std::string& method, std::vector<c10::IValue> inputs) {
+  calls_.refresh();
+  const torch::jit::GraphOptimizerEnabledGuard as_in_eager_mode(false);
+  return module_.get_method(method)(std::move(inputs));
+}
+
+at::Tensor Model::forward_single_task(const at::Tensor& input, int64_t task) {
+  return call("forward_single_task", {input, task}).toTensor();
+}
+
+std::vector<std::pair<int64_t, at::Tensor>> Model::forward_all_tasks(const at::Tensor& input) {
+  std::vector<std::pair<int64_t, at::Tensor>> result;
+  const c10::IValue outputs = call("forward_all_tasks", {input});
+  for (const auto& output : outputs.toGenericDict()) {
+    result.emplace_back(output.key().toInt(), output.value().toTensor());
+  }
+  return result;
+}
+
 at::Tensor Model::forward(const at::Tensor& input, const at::Tensor& task_labels) {
   std::vector<c10::IValue> inputs{input};
   if (takes_task_labels()) {
@@ -160,8 +179,7 @@ at::Tensor Model::forward(const at::Tensor& input, const at::Tensor& task_labels
     }
     inputs.emplace_back(task_labels);
   }
-  const torch::jit::GraphOptimizerEnabledGuard as_in_eager_mode(false);
-  const c10::IValue output = module_.forward(std::move(inputs));
+  const c10::IValue output = call("forward", std::move(inputs));
   if (!output.isTensor()) {
     throw Error("ERR_MODEL_OUTPUT", "forward: expected the model to return one tensor, got " + output.tagKind());
   }

@@ -3,7 +3,7 @@
 
 #include <unordered_map>
 
-#include "core/torch.h"
+#include "core/dynamic_modules.h"
 
 namespace continual {
 
@@ -33,6 +33,10 @@ class Model {
   /// task labels and gets none.
   at::Tensor forward(const at::Tensor& input, const at::Tensor& task_labels = {});
 
+  /// Of a multi-task model: the output of one task's head, and of those of all tasks that have been trained.
+  at::Tensor forward_single_task(const at::Tensor& input, int64_t task);
+  std::vector<std::pair<int64_t, at::Tensor>> forward_all_tasks(const at::Tensor& input);
+
   void train(bool on) { module_.train(on); }
   bool is_training() const { return module_.is_training(); }
   void to(const at::Device& device);
@@ -42,7 +46,10 @@ class Model {
   void set_modes(const std::unordered_map<std::string, bool>& modes);
 
  private:
+  c10::IValue call(const std::string& method, std::vector<c10::IValue> inputs);
+
   torch::jit::Module module_;
+  MultiHeadCalls calls_;
 };
 
 }  // namespace continual

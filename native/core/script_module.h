@@ -14,6 +14,12 @@ torch::jit::Module compose(const std::string& name,
                            const std::vector<std::pair<std::string, torch::jit::Module>>& children,
                            const std::string& source);
 
+/// Replaces all methods. Modules that call them still run the old ones until `recompile`.
+void redefine(torch::jit::Module& module, const std::string& source);
+
+/// Has the methods compiled anew when they next run: compiled code holds that of the methods it calls.
+void recompile(torch::jit::Module& module);
+
 /// True where `forward` requires a second tensor behind its input: the task label of each sample.
 bool takes_task_labels(const torch::jit::Module& module);
 

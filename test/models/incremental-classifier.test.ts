@@ -3,15 +3,13 @@ import path from 'node:path';
 import { describe, it } from 'mocha';
 import { jit, manualSeed, models, nn, ops, tensor, type Tensor } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
-import { assertState, experience, recordedEntry, recordedTensors } from '../support/recorded-models';
+import { assertState, experience, ramp, recordedEntry, recordedTensors } from '../support/recorded-models';
 import { withTempFolder } from '../support/temp-folder';
 
 interface Course {
   seed: number;
   steps: { classes: number[]; train: boolean }[];
 }
-const ramp = (...shape: number[]) =>
-  ops.aten.reshape!(ops.aten.linspace!(-1, 1, shape.reduce((a, b) => a * b)), shape) as Tensor;
 const weightOf = (layer: nn.Module) => layer.namedParameters().get('classifier.weight')!;
 
 describe('models.IncrementalClassifier', () => {

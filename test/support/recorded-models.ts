@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Experience, nn } from '../../lib/index';
+import { type Experience, type nn, ops, tensor, type Tensor } from '../../lib/index';
 import { fixturePath, loadFixture } from './fixtures';
 import { assertTensorEqual } from './assertions';
 
@@ -19,7 +19,14 @@ export function experience(classes: readonly number[], ...taskLabels: number[]):
   return { classesInThisExperience: classes, taskLabels: taskLabels.length > 0 ? taskLabels : [0] } as unknown as Experience;
 }
 
+/** Task labels for a mini-batch. */
+export const tasks = (...labels: number[]): Tensor => tensor(labels, { dtype: 'int64' });
+
+/** What the recorder calls `ramp`: values between -1 and 1 in a shape. */
+export const ramp = (...shape: number[]): Tensor =>
+  ops.aten.reshape!(ops.aten.linspace!(-1, 1, shape.reduce((a, b) => a * b)), shape) as Tensor;
+
 /** Parameters and buffers are the recorded ones, bit for bit. */
-export function assertState(module: nn.Module, recorded: (name: string) => Parameters<typeof assertTensorEqual>[1], prefix: string) {
+export function assertState(module: nn.Module, recorded: (name: string) => Tensor, prefix: string): void {
   for (const [name, value] of module.stateDict()) assertTensorEqual(value, recorded(`${prefix}.${name}`), `${prefix}.${name}`);
 }
