@@ -1,5 +1,6 @@
 import type { Experience } from '../benchmarks/stream';
-import type { Module } from '../nn/module';
+import { ContinualTorchError, describeValue } from '../errors';
+import { Module } from '../nn/module';
 
 /** What a module has that changes with the experiences: a `DynamicModule`, or any module with this method. */
 export interface Adaptable {
@@ -11,9 +12,15 @@ export interface Adaptable {
 /**
  * Adapts a model to an experience: calls `adaptation(experience)` on every module that has it, a module before what is
  * inside it, each once. Strategies do so before they learn or evaluate an experience.
- * @throws what the modules throw, see there
+ * @throws ERR_INVALID_ARG_TYPE, and what the modules throw
  */
 export function avalancheModelAdaptation(model: Module, experience: Experience): void {
+  if (!(model instanceof Module)) {
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_TYPE',
+      `avalancheModelAdaptation: expected a Module, got ${describeValue(model)}`,
+    );
+  }
   const visited = new Set<Module>();
   const visit = (module: Module): void => {
     if (visited.has(module)) return;

@@ -76,7 +76,7 @@ def forward_single_task(self, input: Tensor, task_label: int) -> Tensor:
 
 def forward(self, input: Tensor, task_labels: Tensor) -> Tensor:
   output = torch.full([input.size(0), self.max_class_label], self.fill_value, dtype=input.dtype, device=input.device)
-  unique, inverse, counts = torch._unique2(task_labels)
+  unique, inverse, counts = torch._unique2(task_labels.to(dtype=4))  # int64
   tasks : List[int] = unique.tolist()
   for task in tasks:
     chosen = task_labels == task

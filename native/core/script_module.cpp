@@ -1,8 +1,5 @@
 #include "core/script_module.h"
 
-#include <torch/csrc/jit/frontend/resolver.h>
-#include <torch/csrc/jit/frontend/sugared_value.h>
-
 namespace continual {
 
 torch::jit::Module script_module(const std::string& name) {
@@ -21,26 +18,32 @@ torch::jit::Module compose(const std::string& name,
   return module;
 }
 
-// A method that is replaced leaves its class but not its compilation unit: compiled code elsewhere still points to it.
+namespace {
+
+/// What is compiled elsewhere still points to the method, so that code must not run any more before it is recompiled.
+void remove_method(torch::jit::Module& module, const torch::jit::Function& method) {
+  const std::string name = method.name();
+  const c10::QualifiedName qualified_name = method.qualname();
+  module.type()->unsafeRemoveMethod(name);
+  module._ivalue()->compilation_unit()->unsafeRemoveMethod(qualified_name);
+}
+
+}  // namespace
 
 void redefine(torch::jit::Module& module, const std::string& source) {
-  const c10::ClassTypePtr type = module.type();
-  const auto unit = module._ivalue()->compilation_unit();
-  for (const torch::jit::Function* method : std::vector(type->methods())) type->unsafeRemoveMethod(method->name());
-  const torch::jit::SimpleSelf self(type);
-  const c10::QualifiedName unused = unit->mangle(c10::QualifiedName(*type->name(), "forward"));
-  unit->define(c10::QualifiedName(unused.prefix()), source, torch::jit::nativeResolver(), &self);
+  for (const torch::jit::Function* method : std::vector(module.type()->methods())) remove_method(module, *method);
+  module.define(source);
 }
 
 void recompile(torch::jit::Module& module) {
-  const c10::ClassTypePtr type = module.type();
-  const auto unit = module._ivalue()->compilation_unit();
-  for (torch::jit::Function* method : std::vector(type->methods())) {
+  for (torch::jit::Function* method : std::vector(module.type()->methods())) {
     const auto graph = torch::jit::toGraphFunction(*method).graph()->copy();
-    torch::jit::Function* fresh = unit->create_function(method->qualname(), graph, /*shouldMangle=*/true);
-    fresh->setSchema(method->getSchema());
-    type->unsafeRemoveMethod(method->name());
-    type->addMethod(fresh);
+    const c10::FunctionSchema schema = method->getSchema();
+    const c10::QualifiedName name = method->qualname();
+    remove_method(module, *method);
+    torch::jit::Function* fresh = module._ivalue()->compilation_unit()->create_function(name, graph);
+    fresh->setSchema(schema);
+    module.type()->addMethod(fresh);
   }
 }
 

@@ -14,7 +14,7 @@ torch::jit::Module compose(const std::string& name,
                            const std::vector<std::pair<std::string, torch::jit::Module>>& children,
                            const std::string& source);
 
-/// Replaces all methods. Modules that call them still run the old ones until `recompile`.
+/// Replaces all methods. Modules that call them must not run before `recompile`.
 void redefine(torch::jit::Module& module, const std::string& source);
 
 /// Has the methods compiled anew when they next run: compiled code holds that of the methods it calls.
