@@ -25,6 +25,8 @@ export const errorCodes = {
   ERR_MODEL_SAVE: 'the model cannot be written',
   ERR_MODEL_OUTPUT: 'the model returned something else than one tensor',
   ERR_UNSUPPORTED_MODEL: 'the parameters are of several dtypes or devices',
+  ERR_MODEL_ADAPTATION: 'a model cannot be adapted to an experience',
+  ERR_NO_TASK_LABELS: 'a multi-task model without task labels',
   ERR_NO_PARAMETERS: 'the model or the optimizer has no parameters',
   ERR_BATCH: 'a mini-batch cannot be gathered from the dataset',
   ERR_FORWARD: 'the model failed on a mini-batch',

@@ -1,1 +1,11 @@
+export { DynamicModule } from './dynamic-module';
+export { MultiTaskModule } from './multi-task-module';
+export { avalancheModelAdaptation, type Adaptable } from './model-adaptation';
+export { IncrementalClassifier, type IncrementalClassifierOptions } from './incremental-classifier';
+export { MultiHeadClassifier, type MultiHeadClassifierOptions } from './multi-head-classifier';
 export { SimpleMLP, type SimpleMLPOptions } from './simple-mlp';
+export { MTSimpleMLP, type MTSimpleMLPOptions } from './mt-simple-mlp';
+export { SimpleCNN, type SimpleCNNOptions } from './simple-cnn';
+export { MTSimpleCNN, type MTSimpleCNNOptions } from './mt-simple-cnn';
+export { SlimResNet18, type SlimResNet18Options } from './slim-resnet18';
+export { MTSlimResNet18, type MTSlimResNet18Options } from './mt-slim-resnet18';

@@ -1,5 +1,9 @@
 import { z } from 'zod';
-import { createModule, Module } from '../nn/module';
+import { Dropout } from '../nn/dropout';
+import { Linear } from '../nn/linear';
+import { composeModule, Module } from '../nn/module';
+import { ReLU } from '../nn/relu';
+import { Sequential } from '../nn/sequential';
 import { parseOptions, positiveInteger, unitInterval } from '../options';
 
 const schema = z.object({
@@ -30,6 +34,18 @@ export interface SimpleMLPOptions {
 export class SimpleMLP extends Module {
   constructor(options?: SimpleMLPOptions) {
     const o = parseOptions('SimpleMLP', schema, options);
-    super(createModule('SimpleMLP', o.numClasses, o.inputSize, o.hiddenSize, o.hiddenLayers, o.dropRate));
+    const hidden = (width: number) => [new Linear(width, o.hiddenSize), new ReLU(), new Dropout(o.dropRate)];
+    const features = new Sequential(
+      ...hidden(o.inputSize),
+      ...Array.from({ length: o.hiddenLayers - 1 }, () => new Sequential(...hidden(o.hiddenSize))),
+    );
+    const children = { features, classifier: new Linear(o.hiddenSize, o.numClasses) };
+    super(composeModule('SimpleMLP', children, forward(o.inputSize)), children);
   }
 }
+
+const forward = (inputSize: number) => `
+def forward(self, input: Tensor) -> Tensor:
+  flat = input.contiguous().view(input.size(0), ${inputSize})
+  return self.classifier.forward(self.features.forward(flat))
+`;

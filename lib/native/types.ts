@@ -30,13 +30,24 @@ export interface NativeTensor {
 export interface NativeModule {
   namedParameters(): [string, NativeTensor][];
   namedBuffers(): [string, NativeTensor][];
-  forward(input: NativeTensor): NativeTensor;
+  /** Task labels reach a model that takes them, others get the input alone. */
+  forward(input: NativeTensor, taskLabels: NativeTensor | null): NativeTensor;
+  takesTaskLabels(): boolean;
+  /** Of multi-task models. */
+  forwardSingleTask(input: NativeTensor, task: number): NativeTensor;
+  forwardAllTasks(input: NativeTensor): [task: number, output: NativeTensor][];
+  /** Of a module of the kind IncrementalClassifier. */
+  adaptIncrementalClassifier(classes: readonly number[]): void;
+  /** Of a module of the kind MultiHeadClassifier, as the two below. */
+  addHead(task: number, head: NativeModule): void;
+  activateUnits(task: number, classes: readonly number[]): void;
+  setKnown(maxClassLabel: number, trainTasks: readonly number[]): void;
   train(mode: boolean): void;
   isTraining(): boolean;
   to(device: string): void;
-  /** Train (true) or eval mode of every module of the tree, in tree order. */
-  modes(): boolean[];
-  setModes(modes: boolean[]): void;
+  /** Train (true) or eval mode of every module of the tree, by its name. */
+  modes(): Record<string, boolean>;
+  setModes(modes: Record<string, boolean>): void;
   save(path: string): Promise<void>;
 }
 
@@ -134,13 +145,45 @@ export interface NativeAddon {
   createModule(kind: 'Dropout', p: number): NativeModule;
   createModule(kind: 'Flatten', startDim: number, endDim: number): NativeModule;
   createModule(kind: 'Sequential', children: NativeModule[]): NativeModule;
+  /** Children under these names, and methods in TorchScript. */
   createModule(
-    kind: 'SimpleMLP',
-    numClasses: number,
-    inputSize: number,
-    hiddenSize: number,
-    hiddenLayers: number,
-    dropRate: number,
+    kind: 'Composite',
+    className: string,
+    names: string[],
+    children: NativeModule[],
+    source: string,
+  ): NativeModule;
+  createModule(
+    kind: 'Conv2d',
+    inChannels: number,
+    outChannels: number,
+    kernel: [number, number],
+    stride: [number, number],
+    padding: [number, number],
+    dilation: [number, number],
+    groups: number,
+    bias: boolean,
+  ): NativeModule;
+  createModule(kind: 'BatchNorm2d', numFeatures: number, eps: number, momentum: number): NativeModule;
+  createModule(
+    kind: 'MaxPool2d' | 'AvgPool2d',
+    kernel: [number, number],
+    stride: [number, number],
+    padding: [number, number],
+  ): NativeModule;
+  createModule(kind: 'AdaptiveMaxPool2d', output: [number, number]): NativeModule;
+  createModule(
+    kind: 'IncrementalClassifier',
+    classifier: NativeModule,
+    masking: boolean,
+    maskValue: number,
+  ): NativeModule;
+  createModule(
+    kind: 'MultiHeadClassifier',
+    firstHead: NativeModule,
+    masking: boolean,
+    maskValue: number,
+    fillValue: number,
   ): NativeModule;
   createOptimizer(
     kind: 'SGD' | 'Adam' | 'AdamW',

@@ -1,5 +1,9 @@
 export { Module } from './module';
 export { Linear, type LinearOptions } from './linear';
+export { Conv2d, type Conv2dOptions } from './conv2d';
+export { BatchNorm2d, type BatchNorm2dOptions } from './batch-norm2d';
+export { AdaptiveMaxPool2d, AvgPool2d, MaxPool2d, type Pool2dOptions } from './pooling';
+export type { Size2d } from './size2d';
 export { ReLU } from './relu';
 export { Dropout } from './dropout';
 export { Flatten, type FlattenOptions } from './flatten';

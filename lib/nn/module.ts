@@ -15,9 +15,17 @@ export class Module {
   /** @internal */
   readonly handle: NativeModule;
 
+  private readonly children: ReadonlyMap<string, Module>;
+
   /** @internal */
-  constructor(handle: NativeModule) {
+  constructor(handle: NativeModule, children: Record<string, Module> = {}) {
     this.handle = handle;
+    this.children = new Map(Object.entries(children));
+  }
+
+  /** The modules that this one is made of, by name; none for a single layer and for a model of `jit.load`. */
+  namedChildren(): Map<string, Module> {
+    return new Map(this.children);
   }
 
   /** Name and tensor of every parameter in PyTorch's order; one that is shared stands once, under its first name. */
@@ -40,16 +48,20 @@ export class Module {
     return new Map([...this.namedParameters(), ...this.namedBuffers()]);
   }
 
+  /** Whether `forward` takes the task label of each sample: multi-task models do. */
+  get takesTaskLabels(): boolean {
+    return this.handle.takesTaskLabels();
+  }
+
   /**
    * The model's output, computed on the calling thread and recorded for backward.
    * @param input shape `[B, ...]`, on the model's device
-   * @throws ERR_BUSY, ERR_MODEL_OUTPUT, ERR_TORCH
+   * @param taskLabels int64 `[B]` for a model that takes them; others leave them aside
+   * @throws ERR_BUSY, ERR_MODEL_OUTPUT, ERR_NO_TASK_LABELS, ERR_TORCH
    */
-  forward(input: Tensor): Tensor {
-    if (!(input instanceof Tensor)) {
-      throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `forward: expected a Tensor, got ${describeValue(input)}`);
-    }
-    return new Tensor(this.handle.forward(input.handle));
+  forward(input: Tensor, taskLabels?: Tensor): Tensor {
+    const labels = taskLabels === undefined ? null : requireTensor('forward', taskLabels).handle;
+    return new Tensor(this.handle.forward(requireTensor('forward', input).handle, labels));
   }
 
   /** Train mode for the whole tree: dropout is active, BatchNorm uses and updates batch statistics. */
@@ -75,16 +87,20 @@ export class Module {
   }
 }
 
-/** @internal The handles of children, checked. */
-export function childHandles(operation: string, children: Module[]): NativeModule[] {
-  return children.map((child, i) => {
-    if (child instanceof Module) return child.handle;
-    throw new ContinualTorchError(
-      'ERR_INVALID_ARG_TYPE',
-      `${operation}: expected modules, got ${describeValue(child)} at index ${i}`,
-    );
-  });
+/** @internal */
+export function requireTensor(operation: string, value: unknown): Tensor {
+  if (value instanceof Tensor) return value;
+  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Tensor, got ${describeValue(value)}`);
 }
 
 /** @internal Creates the native module of a layer. */
 export const createModule = native.createModule;
+
+/**
+ * @internal Creates the native module of a model made of modules.
+ * @param source its methods in TorchScript: one or more `def`s, each with `self` first; children stand under their names
+ */
+export function composeModule(className: string, children: Record<string, Module>, source: string): NativeModule {
+  const handles = Object.values(children).map(({ handle }) => handle);
+  return createModule('Composite', className, Object.keys(children), handles, source);
+}

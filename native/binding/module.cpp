@@ -3,7 +3,9 @@
 #include "binding/device.h"
 #include "binding/promise_worker.h"
 #include "binding/tensor.h"
+#include "core/dynamic_modules.h"
 #include "core/modules.h"
+#include "core/script_module.h"
 
 namespace continual::binding {
 namespace {
@@ -24,8 +26,47 @@ Napi::Value jit_load(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return run_on_compute_thread(
         info.Env(), {}, [path = string_argument(info[0], "path")] { return Model::load(path); },
-        [](Napi::Env env, Model model) { return ModuleHandle::wrap(env, std::move(model)); });
+        [](Napi::Env env, Model model) {
+          return ModuleHandle::wrap(env, std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(model))));
+        });
   });
+}
+
+std::vector<int64_t> integers(const Napi::Value& value, const char* name) {
+  return array_argument(value, name, [name](const Napi::Value& item) { return integer_argument(item, name); });
+}
+
+using Children = std::vector<std::shared_ptr<Shared<Model>>>;
+
+/// Whatever works with a model works with its children.
+Napi::Value wrap_with_children(Napi::Env env, torch::jit::Module module, const Children& children) {
+  auto shared = std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(module)));
+  for (const auto& child : children) shared->join(*child);
+  return ModuleHandle::wrap(env, std::move(shared));
+}
+
+std::shared_ptr<Shared<Model>> idle_child(const Napi::Value& value) {
+  const auto& child = ModuleHandle::get(value);
+  child->idle("module");
+  return child;
+}
+
+Napi::Value sequential(const Napi::CallbackInfo& info) {
+  const Children children = array_argument(info[1], "children", idle_child);
+  std::vector<torch::jit::Module> modules;
+  for (const auto& child : children) modules.push_back(child->object->module());
+  return wrap_with_children(info.Env(), modules::sequential(modules), children);
+}
+
+Napi::Value composite(const Napi::CallbackInfo& info) {
+  const auto names =
+      array_argument(info[2], "names", [](const Napi::Value& value) { return string_argument(value, "a name"); });
+  const Children children = array_argument(info[3], "children", idle_child);
+  if (names.size() != children.size()) wrong_argument("a name for each child");
+  std::vector<std::pair<std::string, torch::jit::Module>> named;
+  for (size_t i = 0; i < names.size(); ++i) named.emplace_back(names[i], children[i]->object->module());
+  return wrap_with_children(
+      info.Env(), compose(string_argument(info[1], "className"), named, string_argument(info[4], "source")), children);
 }
 
 /// Native: createModule(kind: string, ...args) -> Module: one row for each layer.
@@ -34,18 +75,36 @@ Napi::Value create_module(const Napi::CallbackInfo& info) {
   return guarded(env, [&]() -> Napi::Value {
     const std::string kind = string_argument(info[0], "kind");
     const auto integer = [&](size_t i) { return integer_argument(info[i], "an option"); };
-    const auto wrap = [&](torch::jit::Module module) { return ModuleHandle::wrap(env, Model(std::move(module))); };
-    if (kind == "Linear") return wrap(modules::linear(integer(1), integer(2), boolean_argument(info[3], "bias")));
+    const auto number = [&](size_t i) { return number_argument(info[i], "an option"); };
+    const auto boolean = [&](size_t i) { return boolean_argument(info[i], "an option"); };
+    const auto size = [&](size_t i) {
+      const auto sizes = integers(info[i], "a size");
+      if (sizes.size() != 2) wrong_argument("height and width");
+      return modules::Size2d{sizes[0], sizes[1]};
+    };
+    const auto wrap = [&](torch::jit::Module module) { return wrap_with_children(env, std::move(module), {}); };
+    if (kind == "Linear") return wrap(modules::linear(integer(1), integer(2), boolean(3)));
     if (kind == "ReLU") return wrap(modules::relu());
-    if (kind == "Dropout") return wrap(modules::dropout(number_argument(info[1], "p")));
+    if (kind == "Dropout") return wrap(modules::dropout(number(1)));
     if (kind == "Flatten") return wrap(modules::flatten(integer(1), integer(2)));
-    if (kind == "Sequential") {
-      return wrap(modules::sequential(array_argument(
-          info[1], "children", [](const Napi::Value& child) { return ModuleHandle::get(child)->object->module(); })));
+    if (kind == "Sequential") return sequential(info);
+    if (kind == "Composite") return composite(info);
+    if (kind == "Conv2d") {
+      return wrap(modules::conv2d(integer(1), integer(2), size(3), size(4), size(5), size(6), integer(7), boolean(8)));
     }
-    if (kind == "SimpleMLP") {
-      return wrap(
-          modules::simple_mlp(integer(1), integer(2), integer(3), integer(4), number_argument(info[5], "dropRate")));
+    if (kind == "BatchNorm2d") return wrap(modules::batch_norm2d(integer(1), number(2), number(3)));
+    if (kind == "MaxPool2d") return wrap(modules::max_pool2d(size(1), size(2), size(3)));
+    if (kind == "AvgPool2d") return wrap(modules::avg_pool2d(size(1), size(2), size(3)));
+    if (kind == "AdaptiveMaxPool2d") return wrap(modules::adaptive_max_pool2d(size(1)));
+    if (kind == "IncrementalClassifier") {
+      const auto classifier = idle_child(info[1]);
+      return wrap_with_children(env, incremental_classifier(classifier->object->module(), boolean(2), number(3)),
+                                {classifier});
+    }
+    if (kind == "MultiHeadClassifier") {
+      const auto head = idle_child(info[1]);
+      return wrap_with_children(env, multi_head_classifier(head->object->module(), boolean(2), number(3), number(4)),
+                                {head});
     }
     wrong_argument("a known kind of module");
   });
@@ -55,21 +114,25 @@ Napi::Value create_module(const Napi::CallbackInfo& info) {
 
 void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
   using Self = ModuleHandle;
-  const Napi::Function constructor =
-      DefineClass(env, kName,
-                  {InstanceMethod<&Self::named_parameters>("namedParameters"),
-                   InstanceMethod<&Self::named_buffers>("namedBuffers"), InstanceMethod<&Self::forward>("forward"),
-                   InstanceMethod<&Self::train>("train"), InstanceMethod<&Self::is_training>("isTraining"),
-                   InstanceMethod<&Self::to>("to"), InstanceMethod<&Self::modes>("modes"),
-                   InstanceMethod<&Self::set_modes>("setModes"), InstanceMethod<&Self::save>("save")});
+  const Napi::Function constructor = DefineClass(
+      env, kName,
+      {InstanceMethod<&Self::named_parameters>("namedParameters"), InstanceMethod<&Self::named_buffers>("namedBuffers"),
+       InstanceMethod<&Self::forward>("forward"), InstanceMethod<&Self::takes_task_labels>("takesTaskLabels"),
+       InstanceMethod<&Self::forward_single_task>("forwardSingleTask"),
+       InstanceMethod<&Self::forward_all_tasks>("forwardAllTasks"),
+       InstanceMethod<&Self::adapt_incremental_classifier>("adaptIncrementalClassifier"),
+       InstanceMethod<&Self::add_head>("addHead"), InstanceMethod<&Self::activate_units>("activateUnits"),
+       InstanceMethod<&Self::set_known>("setKnown"), InstanceMethod<&Self::train>("train"),
+       InstanceMethod<&Self::is_training>("isTraining"), InstanceMethod<&Self::to>("to"),
+       InstanceMethod<&Self::modes>("modes"), InstanceMethod<&Self::set_modes>("setModes"),
+       InstanceMethod<&Self::save>("save")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
   exports.Set("jitLoad", Napi::Function::New(env, jit_load, "jitLoad"));
   exports.Set("createModule", Napi::Function::New(env, create_module, "createModule"));
 }
 
-Napi::Value ModuleHandle::wrap(Napi::Env env, Model model) {
-  return make(env, Environment::of(env).module_class,
-              std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(model))));
+Napi::Value ModuleHandle::wrap(Napi::Env env, std::shared_ptr<Shared<Model>> model) {
+  return make(env, Environment::of(env).module_class, std::move(model));
 }
 
 Napi::Value ModuleHandle::named_parameters(const Napi::CallbackInfo& info) {
@@ -81,10 +144,76 @@ Napi::Value ModuleHandle::named_buffers(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->idle("namedBuffers").named_buffers()); });
 }
 
-/// forward(input: Tensor) -> Tensor: synchronous, on the calling thread.
+/// forward(input: Tensor, taskLabels: Tensor | null) -> Tensor: synchronous, on the calling thread.
 Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    return TensorHandle::wrap(info.Env(), value_->idle("forward").forward(TensorHandle::tensor(info[0])));
+    const at::Tensor task_labels = is_absent(info[1]) ? at::Tensor() : TensorHandle::tensor(info[1]);
+    return TensorHandle::wrap(info.Env(), value_->idle("forward").forward(TensorHandle::tensor(info[0]), task_labels));
+  });
+}
+
+/// takesTaskLabels() -> boolean
+Napi::Value ModuleHandle::takes_task_labels(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), value_->object->takes_task_labels()); });
+}
+
+/// forwardSingleTask(input: Tensor, task: number) -> Tensor
+Napi::Value ModuleHandle::forward_single_task(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    return TensorHandle::wrap(info.Env(), value_->idle("forward").forward_single_task(
+                                              TensorHandle::tensor(info[0]), integer_argument(info[1], "task")));
+  });
+}
+
+/// forwardAllTasks(input: Tensor) -> [task: number, output: Tensor][]
+Napi::Value ModuleHandle::forward_all_tasks(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    Napi::Array result = Napi::Array::New(env);
+    for (const auto& [task, output] : value_->idle("forward").forward_all_tasks(TensorHandle::tensor(info[0]))) {
+      Napi::Array entry = Napi::Array::New(env, 2);
+      entry.Set(0u, Napi::Number::New(env, static_cast<double>(task)));
+      entry.Set(1u, TensorHandle::wrap(env, output));
+      result.Set(result.Length(), entry);
+    }
+    return result;
+  });
+}
+
+/// adaptIncrementalClassifier(classes: number[]) -> void: of a module of that kind.
+Napi::Value ModuleHandle::adapt_incremental_classifier(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    continual::adapt_incremental_classifier(value_->idle("adaptation").module(), integers(info[0], "classes"));
+    return info.Env().Undefined();
+  });
+}
+
+/// addHead(task: number, head: Module) -> void: of a MultiHeadClassifier, as the two below.
+Napi::Value ModuleHandle::add_head(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const auto head = idle_child(info[1]);
+    continual::add_head(value_->idle("adaptation").module(), integer_argument(info[0], "task"), head->object->module());
+    head->join(*value_);
+    return info.Env().Undefined();
+  });
+}
+
+/// activateUnits(task: number, classes: number[]) -> void
+Napi::Value ModuleHandle::activate_units(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    continual::activate_units(value_->idle("adaptation").module(), integer_argument(info[0], "task"),
+                              integers(info[1], "classes"));
+    return info.Env().Undefined();
+  });
+}
+
+/// setKnown(maxClassLabel: number, trainTasks: number[]) -> void
+Napi::Value ModuleHandle::set_known(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    continual::set_known(value_->idle("adaptation").module(), integer_argument(info[0], "maxClassLabel"),
+                         integers(info[1], "tasks"));
+    return info.Env().Undefined();
   });
 }
 
@@ -108,20 +237,26 @@ Napi::Value ModuleHandle::to(const Napi::CallbackInfo& info) {
   });
 }
 
+/// modes() -> Record<string, boolean>: train (true) or eval mode of every module of the tree by its name.
 Napi::Value ModuleHandle::modes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::vector<bool> modes = value_->idle("modes").modes();
-    Napi::Array result = Napi::Array::New(info.Env(), modes.size());
-    for (uint32_t i = 0; i < modes.size(); ++i) result.Set(i, Napi::Boolean::New(info.Env(), modes[i]));
+    Napi::Object result = Napi::Object::New(info.Env());
+    for (const auto& [name, mode] : value_->idle("modes").modes()) result.Set(name, mode);
     return result;
   });
 }
 
+/// setModes(modes: Record<string, boolean>) -> void
 Napi::Value ModuleHandle::set_modes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    value_->idle("setModes").set_modes(array_argument(info[0], "modes", [](const Napi::Value& value) {
-      return boolean_argument(value, "mode");
-    }));
+    if (!info[0].IsObject()) wrong_argument("modes to be an object");
+    const auto object = info[0].As<Napi::Object>();
+    std::unordered_map<std::string, bool> modes;
+    for (const Napi::Value& name :
+         array_argument(object.GetPropertyNames(), "names", [](const Napi::Value& value) { return value; })) {
+      modes[name.ToString()] = boolean_argument(object.Get(name), "mode");
+    }
+    value_->idle("setModes").set_modes(modes);
     return info.Env().Undefined();
   });
 }

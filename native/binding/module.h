@@ -13,7 +13,7 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   static constexpr napi_type_tag kTag{0x6c1f0f7c5b0e4a11, 0x9a3d51e07c2b4f02};
 
   static void define(Napi::Env env, Napi::Object exports);
-  static Napi::Value wrap(Napi::Env env, Model model);
+  static Napi::Value wrap(Napi::Env env, std::shared_ptr<Shared<Model>> model);
 
   explicit ModuleHandle(const Napi::CallbackInfo& info) : Wrapped(info) {}
 
@@ -21,6 +21,13 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   Napi::Value named_parameters(const Napi::CallbackInfo& info);
   Napi::Value named_buffers(const Napi::CallbackInfo& info);
   Napi::Value forward(const Napi::CallbackInfo& info);
+  Napi::Value takes_task_labels(const Napi::CallbackInfo& info);
+  Napi::Value forward_single_task(const Napi::CallbackInfo& info);
+  Napi::Value forward_all_tasks(const Napi::CallbackInfo& info);
+  Napi::Value adapt_incremental_classifier(const Napi::CallbackInfo& info);
+  Napi::Value add_head(const Napi::CallbackInfo& info);
+  Napi::Value activate_units(const Napi::CallbackInfo& info);
+  Napi::Value set_known(const Napi::CallbackInfo& info);
   Napi::Value train(const Napi::CallbackInfo& info);
   Napi::Value is_training(const Napi::CallbackInfo& info);
   Napi::Value to(const Napi::CallbackInfo& info);

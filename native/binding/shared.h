@@ -10,10 +10,31 @@
 
 namespace continual::binding {
 
-/// How many jobs are using an object. Counted on the JavaScript thread only: up when a job is submitted, down when its
-/// promise settles.
-struct Occupation {
-  int64_t jobs = 0;
+/// How many jobs are using an object, or one that shares tensors with it. Counted on the JavaScript thread only: up
+/// when a job is submitted, down when its promise settles.
+class Occupation {
+ public:
+  int64_t& jobs() const { return root(group_).jobs; }
+
+  /// From now on a job with one of the two occupies both: a model and a layer in it. Both must be idle.
+  void join(const Occupation& other) {
+    Group& mine = root(group_);
+    if (&mine != &root(other.group_)) mine.joined = other.group_;
+  }
+
+ private:
+  struct Group {
+    int64_t jobs = 0;
+    std::shared_ptr<Group> joined;
+  };
+
+  static Group& root(const std::shared_ptr<Group>& group) {
+    Group* at = group.get();
+    while (at->joined) at = at->joined.get();
+    return *at;
+  }
+
+  std::shared_ptr<Group> group_ = std::make_shared<Group>();
 };
 
 /// An object with its occupation. Jobs hold the object itself; JavaScript reaches it through `idle`.
@@ -23,7 +44,7 @@ struct Shared : Occupation {
 
   /// Throws ERR_BUSY while a job is using the object.
   T& idle(const char* operation) const {
-    if (jobs > 0) {
+    if (jobs() > 0) {
       throw Error("ERR_BUSY", std::string(operation) +
                                   ": expected nothing to be at work on it, got a job (training, evaluation, jit.save)");
     }

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/script_module.h"
 
 namespace continual {
 namespace {
@@ -118,7 +119,7 @@ class CompactCopy {
 
 }  // namespace
 
-Model::Model(torch::jit::Module module) : module_(std::move(module)) {}
+Model::Model(torch::jit::Module module) : module_(std::move(module)), calls_(module_) {}
 
 Model Model::load(const std::string& path) {
   check_is_torchscript(path);
@@ -149,9 +150,36 @@ std::vector<std::pair<std::string, at::Tensor>> Model::named_buffers() const {
   return each_tensor_once(module_.named_buffers(/*recurse=*/true));
 }
 
-at::Tensor Model::forward(const at::Tensor& input) {
+bool Model::takes_task_labels() const { return continual::takes_task_labels(module_); }
+
+c10::IValue Model::call(const std::string& method, std::vector<c10::IValue> inputs) {
+  calls_.refresh();
   const torch::jit::GraphOptimizerEnabledGuard as_in_eager_mode(false);
-  const c10::IValue output = module_.forward({input});
+  return module_.get_method(method)(std::move(inputs));
+}
+
+at::Tensor Model::forward_single_task(const at::Tensor& input, int64_t task) {
+  return call("forward_single_task", {input, task}).toTensor();
+}
+
+std::vector<std::pair<int64_t, at::Tensor>> Model::forward_all_tasks(const at::Tensor& input) {
+  std::vector<std::pair<int64_t, at::Tensor>> result;
+  const c10::IValue outputs = call("forward_all_tasks", {input});
+  for (const auto& output : outputs.toGenericDict()) {
+    result.emplace_back(output.key().toInt(), output.value().toTensor());
+  }
+  return result;
+}
+
+at::Tensor Model::forward(const at::Tensor& input, const at::Tensor& task_labels) {
+  std::vector<c10::IValue> inputs{input};
+  if (takes_task_labels()) {
+    if (!task_labels.defined()) {
+      throw Error("ERR_NO_TASK_LABELS", "forward: expected task labels, one for each sample, for this model; got none");
+    }
+    inputs.emplace_back(task_labels);
+  }
+  const c10::IValue output = call("forward", std::move(inputs));
   if (!output.isTensor()) {
     throw Error("ERR_MODEL_OUTPUT", "forward: expected the model to return one tensor, got " + output.tagKind());
   }
@@ -173,20 +201,19 @@ void Model::to(const at::Device& device) {
   }
 }
 
-std::vector<bool> Model::modes() const {
-  std::vector<bool> result;
-  for (const torch::jit::Module& module : module_.modules()) result.push_back(module.is_training());
+std::unordered_map<std::string, bool> Model::modes() const {
+  std::unordered_map<std::string, bool> result;
+  for (const auto& module : module_.named_modules()) result[module.name] = module.value.is_training();
   return result;
 }
 
-void Model::set_modes(const std::vector<bool>& modes) {
-  size_t i = 0;
-  for (torch::jit::Module module : module_.modules()) {
-    const bool on = i < modes.size() ? static_cast<bool>(modes[i]) : true;
-    if (const auto slot = module._ivalue()->type()->findAttributeSlot("training")) {
-      module._ivalue()->setSlot(*slot, on);
+void Model::set_modes(const std::unordered_map<std::string, bool>& modes) {
+  for (const auto& module : module_.named_modules()) {
+    const auto mode = modes.find(module.name);
+    const c10::intrusive_ptr<c10::ivalue::Object> object = module.value._ivalue();
+    if (const auto slot = object->type()->findAttributeSlot("training")) {
+      object->setSlot(*slot, mode == modes.end() || mode->second);
     }
-    ++i;
   }
 }
 

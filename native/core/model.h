@@ -1,7 +1,9 @@
 // A PyTorch model: TorchScript from a file, or layers put together here.
 #pragma once
 
-#include "core/torch.h"
+#include <unordered_map>
+
+#include "core/dynamic_modules.h"
 
 namespace continual {
 
@@ -17,24 +19,37 @@ class Model {
   void save(const std::string& path) const;
 
   const torch::jit::Module& module() const { return module_; }
+  torch::jit::Module& module() { return module_; }
 
   /// Order of the module tree, a tensor that is shared once and under its first name.
   std::vector<std::pair<std::string, at::Tensor>> named_parameters() const;
   std::vector<std::pair<std::string, at::Tensor>> named_buffers() const;
 
-  /// Throws ERR_MODEL_OUTPUT where the model returns something else than one tensor.
-  at::Tensor forward(const at::Tensor& input);
+  /// True where forward takes the task label of each sample as its second argument.
+  bool takes_task_labels() const;
+
+  /// Task labels (int64 [B]) are passed on to a model that takes them, and left out otherwise.
+  /// Throws ERR_MODEL_OUTPUT where the model returns something else than one tensor, ERR_NO_TASK_LABELS where it takes
+  /// task labels and gets none.
+  at::Tensor forward(const at::Tensor& input, const at::Tensor& task_labels = {});
+
+  /// Of a multi-task model: the output of one task's head, and of those of all tasks that have been trained.
+  at::Tensor forward_single_task(const at::Tensor& input, int64_t task);
+  std::vector<std::pair<int64_t, at::Tensor>> forward_all_tasks(const at::Tensor& input);
 
   void train(bool on) { module_.train(on); }
   bool is_training() const { return module_.is_training(); }
   void to(const at::Device& device);
 
-  /// The train/eval mode of every module, to be put back later.
-  std::vector<bool> modes() const;
-  void set_modes(const std::vector<bool>& modes);
+  /// The train/eval mode of every module by name, to be put back later; modules made meanwhile then go to train mode.
+  std::unordered_map<std::string, bool> modes() const;
+  void set_modes(const std::unordered_map<std::string, bool>& modes);
 
  private:
+  c10::IValue call(const std::string& method, std::vector<c10::IValue> inputs);
+
   torch::jit::Module module_;
+  MultiHeadCalls calls_;
 };
 
 }  // namespace continual

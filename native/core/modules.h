@@ -2,6 +2,8 @@
 // came from there. Parameters are drawn in PyTorch's order from the default generator by libtorch's own initialisers.
 #pragma once
 
+#include <array>
+
 #include "core/torch.h"
 
 namespace continual::modules {
@@ -11,11 +13,16 @@ torch::jit::Module relu();
 torch::jit::Module dropout(double p);
 torch::jit::Module flatten(int64_t start_dim, int64_t end_dim);
 
+using Size2d = std::array<int64_t, 2>;  // height, width
+
+torch::jit::Module conv2d(int64_t in_channels, int64_t out_channels, Size2d kernel, Size2d stride, Size2d padding,
+                          Size2d dilation, int64_t groups, bool bias);
+torch::jit::Module batch_norm2d(int64_t num_features, double eps, double momentum);
+torch::jit::Module max_pool2d(Size2d kernel, Size2d stride, Size2d padding);
+torch::jit::Module avg_pool2d(Size2d kernel, Size2d stride, Size2d padding);
+torch::jit::Module adaptive_max_pool2d(Size2d output);
+
 /// Children "0", "1", ...; each is shared, not copied.
 torch::jit::Module sequential(const std::vector<torch::jit::Module>& children);
-
-/// Avalanche's SimpleMLP: flatten to [B, input_size], `features` (a Sequential), `classifier`.
-torch::jit::Module simple_mlp(int64_t num_classes, int64_t input_size, int64_t hidden_size, int64_t hidden_layers,
-                              double drop_rate);
 
 }  // namespace continual::modules

@@ -1,0 +1,39 @@
+import type { Experience } from '../benchmarks/stream';
+import { ContinualTorchError, describeValue } from '../errors';
+import { Module } from '../nn/module';
+
+/** What a module has that changes with the experiences: a `DynamicModule`, or any module with this method. */
+export interface Adaptable {
+  adaptation(experience: Experience): void;
+  /** False: left out, with what is inside it, where it is not the outermost module. Default true. */
+  readonly autoAdapt?: boolean;
+}
+
+/**
+ * Adapts a model to an experience: calls `adaptation(experience)` on every module that has it, a module before what is
+ * inside it, each once. Strategies do so before they learn or evaluate an experience.
+ * @throws ERR_INVALID_ARG_TYPE, and what the modules throw
+ */
+export function avalancheModelAdaptation(model: Module, experience: Experience): void {
+  if (!(model instanceof Module)) {
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_TYPE',
+      `avalancheModelAdaptation: expected a Module, got ${describeValue(model)}`,
+    );
+  }
+  const visited = new Set<Module>();
+  const visit = (module: Module): void => {
+    if (visited.has(module)) return;
+    visited.add(module);
+    if (isAdaptable(module)) {
+      if (module !== model && module.autoAdapt === false) return;
+      module.adaptation(experience);
+    }
+    for (const child of module.namedChildren().values()) visit(child);
+  };
+  visit(model);
+}
+
+function isAdaptable(module: Module): module is Module & Adaptable {
+  return typeof (module as Partial<Adaptable>).adaptation === 'function';
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { Linear } from '../nn/linear';
+import { composeModule } from '../nn/module';
+import { parseOptions } from '../options';
+import { fill, MultiHeadClassifier } from './multi-head-classifier';
+import { MultiTaskModule, multiTaskMethods } from './multi-task-module';
+import { simpleCNNFeatures, simpleCNNWidth } from './simple-cnn';
+
+const schema = z.object({ fill });
+export interface MTSimpleCNNOptions {
+  /** As in `MultiHeadClassifier`. Default "zero". */
+  fill?: 'zero' | 'maskValue';
+}
+
+/**
+ * Avalanche's MTSimpleCNN: `features` of `SimpleCNN`, `classifier` a `MultiHeadClassifier`; input `[B, 3, H, W]`. A
+ * mini-batch of one sample works too (in Avalanche it fails).
+ */
+export class MTSimpleCNN extends MultiTaskModule {
+  readonly classifier: MultiHeadClassifier;
+
+  constructor(options?: MTSimpleCNNOptions) {
+    const o = parseOptions('MTSimpleCNN', schema, options);
+    const features = simpleCNNFeatures();
+    // The reference draws SimpleCNN's own classifier first and drops it: without that, other weights would follow.
+    new Linear(simpleCNNWidth, 10);
+    const classifier = new MultiHeadClassifier(simpleCNNWidth, { fill: o.fill });
+    const children = { features, classifier };
+    super(
+      composeModule('MTSimpleCNN', children, multiTaskMethods('classifier', '  return self.features.forward(input).flatten(1)')),
+      children,
+    );
+    this.classifier = classifier;
+  }
+}

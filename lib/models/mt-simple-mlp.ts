@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { Dropout } from '../nn/dropout';
+import { Linear } from '../nn/linear';
+import { composeModule } from '../nn/module';
+import { ReLU } from '../nn/relu';
+import { Sequential } from '../nn/sequential';
+import { parseOptions, positiveInteger } from '../options';
+import { fill, MultiHeadClassifier } from './multi-head-classifier';
+import { MultiTaskModule, multiTaskMethods } from './multi-task-module';
+
+const schema = z.object({ inputSize: positiveInteger.default(28 * 28), hiddenSize: positiveInteger.default(512), fill });
+export interface MTSimpleMLPOptions {
+  /** Features of a flattened sample. Default 784. */
+  inputSize?: number;
+  /** Width of the hidden layer. Default 512. */
+  hiddenSize?: number;
+  /** As in `MultiHeadClassifier`. Default "zero". */
+  fill?: 'zero' | 'maskValue';
+}
+
+/**
+ * Avalanche's MTSimpleMLP: input `[B, ...]` flattened to `[B, inputSize]`, `features` (Linear, ReLU, Dropout 0.5),
+ * `classifier`, a `MultiHeadClassifier`.
+ */
+export class MTSimpleMLP extends MultiTaskModule {
+  readonly classifier: MultiHeadClassifier;
+
+  constructor(options?: MTSimpleMLPOptions) {
+    const o = parseOptions('MTSimpleMLP', schema, options);
+    const features = new Sequential(new Linear(o.inputSize, o.hiddenSize), new ReLU(), new Dropout(0.5));
+    const classifier = new MultiHeadClassifier(o.hiddenSize, { fill: o.fill });
+    const children = { features, classifier };
+    const flat = `input.contiguous().view(input.size(0), ${o.inputSize})`;
+    super(
+      composeModule('MTSimpleMLP', children, multiTaskMethods('classifier', `  return self.features.forward(${flat})`)),
+      children,
+    );
+    this.classifier = classifier;
+  }
+}

@@ -1,0 +1,82 @@
+import type { Experience } from '../benchmarks/stream';
+import { ContinualTorchError, describeValue } from '../errors';
+import { requireTensor } from '../nn/module';
+import { Tensor } from '../tensor/tensor';
+import { classesOf, DynamicModule, taskLabelsOf } from './dynamic-module';
+
+/**
+ * A module whose output depends on the task that a sample belongs to (Avalanche's MultiTaskModule). Strategies pass it the
+ * mini-batch's task labels.
+ */
+export abstract class MultiTaskModule extends DynamicModule {
+  private classes = 0;
+  private readonly trainTasks = new Set<number>();
+
+  /** Largest class label of all experiences that this was adapted to, in train or eval mode, plus 1. */
+  get maxClassLabel(): number {
+    return this.classes;
+  }
+
+  /** Tasks of the experiences that this was adapted to in train mode, ascending. */
+  get knownTrainTasksLabels(): number[] {
+    return [...this.trainTasks].sort((a, b) => a - b);
+  }
+
+  /**
+   * Notes the classes and, in train mode, the tasks of an experience.
+   * @throws ERR_NO_TASK_LABELS, ERR_MODEL_ADAPTATION where its classes or task labels are none
+   */
+  adaptation(experience: Experience): void {
+    const operation = `${this.constructor.name}.adaptation`;
+    const tasks = taskLabelsOf(operation, experience);
+    this.note(Math.max(...classesOf(operation, experience)) + 1);
+    if (this.training) for (const task of tasks) this.trainTasks.add(task);
+  }
+
+  /** @internal There are at least this many classes. */
+  protected note(classes: number): void {
+    this.classes = Math.max(this.classes, classes);
+  }
+
+  /**
+   * @param input `[B, ...]`
+   * @param taskLabels int64 `[B]`: each sample goes to the head of its task, the result is `[B, maxClassLabel]`. A number:
+   * all samples go to that task's head, whose output comes as it is. null: the outputs of all tasks in
+   * `knownTrainTasksLabels`, by task.
+   * @throws ERR_BUSY; ERR_NO_TASK_LABELS without task labels; ERR_TORCH, for a task without a head for example
+   */
+  override forward(input: Tensor, taskLabels?: Tensor | number): Tensor;
+  override forward(input: Tensor, taskLabels: null): Map<number, Tensor>;
+  override forward(input: Tensor, taskLabels?: Tensor | number | null): Tensor | Map<number, Tensor> {
+    const { handle } = requireTensor('forward', input);
+    if (taskLabels instanceof Tensor) return super.forward(input, taskLabels);
+    if (taskLabels === null) {
+      return new Map(this.handle.forwardAllTasks(handle).map(([task, output]) => [task, new Tensor(output)]));
+    }
+    if (Number.isInteger(taskLabels)) return new Tensor(this.handle.forwardSingleTask(handle, taskLabels!));
+    throw new ContinualTorchError(
+      taskLabels === undefined ? 'ERR_NO_TASK_LABELS' : 'ERR_INVALID_ARG_TYPE',
+      `forward: expected task labels as a Tensor, one task as an integer, or null for all tasks, got ${describeValue(taskLabels)}`,
+    );
+  }
+}
+
+/**
+ * @internal The TorchScript methods of a model whose features go to the multi-head classifier `head`.
+ * @param features body of a method from `input` to its features, indented
+ */
+export function multiTaskMethods(head: string, features: string): string {
+  return `
+def get_features(self, input: Tensor) -> Tensor:
+${features}
+
+def forward(self, input: Tensor, task_labels: Tensor) -> Tensor:
+  return self.${head}.forward(self.get_features(input), task_labels)
+
+def forward_single_task(self, input: Tensor, task_label: int) -> Tensor:
+  return self.${head}.forward_single_task(self.get_features(input), task_label)
+
+def forward_all_tasks(self, input: Tensor) -> Dict[int, Tensor]:
+  return self.${head}.forward_all_tasks(self.get_features(input))
+`;
+}

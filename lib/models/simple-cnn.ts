@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { Conv2d } from '../nn/conv2d';
+import { Dropout } from '../nn/dropout';
+import { Linear } from '../nn/linear';
+import { composeModule, Module } from '../nn/module';
+import { AdaptiveMaxPool2d, MaxPool2d } from '../nn/pooling';
+import { ReLU } from '../nn/relu';
+import { Sequential } from '../nn/sequential';
+import { parseOptions, positiveInteger } from '../options';
+
+/** @internal Channels behind `simpleCNNFeatures`. */
+export const simpleCNNWidth = 64;
+
+/** @internal */
+export function simpleCNNFeatures(): Sequential {
+  return new Sequential(
+    new Conv2d(3, 32, 3, { padding: 1 }),
+    new ReLU(),
+    new Conv2d(32, 32, 3),
+    new ReLU(),
+    new MaxPool2d(2),
+    new Dropout(0.25),
+    new Conv2d(32, 64, 3, { padding: 1 }),
+    new ReLU(),
+    new Conv2d(64, 64, 3),
+    new ReLU(),
+    new MaxPool2d(2),
+    new Dropout(0.25),
+    new Conv2d(64, simpleCNNWidth, 1),
+    new ReLU(),
+    new AdaptiveMaxPool2d(1),
+    new Dropout(0.25),
+  );
+}
+
+const schema = z.object({ numClasses: positiveInteger.default(10) });
+export interface SimpleCNNOptions {
+  /** Width of the output. Default 10. */
+  numClasses?: number;
+}
+
+/**
+ * Avalanche's SimpleCNN: input `[B, 3, H, W]`, five convolutions with ReLU, max pooling and dropout 0.25, output
+ * `[B, numClasses]`. State-dict names as there: `features.0.weight`, `features.2.weight`, ..., `classifier.0.weight`.
+ */
+export class SimpleCNN extends Module {
+  constructor(options?: SimpleCNNOptions) {
+    const { numClasses } = parseOptions('SimpleCNN', schema, options);
+    const features = simpleCNNFeatures();
+    const children = { features, classifier: new Sequential(new Linear(simpleCNNWidth, numClasses)) };
+    super(composeModule('SimpleCNN', children, forward), children);
+  }
+}
+
+const forward = `
+def forward(self, input: Tensor) -> Tensor:
+  features = self.features.forward(input)
+  return self.classifier.forward(features.view(features.size(0), -1))
+`;

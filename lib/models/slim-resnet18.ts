@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { BatchNorm2d } from '../nn/batch-norm2d';
+import { Conv2d } from '../nn/conv2d';
+import { Linear } from '../nn/linear';
+import { composeModule, Module } from '../nn/module';
+import { Sequential } from '../nn/sequential';
+import { parseArgument, parseOptions, positiveInteger } from '../options';
+
+const conv3x3 = (inPlanes: number, planes: number, stride = 1) =>
+  new Conv2d(inPlanes, planes, 3, { stride, padding: 1, bias: false });
+
+/** Two convolutions with a shortcut around them. */
+class BasicBlock extends Module {
+  constructor(inPlanes: number, planes: number, stride: number) {
+    const children = {
+      conv1: conv3x3(inPlanes, planes, stride),
+      bn1: new BatchNorm2d(planes),
+      conv2: conv3x3(planes, planes),
+      bn2: new BatchNorm2d(planes),
+      shortcut:
+        stride === 1 && inPlanes === planes
+          ? new Sequential()
+          : new Sequential(new Conv2d(inPlanes, planes, 1, { stride, bias: false }), new BatchNorm2d(planes)),
+    };
+    super(composeModule('BasicBlock', children, blockForward), children);
+  }
+}
+
+const blockForward = `
+def forward(self, input: Tensor) -> Tensor:
+  output = torch.relu(self.bn1.forward(self.conv1.forward(input)))
+  output = self.bn2.forward(self.conv2.forward(output))
+  return torch.relu(output + self.shortcut.forward(input))
+`;
+
+/** @internal All but the output layer; the last stage has `8 nf` planes. */
+export function slimResNet18Trunk(nf: number): Record<'conv1' | 'bn1' | 'layer1' | 'layer2' | 'layer3' | 'layer4', Module> {
+  const stage = (inPlanes: number, planes: number, stride: number) =>
+    new Sequential(new BasicBlock(inPlanes, planes, stride), new BasicBlock(planes, planes, 1));
+  return {
+    conv1: conv3x3(3, nf),
+    bn1: new BatchNorm2d(nf),
+    layer1: stage(nf, nf, 1),
+    layer2: stage(nf, 2 * nf, 2),
+    layer3: stage(2 * nf, 4 * nf, 2),
+    layer4: stage(4 * nf, 8 * nf, 2),
+  };
+}
+
+/** @internal TorchScript from `input` to the trunk's features. */
+export const slimResNet18Features = `
+  output = torch.relu(self.bn1.forward(self.conv1.forward(input.view([input.size(0), 3, 32, 32]))))
+  output = self.layer1.forward(output)
+  output = self.layer2.forward(output)
+  output = self.layer3.forward(output)
+  output = self.layer4.forward(output)
+  output = torch.avg_pool2d(output, [4, 4])
+  return output.view(output.size(0), -1)`;
+
+const schema = z.object({ nf: positiveInteger.default(20) });
+export interface SlimResNet18Options {
+  /** Planes of the first stage; the others have 2, 4 and 8 times as many. Default 20. */
+  nf?: number;
+}
+
+/**
+ * The slimmed ResNet-18 of Lopez-Paz and Ranzato, "Gradient Episodic Memory for Continual Learning", 2017, as in Avalanche:
+ * input viewed as `[B, 3, 32, 32]`, four stages of two blocks with `nf`, `2 nf`, `4 nf`, `8 nf` planes, average pooling,
+ * output `[B, numClasses]`. State-dict names as there: `conv1.weight`, `bn1.weight`, `layer2.0.shortcut.0.weight`, ...,
+ * `linear.weight`.
+ */
+export class SlimResNet18 extends Module {
+  constructor(numClasses: number, options?: SlimResNet18Options) {
+    const classes = parseArgument('SlimResNet18', 'numClasses', positiveInteger, numClasses);
+    const { nf } = parseOptions('SlimResNet18', schema, options);
+    const children = { ...slimResNet18Trunk(nf), linear: new Linear(8 * nf, classes) };
+    super(composeModule('SlimResNet18', children, methods), children);
+  }
+}
+
+const methods = `
+def get_features(self, input: Tensor) -> Tensor:${slimResNet18Features}
+
+def forward(self, input: Tensor) -> Tensor:
+  return self.linear.forward(self.get_features(input))
+`;

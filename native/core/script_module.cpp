@@ -1,0 +1,59 @@
+#include "core/script_module.h"
+
+namespace continual {
+
+torch::jit::Module script_module(const std::string& name) {
+  torch::jit::Module module(c10::QualifiedName("__torch__.continual_torch.nn." + name),
+                            std::make_shared<torch::jit::CompilationUnit>(), /*shouldMangle=*/true);
+  module.register_attribute("training", c10::BoolType::get(), true);
+  return module;
+}
+
+torch::jit::Module compose(const std::string& name,
+                           const std::vector<std::pair<std::string, torch::jit::Module>>& children,
+                           const std::string& source) {
+  torch::jit::Module module = script_module(name);
+  for (const auto& [child_name, child] : children) module.register_module(child_name, child);
+  module.define(source);
+  return module;
+}
+
+namespace {
+
+/// What is compiled elsewhere still points to the method, so that code must not run any more before it is recompiled.
+void remove_method(torch::jit::Module& module, const torch::jit::Function& method) {
+  const std::string name = method.name();
+  const c10::QualifiedName qualified_name = method.qualname();
+  module.type()->unsafeRemoveMethod(name);
+  module._ivalue()->compilation_unit()->unsafeRemoveMethod(qualified_name);
+}
+
+}  // namespace
+
+void redefine(torch::jit::Module& module, const std::string& source) {
+  for (const torch::jit::Function* method : std::vector(module.type()->methods())) remove_method(module, *method);
+  module.define(source);
+}
+
+void recompile(torch::jit::Module& module) {
+  for (torch::jit::Function* method : std::vector(module.type()->methods())) {
+    const auto graph = torch::jit::toGraphFunction(*method).graph()->copy();
+    const c10::FunctionSchema schema = method->getSchema();
+    const c10::QualifiedName name = method->qualname();
+    remove_method(module, *method);
+    torch::jit::Function* fresh = module._ivalue()->compilation_unit()->create_function(name, graph);
+    fresh->setSchema(schema);
+    module.type()->addMethod(fresh);
+  }
+}
+
+bool takes_task_labels(const torch::jit::Module& module) {
+  const auto forward = module.find_method("forward");
+  if (!forward) return false;
+  const auto& arguments = forward->function().getSchema().arguments();
+  const size_t labels = 2;  // behind self and the input
+  return arguments.size() > labels && !arguments[labels].default_value() &&
+         c10::TensorType::get()->isSubtypeOf(*arguments[labels].type());
+}
+
+}  // namespace continual

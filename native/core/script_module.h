@@ -1,0 +1,26 @@
+// TorchScript modules put together at run time: a name, children, and methods in TorchScript source.
+#pragma once
+
+#include "core/torch.h"
+
+namespace continual {
+
+/// A module without methods, in train mode.
+torch::jit::Module script_module(const std::string& name);
+
+/// A module of these children (shared, not copied) and methods.
+/// @param source one or more `def`s, each with `self` first
+torch::jit::Module compose(const std::string& name,
+                           const std::vector<std::pair<std::string, torch::jit::Module>>& children,
+                           const std::string& source);
+
+/// Replaces all methods. Modules that call them must not run before `recompile`.
+void redefine(torch::jit::Module& module, const std::string& source);
+
+/// Has the methods compiled anew when they next run: compiled code holds that of the methods it calls.
+void recompile(torch::jit::Module& module);
+
+/// True where `forward` requires a second tensor behind its input: the task label of each sample.
+bool takes_task_labels(const torch::jit::Module& module);
+
+}  // namespace continual
