@@ -1,4 +1,5 @@
 import type { Experience } from '../benchmarks/stream';
+import type { Dataset } from '../data/dataset';
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import type { NativeModule } from '../native/types';
@@ -24,7 +25,7 @@ export abstract class DynamicModule extends Module {
    * Changes this module alone (not its children) for an experience: in train mode before it is learned, in eval mode
    * before it is evaluated.
    */
-  abstract adaptation(experience: Experience): void;
+  abstract adaptation(experience: Experience<Dataset>): void;
 }
 
 /** Labels from here on are refused: an output layer has a unit for every label up to the largest one. */
@@ -33,7 +34,7 @@ const classLabels = z.array(integer.min(0).lt(maxClasses)).min(1);
 const taskLabels = z.array(integer.min(0)).min(1);
 
 /** @internal The classes of an experience. @throws ERR_MODEL_ADAPTATION */
-export function classesOf(operation: string, experience: Experience): number[] {
+export function classesOf(operation: string, experience: Experience<Dataset>): number[] {
   const classes: unknown = experience?.classesInThisExperience;
   const parsed = classLabels.safeParse(classes);
   if (parsed.success) return parsed.data;
@@ -44,7 +45,7 @@ export function classesOf(operation: string, experience: Experience): number[] {
 }
 
 /** @internal The distinct task labels of an experience, ascending. @throws ERR_NO_TASK_LABELS */
-export function taskLabelsOf(operation: string, experience: Experience): number[] {
+export function taskLabelsOf(operation: string, experience: Experience<Dataset>): number[] {
   const tasks: unknown = experience?.taskLabels;
   const parsed = taskLabels.safeParse(tasks);
   if (parsed.success) return [...new Set(parsed.data)].sort((a, b) => a - b);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
+import type { Dataset } from '../data/dataset';
 import { Linear } from '../nn/linear';
 import { createModule } from '../nn/module';
 import { boolean, parseArgument, parseOptions, positiveInteger } from '../options';
@@ -48,7 +49,7 @@ export class IncrementalClassifier extends DynamicModule {
   }
 
   /** @throws ERR_MODEL_ADAPTATION for an experience without classes or with labels that are none; ERR_BUSY */
-  adaptation(experience: Experience): void {
+  adaptation(experience: Experience<Dataset>): void {
     this.handle.adaptIncrementalClassifier(classesOf('IncrementalClassifier.adaptation', experience));
   }
 }

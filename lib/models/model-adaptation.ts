@@ -1,10 +1,11 @@
 import type { Experience } from '../benchmarks/stream';
+import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
 import { Module } from '../nn/module';
 
 /** What a module has that changes with the experiences: a `DynamicModule`, or any module with this method. */
 export interface Adaptable {
-  adaptation(experience: Experience): void;
+  adaptation(experience: Experience<Dataset>): void;
   /** False: left out, with what is inside it, where it is not the outermost module. Default true. */
   readonly autoAdapt?: boolean;
 }
@@ -14,7 +15,7 @@ export interface Adaptable {
  * inside it, each once. Strategies do so before they learn or evaluate an experience.
  * @throws ERR_INVALID_ARG_TYPE, and what the modules throw
  */
-export function avalancheModelAdaptation(model: Module, experience: Experience): void {
+export function avalancheModelAdaptation(model: Module, experience: Experience<Dataset>): void {
   if (!(model instanceof Module)) {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_TYPE',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
+import type { Dataset } from '../data/dataset';
 import { ContinualTorchError } from '../errors';
 import { createModule, type Module } from '../nn/module';
 import { boolean, parseArgument, parseOptions, positiveInteger } from '../options';
@@ -75,7 +76,7 @@ export class MultiHeadClassifier extends MultiTaskModule {
    * @throws ERR_NO_TASK_LABELS; ERR_MODEL_ADAPTATION for an experience without classes, with labels that are none, or, with
    * masking, of several tasks; ERR_BUSY
    */
-  override adaptation(experience: Experience): void {
+  override adaptation(experience: Experience<Dataset>): void {
     const classes = classesOf('MultiHeadClassifier.adaptation', experience);
     const tasks = taskLabelsOf('MultiHeadClassifier.adaptation', experience);
     if (this.masking && tasks.length > 1) {

@@ -1,4 +1,5 @@
 import type { Experience } from '../benchmarks/stream';
+import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
 import { requireTensor } from '../nn/module';
 import { Tensor } from '../tensor/tensor';
@@ -26,7 +27,7 @@ export abstract class MultiTaskModule extends DynamicModule {
    * Notes the classes and, in train mode, the tasks of an experience.
    * @throws ERR_NO_TASK_LABELS, ERR_MODEL_ADAPTATION where its classes or task labels are none
    */
-  adaptation(experience: Experience): void {
+  adaptation(experience: Experience<Dataset>): void {
     const operation = `${this.constructor.name}.adaptation`;
     const tasks = taskLabelsOf(operation, experience);
     this.note(Math.max(...classesOf(operation, experience)) + 1);

@@ -100,8 +100,8 @@ export interface NativeTrainingStep {
   knowsOptimizer(): boolean;
   /** Tells the optimizer which parameters the model has now. */
   updateOptimizer(resetState: boolean, removeParams: boolean): void;
-  /** Lays out flat the parameters that model and optimizer have now. */
-  layOut(): void;
+  /** Lays out flat the parameters that model and optimizer have now; true if they were not yet. */
+  layOut(): boolean;
   /** Begins a pass with statistics of its own. */
   open(): void;
   /** What `Phase.fetch` takes the mini-batches of the open pass from. */

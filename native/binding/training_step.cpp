@@ -132,12 +132,9 @@ Napi::Value TrainingStepHandle::update_optimizer(const Napi::CallbackInfo& info)
   });
 }
 
-/// layOut() -> void: the flat layout of the parameters that model and optimizer have now.
+/// layOut() -> boolean: the flat layout of the parameters that model and optimizer have now; true if it is a new one.
 Napi::Value TrainingStepHandle::lay_out(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    idle().lay_out();
-    return info.Env().Undefined();
-  });
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), idle().lay_out()); });
 }
 
 /// open() -> void: begins a pass.

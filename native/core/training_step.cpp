@@ -66,16 +66,18 @@ void TrainingStep::update_optimizer(bool reset_state, bool remove_params) {
   known_ = std::move(now);
 }
 
-void TrainingStep::lay_out() {
+bool TrainingStep::lay_out() {
   NamedTensors named = model_->named_parameters();
   std::unordered_set<at::TensorImpl*> of_model;
   for (const auto& [name, parameter] : named) of_model.insert(parameter.unsafeGetTensorImpl());
   for (const at::Tensor& parameter : optimizer_->parameters()) {
     if (!of_model.count(parameter.unsafeGetTensorImpl())) named.emplace_back("", parameter);
   }
-  if (!flat_ || !flat_->holds(named)) flat_ = FlatParameters::create(named);
+  const bool changed = !flat_ || !flat_->holds(named);
+  if (changed) flat_ = FlatParameters::create(named);
   flat_->settle();
   optimizer_->attach(flat_);
+  return changed;
 }
 
 void TrainingStep::close() {
@@ -157,7 +159,7 @@ void TrainingStep::zero_grad() {
 void TrainingStep::forward() {
   explained(
       "ERR_FORWARD", [&] { return "forward: the model failed on a mini-batch " + describe(batch.x); },
-      [&] { output = model_->forward(batch.x); });
+      [&] { output = model_->forward(batch.x, batch.task_id); });
 }
 
 void TrainingStep::criterion(bool training) {
@@ -239,7 +241,7 @@ void TrainingStep::accumulate_importance(Mas& mas, const MiniBatch& current) {
   optimizer_->zero_grad();
   explained(
       "ERR_IMPORTANCE", [&] { return "importance: the model failed on a mini-batch " + describe(current.x); },
-      [&] { mas.accumulate(*flat_, model_->forward(current.x)); });
+      [&] { mas.accumulate(*flat_, model_->forward(current.x, current.task_id)); });
 }
 
 }  // namespace continual

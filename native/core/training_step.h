@@ -40,8 +40,8 @@ class TrainingStep {
   /// strategy's first look at the optimizer makes no difference between parameters that it knew and others.
   void update_optimizer(bool reset_state, bool remove_params);
   bool knows_optimizer() const { return known_.has_value(); }
-  /// Lays the parameters of model and optimizer out flat, where they are not yet.
-  void lay_out();
+  /// Lays the parameters of model and optimizer out flat; true if they were not yet.
+  bool lay_out();
 
   /// Begins a pass, whose mini-batches are summed up in `statistics`; `close` goes back to the pass that was under way
   /// before (an evaluation may come in the middle of an epoch).

@@ -129,6 +129,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   protected readonly lossFunction: Criterion;
   private currentOptimizer: Optimizer;
   private stopRequested = false;
+  private isLearning = false;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseSGDTemplateOptions) {
@@ -318,19 +319,21 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   }
 
   protected override async trainExp(options: TrainOptions): Promise<void> {
-    for (let epoch = 0; epoch < this.trainEpochs; epoch++) {
-      await this.dispatch('beforeTrainingEpoch', options);
-      if (this.stopRequested) {
-        this.stopRequested = false;
-        break;
-      }
-      this.step.open();
-      try {
+    this.isLearning = true;
+    try {
+      for (let epoch = 0; epoch < this.trainEpochs; epoch++) {
+        await this.dispatch('beforeTrainingEpoch', options);
+        if (this.stopRequested) {
+          this.stopRequested = false;
+          break;
+        }
+        this.step.open();
         await this.trainingEpoch(options);
         await this.dispatch('afterTrainingEpoch', options);
-      } finally {
         this.step.close();
       }
+    } finally {
+      this.isLearning = false;
     }
   }
 
@@ -341,7 +344,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     await this.makeEvalDataloader(options);
     this.model = await this.modelAdaptation();
     // Heads that have grown get their place; the optimizer hears of them when the next experience is trained.
-    if (this.step.knowsOptimizer()) this.step.layOut();
+    if (this.step.knowsOptimizer() && this.step.layOut() && this.isLearning) warnOfGrowth();
     await super.beforeEvalExp(options);
   }
 
@@ -536,6 +539,14 @@ function makeEvaluator(given: EvaluationPlugin | (() => EvaluationPlugin) | null
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',
     `evaluator: expected the function to make an EvaluationPlugin, got ${describeValue(made)}`,
+  );
+}
+
+function warnOfGrowth(): void {
+  process.emitWarning(
+    'eval: the model has grown for the evaluated experience while another one is being learned: the parameters that grew ' +
+      'are not trained again before the next experience. Evaluate before training, or classes that the model knows.',
+    'ContinualTorchWarning',
   );
 }
 

@@ -1,5 +1,6 @@
 import { DataLoader, TaskBalancedDataLoader } from '../../data/data-loader';
 import { TensorDataset } from '../../data/tensor-dataset';
+import { avalancheModelAdaptation } from '../../models/model-adaptation';
 import { Phase } from '../../native/types';
 import type { Module } from '../../nn/module';
 import type { Tensor } from '../../tensor/tensor';
@@ -47,7 +48,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
 
   /** The model's output for `mbX`; a multi-task model gets `mbTaskId` too. */
   forward(): Tensor | Promise<Tensor> {
-    return this.model.forward(this.mbX!);
+    return this.model.forward(this.mbX!, this.mbTaskId!);
   }
 
   /** The criterion's value for `mbOutput` and `mbY`. */
@@ -76,6 +77,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
 
   /** Grows what grows in the model for the current experience, in training and in evaluation. */
   modelAdaptation(model: Module = this.model): Module | Promise<Module> {
+    avalancheModelAdaptation(model, this.experience!);
     return model.to(this.device);
   }
 
