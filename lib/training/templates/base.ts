@@ -7,6 +7,7 @@ import type { Module } from '../../nn/module';
 import { boolean, parseOptions } from '../../options';
 import { noGrad } from '../../tensor/grad-mode';
 import type { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
+import type { LastMetrics } from '../../evaluation/metric';
 import type { Clock } from '../plugins/clock';
 import { type HookName, listener, type Plugin } from '../plugins/plugin';
 
@@ -89,7 +90,7 @@ export abstract class BaseTemplate {
    * (ERR_FORWARD), the criterion (ERR_CRITERION, ERR_LABEL_RANGE) or a hook (ERR_HOOK) reports. The strategy can be used
    * again afterwards.
    */
-  async train(experiences: Experiences, options?: TrainOptions): Promise<Record<string, number>> {
+  async train(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics> {
     const list = toExperiences('train', experiences);
     const parsed = parseOptions('train', trainSchema, options) as TrainOptions;
     const evalStreams = (parsed.evalStreams ?? [list]).map((group) => toExperiences('train', group));
@@ -123,7 +124,7 @@ export abstract class BaseTemplate {
    * @returns the latest value of every metric, by name
    * @throws as `train`
    */
-  async eval(experiences: Experiences, options?: TrainOptions): Promise<Record<string, number>> {
+  async eval(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics> {
     const list = toExperiences('eval', experiences);
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
     const isNested = this.isRunning;
