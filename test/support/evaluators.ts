@@ -1,4 +1,5 @@
-// Evaluators that print nothing, and what the default one prints.
+// Evaluators that print nothing, and what others print.
+import { Writable } from 'node:stream';
 import { accuracyMetrics, EvaluationPlugin, lossMetrics } from '../../lib/index';
 
 /** The metrics of the default evaluator, without its logger. */
@@ -21,4 +22,16 @@ export async function captured(stream: 'stdout' | 'stderr', run: () => unknown):
     process[stream].write = write;
   }
   return text;
+}
+
+/** A stream that keeps what is written to it. */
+export function collector(): Writable & { text: string } {
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      collecting.text += chunk.toString();
+      done();
+    },
+  });
+  const collecting = Object.assign(stream, { text: '' });
+  return collecting;
 }
