@@ -14,13 +14,12 @@ import { AccuracyRecorder } from './accuracy-recorder';
 import { type Curve, EvaluationResults } from './evaluation-results';
 import type { EmittedMetric, LastMetrics, MetricValue, PluginMetric } from './metric';
 
+const logger = z.custom<Logger>(
+  (value) => isObject(value) && typeof (value as Partial<Logger>).logMetrics === 'function',
+  'a logger',
+);
 const schema = z.object({
-  loggers: z
-    .array(
-      z.custom<Logger>((value) => isObject(value) && typeof (value as Partial<Logger>).logMetrics === 'function', 'a logger'),
-      'an array of loggers',
-    )
-    .optional(),
+  loggers: z.array(logger, 'an array of loggers').optional(),
   collectAll: boolean.default(true),
   strictChecks: boolean.default(false),
 });
@@ -56,8 +55,8 @@ export class EvaluationPlugin extends SupervisedPlugin {
   private isActive = true;
 
   /**
-   * @param metrics of `accuracyMetrics`, `lossMetrics` and their like, or your own (see `PluginMetric`); arrays are flattened.
-   * Options come last: a plain object without any hook.
+   * @param metrics of `accuracyMetrics`, `lossMetrics` and their like, or your own (see `PluginMetric`); arrays are
+   * flattened. Options come last: a plain object without any hook.
    * @throws ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION
    */
   constructor(...metrics: MetricArgument[]);
@@ -71,7 +70,8 @@ export class EvaluationPlugin extends SupervisedPlugin {
     if (wrong >= 0) {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_TYPE',
-        `EvaluationPlugin: expected metrics, objects with hooks, got ${describeValue(this.metrics[wrong])} at index ${wrong}`,
+        `EvaluationPlugin: expected metrics, objects with hooks, ` +
+          `got ${describeValue(this.metrics[wrong])} at index ${wrong}`,
       );
     }
     if (loggers === undefined) warnThatNothingIsLogged();

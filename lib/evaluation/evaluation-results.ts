@@ -33,7 +33,7 @@ export class EvaluationResults {
   constructor(
     /** By metric name; empty where `collectAll` is off. */
     readonly curves: Record<string, Curve>,
-    /** Of each stream: row i after training on experience i, column k the accuracy on experience k, null where there is none. */
+    /** Of each stream: row i after training on experience i, column k the accuracy on experience k, or null. */
     readonly accuracyMatrix: Record<string, AccuracyMatrix>,
     /** Of each stream: the accuracies before any training, where there was an evaluation then. */
     readonly initialAccuracy: Record<string, (number | null)[]>,

@@ -1,7 +1,8 @@
 export { EvaluationPlugin, type EvaluationPluginOptions, type MetricArgument } from './evaluation-plugin';
 export { EvaluationResults, type Curve, type EvaluationResultsJSON, type NestedArray } from './evaluation-results';
 export { defaultEvaluator } from './default-evaluator';
-export { metricName, type EmittedMetric, type LastMetrics, type MetricValue, type NameParts, type PluginMetric } from './metric';
+export { metricName } from './metric';
+export type { EmittedMetric, LastMetrics, MetricValue, NameParts, PluginMetric } from './metric';
 export { accuracyMetrics, type AccuracyLevels } from './metrics/accuracy';
 export { lossMetrics } from './metrics/loss';
 export { timingMetrics } from './metrics/timing';

@@ -1,11 +1,10 @@
 import path from 'node:path';
-import { z } from 'zod';
 import type { EmittedMetric } from '../evaluation/metric';
 import { parseArgument } from '../options';
 import { Tensor } from '../tensor/tensor';
 import type { SupervisedTemplate } from '../training/templates/supervised';
 import { fourDecimals } from './four-decimals';
-import { LogFile } from './log-file';
+import { folderName, LogFile } from './log-file';
 import type { Logger } from './logger';
 
 const trainingColumns = ['training_exp', 'epoch', 'training_accuracy', 'val_accuracy', 'training_loss', 'val_loss'];
@@ -17,8 +16,8 @@ const evalColumns = ['eval_exp', 'training_exp', 'eval_accuracy', 'eval_loss', '
  * `lossMetrics` of epoch and experience, the last column `forgettingMetrics` of experience; a value that is missing is 0, a
  * `training_exp` before any training None.
  *
- * `val_accuracy` and `val_loss` are those of the latest experience evaluated inside training. That evaluation comes after the
- * epoch's row, so that they lag one epoch behind, as in the reference.
+ * `val_accuracy` and `val_loss` are those of the latest experience evaluated inside training. That evaluation comes after
+ * the epoch's row, so that they lag one epoch behind, as in the reference.
  */
 export class CSVLogger implements Logger {
   private readonly training: LogFile;
@@ -88,8 +87,6 @@ export class CSVLogger implements Logger {
     return this.close();
   }
 }
-
-export const folderName = z.string('the name of a folder').min(1, 'the name of a folder');
 
 function row(fields: string[]): Buffer {
   return Buffer.from(`${fields.join(',')}\n`);

@@ -1,7 +1,10 @@
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
+import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
+
+export const folderName = z.string('the name of a folder').min(1, 'the name of a folder');
 
 /** Files with something still to be written; the end of the process waits for them. */
 const unfinished = new Set<LogFile>();

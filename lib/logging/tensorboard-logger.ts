@@ -3,16 +3,15 @@ import path from 'node:path';
 import type { EmittedMetric } from '../evaluation/metric';
 import { parseArgument } from '../options';
 import { Tensor } from '../tensor/tensor';
-import { folderName } from './csv-logger';
-import { LogFile } from './log-file';
+import { folderName, LogFile } from './log-file';
 import type { Logger } from './logger';
 import { histogramEvent, scalarEvent, versionEvent } from './tensorboard-events';
 
 let filesMade = 0;
 
 /**
- * Every value of every metric for TensorBoard (`tensorboard --logdir tb_data`): numbers as scalars, tensors as histograms of
- * their elements; the step is `clock.trainIterations`. Written as it comes, and all there is when `train` and `eval` resolve.
+ * Every value of every metric for TensorBoard (`tensorboard --logdir tb_data`): numbers as scalars, tensors as histograms
+ * of their elements; the step is `clock.trainIterations`. Written as it comes, and all there is when `train` and `eval` resolve.
  */
 export class TensorboardLogger implements Logger {
   private readonly events: LogFile;

@@ -102,9 +102,10 @@ function describe(strategy: SupervisedTemplate): string {
 function format(value: number | Tensor): string {
   if (!(value instanceof Tensor)) return fourDecimals(value);
   const isInteger = !/float/.test(value.dtype);
-  const width = Math.max(0, ...value.toNumbers().map((number) => (isInteger ? String(number) : fourDecimals(number)).length));
+  const text = (number: number) => (isInteger ? String(number) : fourDecimals(number));
+  const width = value.toNumbers().reduce((most, number) => Math.max(most, text(number).length), 0);
   const rows = (nested: NestedArray, indent: string): string => {
-    if (typeof nested === 'number') return (isInteger ? String(nested) : fourDecimals(nested)).padStart(width);
+    if (typeof nested === 'number') return text(nested).padStart(width);
     const isLine = nested.every((item) => typeof item === 'number');
     return `[${nested.map((item) => rows(item, `${indent} `)).join(isLine ? ', ' : `,\n${indent} `)}]`;
   };

@@ -4,10 +4,16 @@ import { describe, it } from 'mocha';
 import {
   accuracyMetrics,
   benchmarkFromDatasets,
+  bwtMetrics,
   confusionMatrixMetrics,
+  CSVLogger,
   type EmittedMetric,
   EvaluationPlugin,
+  forgettingMetrics,
+  forwardTransferMetrics,
+  hookNames,
   type HookName,
+  InteractiveLogger,
   type Logger,
   lossMetrics,
   type MetricValue,
@@ -15,11 +21,15 @@ import {
   type SupervisedTemplate,
   Tensor,
   tensor,
+  TensorboardLogger,
+  TextLogger,
+  timingMetrics,
 } from '../../lib/index';
 import { rejectsWithCode, throwsWithCode } from '../support/assertions';
 import { processTestTimeout, runProgram } from '../support/child-process';
 import { smallBenchmark, smallDataset } from '../support/small-runs';
 import { assertUsable, smallStrategy } from '../support/survival';
+import { withTempFolder } from '../support/temp-folder';
 
 const accuracyOf = (experience: number) => `Top1_Acc_Exp/eval_phase/test_stream/Task000/Exp00${experience}`;
 
@@ -27,7 +37,7 @@ const accuracyOf = (experience: number) => `Top1_Acc_Exp/eval_phase/test_stream/
 class Notes implements Logger {
   readonly lines: string[] = [];
   logMetrics(values: readonly EmittedMetric[]): void {
-    this.lines.push(`logMetrics ${values.map(({ name, value, x }) => `${name}=${String(value)}@${x}`).join(' ')}`);
+    this.lines.push(`logMetrics ${values.map(({ name, value, x }) => `${name}=${value as number}@${x}`).join(' ')}`);
   }
   afterTrainingEpoch(_strategy: SupervisedTemplate, values: readonly EmittedMetric[]): void {
     this.lines.push(`afterTrainingEpoch ${values.length}`);
@@ -141,6 +151,25 @@ describe('EvaluationPlugin', () => {
     assert.equal(notes.lines.length, 4);
     assert.ok('Top1_Acc_Epoch/train_phase/train_stream/Task000' in evaluator.getLastMetrics());
   });
+
+  it('does not listen inside the iteration for metrics of epochs, experiences and streams, nor for any logger', () =>
+    withTempFolder(async (folder) => {
+      const ofEvaluation = { experience: true, stream: true };
+      const levels = { epoch: true, ...ofEvaluation };
+      const evaluator = new EvaluationPlugin(
+        [accuracyMetrics({ ...levels, trainedExperience: true }), lossMetrics(levels), timingMetrics(levels)].flat(),
+        [forgettingMetrics, bwtMetrics, forwardTransferMetrics].flatMap((helper) => helper(ofEvaluation)),
+        { loggers: [new TextLogger(), new InteractiveLogger(), new CSVLogger(folder), new TensorboardLogger(folder)] },
+      );
+      const inherited = hookNames.filter((name) => evaluator[name] === EvaluationPlugin.prototype[name]);
+      const inside = hookNames.filter((name) => /Iteration|Forward|Backward|Update/.test(name));
+      assert.deepEqual(
+        inside.filter((name) => !inherited.includes(name)),
+        [],
+      );
+      const minibatch = new EvaluationPlugin(lossMetrics({ minibatch: true }), { loggers: [] });
+      assert.notEqual(minibatch.afterTrainingIteration, EvaluationPlugin.prototype.afterTrainingIteration);
+    }));
 
   it('forwards progress to the loggers that show it', () => {
     const seen: unknown[] = [];

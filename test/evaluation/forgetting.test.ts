@@ -114,6 +114,17 @@ describe('accuracy matrix', () => {
     assert.equal(averageAccuracy([]), 0);
   });
 
+  it('leaves out what was not evaluated', () => {
+    const partly = [
+      [0.75, null, null],
+      [null, null, 0.5],
+      [0.5, 0.25, null],
+    ];
+    assert.equal(averageAccuracy(partly), 0.375);
+    assert.equal(averageForgetting(partly), 0.25);
+    assert.equal(averageAccuracy([[null, null]]), 0);
+  });
+
   it('averages what was lost since each experience was learned, but for the last', () => {
     // (0.75 - 0.5 + 1 - 0.25) / 2
     assert.equal(averageForgetting(matrix), 0.5);

@@ -94,7 +94,7 @@ describe('metrics and loggers, beside recorded runs', () => {
     const model = new nn.Sequential(new nn.Linear(6, 8), new nn.ReLU(), new nn.Linear(8, 6));
     for (const [name, parameter] of model.namedParameters()) {
       parameter.requiresGrad_(false);
-      ops.aten.copy_!(parameter, tensors.get(`model.${name}`)!);
+      ops.aten.copy_!(parameter, tensors.get(`model.${name}`));
       parameter.requiresGrad_(true);
     }
     const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });

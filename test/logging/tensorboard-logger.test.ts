@@ -60,7 +60,8 @@ function fields(message: Buffer): Map<number, (number | Buffer)[]> {
   while (at < message.length) {
     const key = varint();
     const take = (size: number) => message.subarray(at, (at += size));
-    const value = [varint, () => take(8).readDoubleLE(), () => take(varint()), null, null, () => take(4).readFloatLE()][key & 7]!();
+    const readers = { 0: varint, 1: () => take(8).readDoubleLE(), 2: () => take(varint()), 5: () => take(4).readFloatLE() };
+    const value = readers[(key & 7) as keyof typeof readers]();
     found.set(key >> 3, [...(found.get(key >> 3) ?? []), value]);
   }
   return found;
@@ -92,7 +93,8 @@ async function readEvents(folder: string): Promise<Event[]> {
     const histogram = fields(value.get(5)![0] as Buffer);
     const [min, max, num, sum, sumSquares] = [1, 2, 3, 4, 5].map((field) => histogram.get(field)![0] as number);
     const [limits, counts] = [6, 7].map((field) => doublesOf(histogram.get(field)![0] as Buffer));
-    return { ...common, histogram: { min: min!, max: max!, num: num!, sum: sum!, sumSquares: sumSquares!, limits: limits!, counts: counts! } };
+    const summary = { min: min!, max: max!, num: num!, sum: sum!, sumSquares: sumSquares! };
+    return { ...common, histogram: { ...summary, limits: limits!, counts: counts! } };
   });
 }
 
@@ -127,7 +129,10 @@ describe('TensorboardLogger', () => {
         read[tag].x.push(step);
         read[tag].y.push(scalar!);
       }
-      const expected = Object.entries(curves).map(([name, { x, y }]) => [name, { x, y: y.map((v) => Math.fround(v as number)) }]);
+      const expected = Object.entries(curves).map(([name, { x, y }]) => [
+        name,
+        { x, y: y.map((value) => Math.fround(value as number)) },
+      ]);
       assert.deepEqual(read, Object.fromEntries(expected));
       assert.equal(read['Loss_MB/train_phase/train_stream/Task000']!.x.length, 8);
     }));
@@ -143,7 +148,9 @@ describe('TensorboardLogger', () => {
       assert.deepEqual(summary, { min: -2, max: 1e300, num: 7, sum: 1e300, sumSquares: Infinity });
       assert.equal(limits.length, counts.length);
       assert.deepEqual(limits, [...limits].sort((a, b) => a - b));
-      const inBuckets = limits.map((limit, i) => values.filter((v) => v < limit && v >= (limits[i - 1] ?? -Infinity)).length);
+      const inBuckets = limits.map(
+        (limit, i) => values.filter((v) => v < limit && v >= (limits[i - 1] ?? -Infinity)).length,
+      );
       assert.deepEqual(counts, inBuckets);
       assert.deepEqual([counts[0], counts.at(-1)], [0, 1]);
     }));
@@ -190,7 +197,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 events = EventAccumulator(sys.argv[1], size_guidance={"scalars": 0, "histograms": 0}).Reload()
 scalars = {tag: [[e.step, e.value] for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 fields = ("min", "max", "num", "sum", "sum_squares", "bucket_limit", "bucket")
-h = {tag: [[e.step, *(getattr(e.histogram_value, field) for field in fields)] for e in events.Histograms(tag)] for tag in events.Tags()["histograms"]}
+histogram = lambda e: [e.step, *(getattr(e.histogram_value, field) for field in fields)]
+h = {tag: [histogram(e) for e in events.Histograms(tag)] for tag in events.Tags()["histograms"]}
 print(json.dumps({"scalars": scalars, "histograms": h}))
 `;
       const { status, stdout, stderr } = spawnSync(python, ['-c', script, folder], { encoding: 'utf8' });

@@ -50,8 +50,11 @@ describe('TextLogger', () => {
   }
 
   it('prints tensors on lines of their own', async () => {
-    const counts = tensor([[12, 0], [3, 4]], { dtype: 'int64' }); // prettier-ignore
-    assert.equal(await printed(counts), '\n[[12,  0],\n [ 3,  4]]');
+    const counts = [
+      [12, 0],
+      [3, 4],
+    ];
+    assert.equal(await printed(tensor(counts, { dtype: 'int64' })), '\n[[12,  0],\n [ 3,  4]]');
     assert.equal(await printed(tensor([[0.5, 2 / 3]])), '\n[[0.5000, 0.6667]]');
     assert.equal(await printed(tensor([[[1], [2]]], { dtype: 'int64' })), '\n[[[1],\n  [2]]]');
     assert.equal(await printed(tensor(7, { dtype: 'int64' })), '\n7');

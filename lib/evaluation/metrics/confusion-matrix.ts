@@ -65,7 +65,9 @@ class ConfusionCounts {
 
   toTensor(normalize: 'true' | 'pred' | 'all' | null): Tensor {
     const { size } = this;
-    const cells = [...this.counts].map(([cell, count]) => ({ i: Math.floor(cell / maxClasses), j: cell % maxClasses, count }));
+    const cells = [...this.counts].map(([cell, count]) => {
+      return { i: Math.floor(cell / maxClasses), j: cell % maxClasses, count };
+    });
     const group = ({ i, j }: { i: number; j: number }) => (normalize === 'true' ? i : normalize === 'pred' ? j : 0);
     const sums = new Map<number, number>();
     for (const cell of cells) sums.set(group(cell), (sums.get(group(cell)) ?? 0) + cell.count);

@@ -23,7 +23,8 @@ export interface TransferLevels {
  * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
  */
 export function forgettingMetrics(levels?: TransferLevels): PluginMetric[] {
-  return changeOfAccuracy('Forgetting', (before, now) => before - now, parseOptions('forgettingMetrics', transferSchema, levels));
+  const asked = parseOptions('forgettingMetrics', transferSchema, levels);
+  return changeOfAccuracy('Forgetting', (before, now) => before - now, asked);
 }
 
 /**
@@ -31,7 +32,8 @@ export function forgettingMetrics(levels?: TransferLevels): PluginMetric[] {
  * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
  */
 export function bwtMetrics(levels?: TransferLevels): PluginMetric[] {
-  return changeOfAccuracy('BWT', (before, now) => now - before, parseOptions('bwtMetrics', transferSchema, levels));
+  const asked = parseOptions('bwtMetrics', transferSchema, levels);
+  return changeOfAccuracy('BWT', (before, now) => now - before, asked);
 }
 
 function changeOfAccuracy(

@@ -19,7 +19,7 @@ export const levelOptions = {
 
 /** When a metric has values; each default false. The first three are of training, the others of evaluation. */
 export interface MetricLevels {
-  /** Each training mini-batch. Like `epochRunning` it is called in each iteration, which keeps iterations from being joined. */
+  /** Each training mini-batch; like `epochRunning` it keeps iterations from being joined into one native job. */
   minibatch?: boolean;
   /** Each training epoch. */
   epoch?: boolean;
