@@ -9,7 +9,10 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import {
+  accuracyMetrics,
   benchmarkFromDatasets,
+  EvaluationPlugin,
+  lossMetrics,
   manualSeed,
   MAS,
   models,
@@ -66,11 +69,13 @@ async function main(): Promise<void> {
   manualSeed(0);
   const model = new models.SimpleMLP({ inputSize: 784, hiddenSize: 512, numClasses: 10 });
   const listener: Plugin = { afterBackward: (strategy) => void strategy.loss.item() };
+  const levels = { epoch: true, experience: true, stream: true };
   const strategy = new MAS({
     model,
     optimizer: new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 }),
     trainMbSize: mbSize,
     trainEpochs: epochs,
+    evaluator: new EvaluationPlugin(accuracyMetrics(levels), lossMetrics(levels), { loggers: [] }),
     plugins: options.listener ? [listener] : [],
   });
   const { trainStream } = benchmarkFromDatasets({ train: [dataset([0, 1, 2, 3, 4]), dataset([5, 6, 7, 8, 9])] });

@@ -1,4 +1,14 @@
-import { jit, manualSeed, MASPlugin, nn, optim, permutedMNIST, SupervisedTemplate } from 'continual-torch';
+import {
+  accuracyMetrics,
+  EvaluationPlugin,
+  jit,
+  manualSeed,
+  MASPlugin,
+  nn,
+  optim,
+  permutedMNIST,
+  SupervisedTemplate,
+} from 'continual-torch';
 
 async function main(): Promise<void> {
   const { trainStream, testStream } = await permutedMNIST({ nExperiences: 3, seed: 1 });
@@ -10,6 +20,7 @@ async function main(): Promise<void> {
     trainMbSize: 128,
     evalMbSize: 1000,
     plugins: [new MASPlugin({ lambdaReg: 0.1, alpha: 0.5, verbose: true })],
+    evaluator: new EvaluationPlugin(accuracyMetrics({ stream: true }), { loggers: [] }),
   });
   for (const experience of trainStream) {
     await strategy.train(experience);

@@ -43,6 +43,8 @@ export const errorCodes = {
   ERR_MAS_NO_IMPORTANCE: 'MAS has no importances of an earlier experience',
   ERR_MAS_ZERO_LOSS: 'the loss is exactly 0 where MAS adds its penalty',
   ERR_MAS_SHAPE: 'a parameter has shrunk since its importance was measured',
+  ERR_NO_INITIAL_EVALUATION: 'forward transfer lacks an evaluation from before the first training',
+  ERR_LOG_WRITE: 'a log file or its folder cannot be written',
   ERR_IDX_FORMAT: 'an IDX file is damaged or of another kind',
   ERR_IDX_MISMATCH: 'images and labels of an IDX pair do not belong together',
   ERR_DATA_NOT_FOUND: 'a data file does not exist',

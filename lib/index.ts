@@ -4,12 +4,14 @@ import { native } from './native/binding';
 export * as benchmarks from './benchmarks/index';
 export * as evaluation from './evaluation/index';
 export * as jit from './jit/index';
+export * as logging from './logging/index';
 export * as models from './models/index';
 export * as nn from './nn/index';
 export * as optim from './optim/index';
 
 export * from './benchmarks/index';
 export * from './evaluation/index';
+export * from './logging/index';
 export * from './training/index';
 export * from './data/index';
 export { ContinualTorchError, errorCodes, type ErrorCode } from './errors';

@@ -1,8 +1,6 @@
 import {
   accuracyMetrics,
   type AccuracyMatrix,
-  averageAccuracy,
-  averageForgetting,
   benchmarkFromDatasets,
   EvaluationPlugin,
   type Experience,
@@ -62,26 +60,25 @@ export async function runDemo(
     trainEpochs: 1,
     evalMbSize: 1000,
     plugins: kind === 'mas' ? [new MASPlugin({ lambdaReg: 0.1, alpha: 0.5 })] : [],
-    evaluator: new EvaluationPlugin(accuracyMetrics({ experience: true })),
+    evaluator: new EvaluationPlugin(accuracyMetrics({ stream: true }), { loggers: [] }),
     onProgress: advance,
   });
 
-  const accuracyMatrix: AccuracyMatrix = [];
   const begin = performance.now();
   try {
     for (const experience of trainStream) {
       stage = experience.currentExperience;
       await strategy.train(experience);
-      const metrics = await strategy.eval(testStream);
-      accuracyMatrix.push(accuracies(testStream, metrics));
+      await strategy.eval(testStream);
     }
   } finally {
     progress.stop();
   }
+  const { accuracyMatrix, averageAccuracy, averageForgetting } = strategy.evaluator.results;
   return {
-    accuracyMatrix,
-    averageAccuracy: averageAccuracy(accuracyMatrix),
-    forgetting: averageForgetting(accuracyMatrix),
+    accuracyMatrix: accuracyMatrix.test!,
+    averageAccuracy: averageAccuracy.test!,
+    forgetting: averageForgetting.test!,
     seconds: (performance.now() - begin) / 1000,
   };
 }
@@ -109,12 +106,5 @@ async function data({ quick, seed }: DemoOptions): Promise<{ trainStream: Stream
   return benchmarkFromDatasets({
     train: trainStream.experiences.map(prepare),
     test: testStream.experiences.map(prepare),
-  });
-}
-
-function accuracies(stream: Stream, metrics: Record<string, number>): number[] {
-  return stream.experiences.map(({ currentExperience }) => {
-    const experience = String(currentExperience).padStart(3, '0');
-    return metrics[`Top1_Acc_Exp/eval_phase/test_stream/Task000/Exp${experience}`]!;
   });
 }

@@ -60,7 +60,7 @@ function report(naive: DemoResult, mas: DemoResult): string {
 function table(title: string, { accuracyMatrix }: DemoResult): string {
   const header = accuracyMatrix.map((_, k) => `test ${k}`.padStart(8)).join('');
   const rows = accuracyMatrix.map(
-    (row, i) => `  trained ${i}  ${row.map((accuracy) => accuracy.toFixed(4).padStart(8)).join('')}`,
+    (row, i) => `  trained ${i}  ${row.map((accuracy) => accuracy!.toFixed(4).padStart(8)).join('')}`,
   );
   return `\n${title}\n             ${header}\n${rows.join('\n')}\n`;
 }

@@ -4,6 +4,7 @@ import {
   benchmarkFromDatasets,
   ContinualTorchError,
   type Criterion,
+  EvaluationPlugin,
   jit,
   loadSafetensors,
   MASPlugin,
@@ -82,7 +83,7 @@ async function train(config: Config, folder: string, data: Map<string, Tensor>):
     trainMbSize: config.trainMbSize,
     trainEpochs: config.trainEpochs,
     plugins: [mas, recorder],
-    evaluator: null,
+    evaluator: new EvaluationPlugin({ loggers: [] }),
   });
   const actual = new Map<string, number[]>();
   for (const experience of benchmarkFromDatasets({ train: datasets }).trainStream) {

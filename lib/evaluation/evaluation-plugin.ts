@@ -1,91 +1,232 @@
+import { z } from 'zod';
+import type { Benchmark, Stream } from '../benchmarks/stream';
 import { ContinualTorchError, describeValue } from '../errors';
+import type { Logger } from '../logging/logger';
 import { Phase } from '../native/types';
-import { type HookName, hookNames, SupervisedPlugin } from '../training/plugins/plugin';
+import { boolean, parseArgument, parseOptions } from '../options';
+import { Tensor } from '../tensor/tensor';
+import { type HookName, hookNames, pluginName, SupervisedPlugin } from '../training/plugins/plugin';
+import type { PassProgress } from '../training/templates/base-sgd';
 import { hasNativeTwin } from '../training/templates/native-twin';
 import type { SupervisedTemplate } from '../training/templates/supervised';
+import { AccuracyRecorder } from './accuracy-recorder';
+import { type Curve, EvaluationResults } from './evaluation-results';
+import type { EmittedMetric, LastMetrics, MetricValue, PluginMetric } from './metric';
 
-/** A value of a metric at one moment. */
-export interface MetricValue {
-  name: string;
-  value: number;
+const logger = z.custom<Logger>(
+  (value) => isObject(value) && typeof (value as Partial<Logger>).logMetrics === 'function',
+  'a logger',
+);
+const schema = z.object({
+  loggers: z.array(logger, 'an array of loggers').optional(),
+  collectAll: boolean.default(true),
+  strictChecks: boolean.default(false),
+});
+
+export interface EvaluationPluginOptions {
+  /** What shows or writes the values, in this order. Default none, with a warning; `[]` for none without it. */
+  loggers?: Logger[];
+  /** Keeps every value for `getAllMetrics` and `results.curves`. Default true. */
+  collectAll?: boolean;
+  /** Refuses an evaluation of only a part of a stream; a single experience is accepted. Default false. */
+  strictChecks?: boolean;
 }
 
-/** A metric answers the hooks it needs, with the values that it then has. */
-export type PluginMetric = {
-  [name in HookName]?: (strategy: SupervisedTemplate) => MetricValue[] | void;
-};
+/** What `accuracyMetrics` and its like return, or a metric of your own. */
+export type MetricArgument = PluginMetric | readonly PluginMetric[];
 
 /**
- * Feeds metrics and keeps their values. Loss and accuracy of the current pass are summed by the compute thread, so that
- * metrics of whole epochs and experiences cost the iteration nothing.
+ * Feeds metrics, keeps their values and hands them to loggers. In each hook first every metric is called, in order, then
+ * each logger gets the new values (`logMetrics`) and its own hook of that name.
+ *
+ * Loss and accuracy of the current pass are summed by the compute thread, so that metrics of whole epochs, experiences and
+ * streams cost the iteration nothing.
  */
 export class EvaluationPlugin extends SupervisedPlugin {
   override readonly supportsDistributed = true;
-  private readonly last = new Map<string, number>();
+  readonly loggers: readonly Logger[];
+  readonly collectAll: boolean;
+  readonly strictChecks: boolean;
   private readonly metrics: PluginMetric[];
+  private readonly accuracies = new AccuracyRecorder();
+  private readonly last = new Map<string, number | Tensor>();
+  private readonly curves = new Map<string, Curve>();
+  private isActive = true;
 
-  /** @param metrics of `accuracyMetrics`, `lossMetrics`, `forgettingMetrics` or your own; arrays are flattened */
-  constructor(...metrics: (PluginMetric | PluginMetric[])[]) {
+  /**
+   * @param metrics of `accuracyMetrics`, `lossMetrics` and their like, or your own (see `PluginMetric`); arrays are
+   * flattened. Options come last: a plain object without any hook.
+   * @throws ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION
+   */
+  constructor(...metrics: MetricArgument[]);
+  constructor(...metricsAndOptions: [...metrics: MetricArgument[], options: EvaluationPluginOptions | undefined]);
+  constructor(...given: (MetricArgument | EvaluationPluginOptions | undefined)[]) {
     super();
-    this.metrics = metrics.flat();
-    const wrong = this.metrics.findIndex((metric: unknown) => typeof metric !== 'object' || metric === null);
+    const options = isOptions(given.at(-1)) ? given.pop() : undefined;
+    const { loggers, collectAll, strictChecks } = parseOptions('EvaluationPlugin', schema, options);
+    this.metrics = (given as MetricArgument[]).flat();
+    const wrong = this.metrics.findIndex((metric: unknown) => !isObject(metric) || !hasHooks(metric));
     if (wrong >= 0) {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_TYPE',
-        `EvaluationPlugin: expected metrics, got ${describeValue(this.metrics[wrong])} at index ${wrong}`,
+        `EvaluationPlugin: expected metrics, objects with hooks, ` +
+          `got ${describeValue(this.metrics[wrong])} at index ${wrong}`,
       );
     }
-    for (const name of hookNames) {
-      const listening = this.metrics.filter((metric) => metric[name]);
-      const inherited = this[name].bind(this) as (strategy: SupervisedTemplate) => void | Promise<void>;
-      if (listening.length === 0) continue;
-      // An own property only where a metric needs it: a listener inside the iteration would split it.
-      this[name] = async (strategy: SupervisedTemplate) => {
-        await inherited(strategy);
-        for (const metric of listening) {
-          for (const { name: key, value } of metric[name]!(strategy) ?? []) this.last.set(key, value);
-        }
-      };
-    }
+    if (loggers === undefined) warnThatNothingIsLogged();
+    this.loggers = loggers ?? [];
+    this.collectAll = collectAll;
+    this.strictChecks = strictChecks;
+    const listeners = this.metrics.length > 0 ? [this.accuracies, ...this.metrics] : [];
+    for (const name of hookNames) this.listen(name, listeners);
   }
 
-  /** The latest value of each metric since the plugin was made. */
-  getLastMetrics(): Record<string, number> {
+  /** Off: no metric and no logger is called, and nothing is measured. Default true. @throws ERR_INVALID_ARG_TYPE */
+  get active(): boolean {
+    return this.isActive;
+  }
+
+  set active(on: boolean) {
+    this.isActive = parseArgument('EvaluationPlugin', 'active', boolean, on);
+  }
+
+  /** The latest value of each metric, in a copy. */
+  getLastMetrics(): LastMetrics {
     return Object.fromEntries(this.last);
+  }
+
+  /** Every value of each metric and the training iterations made by then, in a copy; `{}` where `collectAll` is off. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as for LastMetrics
+  getAllMetrics(): Record<string, [xs: number[], values: any[]]> {
+    return Object.fromEntries([...this.curves].map(([name, { x, y }]) => [name, [[...x], [...y]]]));
+  }
+
+  /** Forgets the latest values; curves and the accuracy matrix stay. */
+  resetLastMetrics(): void {
+    this.last.clear();
+  }
+
+  /** All curves and the accuracy matrix of each stream so far. An evaluator without metrics measures nothing. */
+  get results(): EvaluationResults {
+    const curves = [...this.curves].map(([name, { x, y }]): [string, Curve] => [name, { x: [...x], y: [...y] }]);
+    return new EvaluationResults(Object.fromEntries(curves), this.accuracies.matrices(), this.accuracies.initial());
+  }
+
+  /** How far the pass under way has come, for loggers that show it. */
+  onProgress(strategy: SupervisedTemplate, progress: PassProgress): void {
+    if (!this.active) return;
+    for (const logger of this.loggers) logger.onProgress?.(strategy, progress);
   }
 
   /** Adds the mini-batch to the statistics of the pass. */
   override async afterTrainingIteration(strategy: SupervisedTemplate): Promise<void> {
-    await strategy.runNative([Phase.measure]);
+    if (this.isMeasuring) await strategy.runNative([Phase.measure]);
   }
 
   /** Adds the mini-batch to the statistics of the pass. */
   override async afterEvalIteration(strategy: SupervisedTemplate): Promise<void> {
-    await strategy.runNative([Phase.measure]);
+    if (this.isMeasuring) await strategy.runNative([Phase.measure]);
+  }
+
+  /** @throws ERR_INVALID_ARG_VALUE for a part of a stream where `strictChecks` is on */
+  override beforeEval({ currentEvalStream }: SupervisedTemplate): void {
+    const [first] = currentEvalStream;
+    if (!this.strictChecks || !first) return;
+    const { originStream } = first;
+    // A slice may be a stream of its own, which knows where it comes from; streams of datasets alone need not.
+    const { benchmark } = originStream as Stream & { benchmark?: Benchmark | null };
+    const whole = benchmark?.streams.get(originStream.name) ?? originStream;
+    const isWhole = currentEvalStream.length === 1 || currentEvalStream.length === whole.length;
+    if (isWhole && originStream.length === whole.length) return;
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_VALUE',
+      `eval: expected the whole stream "${originStream.name}" of ${whole.length} experiences, as strictChecks asks for, ` +
+        `got ${currentEvalStream.length}`,
+    );
   }
 
   /** @internal */
-  get isEmpty(): boolean {
-    return this.metrics.length === 0;
+  get isMeasuring(): boolean {
+    return this.metrics.length > 0 && this.active;
+  }
+
+  /** Answers a hook, as an own property and only where it is needed: a listener inside the iteration would split it. */
+  private listen(name: HookName, metrics: PluginMetric[]): void {
+    const listening = metrics.filter((metric) => typeof metric[name] === 'function');
+    if (listening.length === 0 && !this.loggers.some((logger) => typeof logger[name] === 'function')) return;
+    const inherited = this[name].bind(this) as (strategy: SupervisedTemplate) => void | Promise<void>;
+    this[name] = async (strategy: SupervisedTemplate) => {
+      await inherited(strategy);
+      if (!this.active) return;
+      const values: EmittedMetric[] = [];
+      for (const metric of listening) values.push(...this.collect(name, metric, await metric[name]!(strategy), strategy));
+      for (const logger of this.loggers) {
+        if (values.length > 0) await logger.logMetrics(values);
+        await logger[name]?.(strategy, values);
+      }
+    };
+  }
+
+  /** Keeps what a metric has answered. */
+  private collect(
+    name: HookName,
+    metric: PluginMetric,
+    answer: MetricValue[] | void,
+    strategy: SupervisedTemplate,
+  ): EmittedMetric[] {
+    const values: readonly unknown[] | null = Array.isArray(answer) ? answer : answer === undefined ? [] : null;
+    if (values === null || !values.every(isMetricValue)) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_TYPE',
+        `EvaluationPlugin: expected ${name} of ${pluginName(metric)} to answer an array of { name, value } with a number ` +
+          `or a Tensor, got ${describeValue(values === null ? answer : values.find((value) => !isMetricValue(value)))}`,
+      );
+    }
+    const x = strategy.clock.trainIterations;
+    return values.map(({ name: key, value }) => {
+      this.last.set(key, value);
+      if (this.collectAll) {
+        const curve = this.curves.get(key) ?? { x: [], y: [] };
+        this.curves.set(key, curve);
+        curve.x.push(x);
+        curve.y.push(value);
+      }
+      return { name: key, value, x };
+    });
   }
 }
 
 for (const hook of ['afterTrainingIteration', 'afterEvalIteration'] as const) {
-  hasNativeTwin<EvaluationPlugin>(EvaluationPlugin.prototype[hook], (plugin) => (plugin.isEmpty ? null : Phase.measure));
+  hasNativeTwin<EvaluationPlugin>(EvaluationPlugin.prototype[hook], (plugin) => (plugin.isMeasuring ? Phase.measure : null));
 }
 
-/**
- * `Top1_Acc_Exp/eval_phase/test_stream/Task000/Exp000`: metric, phase, stream, task label, and the experience for values
- * of one experience.
- */
-export function metricName(metric: string, strategy: SupervisedTemplate, parts: { task: boolean; exp: boolean }): string {
-  const { originStream, taskLabels, currentExperience } = strategy.experience!;
-  const digits = (number: number) => String(number).padStart(3, '0');
-  return [
-    metric,
-    strategy.isTraining ? 'train_phase' : 'eval_phase',
-    `${originStream.name}_stream`,
-    ...(parts.task && taskLabels.length === 1 ? [`Task${digits(taskLabels[0]!)}`] : []),
-    ...(parts.exp ? [`Exp${digits(currentExperience)}`] : []),
-  ].join('/');
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function hasHooks(value: object): boolean {
+  return hookNames.some((name) => typeof (value as PluginMetric)[name] === 'function');
+}
+
+/** Options are a plain object in which nothing is a hook. */
+function isOptions(value: unknown): boolean {
+  if (value === undefined) return true;
+  return isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object) && !hasHooks(value);
+}
+
+function isMetricValue(value: unknown): value is MetricValue {
+  if (!isObject(value)) return false;
+  const { name, value: content } = value as Partial<MetricValue>;
+  return typeof name === 'string' && (typeof content === 'number' || content instanceof Tensor);
+}
+
+let hasWarned = false;
+
+function warnThatNothingIsLogged(): void {
+  if (hasWarned) return;
+  hasWarned = true;
+  process.emitWarning(
+    'An evaluator without loggers was made: its metrics are only returned. Give it loggers, or loggers: [] to say so.',
+    'ContinualTorchWarning',
+  );
 }

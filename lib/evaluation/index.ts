@@ -1,6 +1,13 @@
-export { EvaluationPlugin, type MetricValue, type PluginMetric } from './evaluation-plugin';
-export { accuracyMetrics } from './metrics/accuracy';
+export { EvaluationPlugin, type EvaluationPluginOptions, type MetricArgument } from './evaluation-plugin';
+export { EvaluationResults, type Curve, type EvaluationResultsJSON, type NestedArray } from './evaluation-results';
+export { defaultEvaluator } from './default-evaluator';
+export { metricName } from './metric';
+export type { EmittedMetric, LastMetrics, MetricValue, NameParts, PluginMetric } from './metric';
+export { accuracyMetrics, type AccuracyLevels } from './metrics/accuracy';
 export { lossMetrics } from './metrics/loss';
-export { forgettingMetrics } from './metrics/forgetting';
-export type { MeanMetricLevels } from './metrics/mean-metric';
+export { timingMetrics } from './metrics/timing';
+export { bwtMetrics, forgettingMetrics, type TransferLevels } from './metrics/forgetting';
+export { forwardTransferMetrics } from './metrics/forward-transfer';
+export { confusionMatrixMetrics, type ConfusionMatrixOptions } from './metrics/confusion-matrix';
+export type { MetricLevels } from './metrics/mean-metric';
 export { averageAccuracy, averageForgetting, type AccuracyMatrix } from './accuracy-matrix';

@@ -54,7 +54,7 @@ const { trainStream, testStream } = benchmarkFromDatasets({
 describe('forgetting', () => {
   it('is the loss of accuracy since the experience was the current one', async () => {
     const { strategy, answer } = makeStrategy(
-      new EvaluationPlugin(forgettingMetrics({ experience: true, stream: true })),
+      new EvaluationPlugin(forgettingMetrics({ experience: true, stream: true }), { loggers: [] }),
     );
 
     answer([0, 0, 0, 1]);
@@ -79,7 +79,7 @@ describe('forgetting', () => {
 
   it('keeps two streams apart, and leaves out experiences that were not evaluated when they were current', async () => {
     const { strategy, answer } = makeStrategy(
-      new EvaluationPlugin(forgettingMetrics({ experience: true, stream: true })),
+      new EvaluationPlugin(forgettingMetrics({ experience: true, stream: true }), { loggers: [] }),
     );
     answer([0, 0, 0, 0]);
     await strategy.train(trainStream.at(0)!);
@@ -93,7 +93,7 @@ describe('forgetting', () => {
   });
 
   it('has only the levels that are asked for', async () => {
-    const { strategy, answer } = makeStrategy(new EvaluationPlugin(forgettingMetrics({ stream: true })));
+    const { strategy, answer } = makeStrategy(new EvaluationPlugin(forgettingMetrics({ stream: true }), { loggers: [] }));
     answer([0, 0, 0, 0]);
     await strategy.train(trainStream.at(0)!);
     assert.deepEqual(Object.keys(await strategy.eval(testStream)), [stream]);
@@ -112,6 +112,17 @@ describe('accuracy matrix', () => {
     assert.equal(averageAccuracy(matrix), 0.5);
     assert.equal(averageAccuracy([[0.75]]), 0.75);
     assert.equal(averageAccuracy([]), 0);
+  });
+
+  it('leaves out what was not evaluated', () => {
+    const partly = [
+      [0.75, null, null],
+      [null, null, 0.5],
+      [0.5, 0.25, null],
+    ];
+    assert.equal(averageAccuracy(partly), 0.375);
+    assert.equal(averageForgetting(partly), 0.25);
+    assert.equal(averageAccuracy([[null, null]]), 0);
   });
 
   it('averages what was lost since each experience was learned, but for the last', () => {

@@ -6,6 +6,8 @@ import {
   benchmarkFromDatasets,
   EvaluationPlugin,
   type Experience,
+  InteractiveLogger,
+  type LastMetrics,
   lossMetrics,
   manualSeed,
   MASPlugin,
@@ -21,6 +23,7 @@ import {
   TensorDataset,
 } from '../../lib/index';
 import { throwsWithCode } from '../support/assertions';
+import { captured, quietEvaluator } from '../support/evaluators';
 import { classes, features, smallBenchmark, smallDataset, smallModel } from '../support/small-runs';
 
 const crossEntropy = new nn.CrossEntropyLoss();
@@ -42,6 +45,7 @@ function makeStrategy(options: Partial<SupervisedTemplateOptions> = {}) {
     optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }),
     trainMbSize: 4,
     evalMbSize: 3,
+    evaluator: quietEvaluator(),
     ...options,
   });
 }
@@ -60,14 +64,20 @@ function measure(strategy: SupervisedTemplate, { dataset }: Experience) {
 
 describe('metrics', () => {
   it('are accuracy and loss of every epoch, experience and stream by default', async () => {
-    const strategy = makeStrategy();
+    const strategy = makeStrategy({ evaluator: undefined });
     const { trainStream, testStream } = smallBenchmark();
-    const trained = await strategy.train(trainStream);
+    let evaluated: LastMetrics = {};
+    const trained: LastMetrics = {};
+    const printed = await captured('stdout', async () => {
+      Object.assign(trained, await strategy.train(trainStream));
+      evaluated = await strategy.eval(testStream);
+    });
+    assert.match(printed, /^-- >> Start of training phase << --\nEpoch 0 ended\.\n\tLoss_Epoch/);
+    assert.deepEqual(strategy.evaluator.loggers.map((logger) => logger.constructor), [InteractiveLogger]);
     assert.deepEqual(Object.keys(trained).sort(), [
       'Loss_Epoch/train_phase/train_stream/Task000',
       'Top1_Acc_Epoch/train_phase/train_stream/Task000',
     ]);
-    const evaluated = await strategy.eval(testStream);
     assert.deepEqual(
       Object.keys(evaluated).sort(),
       [
@@ -163,7 +173,7 @@ describe('metrics', () => {
   });
 
   it('are only those of the levels that are asked for', async () => {
-    const evaluator = new EvaluationPlugin(accuracyMetrics({ stream: true }), lossMetrics({ epoch: true }));
+    const evaluator = new EvaluationPlugin(accuracyMetrics({ stream: true }), lossMetrics({ epoch: true }), { loggers: [] });
     const strategy = makeStrategy({ evaluator });
     const { trainStream, testStream } = smallBenchmark();
     await strategy.train(trainStream);
@@ -183,7 +193,7 @@ describe('metrics', () => {
     throwsWithCode(
       () => new EvaluationPlugin(3 as never),
       'ERR_INVALID_ARG_TYPE',
-      /^EvaluationPlugin: expected metrics, got 3 at index 0$/,
+      /^EvaluationPlugin: expected metrics, objects with hooks, got 3 at index 0$/,
     );
   });
 
@@ -196,8 +206,9 @@ describe('metrics', () => {
   });
 
   it('belong to one strategy each', async () => {
-    const [one, other] = [makeStrategy(), makeStrategy()];
-    await one.train(smallBenchmark().trainStream);
+    const [one, other] = [makeStrategy({ evaluator: undefined }), makeStrategy({ evaluator: undefined })];
+    await captured('stdout', () => one.train(smallBenchmark().trainStream));
+    assert.equal(Object.keys(one.evaluator.getLastMetrics()).length, 2);
     assert.deepEqual(other.evaluator.getLastMetrics(), {});
     assert.notEqual(one.evaluator, other.evaluator);
   });

@@ -10,6 +10,7 @@ import {
   type SupervisedTemplateOptions,
 } from '../../lib/index';
 import { rejectsWithCode } from './assertions';
+import { quietEvaluator } from './evaluators';
 import { numbersOf, smallBenchmark, smallModel } from './small-runs';
 
 /** A strategy on the 4-5-4 MLP, mini-batches of 4. */
@@ -21,6 +22,7 @@ export function smallStrategy(options: Partial<SupervisedTemplateOptions> = {}):
     optimizer: new optim.SGD(model.parameters(), { lr: 0.05, momentum: 0.9 }),
     trainMbSize: 4,
     evalMbSize: 4,
+    evaluator: quietEvaluator(),
     ...options,
   });
 }

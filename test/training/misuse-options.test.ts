@@ -14,6 +14,7 @@ import {
   tensor,
 } from '../../lib/index';
 import { rejectsWithCode, throwsWithCode } from '../support/assertions';
+import { quietEvaluator } from '../support/evaluators';
 import { features, smallBenchmark, smallModel } from '../support/small-runs';
 import { assertUsable, rejectsAndSurvives, smallStrategy } from '../support/survival';
 
@@ -166,6 +167,7 @@ describe('misuse: options', () => {
       evalMbSize: null,
       trainMbSize: 1000,
       evalEvery: -1,
+      evaluator: quietEvaluator(),
     });
     assert.deepEqual([plugin.alpha, strategy.evalMbSize], [0, 1000]);
     await strategy.train(smallBenchmark().trainStream);

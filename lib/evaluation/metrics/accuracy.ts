@@ -1,6 +1,15 @@
+import { z } from 'zod';
+import { boolean, parseOptions } from '../../options';
 import type { SupervisedTemplate } from '../../training/templates/supervised';
-import type { PluginMetric } from '../evaluation-plugin';
-import { type MeanMetricLevels, meanMetrics, type WeightedSum } from './mean-metric';
+import type { PluginMetric } from '../metric';
+import { levelOptions, meanMetrics, type MetricLevels, ratio, streamMean, type WeightedSum } from './mean-metric';
+
+const schema = z.object({ ...levelOptions, trainedExperience: boolean.default(false) });
+
+export interface AccuracyLevels extends MetricLevels {
+  /** Each evaluated stream, over those experiences whose index is at most that of the last experience trained on. */
+  trainedExperience?: boolean;
+}
 
 /** Correct predictions (argmax over dim 1) of the current pass and the samples compared. */
 export function correctPredictions(strategy: SupervisedTemplate): WeightedSum {
@@ -8,10 +17,54 @@ export function correctPredictions(strategy: SupervisedTemplate): WeightedSum {
   return { sum: correct, weight: compared };
 }
 
+/** The accuracy of the evaluation of an experience that has just ended. */
+export function experienceAccuracy(strategy: SupervisedTemplate): number {
+  return ratio(correctPredictions(strategy));
+}
+
+/** Tells experiences apart, by stream and index. */
+export function experienceKey(strategy: SupervisedTemplate): string {
+  const { originStream, currentExperience } = strategy.experience!;
+  return `${originStream.name}/${currentExperience}`;
+}
+
 /**
- * Top-1 accuracy in [0, 1]: correct predictions / samples, the prediction being the argmax over dim 1 of the output.
- * `Top1_Acc_Epoch` (training), `Top1_Acc_Exp`, `Top1_Acc_Stream` (evaluation).
+ * Top-1 accuracy in [0, 1]: correct predictions / samples, the prediction being the argmax over dim 1 of the output (the
+ * first of equal ones), as is the target where it is [B, C]. `Top1_Acc_MB`, `Top1_Acc_Epoch`, `Top1_RunningAcc_Epoch`
+ * (training); `Top1_Acc_Exp`, `Top1_Acc_Stream`, `Accuracy_On_Trained_Experiences` (evaluation).
+ * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
  */
-export function accuracyMetrics(levels?: MeanMetricLevels): PluginMetric[] {
-  return meanMetrics('accuracyMetrics', 'Top1_Acc', correctPredictions, levels);
+export function accuracyMetrics(levels?: AccuracyLevels): PluginMetric[] {
+  const asked = parseOptions('accuracyMetrics', schema, levels);
+  const metrics = meanMetrics(
+    {
+      names: {
+        minibatch: 'Top1_Acc_MB',
+        epoch: 'Top1_Acc_Epoch',
+        epochRunning: 'Top1_RunningAcc_Epoch',
+        experience: 'Top1_Acc_Exp',
+        stream: 'Top1_Acc_Stream',
+      },
+      ofPass: correctPredictions,
+      ofMinibatch: (strategy, before) => {
+        const { sum, weight } = correctPredictions(strategy);
+        return { sum: sum - before.sum, weight: weight - before.weight };
+      },
+    },
+    asked,
+  );
+  if (asked.trainedExperience) metrics.push(trainedExperienceAccuracy());
+  return metrics;
+}
+
+function trainedExperienceAccuracy(): PluginMetric {
+  let lastTrained = 0;
+  return {
+    afterTrainingExp: ({ experience }) => {
+      lastTrained = experience!.currentExperience;
+    },
+    ...streamMean('Accuracy_On_Trained_Experiences', (strategy) =>
+      strategy.experience!.currentExperience <= lastTrained ? correctPredictions(strategy) : { sum: 0, weight: 0 },
+    ),
+  };
 }

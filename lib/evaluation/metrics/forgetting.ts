@@ -1,24 +1,54 @@
 import { z } from 'zod';
 import { boolean, parseOptions } from '../../options';
-import { metricName, type MetricValue, type PluginMetric } from '../evaluation-plugin';
-import { correctPredictions } from './accuracy';
+import { mean } from '../mean';
+import { emit, type PluginMetric } from '../metric';
+import { experienceAccuracy, experienceKey } from './accuracy';
+import { ofExperience, ofStream } from './mean-metric';
 
-const schema = z.object({ experience: boolean.default(false), stream: boolean.default(false) });
+export const transferSchema = z.object({ experience: boolean.default(false), stream: boolean.default(false) });
+
+/** When a metric of forgetting or transfer has values; each default false. */
+export interface TransferLevels {
+  /** Each evaluated experience. */
+  experience?: boolean;
+  /** Each evaluated stream. */
+  stream?: boolean;
+}
 
 /**
  * Forgetting of experience k: its accuracy in the latest evaluation made while k was the last experience trained on, minus
  * its accuracy in the evaluation under way. It exists once both are known, so never for the current experience.
- * `ExperienceForgetting` is one value an experience, `StreamForgetting` the mean over those that have one, else 0.
+ * `ExperienceForgetting` is one value an experience, `StreamForgetting` the mean over those that have one, else 0. Kept by
+ * stream and index, so that two evaluated streams do not mix (the reference keeps it by index alone).
+ * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
  */
-export function forgettingMetrics(asked?: { experience?: boolean; stream?: boolean }): PluginMetric[] {
-  const levels = parseOptions('forgettingMetrics', schema, asked);
+export function forgettingMetrics(levels?: TransferLevels): PluginMetric[] {
+  const asked = parseOptions('forgettingMetrics', transferSchema, levels);
+  return changeOfAccuracy('Forgetting', (before, now) => before - now, asked);
+}
+
+/**
+ * Backward transfer, forgetting with the other sign: positive where later experiences helped. `ExperienceBWT`, `StreamBWT`.
+ * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
+ */
+export function bwtMetrics(levels?: TransferLevels): PluginMetric[] {
+  const asked = parseOptions('bwtMetrics', transferSchema, levels);
+  return changeOfAccuracy('BWT', (before, now) => now - before, asked);
+}
+
+function changeOfAccuracy(
+  name: string,
+  change: (before: number, now: number) => number,
+  levels: TransferLevels,
+): PluginMetric[] {
+  if (!levels.experience && !levels.stream) return [];
   const initial = new Map<string, number>();
   const last = new Map<string, number>();
   let trainedOn: number | null = null;
-  const forgetting = (key: string) => {
+  const valueOf = (key: string) => {
     const before = initial.get(key);
     const now = last.get(key);
-    return before === undefined || now === undefined ? undefined : before - now;
+    return before === undefined || now === undefined ? undefined : change(before, now);
   };
   return [
     {
@@ -26,20 +56,17 @@ export function forgettingMetrics(asked?: { experience?: boolean; stream?: boole
         trainedOn = experience!.currentExperience;
       },
       beforeEval: () => last.clear(),
-      afterEvalExp: (strategy): MetricValue[] => {
-        const { sum, weight } = correctPredictions(strategy);
-        const { currentExperience, originStream } = strategy.experience!;
-        const key = `${originStream.name}/${currentExperience}`;
-        (currentExperience === trainedOn ? initial : last).set(key, weight === 0 ? 0 : sum / weight);
-        const value = levels.experience ? forgetting(key) : undefined;
-        if (value === undefined) return [];
-        return [{ name: metricName('ExperienceForgetting', strategy, { task: true, exp: true }), value }];
+      afterEvalExp: (strategy) => {
+        const key = experienceKey(strategy);
+        const isCurrent = strategy.experience!.currentExperience === trainedOn;
+        (isCurrent ? initial : last).set(key, experienceAccuracy(strategy));
+        const value = levels.experience ? valueOf(key) : undefined;
+        return value === undefined ? [] : emit(`Experience${name}`, strategy, ofExperience, value);
       },
-      afterEval: (strategy): MetricValue[] => {
-        if (!levels.stream || !strategy.experience) return [];
-        const values = [...last.keys()].map(forgetting).filter((value) => value !== undefined);
-        const value = values.length === 0 ? 0 : values.reduce((sum, v) => sum + v, 0) / values.length;
-        return [{ name: metricName('StreamForgetting', strategy, { task: false, exp: false }), value }];
+      afterEval: (strategy) => {
+        if (!levels.stream) return [];
+        const values = [...last.keys()].map(valueOf).filter((value) => value !== undefined);
+        return emit(`Stream${name}`, strategy, ofStream, mean(values));
       },
     },
   ];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { boolean, parseOptions } from '../../options';
 import type { SupervisedTemplate } from '../../training/templates/supervised';
-import { metricName, type PluginMetric } from '../evaluation-plugin';
+import { emit, type NameParts, type PluginMetric } from '../metric';
 
 /** The parts of a mean: a sum and the weight that it is divided by. */
 export interface WeightedSum {
@@ -9,69 +9,94 @@ export interface WeightedSum {
   weight: number;
 }
 
-/** How a metric reads its sum from the statistics of the current pass. */
-export type ReadStatistics = (strategy: SupervisedTemplate) => WeightedSum;
-
-const levelSchema = z.object({
+export const levelOptions = {
+  minibatch: boolean.default(false),
   epoch: boolean.default(false),
+  epochRunning: boolean.default(false),
   experience: boolean.default(false),
   stream: boolean.default(false),
-});
+};
 
-export interface MeanMetricLevels {
+/** When a metric has values; each default false. The first three are of training, the others of evaluation. */
+export interface MetricLevels {
+  /** Each training mini-batch; like `epochRunning` it keeps iterations from being joined into one native job. */
+  minibatch?: boolean;
   /** Each training epoch. */
   epoch?: boolean;
+  /** The epoch so far, at each training iteration. */
+  epochRunning?: boolean;
   /** Each evaluated experience. */
   experience?: boolean;
   /** Each evaluated stream. */
   stream?: boolean;
 }
 
+/** A mean over samples. */
+export interface MeanMetric {
+  /** What it is called at each level. */
+  names: Record<keyof MetricLevels, string>;
+  /** Of the current pass over an epoch's or experience's data, so far. */
+  ofPass: (strategy: SupervisedTemplate) => WeightedSum;
+  /** Of the current mini-batch; `before` is what `ofPass` was before it. */
+  ofMinibatch: (strategy: SupervisedTemplate, before: WeightedSum) => WeightedSum;
+}
+
+export const ofTask: NameParts = { task: true, exp: false };
+export const ofExperience: NameParts = { task: true, exp: true };
+export const ofStream: NameParts = { task: false, exp: false };
+
+const nothing: WeightedSum = { sum: 0, weight: 0 };
+
 /** 0 where nothing was added, as in the reference. */
-function mean({ sum, weight }: WeightedSum): number {
+export function ratio({ sum, weight }: WeightedSum): number {
   return weight === 0 ? 0 : sum / weight;
 }
 
-/** A mean over samples, one metric for each level that is asked for: `NAME_Epoch`, `NAME_Exp`, `NAME_Stream`. */
-export function meanMetrics(
-  operation: string,
-  name: string,
-  read: ReadStatistics,
-  asked?: MeanMetricLevels,
-): PluginMetric[] {
-  const levels = parseOptions(operation, levelSchema, asked);
+/** One metric for each level that is asked for. */
+export function meanMetrics({ names, ofPass, ofMinibatch }: MeanMetric, levels: MetricLevels): PluginMetric[] {
   const metrics: PluginMetric[] = [];
-  if (levels.epoch) {
+  if (levels.minibatch) {
+    let before = nothing;
     metrics.push({
-      afterTrainingEpoch: (strategy) => [
-        { name: metricName(`${name}_Epoch`, strategy, { task: true, exp: false }), value: mean(read(strategy)) },
-      ],
+      beforeTrainingEpoch: () => {
+        before = nothing;
+      },
+      afterTrainingIteration: (strategy) => {
+        const value = ratio(ofMinibatch(strategy, before));
+        before = ofPass(strategy);
+        return emit(names.minibatch, strategy, ofTask, value);
+      },
     });
+  }
+  if (levels.epoch) {
+    metrics.push({ afterTrainingEpoch: (s) => emit(names.epoch, s, ofTask, ratio(ofPass(s))) });
+  }
+  if (levels.epochRunning) {
+    metrics.push({ afterTrainingIteration: (s) => emit(names.epochRunning, s, ofTask, ratio(ofPass(s))) });
   }
   if (levels.experience) {
-    metrics.push({
-      afterEvalExp: (strategy) => [
-        { name: metricName(`${name}_Exp`, strategy, { task: true, exp: true }), value: mean(read(strategy)) },
-      ],
-    });
+    metrics.push({ afterEvalExp: (s) => emit(names.experience, s, ofExperience, ratio(ofPass(s))) });
   }
-  if (levels.stream) {
-    const total: WeightedSum = { sum: 0, weight: 0 };
-    metrics.push({
-      beforeEval: () => {
-        total.sum = total.weight = 0;
-      },
-      afterEvalExp: (strategy) => {
-        const { sum, weight } = read(strategy);
-        total.sum += sum;
-        total.weight += weight;
-      },
-      // The strategy's experience is now the last evaluated one, whose task label names the stream's value.
-      afterEval: (strategy) =>
-        strategy.experience && [
-          { name: metricName(`${name}_Stream`, strategy, { task: true, exp: false }), value: mean(total) },
-        ] || [],
-    });
-  }
+  if (levels.stream) metrics.push(streamMean(names.stream, ofPass));
   return metrics;
+}
+
+/** The mean over all samples of an evaluation. */
+export function streamMean(name: string, ofPass: MeanMetric['ofPass']): PluginMetric {
+  let total = nothing;
+  return {
+    beforeEval: () => {
+      total = nothing;
+    },
+    afterEvalExp: (strategy) => {
+      const { sum, weight } = ofPass(strategy);
+      total = { sum: total.sum + sum, weight: total.weight + weight };
+    },
+    afterEval: (strategy) => emit(name, strategy, ofTask, ratio(total)),
+  };
+}
+
+/** Checks the levels that a helper was asked for. */
+export function parseLevels(operation: string, asked: MetricLevels | undefined) {
+  return parseOptions(operation, z.object(levelOptions), asked);
 }

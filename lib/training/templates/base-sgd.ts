@@ -4,6 +4,7 @@ import { DataLoader } from '../../data/data-loader';
 import { ContinualTorchError, describeValue } from '../../errors';
 import { defaultEvaluator } from '../../evaluation/default-evaluator';
 import { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
+import type { LastMetrics } from '../../evaluation/metric';
 import { job, native } from '../../native/binding';
 import { type NativePhase, type NativeTrainingStep, Phase } from '../../native/types';
 import { CrossEntropyLoss } from '../../nn/cross-entropy-loss';
@@ -223,13 +224,13 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   }
 
   /** @returns the latest value of every metric, by name */
-  override async train(experiences: Experiences, options?: TrainOptions) {
+  override async train(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics> {
     await super.train(experiences, options);
     return this.evaluator.getLastMetrics();
   }
 
   /** @returns the latest value of every metric, by name */
-  override async eval(experiences: Experiences, options?: TrainOptions) {
+  override async eval(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics> {
     await super.eval(experiences, options);
     return this.evaluator.getLastMetrics();
   }
@@ -298,6 +299,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   /** @internal */
   reportProgress(progress: PassProgress): void {
     this.onProgress?.(progress);
+    this.evaluator.onProgress(this as unknown as SupervisedTemplate, progress);
   }
 
   /** @internal The criterion that C++ can compute; null where it is one of the user's own. */

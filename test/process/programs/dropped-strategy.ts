@@ -1,11 +1,12 @@
 // Trains one model with strategies that are dropped one after the other, turns a parameter into a computed tensor, and
 // collects the garbage: hooks of layouts that are gone must do nothing.
 import { models, optim, ops, SupervisedTemplate, tensor } from '../../../lib/index';
+import { quietEvaluator } from '../../support/evaluators';
 import { smallBenchmark } from '../../support/small-runs';
 
 async function train(model: models.SimpleMLP): Promise<void> {
   const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
-  const strategy = new SupervisedTemplate({ model, optimizer, trainMbSize: 4 });
+  const strategy = new SupervisedTemplate({ model, optimizer, trainMbSize: 4, evaluator: quietEvaluator() });
   for (const experience of smallBenchmark().trainStream) await strategy.train(experience);
 }
 

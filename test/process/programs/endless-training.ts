@@ -1,6 +1,7 @@
 // Trains for longer than anyone waits, and does in the middle of a job what the first argument says.
 import { parentPort } from 'node:worker_threads';
 import { benchmarkFromDatasets, MAS, models, optim, ops, type Tensor, tensor, TensorDataset } from '../../../lib/index';
+import { quietEvaluator } from '../../support/evaluators';
 
 const action = process.argv[2];
 const samples = 1024;
@@ -36,6 +37,7 @@ const strategy = new MAS({
   optimizer: new optim.SGD(model.parameters(), { lr: 1e-3 }),
   trainMbSize: 32,
   trainEpochs: 1_000_000,
+  evaluator: quietEvaluator(),
   onProgress: () => {
     // One turn later the next job is under way.
     if (!acted) setImmediate(act);

@@ -1,6 +1,7 @@
 // Prints, as JSON, what 2,000 training iterations leave behind; the first argument says who listens.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { benchmarkFromDatasets, memory, models, Naive, optim, type Plugin } from '../../../lib/index';
+import { quietEvaluator } from '../../support/evaluators';
 import { classes, features, smallDataset } from '../../support/small-runs';
 
 const listeners: Record<string, Plugin[]> = {
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
     model,
     optimizer: new optim.SGD(model.parameters(), { lr: 1e-3, momentum: 0.9 }),
     trainMbSize: batchSize,
+    evaluator: quietEvaluator(),
     plugins: listeners[process.argv[2]!]!,
   });
   const { trainStream } = benchmarkFromDatasets({ train: [smallDataset(iterations * batchSize, [0, 1])] });

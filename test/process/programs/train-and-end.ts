@@ -1,5 +1,6 @@
 // Does what the first argument says and comes to its end without any further ado.
 import { MAS, optim, tensor } from '../../../lib/index';
+import { quietEvaluator } from '../../support/evaluators';
 import { smallBenchmark, smallModel } from '../../support/small-runs';
 
 async function main(): Promise<void> {
@@ -7,7 +8,8 @@ async function main(): Promise<void> {
   tensor([1, 2, 3]);
   if (process.argv[2] === 'tensor') return;
   const model = smallModel();
-  const strategy = new MAS({ model, optimizer: new optim.SGD(model.parameters()), trainMbSize: 4 });
+  const optimizer = new optim.SGD(model.parameters());
+  const strategy = new MAS({ model, optimizer, trainMbSize: 4, evaluator: quietEvaluator() });
   const { trainStream, testStream } = smallBenchmark();
   await strategy.train(trainStream);
   await strategy.eval(testStream);

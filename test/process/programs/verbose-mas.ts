@@ -1,5 +1,5 @@
 // Learns two experiences of 10 mini-batches with MAS, verbose or not (first argument).
-import { MAS, optim } from '../../../lib/index';
+import { EvaluationPlugin, MAS, optim } from '../../../lib/index';
 import { smallBenchmark, smallModel } from '../../support/small-runs';
 
 const model = smallModel();
@@ -7,7 +7,7 @@ const strategy = new MAS({
   model,
   optimizer: new optim.SGD(model.parameters()),
   trainMbSize: 2,
-  evaluator: null,
+  evaluator: new EvaluationPlugin({ loggers: [] }),
   verbose: process.argv[2] === 'verbose',
 });
 void strategy.train(smallBenchmark({ train: 20 }).trainStream).then(() => console.log('done'));

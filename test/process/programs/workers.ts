@@ -3,6 +3,7 @@ import path from 'node:path';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { MAS, optim } from '../../../lib/index';
+import { quietEvaluator } from '../../support/evaluators';
 import { smallBenchmark, smallModel } from '../../support/small-runs';
 
 /** tsx registers itself in workers only if it is asked to, before the file is loaded. */
@@ -24,7 +25,7 @@ async function main(): Promise<void> {
   console.log(`second worker: ${status}`);
 
   const model = smallModel();
-  const strategy = new MAS({ model, optimizer: new optim.SGD(model.parameters()) });
+  const strategy = new MAS({ model, optimizer: new optim.SGD(model.parameters()), evaluator: quietEvaluator() });
   await strategy.train(smallBenchmark().trainStream);
   console.log(`main thread: ${strategy.clock.trainExpCounter} experiences`);
 }

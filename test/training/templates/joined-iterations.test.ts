@@ -12,6 +12,7 @@ import {
   SupervisedTemplate,
   type SupervisedTemplateOptions,
 } from '../../../lib/index';
+import { quietEvaluator } from '../../support/evaluators';
 import { dropoutModel, numbersOf, smallBenchmark } from '../../support/small-runs';
 
 interface Outcome {
@@ -41,6 +42,7 @@ async function run({ before = [], after = [], template = SupervisedTemplate, opt
     trainMbSize: 5,
     evalMbSize: 3,
     trainEpochs: 2,
+    evaluator: quietEvaluator(),
     plugins: [...before, mas, ...after],
     ...options,
   });

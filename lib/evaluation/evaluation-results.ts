@@ -1,0 +1,74 @@
+import { Tensor } from '../tensor/tensor';
+import { type AccuracyMatrix, averageAccuracy, averageForgetting } from './accuracy-matrix';
+
+/** Every value that a metric has had. */
+export interface Curve {
+  /** Training iterations made by the time of each value. */
+  x: number[];
+  y: (number | Tensor)[];
+}
+
+/** Numbers of a tensor, nested like it. */
+export type NestedArray = number | NestedArray[];
+
+/** `EvaluationResults` as plain JSON. */
+export type EvaluationResultsJSON = Pick<
+  EvaluationResults,
+  'accuracyMatrix' | 'initialAccuracy' | 'averageAccuracy' | 'averageForgetting'
+> & { curves: Record<string, { x: number[]; y: NestedArray[] }> };
+
+/**
+ * What an evaluator has measured so far: a copy that later training leaves as it is. `JSON.stringify` takes it.
+ *
+ * Streams are told apart by name. An accuracy is that of the latest evaluation made while an experience was the last one
+ * whose training had begun.
+ */
+export class EvaluationResults {
+  /** Average accuracy of each stream, see `averageAccuracy`. */
+  readonly averageAccuracy: Record<string, number>;
+  /** Average forgetting of each stream, see `averageForgetting`. */
+  readonly averageForgetting: Record<string, number>;
+
+  /** @internal */
+  constructor(
+    /** By metric name; empty where `collectAll` is off. */
+    readonly curves: Record<string, Curve>,
+    /** Of each stream: row i after training on experience i, column k the accuracy on experience k, or null. */
+    readonly accuracyMatrix: Record<string, AccuracyMatrix>,
+    /** Of each stream: the accuracies before any training, where there was an evaluation then. */
+    readonly initialAccuracy: Record<string, (number | null)[]>,
+  ) {
+    this.averageAccuracy = mapValues(accuracyMatrix, averageAccuracy);
+    this.averageForgetting = mapValues(accuracyMatrix, averageForgetting);
+  }
+
+  /** Plain numbers, arrays and objects; tensors as nested arrays. */
+  toJSON(): EvaluationResultsJSON {
+    const { accuracyMatrix, initialAccuracy } = this;
+    return {
+      accuracyMatrix,
+      initialAccuracy,
+      averageAccuracy: this.averageAccuracy,
+      averageForgetting: this.averageForgetting,
+      curves: mapValues(this.curves, ({ x, y }) => ({
+        x,
+        y: y.map((value) => (value instanceof Tensor ? nestedArray(value) : value)),
+      })),
+    };
+  }
+}
+
+function mapValues<T, U>(record: Record<string, T>, map: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}
+
+/** The elements of a tensor, nested like it; a number for a scalar. */
+export function nestedArray(tensor: Tensor): NestedArray {
+  const numbers = tensor.toNumbers();
+  const nest = ([size, ...inner]: number[], begin: number): NestedArray => {
+    if (size === undefined) return numbers[begin]!;
+    const stride = inner.reduce((product, length) => product * length, 1);
+    return Array.from({ length: size }, (_, i) => nest(inner, begin + i * stride));
+  };
+  return nest(tensor.shape, 0);
+}

@@ -1,0 +1,71 @@
+import type { Experience } from '../benchmarks/stream';
+import type { Tensor } from '../tensor/tensor';
+import type { HookName } from '../training/plugins/plugin';
+import type { SupervisedTemplate } from '../training/templates/supervised';
+
+/** A value of a metric at one moment. */
+export interface MetricValue {
+  /** Unlike any other metric's; see `metricName` for the names of the metrics here. */
+  name: string;
+  value: number | Tensor;
+}
+
+/** A value with its place in the metric's curve. */
+export interface EmittedMetric extends MetricValue {
+  /** Training iterations made by then (`strategy.clock.trainIterations`). */
+  x: number;
+}
+
+/**
+ * A metric is an object, of a class or not, with methods named like hooks (`afterTrainingEpoch`, `beforeEval`, ...). Each
+ * gets the strategy in that hook's state and answers the values that the metric has then, or nothing.
+ *
+ * ```ts
+ * const gradientNorm: PluginMetric = {
+ *   afterTrainingEpoch: ({ model }) => [{ name: 'GradientNorm_Epoch', value: normOf(model) }],
+ * };
+ * new EvaluationPlugin(accuracyMetrics({ stream: true }), gradientNorm);
+ * ```
+ * A metric that listens inside the iteration keeps iterations from being joined into one native job.
+ */
+export type PluginMetric = {
+  [name in HookName]?: (strategy: SupervisedTemplate) => MetricValue[] | void | Promise<MetricValue[] | void>;
+};
+
+/** The latest value of each metric by name: a number; for `ConfusionMatrix_Stream` a Tensor. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the name tells the type, and nearly all are numbers
+export type LastMetrics = Record<string, any>;
+
+/** Which parts a name has behind metric, phase and stream. */
+export interface NameParts {
+  /** The task label, where the experience has exactly one. */
+  task: boolean;
+  /** The index of the experience. */
+  exp: boolean;
+}
+
+/**
+ * `Top1_Acc_Exp/eval_phase/test_stream/Task000/Exp000`: metric, phase, stream, task label, and the experience for values
+ * of one experience. For values of a whole stream the task label is that of the last experience evaluated.
+ */
+export function metricName(metric: string, strategy: SupervisedTemplate, parts: NameParts): string {
+  const { originStream, taskLabels, currentExperience } = strategy.experience as Experience;
+  const digits = (number: number) => String(number).padStart(3, '0');
+  return [
+    metric,
+    strategy.isTraining ? 'train_phase' : 'eval_phase',
+    `${originStream.name}_stream`,
+    ...(parts.task && taskLabels.length === 1 ? [`Task${digits(taskLabels[0]!)}`] : []),
+    ...(parts.exp ? [`Exp${digits(currentExperience)}`] : []),
+  ].join('/');
+}
+
+/** The answer of a metric that has this value; nothing where no experience was evaluated that could name it. */
+export function emit(
+  metric: string,
+  strategy: SupervisedTemplate,
+  parts: NameParts,
+  value: number | Tensor,
+): MetricValue[] {
+  return strategy.experience ? [{ name: metricName(metric, strategy, parts), value }] : [];
+}

@@ -1,0 +1,50 @@
+import type { HookName } from '../../training/plugins/plugin';
+import type { SupervisedTemplate } from '../../training/templates/supervised';
+import { emit, type NameParts, type PluginMetric } from '../metric';
+import { type MetricLevels, ofExperience, ofTask, parseLevels } from './mean-metric';
+
+/**
+ * Seconds, of the monotonic clock: `Time_MB`, one training iteration without the fetching of its mini-batch; `Time_Epoch`;
+ * `RunningTime_Epoch`, the mean over the epoch's iterations so far of what `Time_MB` measures (the reference divides the
+ * first iteration's time by the number of iterations instead); `Time_Exp`, `Time_Stream`, of evaluation.
+ * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
+ */
+export function timingMetrics(levels?: MetricLevels): PluginMetric[] {
+  const asked = parseLevels('timingMetrics', levels);
+  return [
+    ...(asked.minibatch ? [elapsedTime('Time_MB', 'beforeTrainingIteration', 'afterTrainingIteration')] : []),
+    ...(asked.epoch ? [elapsedTime('Time_Epoch', 'beforeTrainingEpoch', 'afterTrainingEpoch')] : []),
+    ...(asked.epochRunning ? [meanIterationTime()] : []),
+    ...(asked.experience ? [elapsedTime('Time_Exp', 'beforeEvalExp', 'afterEvalExp', ofExperience)] : []),
+    ...(asked.stream ? [elapsedTime('Time_Stream', 'beforeEval', 'afterEval')] : []),
+  ];
+}
+
+function elapsedTime(name: string, begin: HookName, end: HookName, parts: NameParts = ofTask): PluginMetric {
+  let start = 0;
+  return {
+    [begin]: () => {
+      start = performance.now();
+    },
+    [end]: (strategy: SupervisedTemplate) => emit(name, strategy, parts, (performance.now() - start) / 1000),
+  } satisfies PluginMetric;
+}
+
+function meanIterationTime(): PluginMetric {
+  let start = 0;
+  let total = 0;
+  let iterations = 0;
+  return {
+    beforeTrainingEpoch: () => {
+      total = iterations = 0;
+    },
+    beforeTrainingIteration: () => {
+      start = performance.now();
+    },
+    afterTrainingIteration: (strategy) => {
+      total += (performance.now() - start) / 1000;
+      iterations++;
+      return emit('RunningTime_Epoch', strategy, ofTask, total / iterations);
+    },
+  };
+}

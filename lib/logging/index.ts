@@ -1,0 +1,5 @@
+export type { Logger } from './logger';
+export { TextLogger } from './text-logger';
+export { InteractiveLogger } from './interactive-logger';
+export { CSVLogger } from './csv-logger';
+export { TensorboardLogger } from './tensorboard-logger';

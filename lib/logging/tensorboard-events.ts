@@ -1,0 +1,117 @@
+/**
+ * TensorBoard's files: a sequence of TFRecords, each a protobuf message `Event`
+ * (`tensorflow/core/lib/io/record_writer.h`, `tensorflow/core/util/event.proto`, `tensorflow/core/framework/summary.proto`).
+ */
+
+/** What opens a file of events. */
+export function versionEvent(): Buffer {
+  return record(Buffer.concat([wallTime(), bytesField(3, Buffer.from('brain.Event:2'))]));
+}
+
+export function scalarEvent(tag: string, step: number, value: number): Buffer {
+  return summaryEvent(tag, step, float(2, value));
+}
+
+/** The distribution of the values, those that are not finite left out of its buckets. */
+export function histogramEvent(tag: string, step: number, values: number[]): Buffer {
+  const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+  const { limits, counts } = histogram(values.filter(Number.isFinite));
+  const message = Buffer.concat([
+    double(1, values.reduce((least, value) => Math.min(least, value), Infinity)),
+    double(2, values.reduce((most, value) => Math.max(most, value), -Infinity)),
+    double(3, values.length),
+    double(4, sum(values)),
+    double(5, sum(values.map((value) => value * value))),
+    doubles(6, limits),
+    doubles(7, counts),
+  ]);
+  return summaryEvent(tag, step, bytesField(5, message));
+}
+
+function summaryEvent(tag: string, step: number, content: Buffer): Buffer {
+  const value = Buffer.concat([bytesField(1, Buffer.from(tag)), content]);
+  return record(Buffer.concat([wallTime(), key(2, 0), varint(step), bytesField(5, bytesField(1, value))]));
+}
+
+/** Right limits of TensorBoard's buckets: growing by a tenth from 1e-12 to 1e20, the same below zero, and zero. */
+const bucketLimits = (() => {
+  const positive: number[] = [];
+  for (let limit = 1e-12; limit < 1e20; limit *= 1.1) positive.push(limit);
+  return [...positive.map((limit) => -limit).reverse(), 0, ...positive, Number.MAX_VALUE];
+})();
+
+/** Counts of the values up to each limit, from the bucket below the first that has any to the last that has. */
+function histogram(values: number[]): { limits: number[]; counts: number[] } {
+  const counts = new Array<number>(bucketLimits.length).fill(0);
+  for (const value of values) {
+    // A value on a limit belongs to the bucket above it.
+    let [low, high] = [0, bucketLimits.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (bucketLimits[middle]! > value) high = middle;
+      else low = middle + 1;
+    }
+    counts[low]!++;
+  }
+  const first = Math.max(0, counts.findIndex((count) => count > 0) - 1);
+  const end = counts.findLastIndex((count) => count > 0) + 1;
+  return { limits: bucketLimits.slice(first, end), counts: counts.slice(first, end) };
+}
+
+/** Length, its checksum, data, its checksum. */
+function record(data: Buffer): Buffer {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(data.length));
+  return Buffer.concat([length, maskedChecksum(length), data, maskedChecksum(data)]);
+}
+
+/** CRC-32C (Castagnoli, reflected), as a table by byte. */
+const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  return crc;
+});
+
+function maskedChecksum(data: Buffer): Buffer {
+  let crc = 0xffffffff;
+  for (const byte of data) crc = crcTable[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
+  crc = ~crc >>> 0;
+  const checksum = Buffer.alloc(4);
+  checksum.writeUInt32LE((((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0);
+  return checksum;
+}
+
+function wallTime(): Buffer {
+  return double(1, Date.now() / 1000);
+}
+
+// Protobuf: each field has a key, its number and the type of what follows.
+const key = (field: number, wireType: number) => varint(field * 8 + wireType);
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  for (; value > 127; value = Math.floor(value / 128)) bytes.push((value % 128) + 128);
+  return Buffer.from([...bytes, value]);
+}
+
+function bytesField(field: number, content: Buffer): Buffer {
+  return Buffer.concat([key(field, 2), varint(content.length), content]);
+}
+
+function double(field: number, value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleLE(value);
+  return Buffer.concat([key(field, 1), bytes]);
+}
+
+function float(field: number, value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeFloatLE(value);
+  return Buffer.concat([key(field, 5), bytes]);
+}
+
+function doubles(field: number, values: number[]): Buffer {
+  const bytes = Buffer.alloc(8 * values.length);
+  values.forEach((value, i) => bytes.writeDoubleLE(value, 8 * i));
+  return bytesField(field, bytes);
+}
