@@ -27,7 +27,11 @@ export class MTSimpleCNN extends MultiTaskModule {
     const classifier = new MultiHeadClassifier(simpleCNNWidth, { fill: o.fill });
     const children = { features, classifier };
     super(
-      composeModule('MTSimpleCNN', children, multiTaskMethods('classifier', '  return self.features.forward(input).flatten(1)')),
+      composeModule(
+        'MTSimpleCNN',
+        children,
+        multiTaskMethods('classifier', '  return self.features.forward(input).flatten(1)'),
+      ),
       children,
     );
     this.classifier = classifier;

@@ -8,7 +8,11 @@ import { parseOptions, positiveInteger } from '../options';
 import { fill, MultiHeadClassifier } from './multi-head-classifier';
 import { MultiTaskModule, multiTaskMethods } from './multi-task-module';
 
-const schema = z.object({ inputSize: positiveInteger.default(28 * 28), hiddenSize: positiveInteger.default(512), fill });
+const schema = z.object({
+  inputSize: positiveInteger.default(28 * 28),
+  hiddenSize: positiveInteger.default(512),
+  fill,
+});
 export interface MTSimpleMLPOptions {
   /** Features of a flattened sample. Default 784. */
   inputSize?: number;

@@ -81,7 +81,8 @@ export class MultiHeadClassifier extends MultiTaskModule {
     if (this.masking && tasks.length > 1) {
       throw new ContinualTorchError(
         'ERR_MODEL_ADAPTATION',
-        `MultiHeadClassifier.adaptation: expected one task label for each experience, got [${tasks.join(', ')}]; { masking: false } takes several`,
+        `MultiHeadClassifier.adaptation: expected one task label for each experience, got [${tasks.join(', ')}]; ` +
+          '{ masking: false } takes several',
       );
     }
     super.adaptation(experience);
