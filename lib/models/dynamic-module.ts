@@ -1,6 +1,6 @@
+import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
-import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import type { NativeModule } from '../native/types';
 import { Module } from '../nn/module';
@@ -40,7 +40,8 @@ export function classesOf(operation: string, experience: Experience<Dataset>): n
   if (parsed.success) return parsed.data;
   throw new ContinualTorchError(
     'ERR_MODEL_ADAPTATION',
-    `${operation}: expected experience.classesInThisExperience to be one or more integers in [0, ${maxClasses}), got ${describeList(classes)}`,
+    `${operation}: expected experience.classesInThisExperience to be one or more integers in [0, ${maxClasses}), ` +
+      `got ${describeList(classes)}`,
   );
 }
 
@@ -51,7 +52,8 @@ export function taskLabelsOf(operation: string, experience: Experience<Dataset>)
   if (parsed.success) return [...new Set(parsed.data)].sort((a, b) => a - b);
   throw new ContinualTorchError(
     'ERR_NO_TASK_LABELS',
-    `${operation}: expected experience.taskLabels to be one or more integers of at least 0 for a multi-task model, got ${describeList(tasks)}`,
+    `${operation}: expected experience.taskLabels to be one or more integers of at least 0 for a multi-task model, ` +
+      `got ${describeList(tasks)}`,
   );
 }
 

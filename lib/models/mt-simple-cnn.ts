@@ -2,12 +2,14 @@ import { z } from 'zod';
 import { Linear } from '../nn/linear';
 import { composeModule } from '../nn/module';
 import { parseOptions } from '../options';
-import { fill, MultiHeadClassifier } from './multi-head-classifier';
+import { headOptions, MultiHeadClassifier } from './multi-head-classifier';
 import { MultiTaskModule, multiTaskMethods } from './multi-task-module';
 import { simpleCNNFeatures, simpleCNNWidth } from './simple-cnn';
 
-const schema = z.object({ fill });
+const schema = z.object(headOptions);
 export interface MTSimpleCNNOptions {
+  /** As in `MultiHeadClassifier`. Default true. */
+  masking?: boolean;
   /** As in `MultiHeadClassifier`. Default "zero". */
   fill?: 'zero' | 'maskValue';
 }
@@ -24,10 +26,14 @@ export class MTSimpleCNN extends MultiTaskModule {
     const features = simpleCNNFeatures();
     // The reference draws SimpleCNN's own classifier first and drops it: without that, other weights would follow.
     new Linear(simpleCNNWidth, 10);
-    const classifier = new MultiHeadClassifier(simpleCNNWidth, { fill: o.fill });
+    const classifier = new MultiHeadClassifier(simpleCNNWidth, { masking: o.masking, fill: o.fill });
     const children = { features, classifier };
     super(
-      composeModule('MTSimpleCNN', children, multiTaskMethods('classifier', '  return self.features.forward(input).flatten(1)')),
+      composeModule(
+        'MTSimpleCNN',
+        children,
+        multiTaskMethods('classifier', '  return self.features.forward(input).flatten(1)'),
+      ),
       children,
     );
     this.classifier = classifier;

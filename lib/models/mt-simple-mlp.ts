@@ -5,15 +5,21 @@ import { composeModule } from '../nn/module';
 import { ReLU } from '../nn/relu';
 import { Sequential } from '../nn/sequential';
 import { parseOptions, positiveInteger } from '../options';
-import { fill, MultiHeadClassifier } from './multi-head-classifier';
+import { headOptions, MultiHeadClassifier } from './multi-head-classifier';
 import { MultiTaskModule, multiTaskMethods } from './multi-task-module';
 
-const schema = z.object({ inputSize: positiveInteger.default(28 * 28), hiddenSize: positiveInteger.default(512), fill });
+const schema = z.object({
+  inputSize: positiveInteger.default(28 * 28),
+  hiddenSize: positiveInteger.default(512),
+  ...headOptions,
+});
 export interface MTSimpleMLPOptions {
   /** Features of a flattened sample. Default 784. */
   inputSize?: number;
   /** Width of the hidden layer. Default 512. */
   hiddenSize?: number;
+  /** As in `MultiHeadClassifier`. Default true. */
+  masking?: boolean;
   /** As in `MultiHeadClassifier`. Default "zero". */
   fill?: 'zero' | 'maskValue';
 }
@@ -28,7 +34,7 @@ export class MTSimpleMLP extends MultiTaskModule {
   constructor(options?: MTSimpleMLPOptions) {
     const o = parseOptions('MTSimpleMLP', schema, options);
     const features = new Sequential(new Linear(o.inputSize, o.hiddenSize), new ReLU(), new Dropout(0.5));
-    const classifier = new MultiHeadClassifier(o.hiddenSize, { fill: o.fill });
+    const classifier = new MultiHeadClassifier(o.hiddenSize, { masking: o.masking, fill: o.fill });
     const children = { features, classifier };
     const flat = `input.contiguous().view(input.size(0), ${o.inputSize})`;
     super(

@@ -2,14 +2,16 @@ import { z } from 'zod';
 import { composeModule } from '../nn/module';
 import { parseArgument, parseOptions, positiveInteger } from '../options';
 import { unitCount } from './incremental-classifier';
-import { fill, MultiHeadClassifier } from './multi-head-classifier';
+import { headOptions, MultiHeadClassifier } from './multi-head-classifier';
 import { MultiTaskModule, multiTaskMethods } from './multi-task-module';
 import { slimResNet18Features, slimResNet18Trunk } from './slim-resnet18';
 
-const schema = z.object({ nf: positiveInteger.default(20), fill });
+const schema = z.object({ nf: positiveInteger.default(20), ...headOptions });
 export interface MTSlimResNet18Options {
   /** Planes of the first stage. Default 20. */
   nf?: number;
+  /** As in `MultiHeadClassifier`. Default true. */
+  masking?: boolean;
   /** As in `MultiHeadClassifier`. Default "zero". */
   fill?: 'zero' | 'maskValue';
 }
@@ -25,7 +27,7 @@ export class MTSlimResNet18 extends MultiTaskModule {
     const initialOutFeatures = parseArgument('MTSlimResNet18', 'numClasses', unitCount, numClasses);
     const o = parseOptions('MTSlimResNet18', schema, options);
     const trunk = slimResNet18Trunk(o.nf);
-    const linear = new MultiHeadClassifier(8 * o.nf, { initialOutFeatures, fill: o.fill });
+    const linear = new MultiHeadClassifier(8 * o.nf, { initialOutFeatures, masking: o.masking, fill: o.fill });
     const children = { ...trunk, linear };
     super(composeModule('MTSlimResNet18', children, multiTaskMethods('linear', slimResNet18Features)), children);
     this.linear = linear;

@@ -8,14 +8,16 @@ import { classesOf, taskLabelsOf } from './dynamic-module';
 import { IncrementalClassifier, maskValue, unitCount } from './incremental-classifier';
 import { MultiTaskModule } from './multi-task-module';
 
-/** @internal */
-export const fill = z.enum(['zero', 'maskValue'], '"zero" or "maskValue"').default('zero');
+/** @internal What models with such a classifier let through to it. */
+export const headOptions = {
+  masking: boolean.default(true),
+  fill: z.enum(['zero', 'maskValue'], '"zero" or "maskValue"').default('zero'),
+};
 
 const schema = z.object({
   initialOutFeatures: unitCount.default(2),
-  masking: boolean.default(true),
   maskValue: maskValue.default(-1000),
-  fill,
+  ...headOptions,
 });
 export interface MultiHeadClassifierOptions {
   /** Units of a new head. Default 2. */
@@ -82,7 +84,8 @@ export class MultiHeadClassifier extends MultiTaskModule {
     if (this.masking && tasks.length > 1) {
       throw new ContinualTorchError(
         'ERR_MODEL_ADAPTATION',
-        `MultiHeadClassifier.adaptation: expected one task label for each experience, got [${tasks.join(', ')}]; { masking: false } takes several`,
+        `MultiHeadClassifier.adaptation: expected one task label for each experience, got [${tasks.join(', ')}]; ` +
+          '{ masking: false } takes several',
       );
     }
     super.adaptation(experience);

@@ -57,7 +57,8 @@ export abstract class MultiTaskModule extends DynamicModule {
     if (Number.isInteger(taskLabels)) return new Tensor(this.handle.forwardSingleTask(handle, taskLabels!));
     throw new ContinualTorchError(
       taskLabels === undefined ? 'ERR_NO_TASK_LABELS' : 'ERR_INVALID_ARG_TYPE',
-      `forward: expected task labels as a Tensor, one task as an integer, or null for all tasks, got ${describeValue(taskLabels)}`,
+      'forward: expected task labels as a Tensor, one task as an integer, or null for all tasks, ' +
+        `got ${describeValue(taskLabels)}`,
     );
   }
 }

@@ -34,7 +34,9 @@ def forward(self, input: Tensor) -> Tensor:
 `;
 
 /** @internal All but the output layer; the last stage has `8 nf` planes. */
-export function slimResNet18Trunk(nf: number): Record<'conv1' | 'bn1' | 'layer1' | 'layer2' | 'layer3' | 'layer4', Module> {
+export function slimResNet18Trunk(
+  nf: number,
+): Record<'conv1' | 'bn1' | 'layer1' | 'layer2' | 'layer3' | 'layer4', Module> {
   const stage = (inPlanes: number, planes: number, stride: number) =>
     new Sequential(new BasicBlock(inPlanes, planes, stride), new BasicBlock(planes, planes, 1));
   return {

@@ -32,8 +32,12 @@ export interface Conv2dOptions {
  */
 export class Conv2d extends Module {
   constructor(inChannels: number, outChannels: number, kernelSize: Size2d, options?: Conv2dOptions) {
-    const argument = <S extends z.ZodType>(name: string, type: S, value: unknown) => parseArgument('nn.Conv2d', name, type, value);
-    const channels = [argument('inChannels', positiveInteger, inChannels), argument('outChannels', positiveInteger, outChannels)] as const;
+    const argument = <S extends z.ZodType>(name: string, type: S, value: unknown) =>
+      parseArgument('nn.Conv2d', name, type, value);
+    const channels = [
+      argument('inChannels', positiveInteger, inChannels),
+      argument('outChannels', positiveInteger, outChannels),
+    ] as const;
     const kernel = argument('kernelSize', size2d(1), kernelSize);
     const o = parseOptions('nn.Conv2d', schema, options);
     super(createModule('Conv2d', ...channels, kernel, o.stride, o.padding, o.dilation, o.groups, o.bias));

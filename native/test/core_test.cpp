@@ -2,12 +2,14 @@
 #include <cstdio>
 
 #include "core/compute_thread.h"
+#include "core/dynamic_modules.h"
 #include "core/error.h"
 #include "core/mas.h"
 #include "core/mas_kernels.h"
 #include "core/minibatches.h"
 #include "core/modules.h"
 #include "core/random.h"
+#include "core/script_module.h"
 #include "core/training_step.h"
 
 namespace {
@@ -175,6 +177,49 @@ void permutations_equal_numpys() {
   EXPECT((permutations[1] == std::vector<int64_t>{3, 5, 1, 2, 9, 8, 0, 6, 7, 4}));
 }
 
+void a_grown_classifier_keeps_its_rows_and_gets_new_tensors() {
+  auto classifier = incremental_classifier(modules::linear(3, 2, /*bias=*/true), /*masking=*/true, /*mask_value=*/-9);
+  const at::Tensor before = classifier.attr("classifier").toModule().attr("weight").toTensor();
+  adapt_incremental_classifier(classifier, {3, 1});
+  const at::Tensor after = classifier.attr("classifier").toModule().attr("weight").toTensor();
+  EXPECT(after.size(0) == 4 && after.requires_grad() && after.is_leaf() && !after.is_same(before));
+  EXPECT(at::equal(after.narrow(0, 0, 2), before));
+  EXPECT(at::equal(classifier.attr("active_units").toTensor(), at::tensor({0, 1, 0, 1}, at::kChar)));
+  const at::Tensor output = Model(classifier).forward(at::ones({1, 3}));
+  EXPECT(output[0][0].item<double>() == -9 && output[0][2].item<double>() == -9);
+  for (const std::vector<int64_t>& wrong : {std::vector<int64_t>{}, {-1}, {kMaxClasses}}) {
+    try {
+      adapt_incremental_classifier(classifier, wrong);
+      EXPECT(!"adapted to classes that are none");
+    } catch (const Error& error) {
+      EXPECT(error.code() == "ERR_MODEL_ADAPTATION");
+    }
+  }
+}
+
+void a_model_that_has_run_runs_the_heads_that_come_later() {
+  const auto head = [] { return incremental_classifier(modules::linear(3, 2, /*bias=*/true), /*masking=*/false, 0); };
+  auto heads = multi_head_classifier(head(), /*masking=*/false, /*mask_value=*/0, /*fill_value=*/0);
+  Model model(compose("Model", {{"heads", heads}},
+                      "def forward(self, input: Tensor, task_labels: Tensor) -> Tensor:\n"
+                      "  return self.heads.forward(input, task_labels)\n"));
+  EXPECT(model.takes_task_labels());
+  const at::Tensor x = at::ones({2, 3});
+  model.forward(x, at::zeros({2}, at::kLong));
+  for (int64_t task = 1; task < 20; ++task) {
+    const auto added = head();
+    add_head(heads, task, added);
+    const at::Tensor output = model.forward(x, at::full({2}, task, at::kLong));
+    EXPECT(at::equal(output, Model(added).forward(x)));
+  }
+  try {
+    model.forward(x);
+    EXPECT(!"ran without task labels");
+  } catch (const Error& error) {
+    EXPECT(error.code() == "ERR_NO_TASK_LABELS");
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -187,6 +232,8 @@ int main() {
   jobs_run_in_order_and_those_not_begun_are_dropped();
   a_shuffled_pass_draws_what_pytorchs_loader_draws();
   permutations_equal_numpys();
+  a_grown_classifier_keeps_its_rows_and_gets_new_tensors();
+  a_model_that_has_run_runs_the_heads_that_come_later();
   std::printf("core: %s\n", failures == 0 ? "all checks passed" : "FAILED");
   return failures == 0 ? 0 : 1;
 }

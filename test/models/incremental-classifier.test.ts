@@ -50,11 +50,14 @@ describe('models.IncrementalClassifier', () => {
       assert.equal(p.grad, null);
       assertTensorEqual(ops.aten.narrow!(p, 0, 0, 4), before[i]!);
     });
-    assert.deepEqual([...layer.stateDict()].map(([name, { shape, dtype }]) => [name, shape, dtype]), [
-      ['classifier.weight', [5, 3], 'float32'],
-      ['classifier.bias', [5], 'float32'],
-      ['active_units', [5], 'int8'],
-    ]);
+    assert.deepEqual(
+      [...layer.stateDict()].map(([name, { shape, dtype }]) => [name, shape, dtype]),
+      [
+        ['classifier.weight', [5, 3], 'float32'],
+        ['classifier.bias', [5], 'float32'],
+        ['active_units', [5], 'int8'],
+      ],
+    );
   });
 
   it('grows inside a Sequential, whose forward then gives the new width', () => {
@@ -83,7 +86,10 @@ describe('models.IncrementalClassifier', () => {
     const layer = new models.IncrementalClassifier(2);
     for (const p of layer.parameters()) ops.aten.set_data!(p, ops.aten.to!(p, 'float64'));
     layer.adaptation(experience([2]));
-    assert.deepEqual(layer.parameters().map(({ dtype }) => dtype), ['float64', 'float64']);
+    assert.deepEqual(
+      layer.parameters().map(({ dtype }) => dtype),
+      ['float64', 'float64'],
+    );
   });
 
   it('jit.load gives a layer of the same outputs, which is not grown any more', () =>
@@ -102,9 +108,16 @@ describe('models.IncrementalClassifier', () => {
     withTempFolder(async (folder) => {
       const classifier = new models.IncrementalClassifier(2);
       const model = new nn.Sequential(new nn.Linear(2, 2), classifier);
-      for (const [atWork, file] of [[model, 'model.pt'], [classifier, 'classifier.pt']] as const) {
+      for (const [atWork, file] of [
+        [model, 'model.pt'],
+        [classifier, 'classifier.pt'],
+      ] as const) {
         const saved = jit.save(atWork, path.join(folder, file));
-        throwsWithCode(() => classifier.adaptation(experience([3])), 'ERR_BUSY', /^adaptation: expected nothing to be at work/);
+        throwsWithCode(
+          () => classifier.adaptation(experience([3])),
+          'ERR_BUSY',
+          /^adaptation: expected nothing to be at work/,
+        );
         throwsWithCode(() => model.forward(ramp(1, 2)), 'ERR_BUSY', /^forward: /);
         throwsWithCode(() => new nn.Sequential(classifier), 'ERR_BUSY', /^module: /);
         await saved;
@@ -129,7 +142,11 @@ describe('models.IncrementalClassifier', () => {
     ] as const) {
       throwsWithCode(() => layer.adaptation(experience(classes as never)), 'ERR_MODEL_ADAPTATION', got);
     }
-    throwsWithCode(() => layer.adaptation(undefined as never), 'ERR_MODEL_ADAPTATION', /^IncrementalClassifier\.adaptation: /);
+    throwsWithCode(
+      () => layer.adaptation(undefined as never),
+      'ERR_MODEL_ADAPTATION',
+      /^IncrementalClassifier\.adaptation: /,
+    );
     layer.parameters().forEach((p, i) => assert.ok(p.isSame(before[i]!), 'nothing has changed'));
   });
 

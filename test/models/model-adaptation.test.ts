@@ -23,7 +23,13 @@ describe('models.avalancheModelAdaptation', () => {
   it('goes depth first from the outermost module, to any module that has the method', () => {
     const log: string[] = [];
     const inner = new Noting('inner', log);
-    const model = new Noting('model', log, new nn.ReLU(), new nn.Sequential(new Noting('outer', log, inner)), new Noting('last', log));
+    const model = new Noting(
+      'model',
+      log,
+      new nn.ReLU(),
+      new nn.Sequential(new Noting('outer', log, inner)),
+      new Noting('last', log),
+    );
     models.avalancheModelAdaptation(model, experience([4, 2]));
     assert.deepEqual(log, ['model: 4,2', 'outer: 4,2', 'inner: 4,2', 'last: 4,2']);
   });
@@ -62,7 +68,10 @@ describe('models.avalancheModelAdaptation', () => {
         throw new Error('no room');
       }
     }
-    assert.throws(() => models.avalancheModelAdaptation(new nn.Sequential(new Failing()), experience([1])), /^Error: no room$/);
+    assert.throws(
+      () => models.avalancheModelAdaptation(new nn.Sequential(new Failing()), experience([1])),
+      /^Error: no room$/,
+    );
   });
 
   it('misuse: a model that is none', () =>

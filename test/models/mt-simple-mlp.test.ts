@@ -32,7 +32,10 @@ describe('models.MTSimpleMLP', () => {
       models.avalancheModelAdaptation(model.train(), experience([2 * task, 2 * task + 1], task));
       const output = model.eval().forward(x, tasks(0, task, task));
       assert.deepEqual(output.shape, [3, 2 * task + 2]);
-      assertTensorEqual(ops.aten.narrow!(output, 0, 1, 2) as Tensor, model.forward(ops.aten.narrow!(x, 0, 1, 2) as Tensor, task));
+      assertTensorEqual(
+        ops.aten.narrow!(output, 0, 1, 2) as Tensor,
+        model.forward(ops.aten.narrow!(x, 0, 1, 2) as Tensor, task),
+      );
     }
     assert.deepEqual([...model.forward(x, null).keys()], [1, 2, 3]);
   });
@@ -67,7 +70,11 @@ describe('models.MTSimpleMLP', () => {
       for (const [name, value] of model.stateDict()) assertTensorEqual(loaded.stateDict().get(name)!, value, name);
       const [x, labels] = [ramp(3, 4), tasks(2, 0, 2)];
       assertTensorEqual(loaded.forward(x, labels), model.forward(x, labels));
-      throwsWithCode(() => loaded.forward(x), 'ERR_NO_TASK_LABELS', /^forward: expected task labels, one for each sample/);
+      throwsWithCode(
+        () => loaded.forward(x),
+        'ERR_NO_TASK_LABELS',
+        /^forward: expected task labels, one for each sample/,
+      );
     }));
 
   it('a model without task labels leaves them aside', () => {
@@ -129,7 +136,11 @@ describe('models.MTSimpleMLP', () => {
       'ERR_NO_TASK_LABELS',
       /^MTSimpleMLP\.adaptation: expected experience\.taskLabels .* for a multi-task model, got undefined$/,
     );
-    throwsWithCode(() => new models.MTSimpleMLP({ hiddenSize: 0 }), 'ERR_INVALID_ARG_VALUE', /^MTSimpleMLP: expected hiddenSize/);
+    throwsWithCode(
+      () => new models.MTSimpleMLP({ hiddenSize: 0 }),
+      'ERR_INVALID_ARG_VALUE',
+      /^MTSimpleMLP: expected hiddenSize/,
+    );
     throwsWithCode(() => new models.MTSimpleMLP({ numClasses: 2 } as never), 'ERR_UNKNOWN_OPTION', /"numClasses"/);
   });
 });

@@ -47,7 +47,8 @@ describe('models.MultiHeadClassifier', () => {
         }
         const all = layer.forward(x, null);
         assert.deepEqual([...all.keys()], step.known);
-        for (const [task, one] of all) assertTensorClose(one, recorded(`${prefix}.all.${task}`), undefined, `all ${task}`);
+        for (const [task, one] of all)
+          assertTensorClose(one, recorded(`${prefix}.all.${task}`), undefined, `all ${task}`);
         (ops.aten.sum!(ops.aten.square!(output)) as Tensor).backward();
         for (const [key, { grad }] of layer.namedParameters()) {
           if (grad) assertTensorClose(grad, recorded(`${prefix}.grad.${key}`), undefined, `${prefix}.grad.${key}`);
@@ -80,7 +81,10 @@ describe('models.MultiHeadClassifier', () => {
     const x = tensor([[1, 1]]);
     assert.deepEqual(known().forward(x, tasks(0)).toNumbers().slice(2), [0, 0]);
     assert.deepEqual(known({ fill: 'maskValue' }).forward(x, tasks(0)).toNumbers().slice(2), [-1000, -1000]);
-    assert.deepEqual(known({ fill: 'maskValue', maskValue: -5 }).forward(x, tasks(1)).toNumbers().slice(0, 3), [-5, -5, -5]);
+    assert.deepEqual(
+      known({ fill: 'maskValue', maskValue: -5 }).forward(x, tasks(1)).toNumbers().slice(0, 3),
+      [-5, -5, -5],
+    );
     assert.deepEqual(known({ fill: 'maskValue' }).forward(x, 0).shape, [1, 2], 'one task: its own width');
   });
 
@@ -103,12 +107,21 @@ describe('models.MultiHeadClassifier', () => {
 
   it('lists its heads as children, which model adaptation leaves to it', () => {
     const layer = known();
-    assert.deepEqual([...layer.namedChildren()], [
-      ['classifiers.0', layer.classifiers.get(0)],
-      ['classifiers.1', layer.classifiers.get(1)],
-    ]);
+    assert.deepEqual(
+      [...layer.namedChildren()],
+      [
+        ['classifiers.0', layer.classifiers.get(0)],
+        ['classifiers.1', layer.classifiers.get(1)],
+      ],
+    );
     models.avalancheModelAdaptation(layer, experience([4], 1));
-    assert.deepEqual([...layer.classifiers.values()].map((head) => head.parameters()[0]!.shape), [[2, 2], [5, 2]]);
+    assert.deepEqual(
+      [...layer.classifiers.values()].map((head) => head.parameters()[0]!.shape),
+      [
+        [2, 2],
+        [5, 2],
+      ],
+    );
     const weight = layer.namedParameters().get('classifiers.1.classifier.weight')!;
     assert.ok(layer.classifiers.get(1)!.parameters()[0]!.isSame(weight));
   });
@@ -116,13 +129,20 @@ describe('models.MultiHeadClassifier', () => {
   it('masks the units of a head that was grown on its own', () => {
     const layer = known();
     layer.classifiers.get(0)!.adaptation(experience([3]));
-    assert.deepEqual(layer.forward(tensor([[1, 1]]), 0).toNumbers().slice(2), [-1000, -1000]);
+    assert.deepEqual(
+      layer
+        .forward(tensor([[1, 1]]), 0)
+        .toNumbers()
+        .slice(2),
+      [-1000, -1000],
+    );
   });
 
   it('misuse: experiences without tasks or classes, of several tasks with masking; nothing changes then', () => {
     const layer = known();
     const before = layer.stateDict();
-    const bare = (classes: unknown, labels: unknown) => ({ classesInThisExperience: classes, taskLabels: labels }) as never;
+    const bare = (classes: unknown, labels: unknown) =>
+      ({ classesInThisExperience: classes, taskLabels: labels }) as never;
     for (const labels of [[], undefined, [-1], [0.5], ['0']]) {
       throwsWithCode(
         () => layer.adaptation(bare([0], labels)),
@@ -130,7 +150,11 @@ describe('models.MultiHeadClassifier', () => {
         /^MultiHeadClassifier\.adaptation: expected experience\.taskLabels to be one or more integers/,
       );
     }
-    throwsWithCode(() => layer.adaptation(bare([], [0])), 'ERR_MODEL_ADAPTATION', /classesInThisExperience .* got \[\]$/);
+    throwsWithCode(
+      () => layer.adaptation(bare([], [0])),
+      'ERR_MODEL_ADAPTATION',
+      /classesInThisExperience .* got \[\]$/,
+    );
     throwsWithCode(() => layer.adaptation(bare([1e9], [0])), 'ERR_MODEL_ADAPTATION', /got \[1000000000\]$/);
     throwsWithCode(
       () => layer.adaptation(experience([0], 3, 1)),
@@ -151,16 +175,28 @@ describe('models.MultiHeadClassifier', () => {
     throwsWithCode(() => layer.forward(x, tasks(0, 7, 0)), 'ERR_TORCH', noHead);
     throwsWithCode(() => layer.forward(x, tasks(0, 1)), 'ERR_TORCH', /shape of the mask \[2\]/);
     throwsWithCode(() => layer.forward(ramp(2, 2, 2), tasks(0, 1)), 'ERR_TORCH', /expected an input \[B, features\]/);
-    throwsWithCode(() => new nn.Sequential(new nn.ReLU(), layer), 'ERR_INVALID_ARG_VALUE', /takes task labels as well at index 1$/);
+    throwsWithCode(
+      () => new nn.Sequential(new nn.ReLU(), layer),
+      'ERR_INVALID_ARG_VALUE',
+      /takes task labels as well at index 1$/,
+    );
   });
 
   it('misuse: arguments', () => {
-    throwsWithCode(() => new models.MultiHeadClassifier(-1), 'ERR_INVALID_ARG_VALUE', /^MultiHeadClassifier: expected inFeatures/);
+    throwsWithCode(
+      () => new models.MultiHeadClassifier(-1),
+      'ERR_INVALID_ARG_VALUE',
+      /^MultiHeadClassifier: expected inFeatures/,
+    );
     throwsWithCode(
       () => new models.MultiHeadClassifier(1, { fill: 'one' as never }),
       'ERR_INVALID_ARG_VALUE',
       /expected fill to be "zero" or "maskValue", got "one"$/,
     );
-    throwsWithCode(() => new models.MultiHeadClassifier(1, { autoAdapt: false } as never), 'ERR_UNKNOWN_OPTION', /"autoAdapt"/);
+    throwsWithCode(
+      () => new models.MultiHeadClassifier(1, { autoAdapt: false } as never),
+      'ERR_UNKNOWN_OPTION',
+      /"autoAdapt"/,
+    );
   });
 });

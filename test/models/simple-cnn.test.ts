@@ -19,9 +19,17 @@ describe('models.SimpleCNN', () => {
   });
 
   it('misuse: other channels, images that vanish, options', () => {
-    throwsWithCode(() => new models.SimpleCNN().forward(ops.aten.zeros!([1, 1, 28, 28])), 'ERR_TORCH', /3 channels, but got 1/);
+    throwsWithCode(
+      () => new models.SimpleCNN().forward(ops.aten.zeros!([1, 1, 28, 28])),
+      'ERR_TORCH',
+      /3 channels, but got 1/,
+    );
     throwsWithCode(() => new models.SimpleCNN().forward(ops.aten.zeros!([1, 3, 5, 5])), 'ERR_TORCH', /.+/);
-    throwsWithCode(() => new models.SimpleCNN({ numClasses: 0 }), 'ERR_INVALID_ARG_VALUE', /^SimpleCNN: expected numClasses/);
+    throwsWithCode(
+      () => new models.SimpleCNN({ numClasses: 0 }),
+      'ERR_INVALID_ARG_VALUE',
+      /^SimpleCNN: expected numClasses/,
+    );
   });
 });
 
@@ -38,7 +46,15 @@ describe('models.MTSimpleCNN', () => {
   });
 
   it('misuse: no task labels, options', () => {
-    throwsWithCode(() => new models.MTSimpleCNN().forward(images(1)), 'ERR_NO_TASK_LABELS', /^forward: expected task labels/);
-    throwsWithCode(() => new models.MTSimpleCNN({ numClasses: 1 } as never), 'ERR_UNKNOWN_OPTION', /expected among fill$/);
+    throwsWithCode(
+      () => new models.MTSimpleCNN().forward(images(1)),
+      'ERR_NO_TASK_LABELS',
+      /^forward: expected task labels/,
+    );
+    throwsWithCode(
+      () => new models.MTSimpleCNN({ numClasses: 1 } as never),
+      'ERR_UNKNOWN_OPTION',
+      /expected among fill$/,
+    );
   });
 });

@@ -20,7 +20,10 @@ describe('models.SlimResNet18', () => {
 
   it('lists its tree: stages of two blocks, the first of which has a shortcut where it halves the image', () => {
     const model = new models.SlimResNet18(2, { nf: 1 });
-    assert.deepEqual([...model.namedChildren().keys()], ['conv1', 'bn1', 'layer1', 'layer2', 'layer3', 'layer4', 'linear']);
+    assert.deepEqual(
+      [...model.namedChildren().keys()],
+      ['conv1', 'bn1', 'layer1', 'layer2', 'layer3', 'layer4', 'linear'],
+    );
     const children = (module: nn.Module, ...names: string[]): string[] =>
       names.length === 0
         ? [...module.namedChildren().keys()]
@@ -44,7 +47,11 @@ describe('models.SlimResNet18', () => {
     }));
 
   it('misuse: images of another size, arguments', () => {
-    throwsWithCode(() => new models.SlimResNet18(2, { nf: 1 }).forward(ops.aten.ones!([1, 3, 28, 28])), 'ERR_TORCH', /\[1, 3, 32, 32\]/);
+    throwsWithCode(
+      () => new models.SlimResNet18(2, { nf: 1 }).forward(ops.aten.ones!([1, 3, 28, 28])),
+      'ERR_TORCH',
+      /\[1, 3, 32, 32\]/,
+    );
     throwsWithCode(() => new models.SlimResNet18(0), 'ERR_INVALID_ARG_VALUE', /^SlimResNet18: expected numClasses/);
     throwsWithCode(() => new models.SlimResNet18(undefined as never), 'ERR_INVALID_ARG_TYPE', /expected numClasses/);
     throwsWithCode(() => new models.SlimResNet18(2, { nf: 1.5 }), 'ERR_INVALID_ARG_VALUE', /expected nf/);
@@ -63,5 +70,9 @@ describe('models.MTSlimResNet18', () => {
   });
 
   it('misuse: arguments', () =>
-    void throwsWithCode(() => new models.MTSlimResNet18(-1), 'ERR_INVALID_ARG_VALUE', /^MTSlimResNet18: expected numClasses/));
+    void throwsWithCode(
+      () => new models.MTSlimResNet18(-1),
+      'ERR_INVALID_ARG_VALUE',
+      /^MTSlimResNet18: expected numClasses/,
+    ));
 });

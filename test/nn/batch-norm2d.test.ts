@@ -24,15 +24,35 @@ describe('nn.BatchNorm2d', () => {
 
   it('misuse: one value a channel in train mode, another number of dimensions', () => {
     const layer = new nn.BatchNorm2d(2);
-    throwsWithCode(() => layer.forward(ops.aten.ones!([1, 2, 1, 1])), 'ERR_TORCH', /expected more than 1 value for each channel/);
-    throwsWithCode(() => layer.forward(ops.aten.ones!([3, 2])), 'ERR_TORCH', /expected an input \[B, C, H, W\], got 2 dimensions/);
+    throwsWithCode(
+      () => layer.forward(ops.aten.ones!([1, 2, 1, 1])),
+      'ERR_TORCH',
+      /expected more than 1 value for each channel/,
+    );
+    throwsWithCode(
+      () => layer.forward(ops.aten.ones!([3, 2])),
+      'ERR_TORCH',
+      /expected an input \[B, C, H, W\], got 2 dimensions/,
+    );
     assert.deepEqual(layer.namedBuffers().get('num_batches_tracked')!.toNumbers(), [0]);
     assert.deepEqual(layer.eval().forward(ops.aten.ones!([1, 2, 1, 1])).shape, [1, 2, 1, 1]);
   });
 
   it('misuse: arguments', () => {
-    throwsWithCode(() => new nn.BatchNorm2d(0), 'ERR_INVALID_ARG_VALUE', /^nn\.BatchNorm2d: expected numFeatures to be a positive integer/);
-    throwsWithCode(() => new nn.BatchNorm2d(1, { momentum: 2 }), 'ERR_INVALID_ARG_VALUE', /momentum to be a number in \[0, 1\]/);
-    throwsWithCode(() => new nn.BatchNorm2d(1, { affine: false } as never), 'ERR_UNKNOWN_OPTION', /expected among eps, momentum$/);
+    throwsWithCode(
+      () => new nn.BatchNorm2d(0),
+      'ERR_INVALID_ARG_VALUE',
+      /^nn\.BatchNorm2d: expected numFeatures to be a positive integer/,
+    );
+    throwsWithCode(
+      () => new nn.BatchNorm2d(1, { momentum: 2 }),
+      'ERR_INVALID_ARG_VALUE',
+      /momentum to be a number in \[0, 1\]/,
+    );
+    throwsWithCode(
+      () => new nn.BatchNorm2d(1, { affine: false } as never),
+      'ERR_UNKNOWN_OPTION',
+      /expected among eps, momentum$/,
+    );
   });
 });

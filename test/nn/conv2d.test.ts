@@ -38,14 +38,26 @@ describe('nn.Conv2d', () => {
         /^nn\.Conv2d: expected kernelSize(\.\d)? to be an integer of at least 1, or two for height and width, got /,
       );
     }
-    throwsWithCode(() => new nn.Conv2d(0, 1, 1), 'ERR_INVALID_ARG_VALUE', /inChannels to be a positive integer, got 0$/);
+    throwsWithCode(
+      () => new nn.Conv2d(0, 1, 1),
+      'ERR_INVALID_ARG_VALUE',
+      /inChannels to be a positive integer, got 0$/,
+    );
     throwsWithCode(() => new nn.Conv2d(1, 1, 1, { padding: -1 }), 'ERR_INVALID_ARG_VALUE', /padding .* got -1$/);
     throwsWithCode(() => new nn.Conv2d(3, 4, 1, { groups: 2 }), 'ERR_TORCH', /groups/);
-    throwsWithCode(() => new nn.Conv2d(1, 1, 1, { pad: 1 } as never), 'ERR_UNKNOWN_OPTION', /"pad"; expected among stride/);
+    throwsWithCode(
+      () => new nn.Conv2d(1, 1, 1, { pad: 1 } as never),
+      'ERR_UNKNOWN_OPTION',
+      /"pad"; expected among stride/,
+    );
   });
 
   it('misuse: an input of other channels, or smaller than the kernel', () => {
-    throwsWithCode(() => new nn.Conv2d(3, 1, 1).forward(ops.aten.zeros!([1, 2, 4, 4])), 'ERR_TORCH', /3 channels, but got 2/);
+    throwsWithCode(
+      () => new nn.Conv2d(3, 1, 1).forward(ops.aten.zeros!([1, 2, 4, 4])),
+      'ERR_TORCH',
+      /3 channels, but got 2/,
+    );
     throwsWithCode(() => new nn.Conv2d(1, 1, 5).forward(ops.aten.zeros!([1, 1, 4, 4])), 'ERR_TORCH', /Kernel size/);
   });
 });

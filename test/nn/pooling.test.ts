@@ -25,7 +25,12 @@ describe('pooling', () => {
     ));
 
   it("nn.AvgPool2d equals PyTorch's, gradients included", () =>
-    assertEqualsRecordedLayer('avg-pool2d', 45, () => behindConvolution(new nn.AvgPool2d(2, { padding: 1 })), 'models'));
+    assertEqualsRecordedLayer(
+      'avg-pool2d',
+      45,
+      () => behindConvolution(new nn.AvgPool2d(2, { padding: 1 })),
+      'models',
+    ));
 
   it("nn.AdaptiveMaxPool2d equals PyTorch's, gradients included", () =>
     assertEqualsRecordedLayer(
@@ -48,11 +53,23 @@ describe('pooling', () => {
       'ERR_INVALID_ARG_VALUE',
       /^nn\.MaxPool2d: expected kernelSize to be an integer of at least 1, or two for height and width, got 0$/,
     );
-    throwsWithCode(() => new nn.AvgPool2d(2, { stride: 0 }), 'ERR_INVALID_ARG_VALUE', /^nn\.AvgPool2d: expected stride/);
+    throwsWithCode(
+      () => new nn.AvgPool2d(2, { stride: 0 }),
+      'ERR_INVALID_ARG_VALUE',
+      /^nn\.AvgPool2d: expected stride/,
+    );
     throwsWithCode(() => new nn.AdaptiveMaxPool2d([1, -1]), 'ERR_INVALID_ARG_VALUE', /expected outputSize/);
-    throwsWithCode(() => new nn.MaxPool2d(2, { size: 1 } as never), 'ERR_UNKNOWN_OPTION', /expected among stride, padding$/);
+    throwsWithCode(
+      () => new nn.MaxPool2d(2, { size: 1 } as never),
+      'ERR_UNKNOWN_OPTION',
+      /expected among stride, padding$/,
+    );
     throwsWithCode(() => new nn.MaxPool2d(2, { padding: 2 }).forward(image()), 'ERR_TORCH', /pad/);
     throwsWithCode(() => new nn.AvgPool2d(9).forward(image()), 'ERR_TORCH', /Output size is too small/);
-    assert.deepEqual(new nn.AvgPool2d(2).forward(ops.aten.zeros!([3, 2, 2])).shape, [3, 1, 1], 'one image without a batch');
+    assert.deepEqual(
+      new nn.AvgPool2d(2).forward(ops.aten.zeros!([3, 2, 2])).shape,
+      [3, 1, 1],
+      'one image without a batch',
+    );
   });
 });

@@ -3,7 +3,7 @@ import { manualSeed, type nn, ops, type Tensor } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual } from './assertions';
 import { loadFixture } from './fixtures';
 
-/** What `record_torch.py` and `record_models.py` in `test/fixtures` add to a layer's seed before the forward pass in train mode. */
+/** What the recorders in `test/fixtures` add to a layer's seed before the forward pass in train mode. */
 const forwardSeedOffset = 100;
 
 /**

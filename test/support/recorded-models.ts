@@ -16,7 +16,10 @@ export const recordedTensors = () => loadFixture('models');
 
 /** As much of an experience as models look at. */
 export function experience(classes: readonly number[], ...taskLabels: number[]): Experience {
-  return { classesInThisExperience: classes, taskLabels: taskLabels.length > 0 ? taskLabels : [0] } as unknown as Experience;
+  return {
+    classesInThisExperience: classes,
+    taskLabels: taskLabels.length > 0 ? taskLabels : [0],
+  } as unknown as Experience;
 }
 
 /** Task labels for a mini-batch. */
@@ -24,9 +27,17 @@ export const tasks = (...labels: number[]): Tensor => tensor(labels, { dtype: 'i
 
 /** What the recorder calls `ramp`: values between -1 and 1 in a shape. */
 export const ramp = (...shape: number[]): Tensor =>
-  ops.aten.reshape!(ops.aten.linspace!(-1, 1, shape.reduce((a, b) => a * b)), shape) as Tensor;
+  ops.aten.reshape!(
+    ops.aten.linspace!(
+      -1,
+      1,
+      shape.reduce((a, b) => a * b),
+    ),
+    shape,
+  ) as Tensor;
 
 /** Parameters and buffers are the recorded ones, bit for bit. */
 export function assertState(module: nn.Module, recorded: (name: string) => Tensor, prefix: string): void {
-  for (const [name, value] of module.stateDict()) assertTensorEqual(value, recorded(`${prefix}.${name}`), `${prefix}.${name}`);
+  for (const [name, value] of module.stateDict())
+    assertTensorEqual(value, recorded(`${prefix}.${name}`), `${prefix}.${name}`);
 }

@@ -40,7 +40,9 @@ function assertDigests(actual: Map<string, Tensor>, expected: Record<string, Dig
     const squares = (ops.aten.sum!(ops.aten.square!(values)) as Tensor).item();
     const size = Math.sqrt(digest.squares / Math.max(1, value.numel)) || 1;
     const tolerance = near ? 1e-4 * size : 0;
-    first.forEach((v, i) => assert.ok(Math.abs(v - digest.first[i]!) <= tolerance, `${name}[${i}]: ${v}, not ${digest.first[i]}`));
+    first.forEach((v, i) =>
+      assert.ok(Math.abs(v - digest.first[i]!) <= tolerance, `${name}[${i}]: ${v}, not ${digest.first[i]}`),
+    );
     const ofSum = (near ? 1e-5 : 1e-12) * size * value.numel;
     assert.ok(Math.abs(sum - digest.sum) <= ofSum, `sum of ${name}: ${sum}, not ${digest.sum}`);
     const ofSquares = (near ? 1e-4 : 1e-12) * digest.squares;
@@ -78,7 +80,12 @@ export async function assertEqualsRecordedModel(name: string, make: () => nn.Mod
   assert.deepEqual([...gradients.keys()].sort(), Object.keys(entry.gradients).sort());
   assertDigests(gradients, entry.gradients, true);
   assertDigests(model.namedBuffers(), entry.buffers, true);
-  assertTensorClose(model.eval().forward(x, labels), recorded(`${name}.evalOutput`), convolutions, 'output in eval mode');
+  assertTensorClose(
+    model.eval().forward(x, labels),
+    recorded(`${name}.evalOutput`),
+    convolutions,
+    'output in eval mode',
+  );
 }
 
 /** Number of elements of all parameters. */
