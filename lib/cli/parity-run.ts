@@ -1,59 +1,50 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import {
-  benchmarkFromDatasets,
-  ContinualTorchError,
-  type Criterion,
-  EvaluationPlugin,
-  jit,
-  loadSafetensors,
-  MASPlugin,
-  nn,
-  ops,
-  optim,
-  type Plugin,
-  SupervisedTemplate,
-  type Tensor,
-  TensorDataset,
-} from '../index';
+import { ContinualTorchError, loadSafetensors } from '../index';
+import { type Config, train } from './parity-training';
 
-export const kinds = ['loss', 'param', 'buffer', 'importance', 'logits'] as const;
-export type Kind = (typeof kinds)[number];
+/** Kinds of value, and whether they must be the same to the last bit. */
+const isExact = {
+  loss: false,
+  param: false,
+  buffer: false,
+  importance: false,
+  logits: false,
+  metric: false,
+  order: true,
+  batchSizes: true,
+  taskIds: true,
+  rng: true,
+} as const;
+export type Kind = keyof typeof isExact;
+export const kinds = Object.keys(isExact) as Kind[];
 
 export interface Comparison {
-  /** Relative error of each tensor that both sides have. */
+  /** Error of each tensor that both sides have: relative, or the number of values that differ where all must be equal. */
   errors: { key: string; kind: Kind; value: number }[];
   /** Tensors that only one side has. */
   missing: string[];
   tolerance: Record<Kind, number>;
 }
 
-interface Config {
-  experiences: number;
-  optimizer: { type: string } & Record<string, unknown>;
-  criterion: string;
-  lambdaReg: number;
-  alpha: number;
-  trainMbSize: number;
-  trainEpochs: number;
-  dropLast?: boolean;
-  tolerance?: Partial<Record<Kind, number>>;
-}
-
 const defaultTolerance = 1e-5;
 
 /** Trains as the recorded run did and compares with what it recorded. */
 export async function replay(folder: string): Promise<Comparison> {
-  const config = await readConfig(path.join(folder, 'config.json'));
+  const config = await readJson<Config>(path.join(folder, 'config.json'));
   const data = await loadSafetensors(path.join(folder, 'data.safetensors'));
-  const expected = await loadSafetensors(path.join(folder, 'expected.safetensors'));
+  const expected = await readExpected(folder, config);
   const actual = await train(config, folder, data);
   const tolerance = Object.fromEntries(
-    kinds.map((kind) => [kind, config.tolerance?.[kind] ?? defaultTolerance]),
+    kinds.map((kind) => [kind, isExact[kind] ? 0 : (config.tolerance?.[kind] ?? defaultTolerance)]),
   ) as Comparison['tolerance'];
   const errors = [...expected]
     .filter(([key]) => actual.has(key))
-    .map(([key, tensor]) => ({ key, kind: kindOf(key), value: relativeError(actual.get(key)!, tensor.toNumbers()) }));
+    .map(([key, values]) => {
+      const kind = kindOf(key);
+      const error = isExact[kind] || /^metric.*\.x$/.test(key) ? differing : relativeError;
+      return { key, kind, value: error(actual.get(key)!, values) };
+    });
   const missing = [
     ...[...expected.keys()].filter((key) => !actual.has(key)).map((key) => `${key} was recorded, and did not come`),
     ...[...actual.keys()].filter((key) => !expected.has(key)).map((key) => `${key} came, and was not recorded`),
@@ -61,93 +52,49 @@ export async function replay(folder: string): Promise<Comparison> {
   return { errors, missing, tolerance };
 }
 
-/** The run itself, through the public API: every value under the key that the recording has for it. */
-async function train(config: Config, folder: string, data: Map<string, Tensor>): Promise<Map<string, number[]>> {
-  const need = (key: string): Tensor => {
-    const tensor = data.get(key);
-    if (!tensor) throw new ContinualTorchError('ERR_DATA_NOT_FOUND', `parity: data.safetensors of "${folder}" lacks ${key}`);
-    return tensor;
-  };
-  const datasets = Array.from(
-    { length: config.experiences },
-    (_, k) => new TensorDataset(need(`exp${k}.x`), need(`exp${k}.y`)),
-  );
-  const model = await jit.load(path.join(folder, 'model.pt'));
-  const mas = new MASPlugin({ lambdaReg: config.lambdaReg, alpha: config.alpha });
-  const losses: number[] = [];
-  const recorder: Plugin = { afterBackward: (strategy) => void losses.push(strategy.loss.item()) };
-  const strategy = new SupervisedTemplate({
-    model,
-    optimizer: makeOptimizer(config.optimizer, model.parameters()),
-    criterion: makeCriterion(config.criterion),
-    trainMbSize: config.trainMbSize,
-    trainEpochs: config.trainEpochs,
-    plugins: [mas, recorder],
-    evaluator: new EvaluationPlugin({ loggers: [] }),
-  });
-  const actual = new Map<string, number[]>();
-  for (const experience of benchmarkFromDatasets({ train: datasets }).trainStream) {
-    await strategy.train(experience, { shuffle: false, dropLast: config.dropLast ?? false });
-    const prefix = `exp${experience.currentExperience}`;
-    const record = (kind: Kind, tensors: Map<string, Tensor>) =>
-      tensors.forEach((tensor, name) => actual.set(`${prefix}.${kind}.${name}`, tensor.toNumbers()));
-    actual.set(`${prefix}.loss`, losses.splice(0));
-    record('param', model.namedParameters());
-    record('buffer', model.namedBuffers());
-    record('importance', mas.importance!);
-    actual.set(`${prefix}.logits`, model.eval().forward(need('test.x')).toNumbers());
+async function readExpected(folder: string, config: Config): Promise<Map<string, number[]>> {
+  const tensors = await loadSafetensors(path.join(folder, 'expected.safetensors'));
+  const expected = new Map([...tensors].map(([key, tensor]) => [key, tensor.toNumbers()]));
+  if (config.evalStreams?.some((streams) => Object.keys(streams).length > 0)) {
+    type Recorded = Record<string, { x: number[]; values: number[] }>;
+    for (const [name, { x, values }] of Object.entries(await readJson<Recorded>(path.join(folder, 'metrics.json')))) {
+      expected.set(`metric.${name}.x`, x);
+      expected.set(`metric.${name}.values`, values);
+    }
   }
-  return actual;
+  return expected;
 }
 
+/** `exp0.loss`, `exp0.param.NAME`, `metric.NAME`, `run.rng` */
 function kindOf(key: string): Kind {
-  const kind = key.split('.')[1];
+  const [first, second] = key.split('.');
+  const kind = first === 'metric' ? first : second;
   const known = kinds.find((name) => name === kind);
   if (!known) throw new ContinualTorchError('ERR_SAFETENSORS_FORMAT', `parity: expected a key of ${kinds.join(', ')}, got ${key}`);
   return known;
 }
 
+/** What an output of a masked unit is: so large that it would hide the error of all others. */
+const masked = -1000;
+
 /** norm(actual - expected) / norm(expected), or norm(actual) where the expected norm is 0; NaN for another length. */
 function relativeError(actual: number[], expected: number[]): number {
   if (actual.length !== expected.length) return NaN;
+  if (actual.some((value, i) => (value === masked) !== (expected[i] === masked))) return Infinity;
   const norm = (values: number[]) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
-  const scale = norm(expected);
-  return scale === 0 ? norm(actual) : norm(actual.map((value, i) => value - expected[i]!)) / scale;
+  const scale = norm(expected.filter((value) => value !== masked));
+  const difference = norm(actual.map((value, i) => value - expected[i]!));
+  return scale === 0 ? difference : difference / scale;
 }
 
-/** Which implementation computes the update; it does not change the result. */
-const implementationChoices = new Set(['foreach', 'fused', 'capturable', 'differentiable']);
-
-function makeOptimizer({ type, ...recorded }: Config['optimizer'], parameters: Tensor[]): optim.Optimizer {
-  const options: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(recorded)) {
-    if (implementationChoices.has(name) || value === null) continue;
-    options[name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())] = value;
-  }
-  const { decoupledWeightDecay, ...rest } = options;
-  if (type === 'SGD') return new optim.SGD(parameters, options);
-  if (type === 'AdamW') return new optim.AdamW(parameters, rest);
-  // PyTorch's Adam with this flag is AdamW but for the default of its weight decay.
-  if (type === 'Adam' && decoupledWeightDecay === true) return new optim.AdamW(parameters, { weightDecay: 0, ...rest });
-  if (type === 'Adam') return new optim.Adam(parameters, rest);
-  throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `parity: expected optimizer SGD, Adam or AdamW, got ${type}`);
+function differing(actual: number[], expected: number[]): number {
+  if (actual.length !== expected.length) return NaN;
+  return actual.filter((value, i) => value !== expected[i]).length;
 }
 
-function makeCriterion(name: string): Criterion {
-  const crossEntropy = new nn.CrossEntropyLoss();
-  if (name === 'CrossEntropyLoss') return crossEntropy;
-  if (name === 'cross entropy of the output averaged over its last dim') {
-    return (output, target) => crossEntropy.forward(ops.aten.mean!(output, [-1]) as Tensor, target);
-  }
-  throw new ContinualTorchError(
-    'ERR_INVALID_ARG_VALUE',
-    `parity: expected criterion "CrossEntropyLoss" or "cross entropy of the output averaged over its last dim", got "${name}"`,
-  );
-}
-
-async function readConfig(file: string): Promise<Config> {
+async function readJson<T>(file: string): Promise<T> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Config;
+    return JSON.parse(await readFile(file, 'utf8')) as T;
   } catch (cause) {
     throw new ContinualTorchError('ERR_DATA_NOT_FOUND', `parity: cannot read "${file}": ${(cause as Error).message}`, {
       cause,
