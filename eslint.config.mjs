@@ -1,4 +1,5 @@
 import js from '@eslint/js';
+import jsdoc from 'eslint-plugin-jsdoc';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
@@ -15,6 +16,28 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/prefer-promise-reject-errors': 'off',
       '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    // Whatever the package exports says what it is.
+    files: ['lib/**/*.ts'],
+    ignores: ['lib/cli/**', 'lib/native/**'],
+    plugins: { jsdoc },
+    rules: {
+      'jsdoc/require-jsdoc': [
+        'error',
+        {
+          require: { FunctionDeclaration: false },
+          // An override is described where it was declared first, a hook in `SupervisedPlugin`.
+          contexts: [
+            'ExportNamedDeclaration > FunctionDeclaration',
+            'ExportNamedDeclaration > ClassDeclaration',
+            'ExportNamedDeclaration > ClassDeclaration > ClassBody > MethodDefinition' +
+              "[override!=true][accessibility!='private'][kind!='set'][kind!='constructor'][computed=false]" +
+              '[key.name!=/^(before|after)[A-Z]/]',
+          ],
+        },
+      ],
     },
   },
   {

@@ -69,14 +69,17 @@ export class IterableDataset implements Dataset {
     this.transforms = { train: transform, eval: evalTransform === undefined ? transform : evalTransform };
   }
 
+  /** `[taskLabel]`, or none where the data carries none. */
   get taskLabels(): readonly number[] {
     return this.taskLabel === null ? [] : [this.taskLabel];
   }
 
+  /** The same source with the training transform. */
   train(): IterableDataset {
     return this.derive({ group: 'train' });
   }
 
+  /** The same source with the evaluation transform. */
   eval(): IterableDataset {
     return this.derive({ group: 'eval' });
   }

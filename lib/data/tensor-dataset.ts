@@ -105,20 +105,24 @@ export class TensorDataset implements Dataset {
     return typeof labels === 'number' ? new Array<number>(this.length).fill(labels) : [...labels];
   }
 
+  /** Distinct task labels, in the order of a Python set; none where the data carries none. */
   get taskLabels(): readonly number[] {
     const labels = this.ownTaskLabels;
     return labels === null ? [] : typeof labels === 'number' ? [labels] : setOrder(labels);
   }
 
+  /** Distinct class labels, ascending; none where targets are not one label a sample. */
   get classes(): readonly number[] {
     if (this.y.shape.length !== 1) return [];
     return [...new Set(this.labels())].sort((a, b) => a - b);
   }
 
+  /** The same samples with the training transform. */
   train(): TensorDataset {
     return this.group === 'train' ? this : this.derive({ group: 'train' });
   }
 
+  /** The same samples with the evaluation transform. */
   eval(): TensorDataset {
     return this.group === 'eval' ? this : this.derive({ group: 'eval' });
   }

@@ -36,6 +36,7 @@ export class CSVLogger implements Logger {
     this.evaluation = new LogFile('CSVLogger', path.join(folder, 'eval_results.csv'), row(evalColumns));
   }
 
+  /** Nothing: each row takes what belongs in it from its own hook. */
   logMetrics(): void {}
 
   beforeTrainingExp({ experience }: SupervisedTemplate): void {

@@ -15,6 +15,7 @@ export class InteractiveLogger extends TextLogger {
     super(process.stdout);
   }
 
+  /** Moves the bar of the current pass. */
   onProgress(_strategy: SupervisedTemplate, { phase, done, total }: PassProgress): void {
     if (phase === 'importance') return;
     if (phase !== this.shown) {

@@ -8,6 +8,7 @@ export function versionEvent(): Buffer {
   return record(Buffer.concat([wallTime(), bytesField(3, Buffer.from('brain.Event:2'))]));
 }
 
+/** One number at one step. */
 export function scalarEvent(tag: string, step: number, value: number): Buffer {
   return summaryEvent(tag, step, float(2, value));
 }

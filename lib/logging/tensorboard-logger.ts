@@ -27,6 +27,7 @@ export class TensorboardLogger implements Logger {
     this.events = new LogFile('TensorboardLogger', path.join(dir, name), versionEvent());
   }
 
+  /** Writes each value: a number as a scalar, a tensor as a histogram. */
   logMetrics(values: readonly EmittedMetric[]): void {
     const events = values.map(({ name, value, x }) =>
       value instanceof Tensor ? histogramEvent(name, x, value.toNumbers()) : scalarEvent(name, x, value),

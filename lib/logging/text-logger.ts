@@ -38,6 +38,7 @@ export class TextLogger implements Logger {
     if (!isOwn && typeof file.on === 'function') file.on('error', (error) => (this.failure = error));
   }
 
+  /** Keeps the latest value of each metric for the next print. */
   logMetrics(values: readonly EmittedMetric[]): void {
     for (const { name, value } of values) this.latest.set(name, value);
   }

@@ -23,6 +23,7 @@ export class Tensor {
     return this.handle.shape();
   }
 
+  /** Type of the elements. */
   get dtype(): DType {
     return this.handle.dtype();
   }
@@ -37,6 +38,7 @@ export class Tensor {
     return this.shape.reduce((product, size) => product * size, 1);
   }
 
+  /** Whether operators on this tensor are recorded for backward. */
   get requiresGrad(): boolean {
     return this.handle.requiresGrad();
   }
@@ -86,6 +88,7 @@ export class Tensor {
     this.handle.dispose();
   }
 
+  /** True once `dispose` has let go of the memory. */
   get isDisposed(): boolean {
     return this.handle.isDisposed();
   }

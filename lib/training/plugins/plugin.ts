@@ -114,6 +114,7 @@ export const pluginSchema = z.custom<Plugin>(
   'an object with hooks (an instance, not a class)',
 );
 
+/** Name of a plugin's class, for messages. */
 export function pluginName(plugin: object): string {
   const name = plugin.constructor.name;
   return name === 'Object' || name === '' ? 'a plugin' : name;

@@ -170,6 +170,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     this.step.setModel(model.handle);
   }
 
+  /** What updates the parameters. */
   get optimizer(): Optimizer {
     return this.currentOptimizer;
   }
@@ -523,6 +524,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     );
   }
 
+  /** A tensor of the current iteration; null where there is none. */
   protected read(name: 'x' | 'y' | 'taskId' | 'output' | 'loss'): Tensor | null {
     const handle = this.step.get(name);
     return handle && new Tensor(handle);
@@ -552,6 +554,7 @@ function warnOfGrowth(): void {
   );
 }
 
+/** @throws ERR_INVALID_ARG_TYPE for anything but a tensor */
 export function requireTensor(operation: string, value: unknown): Tensor {
   if (value instanceof Tensor) return value;
   throw new ContinualTorchError(

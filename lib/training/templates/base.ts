@@ -106,6 +106,7 @@ export abstract class BaseTemplate {
     warnOfSurplusCallbacks(plugins, new.target.name);
   }
 
+  /** The model that is trained. */
   get model(): Module {
     return this.currentModel;
   }
@@ -115,6 +116,7 @@ export abstract class BaseTemplate {
     this.currentModel = model;
   }
 
+  /** The opposite of `isTraining`. */
   get isEval(): boolean {
     return !this.isTraining;
   }
@@ -128,14 +130,15 @@ export abstract class BaseTemplate {
   async train(experiences: Experiences, options?: TrainOptions): Promise<unknown> {
     const list = toExperiences('train', experiences);
     const parsed = parseOptions('train', trainSchema, options) as TrainOptions;
-    const evalStreams = (parsed.evalStreams ?? [list]).map((group) => toExperiences('train', group));
+    const evalStreams = groupByStream((parsed.evalStreams ?? [list]).flatMap((group) => toExperiences('train', group)));
+    if (parsed.evalStreams) requireNamesApart(evalStreams);
     if (this.isRunning) throw busy('train');
     this.isRunning = true;
     try {
       this.isTraining = true;
       this.model.to(this.device);
       this.model.train();
-      this.evalStreams = groupByStream(evalStreams.flat());
+      this.evalStreams = evalStreams;
       await this.dispatch('beforeTraining', parsed);
       for (const experience of list) {
         this.experience = experience;
@@ -283,6 +286,7 @@ function isIterable(value: unknown): value is Iterable<AnyExperience> {
   return typeof value === 'object' && value !== null && Symbol.iterator in value;
 }
 
+/** Experiences by the name of their stream, in the order in which the names first come. */
 function groupByStream(experiences: AnyExperience[]): AnyExperience[][] {
   const groups = new Map<string, AnyExperience[]>();
   for (const experience of experiences) {
@@ -291,4 +295,21 @@ function groupByStream(experiences: AnyExperience[]): AnyExperience[][] {
     else groups.set(experience.originStream.name, [experience]);
   }
   return [...groups.values()];
+}
+
+/** Metrics go by stream name and index: the values of one experience must not pass for those of another. */
+function requireNamesApart(groups: AnyExperience[][]): void {
+  for (const group of groups) {
+    const seen = new Map<number, AnyExperience>();
+    for (const experience of group) {
+      const { currentExperience, originStream, dataset } = experience;
+      const other = seen.get(currentExperience);
+      seen.set(currentExperience, experience);
+      if (!other || other.dataset === dataset) continue;
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_VALUE',
+        `train: expected evalStreams of different names, got two "${originStream.name}" that both have an experience ${currentExperience}`,
+      );
+    }
+  }
 }

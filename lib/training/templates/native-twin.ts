@@ -15,10 +15,12 @@ type Twin<Owner> = (owner: Owner, strategy: SupervisedTemplate) => TwinPhase;
 const twins = new WeakMap<Method, Twin<never>>();
 const deferred = new WeakSet<Method>();
 
+/** Says which phase has the same effect as `method`. */
 export function hasNativeTwin<Owner>(method: Method, twin: Twin<Owner>): void {
   twins.set(method, twin);
 }
 
+/** The phase that may run in place of `method`. */
 export function nativeTwin(method: Method, owner: object, strategy: SupervisedTemplate): TwinPhase {
   return twins.get(method)?.(owner as never, strategy);
 }
@@ -28,6 +30,7 @@ export function mayRunLater(method: Method): void {
   deferred.add(method);
 }
 
+/** Whether `mayRunLater` was said of `method`. */
 export function isDeferred(method: Method): boolean {
   return deferred.has(method);
 }
