@@ -54,7 +54,9 @@ function rejected(operation: string, issue: z.core.$ZodIssue, options: unknown):
     options,
   );
   const wrongNumber = issue.code === 'invalid_type' && typeof value === 'number' && /^(int|number)$/.test(issue.expected);
-  const wrongType = (issue.code === 'invalid_type' && !wrongNumber) || /^(custom|invalid_union)$/.test(issue.code); // custom: `instanceOf`
+  const wrongType = (issue.code === 'invalid_type' && !wrongNumber) ||
+    issue.code === 'custom' || // `instanceOf`
+    (issue.code === 'invalid_union' && typeof value !== 'number' && !Array.isArray(value));
   const name = issue.path.length > 0 ? issue.path.map(String).join('.') : 'options';
   return new ContinualTorchError(
     wrongType && !Number.isNaN(value) ? 'ERR_INVALID_ARG_TYPE' : 'ERR_INVALID_ARG_VALUE',

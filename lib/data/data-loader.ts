@@ -89,6 +89,7 @@ export class DataLoader implements AsyncIterable<MiniBatch> {
     return [];
   }
 
+  /** Whether a group that is through begins again while the longest one is not. */
   protected get oversample(): boolean {
     return false;
   }

@@ -108,7 +108,7 @@ export class TensorDataset implements Dataset {
   /** Distinct task labels, in the order of a Python set; none where the data carries none. */
   get taskLabels(): readonly number[] {
     const labels = this.ownTaskLabels;
-    return labels === null ? [] : typeof labels === 'number' ? [labels] : setOrder(labels);
+    return labels === null ? [] : typeof labels === 'number' ? [labels] : distinctLabels(labels);
   }
 
   /** Distinct class labels, ascending; none where targets are not one label a sample. */
@@ -205,6 +205,15 @@ export class TensorDataset implements Dataset {
   private derive(changes: object): TensorDataset {
     return Object.assign(Object.create(TensorDataset.prototype) as TensorDataset, this, changes);
   }
+}
+
+const distinct = new WeakMap<readonly number[], readonly number[]>();
+
+/** Looked through once: every metric's name asks for them. */
+function distinctLabels(labels: readonly number[]): readonly number[] {
+  const known = distinct.get(labels) ?? setOrder(labels);
+  distinct.set(labels, known);
+  return known;
 }
 
 function inputs(x: unknown, count: number | undefined, sampleShape: readonly number[] | undefined): Tensor {

@@ -1,5 +1,6 @@
 #include "core/training_step.h"
 
+#include <cmath>
 #include <unordered_set>
 
 #include "core/error.h"
@@ -182,7 +183,7 @@ void TrainingStep::backward() {
 }
 
 void TrainingStep::check_loss() const {
-  if (!loss.defined() || at::isfinite(loss).all().item<bool>()) return;
+  if (loss.numel() != 1 || std::isfinite(loss.item<double>())) return;
   const auto wrong = [](const at::Tensor& tensor) {
     return tensor.defined() && !at::isfinite(tensor).all().item<bool>();
   };
@@ -200,7 +201,7 @@ void TrainingStep::check_loss() const {
     }
   }
   throw Error("ERR_LOSS_NOT_FINITE", "backward: expected a finite loss, got " +
-                                         std::to_string(loss.flatten().sum().item<double>()) + " (" + cause + ")");
+                                         std::to_string(loss.item<double>()) + " (" + cause + ")");
 }
 
 void TrainingStep::measure() {

@@ -6,7 +6,6 @@ import {
   EvaluationPlugin,
   InteractiveLogger,
   logging,
-  type PassProgress,
   type Plugin,
   type Tensor,
   tensor,
@@ -109,19 +108,10 @@ describe('TextLogger', () => {
 });
 
 describe('InteractiveLogger', () => {
-  const progress = (phase: PassProgress['phase'], done: number): PassProgress => ({ phase, done, total: 4 });
-
-  /** What is written to stderr while a strategy trains and evaluates, its progress being reported. */
-  async function bars(isTTY: boolean, plugin: Plugin = {}, report = [1, 4]): Promise<string> {
+  /** What is written to stderr while a strategy trains and evaluates; a listener makes a job of every iteration. */
+  async function bars(isTTY: boolean, plugin: Plugin = {}): Promise<string> {
     const evaluator = new EvaluationPlugin({ loggers: [new InteractiveLogger()] });
-    const tell = (phase: PassProgress['phase']) => () =>
-      report.forEach((done) => evaluator.onProgress(strategy, progress(phase, done)));
-    const reporter: Plugin = {
-      afterTrainingEpoch: tell('train'),
-      afterTrainingExp: tell('importance'),
-      afterEvalExp: tell('eval'),
-    };
-    const strategy = smallStrategy({ evaluator, plugins: [reporter, plugin] });
+    const strategy = smallStrategy({ evaluator, plugins: [{ beforeForward: () => {} }, plugin] });
     const { trainStream, testStream } = smallBenchmark();
     const before = Object.getOwnPropertyDescriptor(process.stderr, 'isTTY');
     Object.defineProperty(process.stderr, 'isTTY', { value: isTTY, configurable: true });
@@ -143,9 +133,9 @@ describe('InteractiveLogger', () => {
     const lines = text.split('\n');
     assert.equal(lines.length, 3);
     const last = lines.map((line) => line.split('\r').at(-1)!);
-    assert.match(last[0]!, /^train █{40} 100% .* 4\/4 mini-batches/);
-    assert.match(last[1]!, /^eval █{40} 100% .* 4\/4 mini-batches/);
-    assert.match(lines[0]!.split('\r')[1]!, /^train █{10}░{30} 25% .* 1\/4 mini-batches/);
+    assert.match(last[0]!, /^train █{40} 100% .* 2\/2 mini-batches/);
+    assert.match(last[1]!, /^eval █{40} 100% .* 1\/1 mini-batches/);
+    assert.match(lines[0]!.split('\r')[1]!, /^train █{20}░{20} 50% .* 1\/2 mini-batches/);
     assert.equal(last[2], '');
   });
 
@@ -157,7 +147,7 @@ describe('InteractiveLogger', () => {
     const fail = () => {
       throw new Error('no');
     };
-    const text = await bars(true, { afterTrainingEpoch: fail }, [1]);
+    const text = await bars(true, { afterTrainingEpoch: fail });
     assert.deepEqual(
       text.split('\n').map((line) => /^\r(\w+)/.exec(line)?.[1]),
       ['train', 'eval', undefined],

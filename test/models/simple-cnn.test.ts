@@ -54,7 +54,7 @@ describe('models.MTSimpleCNN', () => {
     throwsWithCode(
       () => new models.MTSimpleCNN({ numClasses: 1 } as never),
       'ERR_UNKNOWN_OPTION',
-      /expected among fill$/,
+      /expected among masking, fill$/,
     );
   });
 });
