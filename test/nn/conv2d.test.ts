@@ -34,7 +34,7 @@ describe('nn.Conv2d', () => {
     for (const size of [0, 1.5, [3], [3, 0], [3, 3, 3], '3', NaN]) {
       throwsWithCode(
         () => new nn.Conv2d(1, 1, size as never),
-        'ERR_INVALID_ARG_VALUE',
+        size === '3' ? 'ERR_INVALID_ARG_TYPE' : 'ERR_INVALID_ARG_VALUE',
         /^nn\.Conv2d: expected kernelSize(\.\d)? to be an integer of at least 1, or two for height and width, got /,
       );
     }
