@@ -2,7 +2,7 @@ import { ContinualTorchError, describeValue } from '../errors';
 import type { Dataset } from '../data/dataset';
 import { IterableDataset } from '../data/iterable-dataset';
 import { TensorDataset } from '../data/tensor-dataset';
-import { Benchmark } from './stream';
+import { Benchmark, type NamedStreams } from './benchmark';
 
 /**
  * A benchmark of your own data: for each stream (`train`, `test`, any other name) one dataset an experience.
@@ -12,16 +12,17 @@ import { Benchmark } from './stream';
  * ```
  * @throws ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for a stream name that is not made of letters, digits and `_`
  */
-export function benchmarkFromDatasets<Data extends Dataset = TensorDataset>(
-  streams: Record<string, Data[]>,
-): Benchmark<Data> {
+export function benchmarkFromDatasets<Data extends Dataset = TensorDataset, Name extends string = string>(
+  streams: Record<Name, Data[]>,
+): Benchmark<Data> & NamedStreams<Name, Data> {
   if (typeof streams !== 'object' || streams === null) {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_TYPE',
       `benchmarkFromDatasets: expected an object { train: [...], test: [...] }, got ${describeValue(streams)}`,
     );
   }
-  for (const [name, datasets] of Object.entries(streams)) {
+  const entries = Object.entries<Data[]>(streams);
+  for (const [name, datasets] of entries) {
     if (!/^[A-Za-z]\w*$/.test(name)) {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_VALUE',
@@ -36,10 +37,8 @@ export function benchmarkFromDatasets<Data extends Dataset = TensorDataset>(
     }
   }
   return new Benchmark(
-    Object.fromEntries(
-      Object.entries(streams).map(([name, datasets]) => [name, datasets.map((dataset) => ({ dataset }))]),
-    ),
-  );
+    Object.fromEntries(entries.map(([name, datasets]) => [name, datasets.map((dataset) => ({ dataset }))])),
+  ) as Benchmark<Data> & NamedStreams<Name, Data>;
 }
 
 function isDataset(value: unknown): value is Dataset {

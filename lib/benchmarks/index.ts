@@ -1,5 +1,17 @@
-export { Benchmark, Experience, Stream, type ExperienceData } from './stream';
+export { Experience, Stream, type ExperienceData } from './stream';
+export { Benchmark, type NamedStreams } from './benchmark';
 export { benchmarkFromDatasets } from './benchmark-from-datasets';
-export { ncBenchmark, type NCBenchmarkOptions } from './nc-benchmark';
+export {
+  NCBenchmark,
+  ncBenchmark,
+  type BenchmarkTransforms,
+  type ClassSplitOptions,
+  type NCBenchmarkOptions,
+  type NCReproducibilityData,
+} from './nc-benchmark';
+export type { OneOrSeveral } from './dataset-pairs';
+export type { MNISTOptions } from './mnist';
 export { splitMNIST, type SplitMNISTOptions } from './split-mnist';
+export { splitFMNIST, type SplitFMNISTOptions } from './split-fmnist';
 export { permutedMNIST, type PermutedMNISTOptions } from './permuted-mnist';
+export { rotatedMNIST, type RotatedMNISTOptions } from './rotated-mnist';
