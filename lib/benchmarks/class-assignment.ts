@@ -42,13 +42,17 @@ export function classCounts(
     new ContinualTorchError('ERR_INVALID_ARG_VALUE', `${operation}: expected ${expected}, got ${got}`);
   const counted = Object.entries(perExpClasses);
   const odd = counted.find(([key]) => !/^(0|[1-9]\d*)$/.test(key) || Number(key) >= nExperiences);
-  if (odd) throw refuse(`the keys of perExpClasses to be indices of experiences, in [0, ${nExperiences})`, `"${odd[0]}"`);
+  if (odd)
+    throw refuse(`the keys of perExpClasses to be indices of experiences, in [0, ${nExperiences})`, `"${odd[0]}"`);
   const rest = order.length - counted.reduce((sum, [, count]) => sum + count, 0);
   const others = nExperiences - counted.length;
   const share = others > 0 ? rest / others : 0;
   if (others > 0 ? share < 1 || !Number.isInteger(share) : rest !== 0) {
     throw counted.length === 0
-      ? refuse(`distinct classes of the data that divide evenly over ${nExperiences} experiences`, `[${order.join(', ')}]`)
+      ? refuse(
+          `distinct classes of the data that divide evenly over ${nExperiences} experiences`,
+          `[${order.join(', ')}]`,
+        )
       : refuse(
           `perExpClasses to leave classes that divide evenly over the other ${others} experiences`,
           `${rest} of ${order.length} classes left`,

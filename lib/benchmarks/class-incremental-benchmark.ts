@@ -57,9 +57,8 @@ export function classIncrementalBenchmark<Name extends string>(
       dataset: data.subset(members.flatMap((label) => positions.get(label)!)),
       classes: members,
     }));
-  return new Benchmark(
-    Object.fromEntries(streams.map(([name, data]) => [name, split(data)])),
-  ) as Benchmark & NamedStreams<Name, TensorDataset>;
+  return new Benchmark(Object.fromEntries(streams.map(([name, data]) => [name, split(data)]))) as Benchmark &
+    NamedStreams<Name, TensorDataset>;
 }
 
 type Parsed = z.output<typeof schema>;
@@ -110,5 +109,6 @@ function countsOf({ numExperiences, numClassesPerExp, remainingClasses }: Parsed
 
 function requireAll(order: readonly number[], classes: readonly number[]): void {
   requireClasses(operation, 'classOrder', order, classes);
-  if (order.length !== classes.length) throw refuse(`all ${classes.length} classes in classOrder`, String(order.length));
+  if (order.length !== classes.length)
+    throw refuse(`all ${classes.length} classes in classOrder`, String(order.length));
 }

@@ -59,7 +59,7 @@ export function datasetPairs(operation: string, train: OneOrSeveral, test: OneOr
 }
 
 function requireList(operation: string, name: string, list: OneOrSeveral): TensorDataset[] {
-  if (Array.isArray(list) && list.every((each) => each instanceof TensorDataset)) return list as TensorDataset[];
+  if (Array.isArray(list) && list.every((each) => each instanceof TensorDataset)) return list;
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',
     `${operation}: expected train and test to be two TensorDataset or two arrays of them, got ${describeValue(list)} as ${name}`,
@@ -70,7 +70,14 @@ function requireList(operation: string, name: string, list: OneOrSeveral): Tenso
 export function concatenated(operation: string, pairs: readonly DatasetPair[]): DatasetPair {
   if (pairs.length === 1) return pairs[0]!;
   const concatenation = (name: 'train' | 'test') =>
-    ClassifiedData.of(operation, name, concatenate(operation, pairs.map((pair) => pair[name])));
+    ClassifiedData.of(
+      operation,
+      name,
+      concatenate(
+        operation,
+        pairs.map((pair) => pair[name]),
+      ),
+    );
   return { train: concatenation('train'), test: concatenation('test') };
 }
 
@@ -92,10 +99,14 @@ function concatenate(operation: string, parts: ClassifiedData[]): TensorDataset 
   const inputs = datasets.map(({ x, indices }) => (indices ? (ops.aten.index_select!(x, 0, indices) as Tensor) : x));
   const labels = parts.flatMap((part) => part.labels());
   const [transform, evalTransform] = transforms(first);
-  return new TensorDataset(ops.aten.cat!(inputs) as Tensor, tensor(labels, { dtype: 'int64', shape: [labels.length] }), {
-    transform,
-    evalTransform,
-  });
+  return new TensorDataset(
+    ops.aten.cat!(inputs) as Tensor,
+    tensor(labels, { dtype: 'int64', shape: [labels.length] }),
+    {
+      transform,
+      evalTransform,
+    },
+  );
 }
 
 /** Permutations are the same only where they are one tensor: their values are not looked at. */

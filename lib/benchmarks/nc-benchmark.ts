@@ -156,9 +156,9 @@ export function ncBenchmark(train: OneOrSeveral, test: OneOrSeveral, options: NC
       const source = oneSource(i, members, sourceOf);
       const { positions } = sources[source]![part];
       return {
-        dataset: datasets[source]!
-          .subset(classes.flatMap((label) => positions.get(label) ?? []))
-          .withTaskLabels(hasTaskLabels ? i : 0),
+        dataset: datasets[source]!.subset(classes.flatMap((label) => positions.get(label) ?? [])).withTaskLabels(
+          hasTaskLabels ? i : 0,
+        ),
         classes: classes.map((label) => mapping.get(label)!),
       };
     });
@@ -204,7 +204,11 @@ function assignClasses(options: Parsed, sources: readonly DatasetPair[]): ClassA
   }
   if (options.oneDatasetPerExp) {
     const order = shuffled(groups.length).map((i) => groups[i]!);
-    return new ClassAssignment(order.flat(), order.map((group) => group.length), remapping);
+    return new ClassAssignment(
+      order.flat(),
+      order.map((group) => group.length),
+      remapping,
+    );
   }
   const fixed = options.fixedClassOrder;
   if (fixed) requireClasses(operation, 'fixedClassOrder', fixed, classes);

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { TensorDataset } from '../data/tensor-dataset';
-import { boolean, instanceOf, nonNegativeInteger, parseArgument, parseOptions, positiveInteger, seed } from '../options';
+import {
+  boolean,
+  instanceOf,
+  nonNegativeInteger,
+  parseArgument,
+  parseOptions,
+  positiveInteger,
+  seed,
+} from '../options';
 import { manualSeed } from '../random';
 import { Benchmark } from './benchmark';
 import { ClassifiedData } from './classified-data';
@@ -43,7 +51,11 @@ export function newInstancesBenchmark(
   test: TensorDataset,
   options: NewInstancesBenchmarkOptions,
 ): Benchmark {
-  const { numExperiences, shuffle, seed, balanceExperiences, minClassPatternsInExp } = parseOptions(operation, schema, options);
+  const { numExperiences, shuffle, seed, balanceExperiences, minClassPatternsInExp } = parseOptions(
+    operation,
+    schema,
+    options,
+  );
   const { data, positions } = ClassifiedData.of(operation, 'train', parseArgument(operation, 'train', dataset, train));
   const whole = parseArgument(operation, 'test', dataset, test);
   requireEnough(operation, 'numExperiences', numExperiences, minClassPatternsInExp, [...positions.values()]);

@@ -152,7 +152,10 @@ function leastAndRest(
     ofClass.flatMap((positions) => positions.slice(i * least, (i + 1) * least)),
   );
   const taken = new Set(experiences.flat());
-  const rest = shuffled([...Array(length).keys()].filter((position) => !taken.has(position)), shuffle);
+  const rest = shuffled(
+    [...Array(length).keys()].filter((position) => !taken.has(position)),
+    shuffle,
+  );
   const share = Math.floor(rest.length / nExperiences);
   experiences.forEach((experience, i) => experience.push(...rest.slice(i * share, (i + 1) * share)));
   const left = rest.slice(nExperiences * share);
@@ -161,7 +164,8 @@ function leastAndRest(
 }
 
 function requireLength({ nExperiences, reproducibilityData }: Parsed, assignment: readonly unknown[]): void {
-  if (assignment.length > 0 && (reproducibilityData || (nExperiences ?? assignment.length) === assignment.length)) return;
+  if (assignment.length > 0 && (reproducibilityData || (nExperiences ?? assignment.length) === assignment.length))
+    return;
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_VALUE',
     `${operation}: expected positions for ${nExperiences ?? 'one or more'} experiences, got ${assignment.length}`,

@@ -7,7 +7,10 @@ import type { NCBenchmark } from './nc-benchmark';
 import { rearrangedMNIST } from './rearranged-mnist';
 import { rotationIndices } from './rotation';
 
-const degrees = z.number('degrees in [-180, 180]').min(-180, 'degrees in [-180, 180]').max(180, 'degrees in [-180, 180]');
+const degrees = z
+  .number('degrees in [-180, 180]')
+  .min(-180, 'degrees in [-180, 180]')
+  .max(180, 'degrees in [-180, 180]');
 const schema = z.object({
   nExperiences: positiveInteger,
   seed: seed.nullable().default(null),

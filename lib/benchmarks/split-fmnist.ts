@@ -30,7 +30,11 @@ export interface SplitFMNISTOptions extends ClassSplitOptions, MNISTOptions {
  * @throws ERR_DATA_NOT_FOUND, ERR_IDX_FORMAT, ERR_IDX_MISMATCH; as `ncBenchmark`
  */
 export async function splitFMNIST(options: SplitFMNISTOptions): Promise<NCBenchmark> {
-  const { datasetRoot, returnTaskId, firstBatchWithHalfClasses, ...rest } = parseOptions('splitFMNIST', schema, options);
+  const { datasetRoot, returnTaskId, firstBatchWithHalfClasses, ...rest } = parseOptions(
+    'splitFMNIST',
+    schema,
+    options,
+  );
   const { train, test } = await loadMNIST(datasetRoot);
   const perExpClasses = firstBatchWithHalfClasses ? { 0: 5 } : undefined;
   return ncBenchmark(train, test, { ...rest, perExpClasses, taskLabels: returnTaskId });

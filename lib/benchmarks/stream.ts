@@ -86,7 +86,13 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
     benchmark: Benchmark<Data>,
     data: readonly ExperienceData<Data>[],
   ): Stream<Data> {
-    const timeline = new ClassesTimeline(data.map(({ dataset, classes }) => () => classes ?? dataset.classes));
+    const timeline = new ClassesTimeline(
+      data.map(
+        ({ dataset, classes }) =>
+          () =>
+            classes ?? dataset.classes,
+      ),
+    );
     const started = (dataset: Data) =>
       (name === 'train' ? dataset.train() : name === 'test' ? dataset.eval() : dataset) as Data;
     const members = data.map(({ dataset }, i) => ({ dataset: started(dataset), currentExperience: i }));

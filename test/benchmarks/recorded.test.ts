@@ -63,7 +63,8 @@ const sorted = (values: readonly number[]) => values.toSorted((a, b) => a - b);
 
 function assertAsRecorded(benchmark: Benchmark, { generator, streams }: Case): void {
   // The reference keeps these generators' classes as sets, which have no order to compare.
-  const asList = generator === 'ncBenchmark' || generator === 'niBenchmark' ? (list: readonly number[]) => list : sorted;
+  const asList =
+    generator === 'ncBenchmark' || generator === 'niBenchmark' ? (list: readonly number[]) => list : sorted;
   for (const [name, experiences] of Object.entries(streams)) {
     const stream = benchmark.stream(name);
     assert.equal(stream.length, experiences.length);
@@ -73,9 +74,18 @@ function assertAsRecorded(benchmark: Benchmark, { generator, streams }: Case): v
       assert.equal(experience.currentExperience, expected.currentExperience, where);
       assert.deepEqual(samplesOf(experience), expected.samples, `samples of ${where}`);
       assert.deepEqual(experience.dataset.labels(), expected.labels, `labels of ${where}`);
-      assert.deepEqual(experience.dataset.taskLabels, expected.taskLabelsOfSamples, `task labels of samples of ${where}`);
+      assert.deepEqual(
+        experience.dataset.taskLabels,
+        expected.taskLabelsOfSamples,
+        `task labels of samples of ${where}`,
+      );
       if (expected.taskLabels) assert.deepEqual(experience.taskLabels, expected.taskLabels, `task labels of ${where}`);
-      for (const classes of ['classesInThisExperience', 'previousClasses', 'classesSeenSoFar', 'futureClasses'] as const) {
+      for (const classes of [
+        'classesInThisExperience',
+        'previousClasses',
+        'classesSeenSoFar',
+        'futureClasses',
+      ] as const) {
         if (!expected[classes]) continue;
         assert.deepEqual(asList(experience[classes]), asList(expected[classes]), `${classes} of ${where}`);
       }
