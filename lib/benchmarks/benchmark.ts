@@ -18,10 +18,12 @@ export class Benchmark<Data extends Dataset = TensorDataset> {
     for (const [name, value] of this.streams) Object.defineProperty(this, `${name}Stream`, { value });
   }
 
+  /** @throws ERR_INVALID_ARG_VALUE where the benchmark has no stream `train` */
   get trainStream(): Stream<Data> {
     return this.stream('train');
   }
 
+  /** @throws ERR_INVALID_ARG_VALUE where the benchmark has no stream `test` */
   get testStream(): Stream<Data> {
     return this.stream('test');
   }

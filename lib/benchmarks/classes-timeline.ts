@@ -19,6 +19,7 @@ export class ClassesTimeline {
   /** @param classesOf for each experience, its distinct classes in the order in which they come up in the data */
   constructor(private readonly classesOf: readonly (() => readonly number[])[]) {}
 
+  /** For the experience at this place. */
   at(index: number): Classes {
     this.sets ??= this.classesOf.map((classes) => IntegerSet.of(classes()));
     const classes = this.known.get(index) ?? classesAt(this.sets, index);

@@ -16,6 +16,7 @@ export class Experience<Data extends Dataset = TensorDataset> {
     private readonly timeline: ClassesTimeline,
   ) {}
 
+  /** The benchmark that the stream belongs to. */
   get benchmark(): Benchmark<Data> {
     return this.originStream.benchmark;
   }
@@ -99,6 +100,7 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
     return new Stream(name, benchmark, timeline, members);
   }
 
+  /** Number of experiences. */
   get length(): number {
     return this.experiences.length;
   }

@@ -6,6 +6,7 @@ export class IntegerSet {
   private table = new Array<number | undefined>(8);
   private size = 0;
 
+  /** As Python's `set(values)`. */
   static of(values: Iterable<number>): IntegerSet {
     const set = new IntegerSet();
     for (const value of values) set.add(value);
@@ -17,6 +18,7 @@ export class IntegerSet {
     return this.table.filter((value) => value !== undefined);
   }
 
+  /** As Python's `set.add`. */
   add(value: number): void {
     if (!insert(this.table, value)) return;
     this.size++;
@@ -35,6 +37,7 @@ export class IntegerSet {
     }
   }
 
+  /** As Python's `set.union`. */
   union(other: IntegerSet): IntegerSet {
     const result = new IntegerSet();
     result.update(this);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { niBenchmark, type NIBenchmarkOptions, tensor, TensorDataset } from '../../lib/index';
+import { niBenchmark, tensor, TensorDataset } from '../../lib/index';
 import { throwsWithCode } from '../support/assertions';
 import { numbered } from '../support/numbered';
 
