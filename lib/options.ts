@@ -32,11 +32,9 @@ export function parseOptions<S extends z.ZodObject>(operation: string, schema: S
   if (result.success) return result.data as z.output<S>;
   const issue = result.error.issues[0]!;
   if (issue.code === 'unrecognized_keys') {
-    const unknown = issue.keys.map((key) => `"${key}"`).join(', ');
-    throw new ContinualTorchError(
-      'ERR_UNKNOWN_OPTION',
-      `${operation}: unknown option ${unknown}; expected among ${Object.keys(schema.shape).join(', ')}`,
-    );
+    const unknown = issue.keys.map((key) => `"${[...issue.path, key].map(String).join('.')}"`).join(', ');
+    const known = issue.path.length === 0 ? `; expected among ${Object.keys(schema.shape).join(', ')}` : '';
+    throw new ContinualTorchError('ERR_UNKNOWN_OPTION', `${operation}: unknown option ${unknown}${known}`);
   }
   throw rejected(operation, issue, options);
 }

@@ -1,5 +1,23 @@
-export { Benchmark, Experience, Stream, type ExperienceData } from './stream';
+export { Experience, Stream, type ExperienceData } from './stream';
+export { Benchmark, type NamedStreams } from './benchmark';
 export { benchmarkFromDatasets } from './benchmark-from-datasets';
-export { ncBenchmark, type NCBenchmarkOptions } from './nc-benchmark';
+export {
+  NCBenchmark,
+  ncBenchmark,
+  type BenchmarkTransforms,
+  type ClassSplitOptions,
+  type NCBenchmarkOptions,
+  type NCReproducibilityData,
+} from './nc-benchmark';
+export type { OneOrSeveral } from './dataset-pairs';
+export type { MNISTOptions } from './mnist';
 export { splitMNIST, type SplitMNISTOptions } from './split-mnist';
+export { splitFMNIST, type SplitFMNISTOptions } from './split-fmnist';
 export { permutedMNIST, type PermutedMNISTOptions } from './permuted-mnist';
+export { rotatedMNIST, type RotatedMNISTOptions } from './rotated-mnist';
+export { NIBenchmark, niBenchmark, type NIBenchmarkOptions, type NIReproducibilityData } from './ni-benchmark';
+export { classIncrementalBenchmark, type ClassIncrementalBenchmarkOptions } from './class-incremental-benchmark';
+export { newInstancesBenchmark, type NewInstancesBenchmarkOptions } from './new-instances-benchmark';
+export { taskIncrementalBenchmark, type TaskIncrementalBenchmarkOptions } from './task-incremental-benchmark';
+export { withTaskLabels } from './with-task-labels';
+export { withClassesTimeline } from './with-classes-timeline';

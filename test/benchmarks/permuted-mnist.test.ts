@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { Naive, nn, optim, permutedMNIST, type PermutedMNISTOptions, tensor, type Tensor, type TensorTransform } from '../../lib/index';
+import {
+  Naive,
+  nn,
+  optim,
+  permutedMNIST,
+  type PermutedMNISTOptions,
+  tensor,
+  type Tensor,
+  type TensorTransform,
+} from '../../lib/index';
 import { assertTensorClose, rejectsWithCode } from '../support/assertions';
 import { loadFixture } from '../support/fixtures';
 import { smallMNIST, writeMNIST } from '../support/idx';
+import { inputsOf, withRecordedImages } from '../support/recorded-images';
 import { withTempFolder } from '../support/temp-folder';
 
 const inSmallFolder = <T>(use: (datasetRoot: string) => Promise<T>) =>
@@ -12,7 +22,9 @@ const inSmallFolder = <T>(use: (datasetRoot: string) => Promise<T>) =>
     return use(folder);
   });
 const permutationsOf = async (options: PermutedMNISTOptions) =>
-  [...(await permutedMNIST(options)).trainStream].map(({ dataset }) => (dataset.transform as TensorTransform).permutation!.toNumbers());
+  [...(await permutedMNIST(options)).trainStream].map(({ dataset }) =>
+    (dataset.transform as TensorTransform).permutation!.toNumbers(),
+  );
 
 describe('permutedMNIST', () => {
   it('gives all of MNIST in each experience, class by class, with the same permutation in training and test', async () => {
@@ -82,6 +94,29 @@ describe('permutedMNIST', () => {
       });
     }));
 
+  it('gives the images and labels that Avalanche gives', () =>
+    withRecordedImages(async ({ datasetRoot, tensors, labels }) => {
+      const { streams } = await permutedMNIST({ nExperiences: 2, seed: 1, datasetRoot });
+      for (const stream of streams.values()) {
+        for (const experience of stream) {
+          const key = `permuted.${stream.name}.${experience.currentExperience}`;
+          assertTensorClose(await inputsOf(experience), tensors(key));
+          assert.deepEqual(experience.dataset.labels(), labels[key], key);
+        }
+      }
+    }));
+
+  it('begins with the digit that Python comes to first, whose class is 10 k + digit while it sorts', () =>
+    inSmallFolder(async (datasetRoot) => {
+      const { testStream } = await permutedMNIST({ nExperiences: 5, seed: 0, datasetRoot });
+      // Ten classes lie in a table of 32: 30 and 31 come after 32 to 39.
+      assert.deepEqual(
+        [...testStream].map(({ dataset }) => dataset.labels().join('')),
+        ['0123456789', '0123456789', '0123456789', '2345678901', '0123456789'],
+      );
+      assert.deepEqual(testStream.at(3)!.classesInThisExperience, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }));
+
   it('labels the tasks by experience with returnTaskId', () =>
     inSmallFolder(async (datasetRoot) => {
       const tasks = async (returnTaskId: boolean) =>
@@ -104,7 +139,7 @@ describe('permutedMNIST', () => {
     await rejectsWithCode(
       make({ nExperiences: 1, shuffle: true }),
       'ERR_UNKNOWN_OPTION',
-      /"shuffle"; expected among nExperiences, returnTaskId, seed, datasetRoot$/,
+      /"shuffle"; expected among nExperiences, seed, returnTaskId, trainTransform, evalTransform, datasetRoot$/,
     );
   });
 });
