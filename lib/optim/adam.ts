@@ -6,7 +6,7 @@ import type { OptimizedParameters, OptimizerKind } from './param-group';
 const schema = (weightDecay: number) =>
   z.object({
     lr: nonNegativeNumber.default(1e-3),
-    betas: z.tuple([belowOne, belowOne], 'two numbers in [0, 1)').readonly().default([0.9, 0.999]),
+    betas: z.tuple([belowOne, belowOne], 'two numbers in [0, 1)').default([0.9, 0.999]).readonly(),
     eps: nonNegativeNumber.default(1e-8),
     weightDecay: nonNegativeNumber.default(weightDecay),
     amsgrad: boolean.default(false),

@@ -1,3 +1,4 @@
-export { Optimizer } from './optimizer';
+export { Optimizer, type ParameterState } from './optimizer';
+export type { CommonOptions, OptimizedParameters, ParamGroup, ParamGroupOptions } from './param-group';
 export { SGD, type SGDOptions } from './sgd';
 export { Adam, AdamW, type AdamOptions } from './adam';
