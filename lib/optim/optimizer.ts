@@ -2,7 +2,13 @@ import { native } from '../native/binding';
 import type { NativeOptimizer } from '../native/types';
 import { requireTensor } from '../nn/module';
 import { Tensor } from '../tensor/tensor';
-import { type CommonOptions, makeParamGroup, type OptimizerKind, type ParamGroup, parseParamGroups } from './param-group';
+import {
+  type CommonOptions,
+  makeParamGroup,
+  type OptimizerKind,
+  type ParamGroup,
+  parseParamGroups,
+} from './param-group';
 
 /** What an optimizer remembers of one parameter: copies, in the parameter's shape and dtype. */
 export interface ParameterState {

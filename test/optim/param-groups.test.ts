@@ -28,7 +28,10 @@ describe('parameter groups', () => {
       const start = [1, -2, 3, 0.5];
       const grouped = start.map((value) => parameter(value, value + 1));
       const alone = start.map((value) => parameter(value, value + 1));
-      const split = <T>([a, b, c, d]: T[]): [T[], T[]] => [[a!, c!], [b!, d!]];
+      const split = <T>([a, b, c, d]: T[]): [T[], T[]] => [
+        [a!, c!],
+        [b!, d!],
+      ];
       const [first, second] = split(grouped);
       const optimizers: optim.Optimizer[] = [
         new optim[kind]([{ params: first }, { params: second, ...own }], shared),
@@ -47,7 +50,10 @@ describe('parameter groups', () => {
 
     it(`${kind}: show parameters and all options`, () => {
       const [a, b, c] = [parameter(1), parameter(2), parameter(3)];
-      const optimizer: optim.Optimizer = new optim[kind]([{ params: [a, b] }, { params: new Set([c]), maximize: true }], { lr: 0.5 });
+      const optimizer: optim.Optimizer = new optim[kind](
+        [{ params: [a, b] }, { params: new Set([c]), maximize: true }],
+        { lr: 0.5 },
+      );
       assert.equal(optimizer.paramGroups.length, 2);
       const [first, second] = optimizer.paramGroups as [optim.ParamGroup, optim.ParamGroup];
       assert.deepEqual([first.params.length, second.params.length], [2, 1]);
@@ -56,7 +62,14 @@ describe('parameter groups', () => {
       const expected =
         kind === 'SGD'
           ? { lr: 0.5, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false }
-          : { lr: 0.5, betas: [0.9, 0.999], eps: 1e-8, weightDecay: kind === 'Adam' ? 0 : 0.01, amsgrad: false, maximize: false };
+          : {
+              lr: 0.5,
+              betas: [0.9, 0.999],
+              eps: 1e-8,
+              weightDecay: kind === 'Adam' ? 0 : 0.01,
+              amsgrad: false,
+              maximize: false,
+            };
       assert.deepEqual(options, expected);
       assert.deepEqual([first.maximize, second.maximize], [false, true]);
     });
@@ -73,7 +86,7 @@ describe('parameter groups', () => {
       group.lr = 1;
       group.maximize = false;
       optimizer.step();
-      assert.ok((p.item()) < 1);
+      assert.ok(p.item() < 1);
     });
   }
 
@@ -84,7 +97,10 @@ describe('parameter groups', () => {
 
   it('a group may be empty as long as another is not', () => {
     const { paramGroups } = new optim.SGD([{ params: [] }, { params: [parameter(1)] }]);
-    assert.deepEqual(paramGroups.map(({ params }) => params.length), [0, 1]);
+    assert.deepEqual(
+      paramGroups.map(({ params }) => params.length),
+      [0, 1],
+    );
   });
 
   it('Adam: betas cannot be changed in place, which would go unnoticed', () => {
@@ -126,7 +142,7 @@ describe('parameter groups', () => {
     const [group] = optimizer.paramGroups;
     const p = parameter(1);
     let refused = 0;
-    for (let done = false; !done; ) {
+    for (let done = false; !done;) {
       await Promise.race([training.then(() => (done = true)), nextTurn()]);
       if (done) break;
       throwsWithCode(() => (group!.lr = 0.5), 'ERR_BUSY', /^paramGroups: /);
@@ -143,35 +159,91 @@ describe('parameter groups', () => {
   it('misuse: groups that are none', () => {
     const p = parameter(1);
     const make = (groups: unknown) => () => new optim.SGD(groups as Tensor[], { lr: 1 });
-    throwsWithCode(make([{ lr: 1 }]), 'ERR_INVALID_ARG_TYPE', /^optim\.SGD, group 0: expected params as an array of tensors .*, got undefined$/);
-    throwsWithCode(make([{ params: p }]), 'ERR_INVALID_ARG_TYPE', /group 0: expected params as an array of tensors .*, got a Tensor$/);
-    throwsWithCode(make([{ params: [p] }, { params: [3] }]), 'ERR_INVALID_ARG_TYPE', /group 1: expected params to be tensors, got 3 at index 0$/);
-    throwsWithCode(make([{ params: [p] }, parameter(2)]), 'ERR_INVALID_ARG_TYPE', /group 1: expected \{ params, \.\.\.options \} .*, got a Tensor$/);
-    throwsWithCode(make([p, { params: [parameter(2)] }]), 'ERR_INVALID_ARG_TYPE', /^optim\.SGD: expected parameters to be tensors, got an object at index 1$/);
-    throwsWithCode(make({ params: [p] }), 'ERR_INVALID_ARG_TYPE', /^optim\.SGD: expected parameters as an array .*, got an object$/);
-    throwsWithCode(make([{ params: [] }, { params: [] }]), 'ERR_NO_PARAMETERS', /^optim\.SGD: expected at least one parameter, got none$/);
+    throwsWithCode(
+      make([{ lr: 1 }]),
+      'ERR_INVALID_ARG_TYPE',
+      /^optim\.SGD, group 0: expected params as an array of tensors .*, got undefined$/,
+    );
+    throwsWithCode(
+      make([{ params: p }]),
+      'ERR_INVALID_ARG_TYPE',
+      /group 0: expected params as an array of tensors .*, got a Tensor$/,
+    );
+    throwsWithCode(
+      make([{ params: [p] }, { params: [3] }]),
+      'ERR_INVALID_ARG_TYPE',
+      /group 1: expected params to be tensors, got 3 at index 0$/,
+    );
+    throwsWithCode(
+      make([{ params: [p] }, parameter(2)]),
+      'ERR_INVALID_ARG_TYPE',
+      /group 1: expected \{ params, \.\.\.options \} .*, got a Tensor$/,
+    );
+    throwsWithCode(
+      make([p, { params: [parameter(2)] }]),
+      'ERR_INVALID_ARG_TYPE',
+      /^optim\.SGD: expected parameters to be tensors, got an object at index 1$/,
+    );
+    throwsWithCode(
+      make({ params: [p] }),
+      'ERR_INVALID_ARG_TYPE',
+      /^optim\.SGD: expected parameters as an array .*, got an object$/,
+    );
+    throwsWithCode(
+      make([{ params: [] }, { params: [] }]),
+      'ERR_NO_PARAMETERS',
+      /^optim\.SGD: expected at least one parameter, got none$/,
+    );
   });
 
   it('misuse: a parameter in two groups, or twice in one', () => {
     const p = parameter(1);
-    for (const groups of [[{ params: [p] }, { params: [p] }], [{ params: [parameter(2)] }, { params: [p, p] }]]) {
-      throwsWithCode(() => new optim.Adam(groups), 'ERR_INVALID_ARG_VALUE', /^optim\.Adam: expected parameters to be distinct, got Double \[1\] at index [01] of group 1$/);
+    for (const groups of [
+      [{ params: [p] }, { params: [p] }],
+      [{ params: [parameter(2)] }, { params: [p, p] }],
+    ]) {
+      throwsWithCode(
+        () => new optim.Adam(groups),
+        'ERR_INVALID_ARG_VALUE',
+        /^optim\.Adam: expected parameters to be distinct, got Double \[1\] at index [01] of group 1$/,
+      );
     }
   });
 
   for (const kind of kinds) {
     it(`${kind}, misuse: options of a group, given or set`, () => {
-      const make = (options: object) => () => new optim[kind]([{ params: [parameter(1)] }, { params: [parameter(2)], ...options }]);
+      const make = (options: object) => () =>
+        new optim[kind]([{ params: [parameter(1)] }, { params: [parameter(2)], ...options }]);
       const name = `^optim\\.${kind}, group 1: `;
-      throwsWithCode(make({ learningRate: 1 }), 'ERR_UNKNOWN_OPTION', new RegExp(`${name}unknown option "learningRate"`));
-      throwsWithCode(make({ lr: -1 }), 'ERR_INVALID_ARG_VALUE', new RegExp(`${name}expected lr to be a number of at least 0, got -1$`));
-      throwsWithCode(make({ maximize: 1 }), 'ERR_INVALID_ARG_TYPE', new RegExp(`${name}expected maximize to be true or false, got 1$`));
+      throwsWithCode(
+        make({ learningRate: 1 }),
+        'ERR_UNKNOWN_OPTION',
+        new RegExp(`${name}unknown option "learningRate"`),
+      );
+      throwsWithCode(
+        make({ lr: -1 }),
+        'ERR_INVALID_ARG_VALUE',
+        new RegExp(`${name}expected lr to be a number of at least 0, got -1$`),
+      );
+      throwsWithCode(
+        make({ maximize: 1 }),
+        'ERR_INVALID_ARG_TYPE',
+        new RegExp(`${name}expected maximize to be true or false, got 1$`),
+      );
       const optimizer: optim.Optimizer = make({ lr: 0.5 })();
       const group = optimizer.paramGroups[1]!;
       for (const value of [-1, NaN, Infinity]) {
-        throwsWithCode(() => (group.lr = value), 'ERR_INVALID_ARG_VALUE', new RegExp(`${name}expected lr to be .*, got ${value}$`));
+        throwsWithCode(
+          () => (group.lr = value),
+          'ERR_INVALID_ARG_VALUE',
+          new RegExp(`${name}expected lr to be .*, got ${value}$`),
+        );
       }
-      throwsWithCode(() => (group.lr = '1' as never), 'ERR_INVALID_ARG_TYPE', new RegExp(`${name}expected lr to be .*, got "1"$`));
+      throwsWithCode(
+        () => (group.lr = '1' as never),
+        'ERR_INVALID_ARG_TYPE',
+        new RegExp(`${name}expected lr to be .*, got "1"$`),
+      );
       assert.equal(group.lr, 0.5);
       assert.throws(() => ((group as any).learningRate = 1), TypeError);
       assert.throws(() => ((group as any).params = []), TypeError);
@@ -181,7 +253,11 @@ describe('parameter groups', () => {
 
   it('SGD, misuse: nesterov in a group without momentum, given or set', () => {
     const expected = /^optim\.SGD, group 0: expected momentum above 0 and dampening 0 with nesterov/;
-    throwsWithCode(() => new optim.SGD([{ params: [parameter(1)], nesterov: true }]), 'ERR_INVALID_ARG_VALUE', expected);
+    throwsWithCode(
+      () => new optim.SGD([{ params: [parameter(1)], nesterov: true }]),
+      'ERR_INVALID_ARG_VALUE',
+      expected,
+    );
     const [group] = new optim.SGD([{ params: [parameter(1)], nesterov: true, momentum: 0.5 }]).paramGroups;
     throwsWithCode(() => (group!.momentum = 0), 'ERR_INVALID_ARG_VALUE', expected);
     assert.equal(group!.momentum, 0.5);
@@ -251,13 +327,24 @@ describe('state of an optimizer', () => {
     assert.deepEqual(optimizer.state(weight!)!.expAvg!.shape, [3, 2]);
     assert.deepEqual(optimizer.state(bias!)!.expAvg!.shape, [3]);
     // d/dw = (1, 2) in each row, of which a tenth enters.
-    assertTensorClose(optimizer.state(weight!)!.expAvg!, tensor([[0.1, 0.2], [0.1, 0.2], [0.1, 0.2]]));
+    assertTensorClose(
+      optimizer.state(weight!)!.expAvg!,
+      tensor([
+        [0.1, 0.2],
+        [0.1, 0.2],
+        [0.1, 0.2],
+      ]),
+    );
   });
 
   it('misuse: another tensor has none, something else is refused', () => {
     const optimizer = new optim.SGD([parameter(1)]);
     assert.equal(optimizer.state(parameter(1)), null);
-    throwsWithCode(() => optimizer.state('weight' as never), 'ERR_INVALID_ARG_TYPE', /^state: expected a Tensor, got "weight"$/);
+    throwsWithCode(
+      () => optimizer.state('weight' as never),
+      'ERR_INVALID_ARG_TYPE',
+      /^state: expected a Tensor, got "weight"$/,
+    );
     const gone = parameter(1);
     gone.dispose();
     throwsWithCode(() => optimizer.state(gone), 'ERR_DISPOSED', /disposed/);
