@@ -27,6 +27,7 @@ export const errorCodes = {
   ERR_UNSUPPORTED_MODEL: 'the parameters are of several dtypes or devices',
   ERR_MODEL_ADAPTATION: 'a model cannot be adapted to an experience',
   ERR_NO_TASK_LABELS: 'a multi-task model without task labels',
+  ERR_PARAMETER_GROUP: 'a new parameter of the model could belong to several groups of the optimizer, or to none',
   ERR_NO_PARAMETERS: 'the model or the optimizer has no parameters',
   ERR_BATCH: 'a mini-batch cannot be gathered from the dataset',
   ERR_FORWARD: 'the model failed on a mini-batch',

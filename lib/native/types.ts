@@ -51,9 +51,18 @@ export interface NativeModule {
   save(path: string): Promise<void>;
 }
 
+export type NativeOptimizerOptions = Record<string, number | boolean>;
+
 export interface NativeOptimizer {
   step(): void;
   zeroGrad(): void;
+  groupParameters(group: number): NativeTensor[];
+  setGroupOptions(group: number, options: NativeOptimizerOptions): void;
+  /** Copies; null where there is no state. */
+  state(parameter: NativeTensor):
+    | { momentumBuffer: NativeTensor }
+    | { step: number; expAvg: NativeTensor; expAvgSq: NativeTensor; maxExpAvgSq?: NativeTensor }
+    | null;
 }
 
 /** Opaque: a dataset in memory. */
@@ -187,8 +196,7 @@ export interface NativeAddon {
   ): NativeModule;
   createOptimizer(
     kind: 'SGD' | 'Adam' | 'AdamW',
-    parameters: NativeTensor[],
-    options: Record<string, number | boolean>,
+    groups: { params: NativeTensor[]; options: NativeOptimizerOptions }[],
   ): NativeOptimizer;
   createDataset(description: {
     inputs: NativeTensor;

@@ -1,25 +1,23 @@
 import { z } from 'zod';
 import { belowOne, boolean, nonNegativeNumber, parseOptions } from '../options';
-import type { Tensor } from '../tensor/tensor';
 import { Optimizer } from './optimizer';
+import type { OptimizedParameters, OptimizerKind } from './param-group';
 
 const schema = (weightDecay: number) =>
   z.object({
     lr: nonNegativeNumber.default(1e-3),
-    betas: z.tuple([belowOne, belowOne], 'two numbers in [0, 1)').default([0.9, 0.999]),
+    betas: z.tuple([belowOne, belowOne], 'two numbers in [0, 1)').default([0.9, 0.999]).readonly(),
     eps: nonNegativeNumber.default(1e-8),
     weightDecay: nonNegativeNumber.default(weightDecay),
     amsgrad: boolean.default(false),
     maximize: boolean.default(false),
   });
-const adamSchema = schema(0);
-const adamWSchema = schema(1e-2);
 
 export interface AdamOptions {
   /** Learning rate. Default 1e-3. */
   lr?: number;
   /** Decay of the running means of gradient and squared gradient. Default [0.9, 0.999]. */
-  betas?: [number, number];
+  betas?: readonly [number, number];
   /** Added to the denominator. Default 1e-8. */
   eps?: number;
   /** Default 0 for Adam, 1e-2 for AdamW. */
@@ -30,28 +28,37 @@ export interface AdamOptions {
   maximize?: boolean;
 }
 
-function nativeOptions({ betas, ...options }: z.output<typeof adamSchema>) {
-  return { ...options, beta1: betas[0], beta2: betas[1] };
+function makeKind(name: 'Adam' | 'AdamW', weightDecay: number): OptimizerKind<Required<AdamOptions>> {
+  const options = schema(weightDecay);
+  return {
+    name,
+    parse: (operation, given) => parseOptions(operation, options, given),
+    toNative: ({ betas, ...rest }) => ({ ...rest, beta1: betas[0], beta2: betas[1] }),
+  };
 }
+const adam = makeKind('Adam', 0);
+const adamW = makeKind('AdamW', 1e-2);
 
 /**
  * Adam (Kingma and Ba, arXiv 1412.6980, algorithm 1) with PyTorch's conventions (`torch.optim.Adam`): weight decay is
- * added to the gradient; AMSGrad is Reddi et al., arXiv 1904.09237.
- * @throws ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION, ERR_NO_PARAMETERS
+ * added to the gradient; AMSGrad is Reddi et al., arXiv 1904.09237. Parameter groups as for `SGD`.
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION, ERR_NO_PARAMETERS
  */
-export class Adam extends Optimizer {
-  constructor(parameters: Iterable<Tensor>, options?: AdamOptions) {
-    super('Adam', parameters, nativeOptions(parseOptions('optim.Adam', adamSchema, options)));
+export class Adam extends Optimizer<Required<AdamOptions>> {
+  /** @param options defaults of the groups, or the options of all parameters */
+  constructor(parameters: OptimizedParameters<AdamOptions>, options?: AdamOptions) {
+    super(adam, parameters, options);
   }
 }
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2; `torch.optim.AdamW`):
- * `theta -= lr weightDecay theta` before the update.
- * @throws ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION, ERR_NO_PARAMETERS
+ * `theta -= lr weightDecay theta` before the update. Parameter groups as for `SGD`.
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION, ERR_NO_PARAMETERS
  */
-export class AdamW extends Optimizer {
-  constructor(parameters: Iterable<Tensor>, options?: AdamOptions) {
-    super('AdamW', parameters, nativeOptions(parseOptions('optim.AdamW', adamWSchema, options)));
+export class AdamW extends Optimizer<Required<AdamOptions>> {
+  /** @param options defaults of the groups, or the options of all parameters */
+  constructor(parameters: OptimizedParameters<AdamOptions>, options?: AdamOptions) {
+    super(adamW, parameters, options);
   }
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
 import { boolean, nonNegativeNumber, parseOptions } from '../options';
-import type { Tensor } from '../tensor/tensor';
 import { Optimizer } from './optimizer';
+import type { OptimizedParameters, OptimizerKind } from './param-group';
 
 const schema = z.object({
   lr: nonNegativeNumber.default(1e-3),
@@ -27,20 +27,34 @@ export interface SGDOptions {
   maximize?: boolean;
 }
 
-/**
- * Stochastic gradient descent with PyTorch's conventions (`torch.optim.SGD`):
- * `g += weightDecay theta; v = momentum v + (1 - dampening) g; theta -= lr v` (Nesterov: `lr (g + momentum v)`).
- * @throws ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION, ERR_NO_PARAMETERS
- */
-export class SGD extends Optimizer {
-  constructor(parameters: Iterable<Tensor>, options?: SGDOptions) {
-    const parsed = parseOptions('optim.SGD', schema, options);
+const kind: OptimizerKind<Required<SGDOptions>> = {
+  name: 'SGD',
+  parse(operation, options) {
+    const parsed = parseOptions(operation, schema, options);
     if (parsed.nesterov && (parsed.momentum <= 0 || parsed.dampening !== 0)) {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_VALUE',
-        `optim.SGD: expected momentum above 0 and dampening 0 with nesterov, got momentum ${parsed.momentum} and dampening ${parsed.dampening}`,
+        `${operation}: expected momentum above 0 and dampening 0 with nesterov, got momentum ${parsed.momentum} and dampening ${parsed.dampening}`,
       );
     }
-    super('SGD', parameters, parsed);
+    return parsed;
+  },
+  toNative: (options) => ({ ...options }),
+};
+
+/**
+ * Stochastic gradient descent with PyTorch's conventions (`torch.optim.SGD`):
+ * `g += weightDecay theta; v = momentum v + (1 - dampening) g; theta -= lr v` (Nesterov: `lr (g + momentum v)`).
+ *
+ *     new optim.SGD(model.parameters(), { lr: 0.1 });
+ *     new optim.SGD([{ params: features.parameters() }, { params: head.parameters(), lr: 0.1 }], { lr: 0.01 });
+ *
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE also for a parameter given twice; ERR_UNKNOWN_OPTION;
+ * ERR_NO_PARAMETERS
+ */
+export class SGD extends Optimizer<Required<SGDOptions>> {
+  /** @param options defaults of the groups, or the options of all parameters */
+  constructor(parameters: OptimizedParameters<SGDOptions>, options?: SGDOptions) {
+    super(kind, parameters, options);
   }
 }

@@ -13,3 +13,5 @@ export { hookNames, SupervisedPlugin, type Hook, type HookName, type Plugin } fr
 export { MASPlugin, type MASPluginOptions } from './plugins/mas';
 export { Clock } from './plugins/clock';
 export { PeriodicEval, type PevalMode } from './plugins/periodic-eval';
+export { EarlyStoppingPlugin, type EarlyStoppingPluginOptions } from './plugins/early-stopping';
+export { LRSchedulerPlugin, type LRSchedulerPluginOptions } from './plugins/lr-scheduler';

@@ -18,6 +18,9 @@ class OptimizerHandle : public Wrapped<OptimizerHandle, std::shared_ptr<Shared<O
  private:
   Napi::Value step(const Napi::CallbackInfo& info);
   Napi::Value zero_grad(const Napi::CallbackInfo& info);
+  Napi::Value group_parameters(const Napi::CallbackInfo& info);
+  Napi::Value set_group_options(const Napi::CallbackInfo& info);
+  Napi::Value state(const Napi::CallbackInfo& info);
 };
 
 }  // namespace continual::binding

@@ -3,76 +3,166 @@
 #include <unordered_map>
 #include <unordered_set>
 
-namespace continual {
+#include "core/name_groups.h"
 
-Optimizer::Optimizer(std::vector<at::Tensor> parameters, OptimizerOptions options)
-    : parameters_(std::move(parameters)), options_(std::move(options)) {}
+namespace continual {
+namespace {
+
+/// SGD remembers nothing without momentum.
+bool has_state(const OptimizerOptions& options) {
+  const auto* sgd = std::get_if<SgdOptions>(&options);
+  return !sgd || sgd->momentum != 0;
+}
+
+struct Place {
+  size_t group;
+  size_t index;
+};
+
+}  // namespace
+
+Optimizer::Optimizer(std::vector<ParameterGroup> groups) : groups_(std::move(groups)) {}
+
+std::vector<at::Tensor> Optimizer::parameters() const {
+  std::vector<at::Tensor> all;
+  for (const ParameterGroup& group : groups_) all.insert(all.end(), group.parameters.begin(), group.parameters.end());
+  return all;
+}
 
 FlatParameters& Optimizer::flat() {
-  if (!flat_) {
-    std::vector<std::pair<std::string, at::Tensor>> named;
-    for (const at::Tensor& parameter : parameters_) named.emplace_back("", parameter);
+  if (!flat_ || !is_laid_out_) {
+    NamedTensors named;
+    for (const at::Tensor& parameter : parameters()) named.emplace_back("", parameter);
     attach(FlatParameters::create(named));
   }
   return *flat_;
 }
 
 void Optimizer::update(const NamedTensors& now, const NamedTensors& known, bool remove_params) {
-  std::unordered_map<std::string, at::Tensor> before(known.begin(), known.end());
-  std::unordered_map<at::TensorImpl*, size_t> place;
-  for (size_t i = 0; i < parameters_.size(); ++i) place.emplace(parameters_[i].unsafeGetTensorImpl(), i);
-  std::vector<bool> found(parameters_.size(), false);
-  std::vector<at::Tensor> added;
+  const std::unordered_map<std::string, at::Tensor> before(known.begin(), known.end());
+  std::unordered_map<at::TensorImpl*, Place> unmatched;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    const std::vector<at::Tensor>& parameters = groups_[g].parameters;
+    for (size_t i = 0; i < parameters.size(); ++i) unmatched[parameters[i].unsafeGetTensorImpl()] = {g, i};
+  }
+
+  std::vector<std::pair<Place, at::Tensor>> matched;
+  NamedTensors added;
+  NameGroups names;
   for (const auto& [name, parameter] : now) {
     const auto old = before.find(name);
-    const auto slot = place.find((old == before.end() ? parameter : old->second).unsafeGetTensorImpl());
-    if (slot == place.end()) {
-      added.push_back(parameter);
+    auto slot = unmatched.find((old == before.end() ? parameter : old->second).unsafeGetTensorImpl());
+    if (slot == unmatched.end()) slot = unmatched.find(parameter.unsafeGetTensorImpl());
+    if (slot == unmatched.end()) {
+      added.emplace_back(name, parameter);
     } else {
-      found[slot->second] = true;
-      parameters_[slot->second] = parameter;
+      names.add(name, slot->second.group);
+      matched.emplace_back(slot->second, parameter);
+      unmatched.erase(slot);
     }
   }
-  std::vector<at::Tensor> kept;
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    if (found[i] || !remove_params) kept.push_back(parameters_[i]);
+  std::vector<size_t> homes;
+  for (const auto& [name, parameter] : added) homes.push_back(groups_.size() == 1 ? 0 : names.group_for(name));
+
+  for (const auto& [place, parameter] : matched) {
+    at::Tensor& slot = groups_[place.group].parameters[place.index];
+    if (slot.is_same(parameter)) continue;
+    forget(slot);
+    forget(parameter);
+    slot = parameter;
   }
-  kept.insert(kept.end(), added.begin(), added.end());
-  parameters_ = std::move(kept);
+  std::unordered_set<at::TensorImpl*> of_model;
+  for (const auto& [name, parameter] : now) of_model.insert(parameter.unsafeGetTensorImpl());
+  std::vector<std::unordered_set<size_t>> leaving(groups_.size());
+  for (const auto& [parameter, place] : unmatched) {
+    // A parameter that has taken another's place does not keep its own as well.
+    if (!remove_params && !of_model.count(parameter)) continue;
+    if (!of_model.count(parameter)) forget(groups_[place.group].parameters[place.index]);
+    leaving[place.group].insert(place.index);
+  }
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    std::vector<at::Tensor> kept;
+    for (size_t i = 0; i < groups_[g].parameters.size(); ++i) {
+      if (!leaving[g].count(i)) kept.push_back(groups_[g].parameters[i]);
+    }
+    groups_[g].parameters = std::move(kept);
+  }
+  for (size_t i = 0; i < added.size(); ++i) groups_[homes[i]].parameters.push_back(added[i].second);
+  find_groups();
+}
+
+void Optimizer::find_groups() {
+  std::unordered_map<at::TensorImpl*, int64_t> missing;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (const at::Tensor& parameter : groups_[g].parameters) {
+      missing.emplace(parameter.unsafeGetTensorImpl(), static_cast<int64_t>(g));
+    }
+  }
+  group_of_slot_.clear();
+  if (!flat_) return;
+  for (const ParameterSlot& slot : flat_->slots()) {
+    const auto found = missing.find(slot.parameter.unsafeGetTensorImpl());
+    group_of_slot_.push_back(found == missing.end() ? -1 : found->second);
+    if (found != missing.end()) missing.erase(found);
+  }
+  is_laid_out_ = missing.empty();
+}
+
+void Optimizer::forget(const at::Tensor& parameter) {
+  if (!flat_) return;
+  for (size_t i = 0; i < flat_->slots().size(); ++i) {
+    if (!flat_->slots()[i].parameter.is_same(parameter)) continue;
+    state_.steps[i] = 0;
+    for (const at::Tensor& buffer : {state_.momentum, state_.second, state_.max_second}) {
+      if (buffer.defined()) buffer.narrow(0, flat_->slots()[i].offset, flat_->slots()[i].numel).zero_();
+    }
+  }
 }
 
 void Optimizer::attach(std::shared_ptr<FlatParameters> next) {
-  std::unordered_set<at::TensorImpl*> mine;
-  for (const at::Tensor& parameter : parameters_) mine.insert(parameter.unsafeGetTensorImpl());
-  owned_.clear();
-  for (const ParameterSlot& slot : next->slots())
-    owned_.push_back(mine.count(slot.parameter.unsafeGetTensorImpl()) > 0);
-  if (flat_ == next) return;
-  State state;
-  state.steps.assign(next->slots().size(), 0);
-
-  if (flat_) {
-    std::unordered_map<at::TensorImpl*, size_t> old_slots;
-    for (size_t i = 0; i < flat_->slots().size(); ++i) {
-      old_slots.emplace(flat_->slots()[i].parameter.unsafeGetTensorImpl(), i);
-    }
-    const auto carry = [&](const at::Tensor& from, at::Tensor& to) {
-      if (!from.defined()) return;
-      to = at::zeros_like(next->values());
-      for (size_t i = 0; i < next->slots().size(); ++i) {
-        const ParameterSlot& slot = next->slots()[i];
-        const auto old = old_slots.find(slot.parameter.unsafeGetTensorImpl());
-        if (old == old_slots.end() || flat_->slots()[old->second].numel != slot.numel) continue;
-        to.narrow(0, slot.offset, slot.numel).copy_(from.narrow(0, flat_->slots()[old->second].offset, slot.numel));
-        state.steps[i] = state_.steps[old->second];
+  if (flat_ != next) {
+    State state;
+    state.steps.assign(next->slots().size(), 0);
+    if (flat_) {
+      std::unordered_map<at::TensorImpl*, size_t> old_slots;
+      for (size_t i = 0; i < flat_->slots().size(); ++i) {
+        old_slots.emplace(flat_->slots()[i].parameter.unsafeGetTensorImpl(), i);
       }
-    };
-    carry(state_.momentum, state.momentum);
-    carry(state_.second, state.second);
-    carry(state_.max_second, state.max_second);
+      const auto carry = [&](const at::Tensor& from, at::Tensor& to) {
+        if (!from.defined()) return;
+        to = at::zeros_like(next->values());
+        for (size_t i = 0; i < next->slots().size(); ++i) {
+          const ParameterSlot& slot = next->slots()[i];
+          const auto old = old_slots.find(slot.parameter.unsafeGetTensorImpl());
+          if (old == old_slots.end() || flat_->slots()[old->second].numel != slot.numel) continue;
+          to.narrow(0, slot.offset, slot.numel).copy_(from.narrow(0, flat_->slots()[old->second].offset, slot.numel));
+          state.steps[i] = state_.steps[old->second];
+        }
+      };
+      carry(state_.momentum, state.momentum);
+      carry(state_.second, state.second);
+      carry(state_.max_second, state.max_second);
+    }
+    flat_ = std::move(next);
+    state_ = std::move(state);
   }
-  flat_ = std::move(next);
-  state_ = std::move(state);
+  find_groups();
+}
+
+std::optional<ParameterState> Optimizer::state(const at::Tensor& parameter) const {
+  if (!flat_) return std::nullopt;
+  for (size_t i = 0; i < flat_->slots().size(); ++i) {
+    if (!flat_->slots()[i].parameter.is_same(parameter) || group_of_slot_[i] < 0 || state_.steps[i] == 0) continue;
+    const auto copy = [&](const at::Tensor& buffer) {
+      return buffer.defined() ? flat_->slice(buffer, i).clone() : at::Tensor();
+    };
+    const auto* adam = std::get_if<AdamOptions>(&groups_[group_of_slot_[i]].options);
+    return ParameterState{.steps = state_.steps[i],
+                          .momentum = copy(state_.momentum),
+                          .second = copy(state_.second),
+                          .max_second = adam && adam->amsgrad ? copy(state_.max_second) : at::Tensor()};
+  }
+  return std::nullopt;
 }
 
 void Optimizer::reset_state() {
@@ -81,7 +171,9 @@ void Optimizer::reset_state() {
 }
 
 void Optimizer::zero_grad() {
-  for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
+  for (const ParameterGroup& group : groups_) {
+    for (const at::Tensor& parameter : group.parameters) parameter.mutable_grad().reset();
+  }
 }
 
 at::Tensor& Optimizer::buffer(at::Tensor& tensor) {
@@ -93,14 +185,18 @@ void Optimizer::step() {
   at::NoGradGuard no_grad;
   FlatParameters& parameters = flat();
   parameters.settle();
-  const auto has_grad = [&](size_t slot) -> int64_t {
-    return owned_[slot] && parameters.slots()[slot].parameter.grad().defined() ? state_.steps[slot] : -1;
+  const auto group_count = static_cast<int64_t>(groups_.size());
+  const auto group_and_steps = [&](size_t slot) -> int64_t {
+    if (group_of_slot_[slot] < 0 || !parameters.slots()[slot].parameter.grad().defined()) return -1;
+    return state_.steps[slot] * group_count + group_of_slot_[slot];
   };
-  for (const Run& run : parameters.runs(has_grad)) {
-    std::visit([&](const auto& options) { step_run(options, run, state_.steps[run.first_slot]); }, options_);
+  const auto options_of = [&](size_t slot) -> const OptimizerOptions& { return groups_[group_of_slot_[slot]].options; };
+  for (const Run& run : parameters.runs(group_and_steps)) {
+    std::visit([&](const auto& options) { step_run(options, run, state_.steps[run.first_slot]); },
+               options_of(run.first_slot));
   }
   for (size_t i = 0; i < state_.steps.size(); ++i) {
-    if (has_grad(i) >= 0) ++state_.steps[i];
+    if (group_and_steps(i) >= 0 && has_state(options_of(i))) ++state_.steps[i];
   }
 }
 

@@ -8,6 +8,7 @@
 #include "core/mas_kernels.h"
 #include "core/minibatches.h"
 #include "core/modules.h"
+#include "core/name_groups.h"
 #include "core/random.h"
 #include "core/script_module.h"
 #include "core/training_step.h"
@@ -220,6 +221,59 @@ void a_model_that_has_run_runs_the_heads_that_come_later() {
   }
 }
 
+void a_new_name_takes_the_group_of_the_closest_node_that_has_one() {
+  NameGroups names;
+  names.add("features.0.weight", 0);
+  names.add("heads.0.weight", 1);
+  names.add("heads.0.bias", 1);
+  EXPECT(names.group_for("heads.1.weight") == 1);
+  EXPECT(names.group_for("features.0.bias") == 0);
+  names.add("heads.norm.weight", 2);
+  EXPECT(names.group_for("heads.0.scale") == 1);
+  // Beside heads of two groups, beside everything, and where nothing is known.
+  const auto is_refused = [](const NameGroups& among, const std::string& name) {
+    try {
+      among.group_for(name);
+      return false;
+    } catch (const Error& error) {
+      return error.code() == "ERR_PARAMETER_GROUP" &&
+             std::string(error.what()).find("\"" + name + "\"") != std::string::npos;
+    }
+  };
+  EXPECT(is_refused(names, "heads.1.weight"));
+  EXPECT(is_refused(names, "adapter.weight"));
+  EXPECT(is_refused(names, "headset.weight"));
+  EXPECT(is_refused(NameGroups(), "weight"));
+}
+
+void a_parameter_that_takes_anothers_place_has_no_state_of_either() {
+  // Swapped names: each tensor moves to the other's place, and both begin anew.
+  const at::Tensor a = parameter({1}), b = parameter({2});
+  Optimizer optimizer({{.parameters = {a}, .options = SgdOptions{.lr = 1, .momentum = 0.5}},
+                       {.parameters = {b}, .options = SgdOptions{.lr = 0, .momentum = 0.5}}});
+  (a + b).sum().backward();
+  optimizer.step();
+  EXPECT(optimizer.state(a) && optimizer.state(b));
+  optimizer.update(Named{{"a", b}, {"b", a}}, Named{{"a", a}, {"b", b}}, /*remove_params=*/false);
+  EXPECT(optimizer.groups()[0].parameters[0].is_same(b) && optimizer.groups()[1].parameters[0].is_same(a));
+  EXPECT(!optimizer.state(a) && !optimizer.state(b));
+  optimizer.step();
+  EXPECT(a.item<double>() == 0 && b.item<double>() == 1);
+
+  // An update that is refused changes nothing.
+  try {
+    optimizer.update(Named{{"a", a}, {"b", b}, {"c", parameter({3})}}, Named{{"a", b}, {"b", a}}, false);
+    EXPECT(false);
+  } catch (const Error& error) {
+    EXPECT(error.code() == "ERR_PARAMETER_GROUP");
+  }
+  EXPECT(optimizer.groups()[0].parameters[0].is_same(b) && optimizer.state(b));
+
+  // One takes the other's place, its own is gone.
+  optimizer.update(Named{{"b", b}}, Named{{"a", b}, {"b", a}}, /*remove_params=*/false);
+  EXPECT(optimizer.parameters().size() == 1 && optimizer.groups()[1].parameters[0].is_same(b));
+}
+
 }  // namespace
 
 int main() {
@@ -234,6 +288,8 @@ int main() {
   permutations_equal_numpys();
   a_grown_classifier_keeps_its_rows_and_gets_new_tensors();
   a_model_that_has_run_runs_the_heads_that_come_later();
+  a_new_name_takes_the_group_of_the_closest_node_that_has_one();
+  a_parameter_that_takes_anothers_place_has_no_state_of_either();
   std::printf("core: %s\n", failures == 0 ? "all checks passed" : "FAILED");
   return failures == 0 ? 0 : 1;
 }

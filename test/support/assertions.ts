@@ -42,6 +42,13 @@ export function assertTensorEqual(actual: Tensor, expected: Tensor, name = 'tens
   assertTensorClose(actual, expected, exact, name);
 }
 
+/** norm(actual - expected) / norm(expected), or norm(actual) where the expected norm is 0; NaN for another length. */
+export function relativeNorm(actual: readonly number[], expected: readonly number[]): number {
+  const difference = Math.hypot(...expected.map((value, i) => (actual[i] ?? NaN) - value));
+  if (actual.length !== expected.length) return NaN;
+  return difference / (Math.hypot(...expected) || 1);
+}
+
 /** The promise rejects with a `ContinualTorchError` of this code and a message that matches. Returns the error. */
 export async function rejectsWithCode(
   promise: Promise<unknown>,

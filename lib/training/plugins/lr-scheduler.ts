@@ -1,0 +1,161 @@
+import { z } from 'zod';
+import { ContinualTorchError } from '../../errors';
+import type { LRScheduler } from '../../optim/lr-scheduler';
+import { Optimizer } from '../../optim/optimizer';
+import { boolean, parseArgument, parseOptions } from '../../options';
+import { mayRunLater } from '../templates/native-twin';
+import type { SupervisedTemplate } from '../templates/supervised';
+import { type Hook, SupervisedPlugin } from './plugin';
+
+const schedulerSchema = z.custom<LRScheduler>((value) => {
+  const scheduler = value as Partial<LRScheduler> | null;
+  return (
+    typeof scheduler === 'object' &&
+    typeof scheduler?.step === 'function' &&
+    typeof scheduler.lastEpoch === 'number' &&
+    Array.isArray(scheduler.baseLrs) &&
+    scheduler.optimizer instanceof Optimizer
+  );
+}, 'a learning rate scheduler (optim.StepLR, or an object with optimizer, baseLrs, lastEpoch and step)');
+
+const schema = z.object({
+  resetScheduler: boolean.default(true),
+  resetLr: boolean.default(true),
+  metric: z.enum(['train_loss', 'val_loss'], '"train_loss", "val_loss" or null').nullable().default(null),
+  stepGranularity: z.enum(['epoch', 'iteration'], '"epoch" or "iteration"').default('epoch'),
+  firstEpochOnly: boolean.default(false),
+  firstExpOnly: boolean.default(false),
+});
+
+export interface LRSchedulerPluginOptions {
+  /** Begins the schedule anew after each experience. Default true. */
+  resetScheduler?: boolean;
+  /** Sets the learning rates back to the scheduler's `baseLrs` after each experience. Default true. */
+  resetLr?: boolean;
+  /**
+   * What the scheduler is given, for those that need it: `"train_loss"`, the mean loss of the epoch (iteration), penalties
+   * included; `"val_loss"`, the mean loss of each evaluation during training, which is also when the scheduler steps
+   * (`evalEvery` and `evalStreams` say when, and on what). Default null.
+   */
+  metric?: 'train_loss' | 'val_loss' | null;
+  /** How often the scheduler steps, unless evaluations decide it. Default "epoch". */
+  stepGranularity?: 'epoch' | 'iteration';
+  /** Steps in the first epoch of each experience only. Default false. */
+  firstEpochOnly?: boolean;
+  /** Steps in the first experience only. Default false. */
+  firstExpOnly?: boolean;
+}
+
+/**
+ * Steps a learning rate scheduler after each training epoch or iteration, or after each evaluation in training, and resets
+ * it after each experience: Avalanche's `LRSchedulerPlugin`.
+ *
+ * With `"val_loss"` an evaluation before the first iteration of an experience does not count, nor does one that follows
+ * another without an iteration between them.
+ *
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_INVALID_ARG_VALUE where the scheduler needs
+ * metrics and `metric` is null
+ */
+export class LRSchedulerPlugin extends SupervisedPlugin {
+  readonly scheduler: LRScheduler;
+  private readonly options: z.output<typeof schema>;
+  private isInTraining = false;
+  private hasTrained = false;
+  private justValidated = false;
+  private lossSum = 0;
+  private samples = 0;
+
+  constructor(scheduler: LRScheduler, options?: LRSchedulerPluginOptions) {
+    super();
+    this.scheduler = parseArgument('LRSchedulerPlugin', 'scheduler', schedulerSchema, scheduler);
+    this.options = parseOptions('LRSchedulerPlugin', schema, options);
+    const { metric, stepGranularity } = this.options;
+    if (scheduler.needsMetrics && metric === null) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_VALUE',
+        'LRSchedulerPlugin: expected metric to be "train_loss" or "val_loss" for a scheduler that needs metrics, got null',
+      );
+    }
+    if (!scheduler.needsMetrics && metric !== null) {
+      process.emitWarning(
+        `LRSchedulerPlugin: the metric "${metric}" is given to a scheduler that does not need metrics`,
+        'ContinualTorchWarning',
+      );
+    }
+    // Own properties, and only where needed: a listener inside the iteration would keep iterations from being joined.
+    if (metric === 'val_loss') {
+      this.beforeTrainingIteration = deferred(() => void (this.justValidated = false));
+      this.afterTrainingIteration = deferred(() => void (this.hasTrained = true));
+      this.afterEvalIteration = (strategy) => {
+        if (this.isInTraining) this.addLoss(strategy);
+      };
+    } else if (metric === 'train_loss' || stepGranularity === 'iteration') {
+      this.afterTrainingIteration = (strategy) => {
+        if (metric === 'train_loss') this.addLoss(strategy);
+        if (stepGranularity === 'iteration') this.step(strategy);
+      };
+    }
+  }
+
+  override beforeTraining(): void {
+    this.isInTraining = true;
+  }
+
+  override beforeTrainingExp(): void {
+    this.hasTrained = false;
+    this.forgetLoss();
+  }
+
+  override afterTrainingEpoch(strategy: SupervisedTemplate): void {
+    const { metric, stepGranularity } = this.options;
+    if (metric !== 'val_loss' && stepGranularity === 'epoch') this.step(strategy);
+  }
+
+  override afterEval(strategy: SupervisedTemplate): void {
+    if (this.options.metric !== 'val_loss') return;
+    if (this.isInTraining && this.hasTrained && !this.justValidated) this.step(strategy);
+    this.forgetLoss();
+    this.justValidated = true;
+  }
+
+  override afterTrainingExp({ optimizer }: SupervisedTemplate): void {
+    const { scheduler } = this;
+    if (this.options.resetLr) {
+      optimizer.paramGroups.forEach((group, i) => (group.lr = scheduler.baseLrs[i] ?? group.lr));
+    }
+    if (this.options.resetScheduler) {
+      scheduler.lastEpoch = 0;
+      scheduler.reset?.();
+    }
+  }
+
+  override afterTraining(): void {
+    this.isInTraining = false;
+  }
+
+  private step({ clock }: SupervisedTemplate): void {
+    const { metric, firstExpOnly, firstEpochOnly } = this.options;
+    const rests = (firstExpOnly && clock.trainExpCounter > 0) || (firstEpochOnly && clock.trainExpEpochs > 0);
+    if (!rests) {
+      if (metric === null) this.scheduler.step();
+      else this.scheduler.step(this.samples === 0 ? 0 : this.lossSum / this.samples);
+    }
+    this.forgetLoss();
+  }
+
+  private addLoss({ loss, mbX }: SupervisedTemplate): void {
+    const samples = mbX!.shape[0]!;
+    this.lossSum += loss.item() * samples;
+    this.samples += samples;
+  }
+
+  private forgetLoss(): void {
+    this.lossSum = this.samples = 0;
+  }
+}
+
+/** A hook that only sets a flag which nobody reads between two iterations of one job. */
+function deferred(hook: Hook): Hook {
+  mayRunLater(hook);
+  return hook;
+}
