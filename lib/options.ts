@@ -51,13 +51,17 @@ function rejected(operation: string, issue: z.core.$ZodIssue, options: unknown):
     (object, key) => (object === null || object === undefined ? undefined : (object as Record<PropertyKey, unknown>)[key]),
     options,
   );
-  const wrongNumber = issue.code === 'invalid_type' && typeof value === 'number' && /^(int|number)$/.test(issue.expected);
-  const wrongType = (issue.code === 'invalid_type' && !wrongNumber) ||
-    issue.code === 'custom' || // `instanceOf`
-    (issue.code === 'invalid_union' && typeof value !== 'number' && !Array.isArray(value));
+  const wrongType = isTypeIssue(issue, value);
   const name = issue.path.length > 0 ? issue.path.map(String).join('.') : 'options';
   return new ContinualTorchError(
     wrongType && !Number.isNaN(value) ? 'ERR_INVALID_ARG_TYPE' : 'ERR_INVALID_ARG_VALUE',
     `${operation}: expected ${name} to be ${issue.path.length > 0 ? issue.message : 'an object'}, got ${describeValue(value)}`,
   );
+}
+
+/** Whether a value is of another type than expected; of several accepted forms, than each of them. */
+function isTypeIssue(issue: z.core.$ZodIssue, value: unknown): boolean {
+  if (issue.code === 'invalid_union') return issue.errors.every((branch) => isTypeIssue(branch[0]!, value));
+  if (issue.code === 'custom') return true; // `instanceOf`
+  return issue.code === 'invalid_type' && !(typeof value === 'number' && /^(int|number)$/.test(issue.expected));
 }

@@ -57,10 +57,9 @@ function packagedMNIST(): string {
 }
 
 async function loadPart(folder: string, part: 'train' | 't10k'): Promise<TensorDataset> {
-  const [images, labels] = await Promise.all([
-    findFile(folder, `${part}-images`, 'idx3-ubyte').then((file) => readIdx(file, 3)),
-    findFile(folder, `${part}-labels`, 'idx1-ubyte').then((file) => readIdx(file, 1)),
-  ]);
+  const imageFile = await findFile(folder, `${part}-images`, 'idx3-ubyte');
+  const labelFile = await findFile(folder, `${part}-labels`, 'idx1-ubyte');
+  const [images, labels] = await Promise.all([readIdx(imageFile, 3), readIdx(labelFile, 1)]);
   const [count, rows, columns] = images.shape as [number, number, number];
   if (labels.shape[0] !== count) {
     throw new ContinualTorchError(

@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import type { Benchmark } from '../benchmarks/benchmark';
-import type { Stream } from '../benchmarks/stream';
 import { ContinualTorchError, describeValue } from '../errors';
 import type { Logger } from '../logging/logger';
 import { Phase } from '../native/types';
@@ -135,8 +133,7 @@ export class EvaluationPlugin extends SupervisedPlugin {
     if (!this.strictChecks || !first) return;
     const { originStream } = first;
     // A slice may be a stream of its own, which knows where it comes from; streams of datasets alone need not.
-    const { benchmark } = originStream as Stream & { benchmark?: Benchmark | null };
-    const whole = benchmark?.streams.get(originStream.name) ?? originStream;
+    const whole = originStream.benchmark?.streams.get(originStream.name) ?? originStream;
     const isWhole = currentEvalStream.length === 1 || currentEvalStream.length === whole.length;
     if (isWhole && originStream.length === whole.length) return;
     throw new ContinualTorchError(

@@ -147,7 +147,6 @@ export interface NativeAddon {
   checkDevice(name: string): void;
   cudaDeviceCount(): number;
   manualSeed(seed: number): void;
-  numpyPermutations(seed: number, n: number, count: number): NativeTensor[];
   jitLoad(path: string): Promise<NativeModule>;
   createModule(kind: 'Linear', inFeatures: number, outFeatures: number, bias: boolean): NativeModule;
   createModule(kind: 'ReLU'): NativeModule;

@@ -9,7 +9,6 @@
 #include "core/minibatches.h"
 #include "core/modules.h"
 #include "core/name_groups.h"
-#include "core/random.h"
 #include "core/script_module.h"
 #include "core/training_step.h"
 
@@ -171,13 +170,6 @@ void a_shuffled_pass_draws_what_pytorchs_loader_draws() {
   EXPECT(at::equal(at::cat(seen), at::randperm(10, generator, at::kLong)));
 }
 
-void permutations_equal_numpys() {
-  // numpy.random.RandomState(0).permutation(10), twice
-  const auto permutations = numpy_permutations(0, 10, 2);
-  EXPECT((permutations[0] == std::vector<int64_t>{2, 8, 4, 9, 1, 6, 7, 3, 0, 5}));
-  EXPECT((permutations[1] == std::vector<int64_t>{3, 5, 1, 2, 9, 8, 0, 6, 7, 4}));
-}
-
 void a_grown_classifier_keeps_its_rows_and_gets_new_tensors() {
   auto classifier = incremental_classifier(modules::linear(3, 2, /*bias=*/true), /*masking=*/true, /*mask_value=*/-9);
   const at::Tensor before = classifier.attr("classifier").toModule().attr("weight").toTensor();
@@ -285,7 +277,6 @@ int main() {
   a_grown_parameter_keeps_its_low_indices_and_the_rest_is_free();
   jobs_run_in_order_and_those_not_begun_are_dropped();
   a_shuffled_pass_draws_what_pytorchs_loader_draws();
-  permutations_equal_numpys();
   a_grown_classifier_keeps_its_rows_and_gets_new_tensors();
   a_model_that_has_run_runs_the_heads_that_come_later();
   a_new_name_takes_the_group_of_the_closest_node_that_has_one();

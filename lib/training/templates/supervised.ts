@@ -84,7 +84,9 @@ export class SupervisedTemplate extends BaseSGDTemplate {
   /**
    * Follows the model's parameters: one that another tensor has replaced gives its place to that tensor and loses its
    * state (momentum, moments), a new one is added, one that is gone stays unless `removeParams` is set. The first time all
-   * state is cleared, and every parameter of the model is added, also one that was left out on purpose.
+   * state is cleared, and every parameter of the model is added, also one that was left out on purpose. Where the
+   * optimizer has several groups, a new parameter goes to that of its neighbours by name.
+   * @throws ERR_PARAMETER_GROUP where its neighbours are of several groups
    */
   makeOptimizer({ resetOptimizerState, removeParams }: TrainOptions): void | Promise<void> {
     this.step.updateOptimizer(resetOptimizerState ?? false, removeParams ?? false);

@@ -33,7 +33,7 @@ async function withValues(
 ) {
   let next = 0;
   const metric = (): ReturnType<NonNullable<PluginMetric['afterTrainingEpoch']>> => [
-    { name: 'Score/eval_phase/test_stream/Task000', value: values[next++]! },
+    { name: 'Score/eval_phase/test_stream/Task000', value: values[next++] ?? 0 },
   ];
   const stopping = new EarlyStoppingPlugin({ ...required, metricName: 'Score', ...options });
   const strategy = new Naive({
