@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { ContinualTorchError } from '../errors';
 
 /** Runs a command line program: its result is the exit status, an error of ours one message on stderr. */
@@ -14,6 +15,20 @@ export async function runCommand(main: () => Promise<number>): Promise<void> {
     process.stderr.write(`${error.message}\n`);
     process.exitCode = 2;
   }
+}
+
+/**
+ * The command line of a program that takes names and nothing else: its exit status where it only had to explain itself.
+ * @returns the names, at least one, or the exit status
+ */
+export function namesOrStatus(help: string): string[] | number {
+  const { values, positionals } = parseArgs({
+    options: { help: { type: 'boolean', short: 'h' } },
+    allowPositionals: true,
+  });
+  if (!values.help && positionals.length > 0) return positionals;
+  (values.help ? process.stdout : process.stderr).write(help);
+  return values.help ? 0 : 2;
 }
 
 /** What `util.parseArgs` throws. */

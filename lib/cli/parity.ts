@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import path from 'node:path';
-import { parseArgs } from 'node:util';
-import { runCommand } from './command';
+import { namesOrStatus, runCommand } from './command';
 import { type Comparison, kinds, replay } from './parity-run';
 
 const help = `Replays recorded reference runs and compares every value.
@@ -14,20 +13,14 @@ Exits with 1 if an error passes its tolerance or a tensor is missing on either s
 `;
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    options: { help: { type: 'boolean', short: 'h' } },
-    allowPositionals: true,
-  });
-  if (values.help || positionals.length === 0) {
-    (values.help ? process.stdout : process.stderr).write(help);
-    return values.help ? 0 : 2;
-  }
+  const names = namesOrStatus(help);
+  if (typeof names === 'number') return names;
   let failed = 0;
-  for (const folder of positionals) {
+  for (const folder of names) {
     const comparison = await replay(folder);
     if (!report(path.basename(path.resolve(folder)), comparison)) failed++;
   }
-  process.stdout.write(`${positionals.length - failed} of ${positionals.length} runs within tolerance\n`);
+  process.stdout.write(`${names.length - failed} of ${names.length} runs within tolerance\n`);
   return failed === 0 ? 0 : 1;
 }
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import path from 'node:path';
-import { parseArgs } from 'node:util';
-import { runCommand } from './command';
+import { namesOrStatus, runCommand } from './command';
 import { firstDifference, readTrace, replayTrace } from './trace-run';
 
 const help = `Replays recorded hook sequences and compares them entry by entry.
@@ -14,16 +13,10 @@ Exits with 1 if a sequence differs, with 2 if a file cannot be read.
 `;
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    options: { help: { type: 'boolean', short: 'h' } },
-    allowPositionals: true,
-  });
-  if (values.help || positionals.length === 0) {
-    (values.help ? process.stdout : process.stderr).write(help);
-    return values.help ? 0 : 2;
-  }
+  const names = namesOrStatus(help);
+  if (typeof names === 'number') return names;
   let matching = 0;
-  for (const file of positionals) {
+  for (const file of names) {
     const recording = await readTrace(file);
     const difference = firstDifference(await replayTrace(recording), recording.trace);
     const name = path.basename(file, '.json');
@@ -32,8 +25,8 @@ async function main(): Promise<number> {
       difference === null ? `${name}: match (${recording.trace.length} entries)\n` : `${name}: DIFFERS\n  ${difference}\n`,
     );
   }
-  process.stdout.write(`${matching} of ${positionals.length} traces match\n`);
-  return matching === positionals.length ? 0 : 1;
+  process.stdout.write(`${matching} of ${names.length} traces match\n`);
+  return matching === names.length ? 0 : 1;
 }
 
 if (require.main === module) void runCommand(main);
