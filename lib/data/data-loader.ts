@@ -81,7 +81,9 @@ export class DataLoader implements AsyncIterable<MiniBatch> {
   /** @internal A pass whose mini-batches are gathered on the compute thread; null where JavaScript has a part in them. */
   openNative(): NativeMiniBatches | null {
     const { dataset } = this;
-    return dataset instanceof TensorDataset && typeof dataset.transform !== 'function' ? this.open(dataset) : null;
+    if (!(dataset instanceof TensorDataset) || typeof dataset.transform === 'function') return null;
+    const isOverridden = this[Symbol.asyncIterator] !== DataLoader.prototype[Symbol.asyncIterator];
+    return isOverridden ? null : this.open(dataset);
   }
 
   /** Positions of the samples of each group that has a share in every mini-batch; none: all are one group. */

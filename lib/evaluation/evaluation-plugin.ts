@@ -5,7 +5,7 @@ import { Phase } from '../native/types';
 import { boolean, parseArgument, parseOptions } from '../options';
 import { Tensor } from '../tensor/tensor';
 import { type HookName, hookNames, pluginName, SupervisedPlugin } from '../training/plugins/plugin';
-import type { PassProgress } from '../training/templates/base-sgd';
+import type { PassProgress } from '../training/templates/sgd-options';
 import { hasNativeTwin } from '../training/templates/native-twin';
 import type { SupervisedTemplate } from '../training/templates/supervised';
 import { AccuracyRecorder } from './accuracy-recorder';

@@ -1,4 +1,4 @@
-import type { PassProgress } from '../training/templates/base-sgd';
+import type { PassProgress } from '../training/templates/sgd-options';
 import type { SupervisedTemplate } from '../training/templates/supervised';
 import { noProgressDisplay, progressBar, type ProgressDisplay } from './progress-display';
 import { TextLogger } from './text-logger';

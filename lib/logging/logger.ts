@@ -1,6 +1,6 @@
 import type { EmittedMetric } from '../evaluation/metric';
 import type { HookName } from '../training/plugins/plugin';
-import type { PassProgress } from '../training/templates/base-sgd';
+import type { PassProgress } from '../training/templates/sgd-options';
 import type { SupervisedTemplate } from '../training/templates/supervised';
 
 /**

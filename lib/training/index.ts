@@ -1,12 +1,8 @@
 export { SupervisedTemplate, type SupervisedTemplateOptions } from './templates/supervised';
 export { BaseTemplate, type BaseTemplateOptions, type Experiences, type TrainOptions } from './templates/base';
-export {
-  BaseSGDTemplate,
-  type BaseSGDTemplateOptions,
-  type Criterion,
-  type MiniBatchSource,
-  type PassProgress,
-} from './templates/base-sgd';
+export { BaseSGDTemplate } from './templates/base-sgd';
+export type { BaseSGDTemplateOptions, Criterion, PassProgress } from './templates/sgd-options';
+export type { MiniBatchSource } from './templates/mini-batch-source';
 export { Naive } from './supervised/naive';
 export { MAS, type MASOptions } from './supervised/mas';
 export { hookNames, SupervisedPlugin, type Hook, type HookName, type Plugin } from './plugins/plugin';

@@ -1,95 +1,27 @@
 import { z } from 'zod';
 import type { Dataset, MiniBatch } from '../../data/dataset';
-import { DataLoader } from '../../data/data-loader';
-import { ContinualTorchError, describeValue } from '../../errors';
-import { defaultEvaluator } from '../../evaluation/default-evaluator';
-import { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
+import { ContinualTorchError } from '../../errors';
+import type { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
 import type { LastMetrics } from '../../evaluation/metric';
 import { job, native } from '../../native/binding';
 import { type NativePhase, type NativeTrainingStep, Phase } from '../../native/types';
 import { CrossEntropyLoss } from '../../nn/cross-entropy-loss';
 import type { Module } from '../../nn/module';
-import { Optimizer } from '../../optim/optimizer';
-import { instanceOf, parseArgument, parseOptions, positiveInteger } from '../../options';
+import type { Optimizer } from '../../optim/optimizer';
+import { parseArgument, parseOptions } from '../../options';
 import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
 import { Clock } from '../plugins/clock';
 import { PeriodicEval } from '../plugins/periodic-eval';
 import { type HookName, listener, SupervisedPlugin } from '../plugins/plugin';
-import { baseOptions, BaseTemplate, type BaseTemplateOptions, type Experiences, type TrainOptions } from './base';
-import { type FetchMiniBatch, IterationPlan, jobBudgetMs, type PlanStep, succeeded } from './iteration-plan';
+import { BaseTemplate, type Experiences, type TrainOptions } from './base';
+import { IterationPlan, jobBudgetMs, type PlanStep, succeeded } from './iteration-plan';
+import { fetchFrom, type MiniBatchSource, openLoader, requireMiniBatch, requireTensor } from './mini-batch-source';
 import { hasNativeTwin, isDeferred, nativeTwin } from './native-twin';
+import { type BaseSGDTemplateOptions, baseSGDOptions, type Criterion, makeEvaluator, type PassProgress } from './sgd-options';
 import type { SupervisedTemplate } from './supervised';
 
-/** `(output, target) => loss`: a function, or an object with such a `forward`; the loss is one number. */
-export type Criterion =
-  | ((output: Tensor, target: Tensor) => Tensor | Promise<Tensor>)
-  | { forward(output: Tensor, target: Tensor): Tensor | Promise<Tensor> };
-
-/** What a strategy iterates over: a `DataLoader`, or anything that gives mini-batches; a missing task label is 0. */
-export type MiniBatchSource = (AsyncIterable<MiniBatch | [Tensor, Tensor]> | Iterable<MiniBatch | [Tensor, Tensor]>) & {
-  /** Number of mini-batches, where it is known. */
-  readonly length?: number;
-};
-
-/** How far the current pass over an experience has come, in mini-batches. */
-export interface PassProgress {
-  phase: 'train' | 'eval' | 'importance';
-  done: number;
-  /** NaN where the data does not know its length. */
-  total: number;
-}
-
-/** The option schema, for strategies that add options of their own. */
-export const baseSGDOptions = {
-  ...baseOptions,
-  optimizer: instanceOf(Optimizer, 'an Optimizer (optim.SGD, optim.Adam, optim.AdamW)'),
-  criterion: z
-    .custom<Criterion>(
-      (value) =>
-        typeof value === 'function' ||
-        (typeof value === 'object' && value !== null && typeof (value as { forward?: unknown }).forward === 'function'),
-      'a function (output, target) => loss or an object with a forward of that kind',
-    )
-    .optional(),
-  trainMbSize: positiveInteger.default(1),
-  trainEpochs: positiveInteger.default(1),
-  evalMbSize: positiveInteger.nullable().default(1),
-  evaluator: z
-    .union([instanceOf(EvaluationPlugin, ''), z.custom<() => EvaluationPlugin>((value) => typeof value === 'function')], {
-      error: 'an EvaluationPlugin, a function that makes one, or null',
-    })
-    .nullable()
-    .optional(),
-  evalEvery: z.int('an integer of at least -1').min(-1, 'an integer of at least -1').default(-1),
-  pevalMode: z.enum(['epoch', 'iteration', 'experience'], '"epoch", "iteration" or "experience"').default('epoch'),
-  onProgress: z
-    .custom<(progress: PassProgress) => void>((value) => typeof value === 'function', 'a function')
-    .nullable()
-    .default(null),
-};
 const schema = z.object(baseSGDOptions);
-
-export interface BaseSGDTemplateOptions extends BaseTemplateOptions {
-  /** Every parameter of the model that it does not know is added to it when training begins. */
-  optimizer: Optimizer;
-  /** Default: `new nn.CrossEntropyLoss()`. A criterion of your own runs on the JavaScript thread. */
-  criterion?: Criterion;
-  /** Samples in a training mini-batch. Default 1. */
-  trainMbSize?: number;
-  /** Epochs on each experience. Default 1. */
-  trainEpochs?: number;
-  /** Samples in an evaluation mini-batch; null: `trainMbSize`. Default 1. */
-  evalMbSize?: number | null;
-  /** Or a function that makes one for this strategy. Default: accuracy and loss for each epoch, experience and stream. null: none. */
-  evaluator?: EvaluationPlugin | (() => EvaluationPlugin) | null;
-  /** Evaluate during training every so many epochs (iterations); 0: before and after; -1, the default: never. */
-  evalEvery?: number;
-  /** What `evalEvery` counts: "epoch" (default), "iteration", or "experience". */
-  pevalMode?: 'epoch' | 'iteration' | 'experience';
-  /** Called every few milliseconds of training, evaluation and importance passes. Default null. */
-  onProgress?: ((progress: PassProgress) => void) | null;
-}
 
 /**
  * Epochs and iterations of stochastic gradient descent.
@@ -166,7 +98,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   }
 
   override set model(model: Module) {
-    super.model = parseArgument('strategy', 'model', baseOptions.model, model);
+    super.model = parseArgument('strategy', 'model', baseSGDOptions.model, model);
     this.step.setModel(model.handle);
   }
 
@@ -188,22 +120,8 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   }
 
   set mbatch(batch: MiniBatch | [Tensor, Tensor]) {
-    if (!Array.isArray(batch) || batch.length < 2 || batch.length > 3) {
-      throw new ContinualTorchError(
-        'ERR_INVALID_ARG_TYPE',
-        `mini-batch: expected [x, y] or [x, y, taskId], got ${describeValue(batch)}`,
-      );
-    }
-    const [x, y, taskId] = batch;
-    const count = requireTensor('x of the mini-batch', x).shape[0];
-    if (count === undefined || requireTensor('y of the mini-batch', y).shape[0] !== count) {
-      throw new ContinualTorchError(
-        'ERR_LENGTH_MISMATCH',
-        `mini-batch: expected as many targets as inputs, got x [${x.shape.join(', ')}] and y [${y.shape.join(', ')}]`,
-      );
-    }
-    const tasks = taskId ?? (ops.aten.zeros!([count], { dtype: 'int64' }) as Tensor);
-    this.step.setBatch(x.handle, y.handle, requireTensor('taskId of the mini-batch', tasks).handle);
+    const [x, y, taskId] = requireMiniBatch(batch);
+    this.step.setBatch(x.handle, y.handle, taskId.handle);
   }
 
   /** The model's output for the current mini-batch. */
@@ -455,10 +373,10 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   private async runPass(phase: 'train' | 'eval', steps: PlanStep[]): Promise<void> {
     const { dataloader } = this;
     const total = dataloader.length ?? NaN;
-    const iterator = this.openLoader();
+    const iterator = openLoader(dataloader, this.step);
     const runNative = (phases: NativePhase[], maxIterations: number) =>
       job(this.step.run(phases, this.isTraining, maxIterations, jobBudgetMs));
-    const plan = new IterationPlan(steps, runNative, iterator && this.fetchFrom(iterator));
+    const plan = new IterationPlan(steps, runNative, iterator && fetchFrom(iterator, (batch) => (this.mbatch = batch)));
     try {
       for (let done = 0; ; ) {
         if (phase === 'train' && this.stopRequested) {
@@ -474,42 +392,6 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     } finally {
       await iterator?.return?.();
     }
-  }
-
-  /** Where mini-batches come from JavaScript, their iterator; null where C++ gathers them. */
-  private openLoader(): Iterator<unknown> | AsyncIterator<unknown> | null {
-    const { dataloader } = this;
-    const pass = dataloader instanceof DataLoader ? dataloader.openNative() : null;
-    if (pass) {
-      this.step.load(pass);
-      return null;
-    }
-    if (typeof dataloader === 'object' && dataloader !== null) {
-      if (Symbol.asyncIterator in dataloader) return dataloader[Symbol.asyncIterator]();
-      if (Symbol.iterator in dataloader) return dataloader[Symbol.iterator]();
-    }
-    throw new ContinualTorchError(
-      'ERR_INVALID_ARG_TYPE',
-      `dataloader: expected a DataLoader or an iterable of mini-batches, got ${describeValue(dataloader)}`,
-    );
-  }
-
-  private fetchFrom(iterator: Iterator<unknown> | AsyncIterator<unknown>): FetchMiniBatch {
-    return async () => {
-      try {
-        const next: IteratorResult<unknown, unknown> = await iterator.next();
-        if (next.done) return false;
-        this.mbatch = next.value as MiniBatch;
-        return true;
-      } catch (cause) {
-        if (cause instanceof ContinualTorchError) throw cause;
-        throw new ContinualTorchError(
-          'ERR_DATA_SOURCE',
-          `dataloader: failed: ${cause instanceof Error ? cause.message : describeValue(cause)}`,
-          { cause },
-        );
-      }
-    };
   }
 
   /** Says where a loss that is not finite came up. */
@@ -534,18 +416,6 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 hasNativeTwin(BaseSGDTemplate.prototype.backward, () => Phase.backward);
 hasNativeTwin(BaseSGDTemplate.prototype.optimizerStep, () => Phase.update);
 
-function makeEvaluator(given: EvaluationPlugin | (() => EvaluationPlugin) | null | undefined): EvaluationPlugin {
-  if (given === null) return new EvaluationPlugin();
-  if (given === undefined) return defaultEvaluator();
-  if (given instanceof EvaluationPlugin) return given;
-  const made: unknown = given();
-  if (made instanceof EvaluationPlugin) return made;
-  throw new ContinualTorchError(
-    'ERR_INVALID_ARG_TYPE',
-    `evaluator: expected the function to make an EvaluationPlugin, got ${describeValue(made)}`,
-  );
-}
-
 function warnOfGrowth(): void {
   process.emitWarning(
     'eval: the model has grown for the evaluated experience while another one is being learned: the parameters that grew ' +
@@ -554,11 +424,3 @@ function warnOfGrowth(): void {
   );
 }
 
-/** @throws ERR_INVALID_ARG_TYPE for anything but a tensor */
-export function requireTensor(operation: string, value: unknown): Tensor {
-  if (value instanceof Tensor) return value;
-  throw new ContinualTorchError(
-    'ERR_INVALID_ARG_TYPE',
-    `${operation}: expected a Tensor, got ${describeValue(value)}`,
-  );
-}

@@ -5,8 +5,10 @@ import { Phase } from '../../native/types';
 import type { Module } from '../../nn/module';
 import type { Tensor } from '../../tensor/tensor';
 import type { TrainOptions } from './base';
-import { BaseSGDTemplate, type BaseSGDTemplateOptions, baseSGDOptions, requireTensor } from './base-sgd';
+import { BaseSGDTemplate } from './base-sgd';
+import { requireTensor } from './mini-batch-source';
 import { hasNativeTwin } from './native-twin';
+import { type BaseSGDTemplateOptions, baseSGDOptions } from './sgd-options';
 
 /** The option schema, for strategies that add options of their own. */
 export const supervisedOptions = baseSGDOptions;

@@ -88,6 +88,25 @@ describe('overridden loops', () => {
     assert.deepEqual([seen, tasks], [[2, 1], [[6, 6], [6]]]);
   });
 
+  it('takes mini-batches from a subclass of DataLoader that makes its own', async () => {
+    class Twice extends DataLoader {
+      override async *[Symbol.asyncIterator]() {
+        for await (const each of super[Symbol.asyncIterator]()) {
+          yield each;
+          yield each;
+        }
+      }
+    }
+    class Doubled extends SupervisedTemplate {
+      override makeTrainDataloader() {
+        this.dataloader = new Twice(this.adaptedDataset!, { batchSize: 4 });
+      }
+    }
+    const strategy = new Doubled(options());
+    await strategy.train(trainStream.at(0)!);
+    assert.equal(strategy.clock.trainIterations, 4);
+  });
+
   it('refuses mini-batches of another kind, and can be used again', async () => {
     let dataloader: unknown;
     const strategy = new SupervisedTemplate(
