@@ -50,7 +50,7 @@ export interface NameParts {
  */
 export function metricName(metric: string, strategy: SupervisedTemplate, parts: NameParts): string {
   const { originStream, taskLabels, currentExperience } = strategy.experience as Experience;
-  const digits = (number: number) => String(number).padStart(3, '0');
+  const digits = (number: number) => (number < 0 ? '-' : '') + String(Math.abs(number)).padStart(number < 0 ? 2 : 3, '0');
   return [
     metric,
     strategy.isTraining ? 'train_phase' : 'eval_phase',

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { threadId } from 'node:worker_threads';
 import type { EmittedMetric } from '../evaluation/metric';
 import { parseArgument } from '../options';
 import { Tensor } from '../tensor/tensor';
@@ -23,7 +24,8 @@ export class TensorboardLogger implements Logger {
   constructor(dir = './tb_data') {
     parseArgument('TensorboardLogger', 'dir', folderName, dir);
     const seconds = Math.floor(Date.now() / 1000);
-    const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${filesMade++}`;
+    // Worker threads share the process id, and each counts its own files.
+    const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${threadId}.${filesMade++}`;
     this.events = new LogFile('TensorboardLogger', path.join(dir, name), versionEvent());
   }
 

@@ -158,6 +158,10 @@ void TrainingStep::zero_grad() {
 }
 
 void TrainingStep::forward() {
+  if (!batch.x.defined()) {
+    throw Error("ERR_FORWARD",
+                "forward: expected a mini-batch, got none: an evaluation in a hook inside the iteration forgets it");
+  }
   explained(
       "ERR_FORWARD", [&] { return "forward: the model failed on a mini-batch " + describe(batch.x); },
       [&] { output = model_->forward(batch.x, batch.task_id); });

@@ -87,6 +87,21 @@ describe('mini-batch and running levels', () => {
   });
 });
 
+describe('mini-batch levels of an evaluator that rested', () => {
+  it('are those of the mini-batches since', async () => {
+    // The second epoch begins without the evaluator, which wakes in its second iteration.
+    const wake: Plugin = {
+      beforeTrainingEpoch: (s) => void (s.evaluator.active = s.clock.trainExpEpochs === 0),
+      beforeTrainingIteration: (s) => void (s.clock.trainIterations === 3 && (s.evaluator.active = true)),
+    };
+    const metrics = [accuracyMetrics({ minibatch: true })];
+    const { strategy, answer } = answering(metrics, { trainEpochs: 2, plugins: [wake] });
+    answer([0, 0, 0, 1]);
+    await strategy.train(three().trainStream.at(0)!, { shuffle: false });
+    assert.deepEqual(strategy.evaluator.getAllMetrics()[ofTrain('Top1_Acc_MB')], [[0, 1, 3], [1, 0.5, 0.5]]);
+  });
+});
+
 describe('Accuracy_On_Trained_Experiences', () => {
   it('is over experiences up to the last one trained on, the first before any training', async () => {
     const { strategy, answer } = answering([accuracyMetrics({ trainedExperience: true })]);
@@ -311,6 +326,27 @@ describe('the confusion matrix', () => {
     strategy.plugins.shift();
     await assertUsable(strategy);
   });
+
+  it('misuse: more outputs than targets, or fewer, or of more classes than it has room for', async () => {
+    const run = (change: (output: Tensor) => Tensor) => {
+      const plugins: Plugin[] = [{ afterEvalForward: (s) => void (s.mbOutput = change(s.mbOutput!)) }];
+      const criterion = (output: Tensor) => ops.aten.sum!(output) as Tensor;
+      const { strategy } = answering([confusionMatrixMetrics({ stream: true })], { plugins, criterion, evalMbSize: 4 });
+      return strategy.eval(three().testStream);
+    };
+    for (const [repeats, count] of [[[2, 1], 8], [[0, 1], 0]] as const) {
+      await rejectsWithCode(
+        run((output) => ops.aten.repeat!(output, [...repeats]) as Tensor),
+        'ERR_SHAPE',
+        new RegExp(`^confusionMatrixMetrics: expected as many outputs as targets, got ${count} and 4$`),
+      );
+    }
+    await rejectsWithCode(
+      run((output) => ops.aten.repeat!(output, [1, 4097]) as Tensor),
+      'ERR_SHAPE',
+      /^confusionMatrixMetrics: expected outputs of at most 16384 classes, got \[4, 16388\]; numClasses says/,
+    );
+  });
 });
 
 describe('names of metrics', () => {
@@ -322,6 +358,8 @@ describe('names of metrics', () => {
         { task: true, exp: true },
       );
     assert.equal(name([7]), 'M/train_phase/valid_stream/Task007/Exp012');
+    // As Python's format pads it.
+    assert.equal(name([-1]), 'M/train_phase/valid_stream/Task-01/Exp012');
     assert.equal(name([]), 'M/train_phase/valid_stream/Exp012');
     assert.equal(name([0, 1]), 'M/train_phase/valid_stream/Exp012');
   });

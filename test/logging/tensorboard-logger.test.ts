@@ -168,6 +168,19 @@ describe('TensorboardLogger', () => {
     });
   });
 
+  it('has a file of its own beside another logger of the same folder, in another thread too', async function () {
+    this.timeout(processTestTimeout);
+    await withTempFolder(async (folder) => {
+      new TensorboardLogger(folder);
+      new TensorboardLogger(folder);
+      assert.equal((await readdir(folder)).length, 2);
+      const threads = path.join(folder, 'threads');
+      const { code, stderr } = await runProgram('test/process/programs/logging-worker.ts', [threads]);
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.equal((await readdir(threads)).length, 2);
+    });
+  });
+
   it('fails with a code where the folder cannot be made, a file cannot be written, and after close', () =>
     withTempFolder(async (folder) => {
       const file = path.join(folder, 'file');

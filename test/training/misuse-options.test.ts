@@ -15,6 +15,7 @@ import {
 } from '../../lib/index';
 import { rejectsWithCode, throwsWithCode } from '../support/assertions';
 import { quietEvaluator } from '../support/evaluators';
+import { warningsOf } from '../support/recorded-plugins';
 import { features, smallBenchmark, smallModel } from '../support/small-runs';
 import { assertUsable, rejectsAndSurvives, smallStrategy } from '../support/survival';
 
@@ -193,6 +194,45 @@ describe('misuse: options', () => {
       warnings.map(({ name, message }) => [name, message]),
       [['ContinualTorchWarning', 'Misspelt has callbacks that SupervisedTemplate never calls: beforeTrainExp (did you mean beforeTrainingExp?)']],
     );
+  });
+});
+
+describe('misuse: hooks', () => {
+  it('that are no functions, or cannot be read, reject the training with the name of the hook', async () => {
+    const { trainStream } = smallBenchmark();
+    // Outside of the iteration, and inside, where they become part of its plan.
+    for (const hook of ['beforeTraining', 'beforeForward'] as const) {
+      const number = smallStrategy({ plugins: [{ [hook]: 3 }] });
+      const type = new RegExp(`^plugins: expected ${hook} of a plugin to be a function, got 3$`);
+      await rejectsWithCode(number.train(trainStream), 'ERR_INVALID_ARG_TYPE', type);
+      const fail = () => {
+        throw new Error('no');
+      };
+      const broken = smallStrategy({ plugins: [Object.defineProperty({}, hook, { get: fail })] });
+      const unread = new RegExp(`^${hook} of a plugin cannot be read: no$`);
+      const { cause } = await rejectsWithCode(broken.train(trainStream), 'ERR_HOOK', unread);
+      assert.equal((cause as Error).message, 'no');
+      const empty = smallStrategy({ plugins: [{ [hook]: undefined }, { [hook]: null }] });
+      await empty.train(trainStream);
+    }
+  });
+
+  it('of an object without a prototype are called, reported and compared with the known ones like any other', async () => {
+    const plugin = Object.assign(Object.create(null) as Plugin, {
+      beforeTrainExp() {},
+      beforeTraining() {
+        throw new Error('no');
+      },
+    });
+    const warnings = await warningsOf(async () => {
+      const strategy = smallStrategy({ plugins: [plugin] });
+      await rejectsWithCode(
+        strategy.train(smallBenchmark().trainStream),
+        'ERR_HOOK',
+        /^beforeTraining of a plugin failed: no$/,
+      );
+    });
+    assert.match(warnings.join(), /^a plugin has callbacks that .* beforeTrainExp \(did you mean beforeTrainingExp\?\)$/);
   });
 });
 

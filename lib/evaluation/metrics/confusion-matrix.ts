@@ -29,7 +29,8 @@ export interface ConfusionMatrixOptions {
  * [C, C], int64, normalized float64. Predictions and targets are labels [B], or [B, C] of which the argmax counts. It looks
  * at every mini-batch of an evaluation.
  * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; while evaluating ERR_SHAPE for outputs or targets
- * of more dimensions, ERR_LABEL_RANGE for labels outside [0, numClasses), or [0, 16384) where it is null
+ * of more dimensions, of different length, or of more than 16384 classes where numClasses is null; ERR_LABEL_RANGE for labels
+ * outside [0, numClasses), or [0, 16384) where it is null
  */
 export function confusionMatrixMetrics(options?: ConfusionMatrixOptions): PluginMetric[] {
   const { numClasses, normalize, stream } = parseOptions('confusionMatrixMetrics', schema, options);
@@ -57,6 +58,12 @@ class ConfusionCounts {
   add(targets: Tensor, outputs: Tensor): void {
     const trueLabels = this.labels('targets', targets);
     const predicted = this.labels('outputs', outputs);
+    if (trueLabels.length !== predicted.length) {
+      throw new ContinualTorchError(
+        'ERR_SHAPE',
+        `confusionMatrixMetrics: expected as many outputs as targets, got ${predicted.length} and ${trueLabels.length}`,
+      );
+    }
     trueLabels.forEach((label, i) => {
       const cell = label * maxClasses + predicted[i]!;
       this.counts.set(cell, (this.counts.get(cell) ?? 0) + 1);
@@ -89,6 +96,13 @@ class ConfusionCounts {
     }
     const limit = this.numClasses ?? maxClasses;
     if (shape.length === 2) {
+      if (this.numClasses === null && shape[1]! > maxClasses) {
+        throw new ContinualTorchError(
+          'ERR_SHAPE',
+          `confusionMatrixMetrics: expected ${what} of at most ${maxClasses} classes, got [${shape.join(', ')}]; ` +
+            'numClasses says of how many to take notice',
+        );
+      }
       const width = Math.min(shape[1]!, limit);
       this.size = Math.max(this.size, width);
       using kept = ops.aten.narrow!(values, 1, 0, width) as Tensor;

@@ -58,14 +58,12 @@ export function meanMetrics({ names, ofPass, ofMinibatch }: MeanMetric, levels: 
   if (levels.minibatch) {
     let before = nothing;
     metrics.push({
-      beforeTrainingEpoch: () => {
-        before = nothing;
-      },
-      afterTrainingIteration: (strategy) => {
-        const value = ratio(ofMinibatch(strategy, before));
+      // In each iteration anew: the evaluator may not have been active in the one before.
+      beforeTrainingIteration: (strategy) => {
         before = ofPass(strategy);
-        return emit(names.minibatch, strategy, ofTask, value);
       },
+      afterTrainingIteration: (strategy) =>
+        emit(names.minibatch, strategy, ofTask, ratio(ofMinibatch(strategy, before))),
     });
   }
   if (levels.epoch) {

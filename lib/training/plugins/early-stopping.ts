@@ -3,7 +3,7 @@ import type { Module } from '../../nn/module';
 import { boolean, nonNegativeNumber, parseOptions, positiveInteger } from '../../options';
 import { noGrad } from '../../tensor/grad-mode';
 import { ops } from '../../tensor/operators';
-import type { Tensor } from '../../tensor/tensor';
+import { Tensor } from '../../tensor/tensor';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { type Hook, SupervisedPlugin } from './plugin';
 
@@ -95,7 +95,8 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
   private latestValue({ evaluator }: SupervisedTemplate): number | undefined {
     const { metricName, valStreamName } = this.options;
     const key = `${metricName}/eval_phase/${valStreamName}`;
-    return Object.entries(evaluator.getLastMetrics()).findLast(([name]) => name.startsWith(key))?.[1] as number | undefined;
+    const value = Object.entries(evaluator.getLastMetrics()).findLast(([name]) => name.startsWith(key))?.[1] as unknown;
+    return value instanceof Tensor ? value.item() : (value as number | undefined);
   }
 
   private isBetter(change: number): boolean {

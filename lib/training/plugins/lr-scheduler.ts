@@ -59,7 +59,7 @@ export interface LRSchedulerPluginOptions {
 export class LRSchedulerPlugin extends SupervisedPlugin {
   readonly scheduler: LRScheduler;
   private readonly options: z.output<typeof schema>;
-  private isInTraining = false;
+  private isInsideTraining = false;
   private hasTrained = false;
   private justValidated = false;
   private lossSum = 0;
@@ -87,7 +87,7 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
       this.beforeTrainingIteration = deferred(() => void (this.justValidated = false));
       this.afterTrainingIteration = deferred(() => void (this.hasTrained = true));
       this.afterEvalIteration = (strategy) => {
-        if (this.isInTraining) this.addLoss(strategy);
+        if (this.isInsideTraining) this.addLoss(strategy);
       };
     } else if (metric === 'train_loss' || stepGranularity === 'iteration') {
       this.afterTrainingIteration = (strategy) => {
@@ -95,10 +95,6 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
         if (stepGranularity === 'iteration') this.step(strategy);
       };
     }
-  }
-
-  override beforeTraining(): void {
-    this.isInTraining = true;
   }
 
   override beforeTrainingExp(): void {
@@ -111,9 +107,16 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     if (metric !== 'val_loss' && stepGranularity === 'epoch') this.step(strategy);
   }
 
+  /** In the middle of training there is an experience to come back to. */
+  override beforeEval({ experience }: SupervisedTemplate): void {
+    if (this.options.metric !== 'val_loss') return;
+    this.isInsideTraining = experience !== null;
+    this.forgetLoss(); // of an evaluation that failed
+  }
+
   override afterEval(strategy: SupervisedTemplate): void {
     if (this.options.metric !== 'val_loss') return;
-    if (this.isInTraining && this.hasTrained && !this.justValidated) this.step(strategy);
+    if (this.isInsideTraining && this.hasTrained && !this.justValidated) this.step(strategy);
     this.forgetLoss();
     this.justValidated = true;
   }
@@ -127,10 +130,6 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
       scheduler.lastEpoch = 0;
       scheduler.reset?.();
     }
-  }
-
-  override afterTraining(): void {
-    this.isInTraining = false;
   }
 
   private step({ clock }: SupervisedTemplate): void {

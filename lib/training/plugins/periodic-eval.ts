@@ -1,22 +1,34 @@
+import { z } from 'zod';
+import { parseArgument } from '../../options';
 import type { TrainOptions } from '../templates/base';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { type Hook, SupervisedPlugin } from './plugin';
 
 export type PevalMode = 'epoch' | 'iteration' | 'experience';
 
+/** When to evaluate during training, for a strategy's option schema. */
+export const periodicEvalOptions = {
+  evalEvery: z.int('an integer of at least -1').min(-1, 'an integer of at least -1').default(-1),
+  pevalMode: z.enum(['epoch', 'iteration', 'experience'], '"epoch", "iteration" or "experience"').default('epoch'),
+};
+
 /**
  * Evaluates during training, after 0-based epochs or iterations 0, `evalEvery`, 2 `evalEvery`, ... of each experience.
- * `evalEvery` -1: never; 0: at the beginning of `train()` and at the end of each experience. Mode `experience`: these two.
+ * `evalEvery` -1, the default: never; 0: at the beginning of `train()` and at the end of each experience. Mode `experience`:
+ * these two. The default mode is `epoch`. A strategy makes its own, of its options `evalEvery` and `pevalMode`.
  */
 export class PeriodicEval extends SupervisedPlugin {
   override readonly supportsDistributed = true;
   private doFinal = false;
 
+  /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
   constructor(
-    private readonly evalEvery: number,
-    private readonly pevalMode: PevalMode,
+    private readonly evalEvery = -1,
+    private readonly pevalMode: PevalMode = 'epoch',
   ) {
     super();
+    parseArgument('PeriodicEval', 'evalEvery', periodicEvalOptions.evalEvery, evalEvery);
+    parseArgument('PeriodicEval', 'pevalMode', periodicEvalOptions.pevalMode, pevalMode);
     // Own properties, and only where needed: a listener inside the iteration would keep iterations from being joined.
     if (evalEvery > 0 && pevalMode === 'iteration') {
       this.afterTrainingIteration = (async (strategy, options) => {

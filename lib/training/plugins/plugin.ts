@@ -1,5 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
+import { ContinualTorchError, describeValue } from '../../errors';
 import type { TrainOptions } from '../templates/base';
 import type { SupervisedTemplate } from '../templates/supervised';
 
@@ -103,10 +104,27 @@ export class SupervisedPlugin {
   afterEval(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
 }
 
-/** The plugin's function for a hook; nothing where it only inherited the empty one. */
+/**
+ * The plugin's function for a hook; nothing where it only inherited the empty one.
+ * @throws ERR_INVALID_ARG_TYPE where something else has the hook's name; ERR_HOOK where it cannot be read
+ */
 export function listener(plugin: Plugin, name: HookName): Hook | undefined {
-  const hook = plugin[name];
-  return typeof hook === 'function' && hook !== SupervisedPlugin.prototype[name] ? hook : undefined;
+  const hook = readHook(plugin, name);
+  if (hook === undefined || hook === null) return undefined;
+  if (typeof hook === 'function') return hook === SupervisedPlugin.prototype[name] ? undefined : (hook as Hook);
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_TYPE',
+    `plugins: expected ${name} of ${pluginName(plugin)} to be a function, got ${describeValue(hook)}`,
+  );
+}
+
+function readHook(plugin: Plugin, name: HookName): unknown {
+  try {
+    return plugin[name];
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : describeValue(cause);
+    throw new ContinualTorchError('ERR_HOOK', `${name} of ${pluginName(plugin)} cannot be read: ${message}`, { cause });
+  }
 }
 
 export const pluginSchema = z.custom<Plugin>(
@@ -116,8 +134,9 @@ export const pluginSchema = z.custom<Plugin>(
 
 /** Name of a plugin's class, for messages. */
 export function pluginName(plugin: object): string {
-  const name = plugin.constructor.name;
-  return name === 'Object' || name === '' ? 'a plugin' : name;
+  // An object without a prototype has no constructor.
+  const name: unknown = (plugin.constructor as { name?: unknown } | undefined)?.name;
+  return typeof name !== 'string' || name === 'Object' || name === '' ? 'a plugin' : name;
 }
 
 /** Warns of members that look like hooks and are none, with the hook that was probably meant. */

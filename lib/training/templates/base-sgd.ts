@@ -16,7 +16,7 @@ import { PeriodicEval } from '../plugins/periodic-eval';
 import { type HookName, listener, SupervisedPlugin } from '../plugins/plugin';
 import { BaseTemplate, type Experiences, type TrainOptions } from './base';
 import { IterationPlan, jobBudgetMs, type PlanStep, succeeded } from './iteration-plan';
-import { fetchFrom, type MiniBatchSource, openLoader, requireMiniBatch, requireTensor } from './mini-batch-source';
+import { type MiniBatchSource, openSource, requireMiniBatch, requireTensor } from './mini-batch-source';
 import { hasNativeTwin, isDeferred, nativeTwin } from './native-twin';
 import { type BaseSGDTemplateOptions, baseSGDOptions, type Criterion, makeEvaluator, type PassProgress } from './sgd-options';
 import type { SupervisedTemplate } from './supervised';
@@ -373,25 +373,28 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   private async runPass(phase: 'train' | 'eval', steps: PlanStep[]): Promise<void> {
     const { dataloader } = this;
     const total = dataloader.length ?? NaN;
-    const iterator = openLoader(dataloader, this.step);
+    const source = openSource(dataloader, this.step, (batch) => (this.mbatch = batch));
     const runNative = (phases: NativePhase[], maxIterations: number) =>
       job(this.step.run(phases, this.isTraining, maxIterations, jobBudgetMs));
-    const plan = new IterationPlan(steps, runNative, iterator && fetchFrom(iterator, (batch) => (this.mbatch = batch)));
+    const plan = new IterationPlan(steps, runNative, source && source.fetch);
     try {
-      for (let done = 0; ; ) {
+      for (let done = 0, exhausted = false; !exhausted; ) {
         if (phase === 'train' && this.stopRequested) {
           // The reference fetches the next mini-batch before it looks whether to stop.
           await plan.fetch();
-          return;
+          break;
         }
-        const { iterations, exhausted } = await plan.advance();
-        done += iterations;
+        const progress = await plan.advance();
+        done += progress.iterations;
+        exhausted = progress.exhausted;
         this.reportProgress({ phase, done, total });
-        if (exhausted) return;
       }
-    } finally {
-      await iterator?.return?.();
+    } catch (error) {
+      // What came first is what is reported, also where the source cannot be closed after it.
+      await source?.close().catch(() => {});
+      throw error;
     }
+    await source?.close();
   }
 
   /** Says where a loss that is not finite came up. */

@@ -12,16 +12,41 @@ export type MiniBatchSource = (AsyncIterable<MiniBatch | [Tensor, Tensor]> | Ite
   readonly length?: number;
 };
 
-/** Where mini-batches come from JavaScript, their iterator; null where C++ gathers them. */
-export function openLoader(
+/** A pass over mini-batches that come from JavaScript. */
+export interface OpenSource {
+  fetch: FetchMiniBatch;
+  /** Lets the source free what it holds. @throws ERR_DATA_SOURCE where it fails */
+  close(): Promise<void>;
+}
+
+/** Begins a pass whose mini-batches go to `take`; null where C++ gathers them. @throws ERR_INVALID_ARG_TYPE */
+export function openSource(
   dataloader: MiniBatchSource,
   step: NativeTrainingStep,
-): Iterator<unknown> | AsyncIterator<unknown> | null {
+  take: (batch: MiniBatch) => void,
+): OpenSource | null {
   const pass = dataloader instanceof DataLoader ? dataloader.openNative() : null;
   if (pass) {
     step.load(pass);
     return null;
   }
+  const iterator = iteratorOf(dataloader);
+  return {
+    fetch: () =>
+      explained(async () => {
+        const next: IteratorResult<unknown, unknown> = await iterator.next();
+        if (next.done) return false;
+        take(next.value as MiniBatch);
+        return true;
+      }),
+    close: () =>
+      explained(async () => {
+        await iterator.return?.();
+      }),
+  };
+}
+
+function iteratorOf(dataloader: MiniBatchSource): Iterator<unknown> | AsyncIterator<unknown> {
   if (typeof dataloader === 'object' && dataloader !== null) {
     if (Symbol.asyncIterator in dataloader) return dataloader[Symbol.asyncIterator]();
     if (Symbol.iterator in dataloader) return dataloader[Symbol.iterator]();
@@ -32,26 +57,17 @@ export function openLoader(
   );
 }
 
-/** Hands each mini-batch that the iterator gives to `take`. */
-export function fetchFrom(
-  iterator: Iterator<unknown> | AsyncIterator<unknown>,
-  take: (batch: MiniBatch) => void,
-): FetchMiniBatch {
-  return async () => {
-    try {
-      const next: IteratorResult<unknown, unknown> = await iterator.next();
-      if (next.done) return false;
-      take(next.value as MiniBatch);
-      return true;
-    } catch (cause) {
-      if (cause instanceof ContinualTorchError) throw cause;
-      throw new ContinualTorchError(
-        'ERR_DATA_SOURCE',
-        `dataloader: failed: ${cause instanceof Error ? cause.message : describeValue(cause)}`,
-        { cause },
-      );
-    }
-  };
+async function explained<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    if (cause instanceof ContinualTorchError) throw cause;
+    throw new ContinualTorchError(
+      'ERR_DATA_SOURCE',
+      `dataloader: failed: ${cause instanceof Error ? cause.message : describeValue(cause)}`,
+      { cause },
+    );
+  }
 }
 
 /** A mini-batch, checked; a missing task label is 0. @throws ERR_INVALID_ARG_TYPE, ERR_LENGTH_MISMATCH */
@@ -71,8 +87,14 @@ export function requireMiniBatch(batch: unknown): MiniBatch {
       `mini-batch: expected as many targets as inputs, got x [${x.shape.join(', ')}] and y [${y.shape.join(', ')}]`,
     );
   }
-  const taskId: unknown = batch[2] ?? ops.aten.zeros!([count], { dtype: 'int64' });
-  return [x, y, requireTensor('taskId of the mini-batch', taskId)];
+  const taskId = requireTensor('taskId of the mini-batch', batch[2] ?? ops.aten.zeros!([count], { dtype: 'int64' }));
+  if (taskId.shape.length !== 1 || taskId.shape[0] !== count) {
+    throw new ContinualTorchError(
+      'ERR_LENGTH_MISMATCH',
+      `mini-batch: expected a task label for each of ${count} samples, got taskId [${taskId.shape.join(', ')}]`,
+    );
+  }
+  return [x, y, taskId];
 }
 
 /** @throws ERR_INVALID_ARG_TYPE for anything but a tensor */

@@ -5,6 +5,7 @@ import { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
 import { Optimizer } from '../../optim/optimizer';
 import { instanceOf, positiveInteger } from '../../options';
 import type { Tensor } from '../../tensor/tensor';
+import { periodicEvalOptions } from '../plugins/periodic-eval';
 import { baseOptions, type BaseTemplateOptions } from './base';
 
 /** `(output, target) => loss`: a function, or an object with such a `forward`; the loss is one number. */
@@ -41,8 +42,7 @@ export const baseSGDOptions = {
     })
     .nullable()
     .optional(),
-  evalEvery: z.int('an integer of at least -1').min(-1, 'an integer of at least -1').default(-1),
-  pevalMode: z.enum(['epoch', 'iteration', 'experience'], '"epoch", "iteration" or "experience"').default('epoch'),
+  ...periodicEvalOptions,
   onProgress: z
     .custom<(progress: PassProgress) => void>((value) => typeof value === 'function', 'a function')
     .nullable()

@@ -11,6 +11,7 @@ import {
   type Plugin,
   type PluginMetric,
   type SupervisedTemplate,
+  tensor,
 } from '../../../lib/index';
 import { assertTensorEqual, throwsWithCode } from '../../support/assertions';
 import { recordedCases, type RecordedRun, replay, warningsOf } from '../../support/recorded-plugins';
@@ -144,6 +145,22 @@ describe('EarlyStoppingPlugin', () => {
     });
     await strategy.train(smallBenchmark().trainStream.at(0)!);
     assert.deepEqual([stopping.bestVal, strategy.clock.trainExpEpochs], [3, 1]);
+  });
+
+  it('takes a metric whose values are tensors of one number', async () => {
+    const values = [1, 2, 3, 2, 2];
+    const metric = () => [{ name: 'Score/eval_phase/test_stream', value: tensor(values.shift()!) }];
+    const model = smallModel();
+    const stopping = new EarlyStoppingPlugin({ ...required, metricName: 'Score' });
+    const strategy = new Naive({
+      model,
+      optimizer: new optim.SGD(model.parameters()),
+      trainEpochs: 4,
+      evaluator: new EvaluationPlugin({ beforeTrainingExp: metric, afterTrainingEpoch: metric }, { loggers: [] }),
+      plugins: [stopping],
+    });
+    await strategy.train(smallBenchmark().trainStream.at(0)!);
+    assert.deepEqual([stopping.bestVal, stopping.bestStep, strategy.clock.trainExpEpochs], [3, 2, 3]);
   });
 
   it('prints better values where it is verbose, not the first', async () => {

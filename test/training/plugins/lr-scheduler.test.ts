@@ -142,6 +142,23 @@ describe('LRSchedulerPlugin', () => {
     assert.deepEqual(scheduler.metrics, []);
   });
 
+  it('does not step in an evaluation behind a training that failed', async () => {
+    const model = smallModel();
+    const scheduler = new Halving(new optim.SGD(model.parameters(), { lr: 0.1 }), 0);
+    const fail = () => {
+      throw new Error('no');
+    };
+    const plugins: Plugin[] = [
+      new LRSchedulerPlugin(scheduler, { metric: 'val_loss' }),
+      { afterTrainingEpoch: fail },
+    ];
+    const strategy = new Naive({ model, optimizer: scheduler.optimizer, evaluator: null, plugins });
+    const { trainStream, testStream } = smallBenchmark();
+    await assert.rejects(strategy.train(trainStream.at(0)!));
+    await strategy.eval(testStream);
+    assert.deepEqual(scheduler.metrics, []);
+  });
+
   it('misuse: a scheduler that needs metrics, without one', () => {
     throwsWithCode(
       () => new LRSchedulerPlugin(new Halving(makeOptimizer(), 1)),

@@ -114,11 +114,13 @@ describe('overridden loops', () => {
     );
     const x = ops.aten.ones!([2, 4]) as Tensor;
     const y = ops.aten.zeros!([3], { dtype: 'int64' }) as Tensor;
+    const labels = ops.aten.zeros!([2], { dtype: 'int64' }) as Tensor;
     const cases: [unknown, ErrorCode, RegExp][] = [
       [5, 'ERR_INVALID_ARG_TYPE', /^dataloader: expected .* got 5$/],
       [[3], 'ERR_INVALID_ARG_TYPE', /^mini-batch: expected \[x, y\] or \[x, y, taskId\], got 3$/],
       [[[x]], 'ERR_INVALID_ARG_TYPE', /^mini-batch: /],
       [[[x, 4]], 'ERR_INVALID_ARG_TYPE', /^y of the mini-batch: expected a Tensor, got 4$/],
+      [[[x, labels, y]], 'ERR_LENGTH_MISMATCH', /a task label for each of 2 samples, got taskId \[3\]$/],
       [[[x, y]], 'ERR_LENGTH_MISMATCH', /got x \[2, 4\] and y \[3\]$/],
       [{ [Symbol.iterator]: () => ({ next: () => { throw new Error('no more') } }) }, 'ERR_DATA_SOURCE', /no more$/], // prettier-ignore
     ];
@@ -129,6 +131,38 @@ describe('overridden loops', () => {
     dataloader = null;
     await strategy.train(trainStream);
     assert.equal(strategy.clock.trainIterations, 4);
+  });
+
+  it('reports the error that came first where a source cannot be closed, and that one where it is alone', async () => {
+    const badY = ops.aten.full!([2], 99, { dtype: 'int64' }) as Tensor;
+    const source = (y: Tensor) => ({
+      *[Symbol.iterator](): Generator<[Tensor, Tensor]> {
+        try {
+          for (;;) yield [ops.aten.ones!([2, 4]) as Tensor, y];
+        } finally {
+          // eslint-disable-next-line no-unsafe-finally -- what a broken source does
+          throw new Error('cannot close');
+        }
+      },
+    });
+    let dataloader = source(badY);
+    const strategy = new SupervisedTemplate(
+      options({
+        plugins: [
+          { beforeTrainingExp: (s) => void (s.dataloader = dataloader), afterUpdate: (s) => s.stopTraining() },
+        ],
+      }),
+    );
+    await rejectsWithCode(strategy.train(trainStream), 'ERR_LABEL_RANGE', /99/);
+    dataloader = source(ops.aten.zeros!([2], { dtype: 'int64' }) as Tensor);
+    await rejectsWithCode(strategy.train(trainStream), 'ERR_DATA_SOURCE', /^dataloader: failed: cannot close$/);
+  });
+
+  it('says that an evaluation inside the iteration has forgotten its mini-batch', async () => {
+    const strategy = new SupervisedTemplate(
+      options({ plugins: [{ beforeForward: (s) => s.eval(testStream) as Promise<unknown> as Promise<void> }] }),
+    );
+    await rejectsWithCode(strategy.train(trainStream), 'ERR_FORWARD', /expected a mini-batch, got none/);
   });
 
   it('trainDatasetAdaptation and evalDatasetAdaptation choose the data', async () => {
