@@ -10,7 +10,7 @@ const schema = z.object({
   numClasses: positiveInteger.default(10),
   inputSize: positiveInteger.default(28 * 28),
   hiddenSize: positiveInteger.default(512),
-  hiddenLayers: positiveInteger.default(1),
+  hiddenLayers: positiveInteger.max(1000, 'an integer in [1, 1000]').default(1),
   dropRate: unitInterval.default(0.5),
 });
 export interface SimpleMLPOptions {
@@ -20,7 +20,7 @@ export interface SimpleMLPOptions {
   inputSize?: number;
   /** Width of each hidden layer. Default 512. */
   hiddenSize?: number;
-  /** Default 1. */
+  /** At most 1000. Default 1. */
   hiddenLayers?: number;
   /** Probability of dropout behind each hidden layer, in [0, 1]. Default 0.5. */
   dropRate?: number;

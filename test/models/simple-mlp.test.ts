@@ -82,6 +82,11 @@ describe('models.SimpleMLP', () => {
       );
     }
     throwsWithCode(
+      () => new models.SimpleMLP({ hiddenLayers: 1e9 }),
+      'ERR_INVALID_ARG_VALUE',
+      /hiddenLayers to be an integer in \[1, 1000\], got 1000000000$/,
+    );
+    throwsWithCode(
       () => new models.SimpleMLP({ dropRate: 1.01 }),
       'ERR_INVALID_ARG_VALUE',
       /expected dropRate to be a number in \[0, 1\], got 1\.01$/,
