@@ -7,13 +7,16 @@ import {
   hookNames,
   manualSeed,
   MASPlugin,
+  models,
+  type nn,
   optim,
   type Plugin,
   SupervisedTemplate,
   type SupervisedTemplateOptions,
+  type Tensor,
 } from '../../../lib/index';
 import { quietEvaluator } from '../../support/evaluators';
-import { dropoutModel, numbersOf, smallBenchmark } from '../../support/small-runs';
+import { dropoutModel, features, numbersOf, smallBenchmark } from '../../support/small-runs';
 
 interface Outcome {
   parameters: Record<string, number[]>;
@@ -28,17 +31,26 @@ interface Variant {
   before?: Plugin[];
   after?: Plugin[];
   template?: Strategy;
+  makeModel?: () => nn.Module;
+  makeOptimizer?: (parameters: Tensor[]) => optim.Optimizer;
   options?: Partial<SupervisedTemplateOptions>;
 }
 
 /** Two experiences of two epochs of three iterations, the last mini-batch being smaller. */
-async function run({ before = [], after = [], template = SupervisedTemplate, options }: Variant): Promise<Outcome> {
+async function run({
+  before = [],
+  after = [],
+  template = SupervisedTemplate,
+  makeModel = dropoutModel,
+  makeOptimizer = (parameters) => new optim.SGD(parameters, { lr: 0.1, momentum: 0.9, weightDecay: 1e-3 }),
+  options,
+}: Variant): Promise<Outcome> {
   manualSeed(11);
-  const model = dropoutModel();
+  const model = makeModel();
   const mas = new MASPlugin({ lambdaReg: 3, alpha: 0.3 });
   const strategy = new template({
     model,
-    optimizer: new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9, weightDecay: 1e-3 }),
+    optimizer: makeOptimizer(model.parameters()),
     trainMbSize: 5,
     evalMbSize: 3,
     trainEpochs: 2,
@@ -136,6 +148,23 @@ describe('iterations with and without listeners', () => {
     const reported = await run({ options: { onProgress: (progress) => void done.push(progress.done) } });
     assert.deepEqual(reported, undisturbed);
     assert.ok(done.length > 0);
+  });
+
+  it('gives the same bits for heads that grow, with Adam and evaluation in between, listeners or none', async () => {
+    const variant: Variant = {
+      makeModel: () => new models.MTSimpleMLP({ inputSize: features, hiddenSize: 8 }),
+      makeOptimizer: (parameters) => new optim.Adam(parameters, { lr: 0.01 }),
+      options: { evalEvery: 1 },
+    };
+    const quiet = await run(variant);
+    assert.equal(quiet.parameters['classifier.classifiers.0.classifier.bias']!.length, 4);
+    assert.deepEqual(await run({ ...variant, after: [everyHook(() => nextTurn())] }), quiet);
+    class Overriding extends SupervisedTemplate {
+      override forward() {
+        return super.forward();
+      }
+    }
+    assert.deepEqual(await run({ ...variant, template: Overriding }), quiet);
   });
 
   for (const pevalMode of ['epoch', 'iteration'] as const) {
