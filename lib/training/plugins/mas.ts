@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { DataLoader } from '../../data/data-loader';
+import { ContinualTorchError } from '../../errors';
 import { job, native } from '../../native/binding';
 import type { NativeMas } from '../../native/types';
 import { noProgressDisplay, progressDisplay } from '../../logging/progress-display';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
 import { Tensor } from '../../tensor/tensor';
 import { jobBudgetMs, succeeded } from '../templates/iteration-plan';
-import { hasNativeTwin } from '../templates/native-twin';
+import { hasNativeTwin, nativeTwin } from '../templates/native-twin';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { SupervisedPlugin } from './plugin';
 
@@ -86,8 +87,14 @@ export class MASPlugin extends SupervisedPlugin {
 
   /** Measures the importance of the experience that has just been learned and merges it. */
   override async afterTrainingExp(strategy: SupervisedTemplate): Promise<void> {
-    const { step } = strategy;
-    strategy.model.train();
+    const { step, model } = strategy;
+    if (nativeTwin(model.forward, model, strategy) === undefined) {
+      throw new ContinualTorchError(
+        'ERR_UNSUPPORTED_MODEL',
+        `MASPlugin.afterTrainingExp: expected a model whose forward is not overridden, got ${model.constructor.name}; override the strategy's forward`,
+      );
+    }
+    model.train();
     const loader = new DataLoader(strategy.experience!.dataset, { batchSize: strategy.trainMbSize });
     const total = loader.length ?? NaN;
     const progress = this.verbose ? progressDisplay('MAS importance') : noProgressDisplay;

@@ -7,7 +7,7 @@ import { job, native } from '../../native/binding';
 import { type NativePhase, type NativeTrainingStep, Phase } from '../../native/types';
 import { CrossEntropyLoss } from '../../nn/cross-entropy-loss';
 import type { Module } from '../../nn/module';
-import type { Optimizer } from '../../optim/optimizer';
+import { Optimizer } from '../../optim/optimizer';
 import { parseArgument, parseOptions } from '../../options';
 import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
@@ -15,7 +15,7 @@ import { Clock } from '../plugins/clock';
 import { PeriodicEval } from '../plugins/periodic-eval';
 import { type HookName, listener, SupervisedPlugin } from '../plugins/plugin';
 import { BaseTemplate, type Experiences, type TrainOptions } from './base';
-import { IterationPlan, jobBudgetMs, type PlanStep, succeeded } from './iteration-plan';
+import { IterationPlan, jobBudgetMs, type PlanPart, type PlanStep, succeeded } from './iteration-plan';
 import { type MiniBatchSource, openSource, requireMiniBatch, requireTensor } from './mini-batch-source';
 import { hasNativeTwin, isDeferred, nativeTwin } from './native-twin';
 import { type BaseSGDTemplateOptions, baseSGDOptions, type Criterion, makeEvaluator, type PassProgress } from './sgd-options';
@@ -306,53 +306,83 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     this.step.clear();
   }
 
-  /** The steps of one training iteration, from the fetched mini-batch on. */
-  private trainingIteration(options: TrainOptions): PlanStep[] {
+  /** One training iteration, from the fetched mini-batch on. */
+  private trainingIteration(options: TrainOptions): PlanPart[] {
     return [
-      ...this.hook('beforeTrainingIteration', options),
-      { kind: 'native', phase: Phase.zeroGrad },
-      ...this.hook('beforeForward', options),
-      this.phase(this.forward, () => this.takeOutput()),
-      ...this.hook('afterForward', options),
-      this.phase(this.criterion, () => this.takeLoss()),
-      ...this.hook('beforeBackward', options),
-      this.phase(this.backward, () => {
-        this.step.checkLoss();
-        return this.backward();
-      }),
-      ...this.hook('afterBackward', options),
-      ...this.hook('beforeUpdate', options),
-      this.phase(this.optimizerStep, () => this.optimizerStep()),
-      ...this.hook('afterUpdate', options),
-      ...this.hook('afterTrainingIteration', options),
+      this.hook('beforeTrainingIteration', options),
+      this.phase(
+        () => this.optimizer.zeroGrad,
+        () => this.zeroGrad(),
+      ),
+      this.hook('beforeForward', options),
+      this.phase(
+        () => this.forward,
+        () => this.takeOutput(),
+      ),
+      this.hook('afterForward', options),
+      this.phase(
+        () => this.criterion,
+        () => this.takeLoss(),
+      ),
+      this.hook('beforeBackward', options),
+      this.phase(
+        () => this.backward,
+        () => {
+          this.step.checkLoss();
+          return this.backward();
+        },
+      ),
+      this.hook('afterBackward', options),
+      this.hook('beforeUpdate', options),
+      this.phase(
+        () => this.optimizerStep,
+        () => this.optimizerStep(),
+      ),
+      this.hook('afterUpdate', options),
+      this.hook('afterTrainingIteration', options),
     ];
   }
 
-  private evalIteration(options: TrainOptions): PlanStep[] {
+  private evalIteration(options: TrainOptions): PlanPart[] {
     return [
-      ...this.hook('beforeEvalIteration', options),
-      ...this.hook('beforeEvalForward', options),
-      this.phase(this.forward, () => this.takeOutput()),
-      ...this.hook('afterEvalForward', options),
-      this.phase(this.criterion, () => this.takeLoss()),
-      ...this.hook('afterEvalIteration', options),
+      this.hook('beforeEvalIteration', options),
+      this.hook('beforeEvalForward', options),
+      this.phase(
+        () => this.forward,
+        () => this.takeOutput(),
+      ),
+      this.hook('afterEvalForward', options),
+      this.phase(
+        () => this.criterion,
+        () => this.takeLoss(),
+      ),
+      this.hook('afterEvalIteration', options),
     ];
   }
 
-  private phase(method: () => unknown, call: () => void | Promise<void>): PlanStep {
-    const twin = nativeTwin(method, this, this as unknown as SupervisedTemplate);
-    return twin === undefined || twin === null ? { kind: 'call', call } : { kind: 'native', phase: twin };
+  private phase(method: () => () => unknown, call: () => void | Promise<void>): PlanPart {
+    return () => {
+      const twin = nativeTwin(method(), this, this as unknown as SupervisedTemplate);
+      return [twin === undefined || twin === null ? { kind: 'call', call } : { kind: 'native', phase: twin }];
+    };
   }
 
-  private hook(name: HookName, options: TrainOptions): PlanStep[] {
-    return this.plugins.flatMap((plugin): PlanStep[] => {
-      const method = listener(plugin, name);
-      if (!method) return [];
-      const twin = nativeTwin(method, plugin, this as unknown as SupervisedTemplate);
-      if (twin === null) return [];
-      if (twin !== undefined) return [{ kind: 'native', phase: twin }];
-      return [{ kind: isDeferred(method) ? 'later' : 'call', call: () => this.callHook(plugin, name, options) }];
-    });
+  private hook(name: HookName, options: TrainOptions): PlanPart {
+    return () =>
+      this.plugins.flatMap((plugin): PlanStep[] => {
+        const method = listener(plugin, name);
+        if (!method) return [];
+        const twin = nativeTwin(method, plugin, this as unknown as SupervisedTemplate);
+        if (twin === null) return [];
+        if (twin !== undefined) return [{ kind: 'native', phase: twin }];
+        return [{ kind: isDeferred(method) ? 'later' : 'call', call: () => this.callHook(plugin, name, options) }];
+      });
+  }
+
+  /** What the native phase does, with an optimizer that clears gradients in its own way. */
+  private zeroGrad(): void {
+    this.optimizer.zeroGrad();
+    this.loss = ops.aten.zeros!([1], { device: this.device }) as Tensor;
   }
 
   private async takeOutput(): Promise<void> {
@@ -370,13 +400,12 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     }
   }
 
-  private async runPass(phase: 'train' | 'eval', steps: PlanStep[]): Promise<void> {
-    const { dataloader } = this;
-    const total = dataloader.length ?? NaN;
-    const source = openSource(dataloader, this.step, (batch) => (this.mbatch = batch));
+  private async runPass(phase: 'train' | 'eval', parts: PlanPart[]): Promise<void> {
+    const source = openSource(this.dataloader, this.step, (batch) => (this.mbatch = batch));
+    const total = this.dataloader.length ?? NaN;
     const runNative = (phases: NativePhase[], maxIterations: number) =>
       job(this.step.run(phases, this.isTraining, maxIterations, jobBudgetMs));
-    const plan = new IterationPlan(steps, runNative, source && source.fetch);
+    const plan = new IterationPlan(parts, runNative, source && source.fetch);
     try {
       for (let done = 0, exhausted = false; !exhausted; ) {
         if (phase === 'train' && this.stopRequested) {
@@ -417,7 +446,11 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 }
 
 hasNativeTwin(BaseSGDTemplate.prototype.backward, () => Phase.backward);
-hasNativeTwin(BaseSGDTemplate.prototype.optimizerStep, () => Phase.update);
+hasNativeTwin<BaseSGDTemplate>(BaseSGDTemplate.prototype.optimizerStep, ({ optimizer }, strategy) =>
+  nativeTwin(optimizer.step, optimizer, strategy),
+);
+hasNativeTwin(Optimizer.prototype.step, () => Phase.update);
+hasNativeTwin(Optimizer.prototype.zeroGrad, () => Phase.zeroGrad);
 
 function warnOfGrowth(): void {
   process.emitWarning(

@@ -7,6 +7,9 @@ export type PlanStep =
   | { kind: 'call'; call: () => void | Promise<void> }
   | { kind: 'later'; call: () => void | Promise<void> };
 
+/** A part of the iteration, a hook for example: says what its steps are at present. */
+export type PlanPart = () => PlanStep[];
+
 /** Runs native phases as one job, `maxIterations` times or for as long as a job may take. */
 export type RunNative = (phases: NativePhase[], maxIterations: number) => Promise<Progress>;
 
@@ -14,6 +17,7 @@ export type RunNative = (phases: NativePhase[], maxIterations: number) => Promis
 export type FetchMiniBatch = () => Promise<boolean>;
 
 const unlimited = Number.MAX_SAFE_INTEGER;
+const atTheEnd: Progress = { iterations: 0, exhausted: true, error: null };
 
 /** The progress of a run that has come to its end. @throws what ended it before */
 export function succeeded(progress: Progress): Progress {
@@ -25,76 +29,68 @@ export function succeeded(progress: Progress): Progress {
 export const jobBudgetMs = 20;
 
 /**
- * An iteration as a list of steps. Neighbouring native phases are one job of the compute thread; where no JavaScript
+ * An iteration as a list of parts. Neighbouring native phases are one job of the compute thread; where no JavaScript
  * stands inside the iteration at all, many iterations are one job. The result is the same either way.
+ *
+ * The steps of a part are looked up when its turn comes: plugins, methods and optimizers that a hook has put in count
+ * from there on.
  */
 export class IterationPlan {
-  private readonly groups: (NativePhase[] | (() => void | Promise<void>))[] = [];
-  private readonly phases: NativePhase[] = [];
-  private readonly later: (() => void | Promise<void>)[] = [];
-  private readonly isJoined: boolean;
-
   /**
-   * @param steps what happens after the mini-batch has been fetched
+   * @param parts what happens after the mini-batch has been fetched
    * @param fetchMiniBatch null where C++ fetches it
    */
   constructor(
-    steps: PlanStep[],
+    private readonly parts: readonly PlanPart[],
     private readonly runNative: RunNative,
     private readonly fetchMiniBatch: FetchMiniBatch | null,
-  ) {
-    this.isJoined = fetchMiniBatch === null && steps.every((step) => step.kind !== 'call');
-    for (const step of steps) {
-      if (step.kind === 'native') {
-        this.phases.push(step.phase);
-        const last = this.groups.at(-1);
-        if (Array.isArray(last)) last.push(step.phase);
-        else this.groups.push([step.phase]);
-      } else {
-        if (step.kind === 'later') this.later.push(step.call);
-        this.groups.push(step.call);
-      }
-    }
-  }
+  ) {}
 
   /**
    * Runs one job's worth of iterations (one, if JavaScript has a part in them).
    * @returns how many ran, and whether the loader is exhausted
    */
   async advance(): Promise<Progress> {
-    return this.isJoined ? this.advanceJoined() : this.advanceOne();
+    if (this.fetchMiniBatch) return this.advanceOne();
+    const steps = this.parts.flatMap((part) => part());
+    return steps.some(({ kind }) => kind === 'call') ? this.advanceOne() : this.advanceJoined(steps);
   }
 
   /** Fetches a mini-batch and leaves it at that. */
   async fetch(): Promise<void> {
-    await this.fetchAnd([]);
+    if (this.fetchMiniBatch) await this.fetchMiniBatch();
+    else succeeded(await this.runNative([Phase.fetch], 1));
   }
 
-  private async advanceJoined(): Promise<Progress> {
+  private async advanceJoined(steps: PlanStep[]): Promise<Progress> {
+    const phases = steps.flatMap((step) => (step.kind === 'native' ? [step.phase] : []));
+    const later = steps.flatMap((step) => (step.kind === 'native' ? [] : [step.call]));
     // Iterations that had come to their end before one failed count all the same.
-    const progress = await this.runNative([Phase.fetch, ...this.phases], unlimited);
+    const progress = await this.runNative([Phase.fetch, ...phases], unlimited);
     for (let i = 0; i < progress.iterations; i++) {
-      for (const call of this.later) await call();
+      for (const call of later) await call();
     }
     return succeeded(progress);
   }
 
   private async advanceOne(): Promise<Progress> {
-    const [first, ...rest] = this.groups;
-    const head = Array.isArray(first) ? first : [];
-    const fetched = await this.fetchAnd(head);
-    if (fetched.exhausted) return fetched;
-    for (const group of head.length > 0 ? rest : this.groups) {
-      if (Array.isArray(group)) succeeded(await this.runNative(group, 1));
-      else await group();
+    if (this.fetchMiniBatch && !(await this.fetchMiniBatch())) return atTheEnd;
+    let phases: NativePhase[] = this.fetchMiniBatch ? [] : [Phase.fetch];
+    const isExhausted = async () => {
+      const joined = phases;
+      phases = [];
+      return joined.length > 0 && succeeded(await this.runNative(joined, 1)).exhausted;
+    };
+    for (const part of this.parts) {
+      for (const step of part()) {
+        if (step.kind === 'native') {
+          phases.push(step.phase);
+        } else {
+          if (await isExhausted()) return atTheEnd;
+          await step.call();
+        }
+      }
     }
-    return { iterations: 1, exhausted: false, error: null };
-  }
-
-  private async fetchAnd(phases: NativePhase[]): Promise<Progress> {
-    if (!this.fetchMiniBatch) return succeeded(await this.runNative([Phase.fetch, ...phases], 1));
-    if (!(await this.fetchMiniBatch())) return { iterations: 0, exhausted: true, error: null };
-    if (phases.length > 0) succeeded(await this.runNative(phases, 1));
-    return { iterations: 1, exhausted: false, error: null };
+    return (await isExhausted()) ? atTheEnd : { iterations: 1, exhausted: false, error: null };
   }
 }

@@ -1,13 +1,14 @@
 import { DataLoader, TaskBalancedDataLoader } from '../../data/data-loader';
 import { TensorDataset } from '../../data/tensor-dataset';
 import { avalancheModelAdaptation } from '../../models/model-adaptation';
+import { MultiTaskModule } from '../../models/multi-task-module';
 import { Phase } from '../../native/types';
-import type { Module } from '../../nn/module';
+import { Module } from '../../nn/module';
 import type { Tensor } from '../../tensor/tensor';
 import type { TrainOptions } from './base';
 import { BaseSGDTemplate } from './base-sgd';
 import { requireTensor } from './mini-batch-source';
-import { hasNativeTwin } from './native-twin';
+import { hasNativeTwin, nativeTwin } from './native-twin';
 import { type BaseSGDTemplateOptions, baseSGDOptions } from './sgd-options';
 
 /** The option schema, for strategies that add options of their own. */
@@ -103,7 +104,11 @@ export class SupervisedTemplate extends BaseSGDTemplate {
   }
 }
 
-hasNativeTwin(SupervisedTemplate.prototype.forward, () => Phase.forward);
+hasNativeTwin<SupervisedTemplate>(SupervisedTemplate.prototype.forward, ({ model }, strategy) =>
+  nativeTwin(model.forward, model, strategy),
+);
+hasNativeTwin(Module.prototype.forward, () => Phase.forward);
+hasNativeTwin(MultiTaskModule.prototype.forward, () => Phase.forward);
 hasNativeTwin<SupervisedTemplate>(SupervisedTemplate.prototype.criterion, (strategy) =>
   strategy.nativeCriterion() ? Phase.criterion : undefined,
 );
