@@ -55,6 +55,8 @@ export interface TrainOptions {
 /** A hook under way; null once it has ended, though work that it started may go on. */
 interface HookCall {
   strategy: BaseTemplate | null;
+  /** The evaluation that it has begun. */
+  evaluation: Promise<void> | null;
 }
 
 /** Tells a call of `eval` inside a hook, which is part of the training, from one that comes from elsewhere meanwhile. */
@@ -159,36 +161,17 @@ export abstract class BaseTemplate {
 
   /**
    * Measures one or more experiences in eval mode, without learning; afterwards everything is in the mode it was before.
-   * A hook may call it in the middle of training.
+   * A hook may call it in the middle of training, which goes on once it has ended, also where the hook does not wait for it.
    * @throws as `train`
    */
   async eval(experiences: Experiences, options?: TrainOptions): Promise<unknown> {
     const list = toExperiences('eval', experiences);
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
-    const isNested = this.isRunning;
-    if (this.isEvaluating || (isNested && strategyOfHook.getStore()?.strategy !== this)) throw busy('eval');
-    const restore = this.saveTrainState();
-    this.isRunning = this.isEvaluating = true;
-    try {
-      this.isTraining = false;
-      this.model.eval();
-      this.currentEvalStream = list;
-      await this.dispatch('beforeEval', parsed);
-      for (const evaluated of list) {
-        this.experience = evaluated;
-        await this.beforeEvalExp(parsed);
-        await this.evalExp(parsed);
-        await this.afterEvalExp(parsed);
-      }
-      await this.dispatch('afterEval', parsed);
-    } finally {
-      this.isRunning = isNested;
-      this.isEvaluating = false;
-      this.currentEvalStream = [];
-      this.experience = null;
-      this.evalCleanUp();
-      restore();
-    }
+    const call = strategyOfHook.getStore();
+    if (this.isEvaluating || (this.isRunning && call?.strategy !== this)) throw busy('eval');
+    const evaluation = this.evaluate(list, parsed);
+    if (call?.strategy === this) call.evaluation = evaluation;
+    await evaluation;
     return undefined;
   }
 
@@ -229,6 +212,32 @@ export abstract class BaseTemplate {
     };
   }
 
+  private async evaluate(list: AnyExperience[], options: TrainOptions): Promise<void> {
+    const isNested = this.isRunning;
+    const restore = this.saveTrainState();
+    this.isRunning = this.isEvaluating = true;
+    try {
+      this.isTraining = false;
+      this.model.eval();
+      this.currentEvalStream = list;
+      await this.dispatch('beforeEval', options);
+      for (const evaluated of list) {
+        this.experience = evaluated;
+        await this.beforeEvalExp(options);
+        await this.evalExp(options);
+        await this.afterEvalExp(options);
+      }
+      await this.dispatch('afterEval', options);
+    } finally {
+      this.isRunning = isNested;
+      this.isEvaluating = false;
+      this.currentEvalStream = [];
+      this.experience = null;
+      this.evalCleanUp();
+      restore();
+    }
+  }
+
   /** Calls a hook of every plugin that has it, in order, and waits for each. */
   protected async dispatch(name: HookName, options: TrainOptions): Promise<void> {
     for (const plugin of [...this.plugins]) await this.callHook(plugin, name, options);
@@ -238,7 +247,7 @@ export abstract class BaseTemplate {
   protected async callHook(plugin: Plugin, name: HookName, options: TrainOptions): Promise<void> {
     const hook = listener(plugin, name);
     if (!hook) return;
-    const call: HookCall = { strategy: this };
+    const call: HookCall = { strategy: this, evaluation: null };
     try {
       await strategyOfHook.run(call, () => this.inGradMode(() => hook.call(plugin, this as never, options)));
     } catch (error) {
@@ -247,6 +256,8 @@ export abstract class BaseTemplate {
       throw new ContinualTorchError('ERR_HOOK', `${name} of ${pluginName(plugin)} failed: ${message}`, { cause: error });
     } finally {
       call.strategy = null;
+      // A hook may leave it alone, training may not: both work with the current mini-batch and the model's mode.
+      await call.evaluation?.catch(() => {});
     }
   }
 
