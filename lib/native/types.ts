@@ -153,12 +153,13 @@ export interface NativeAddon {
   createModule(kind: 'Dropout', p: number): NativeModule;
   createModule(kind: 'Flatten', startDim: number, endDim: number): NativeModule;
   createModule(kind: 'Sequential', children: NativeModule[]): NativeModule;
-  /** Children under these names, and methods in TorchScript. */
+  /** Parts under these names, and methods in TorchScript; null stands for a parameter or buffer that is None. */
   createModule(
-    kind: 'Composite',
+    kind: 'Script',
     className: string,
-    names: string[],
-    children: NativeModule[],
+    children: [string, NativeModule][],
+    parameters: [string, NativeTensor | null][],
+    buffers: [string, NativeTensor | null][],
     source: string,
   ): NativeModule;
   createModule(

@@ -1,6 +1,6 @@
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
-import type { NativeModule } from '../native/types';
+import type { NativeModule, NativeTensor } from '../native/types';
 import { boolean, deviceName, parseArgument } from '../options';
 import { Tensor } from '../tensor/tensor';
 
@@ -96,11 +96,32 @@ export function requireTensor(operation: string, value: unknown): Tensor {
 /** @internal Creates the native module of a layer. */
 export const createModule = native.createModule;
 
-/**
- * @internal Creates the native module of a model made of modules.
- * @param source its methods in TorchScript: one or more `def`s, each with `self` first; children stand under their names
- */
+/** @internal What a module in TorchScript is made of. */
+export interface ScriptParts {
+  children?: Record<string, Module>;
+  /** null: this module does without it, so that `self.bias` is None. */
+  parameters?: Record<string, Tensor | null>;
+  buffers?: Record<string, Tensor | null>;
+  /** Methods: one or more `def`s, each with `self` first. Children, parameters and buffers are attributes of `self`. */
+  source: string;
+}
+
+/** @internal Creates the native module of a layer or model from its parts. */
+export function scriptModule(className: string, parts: ScriptParts): NativeModule {
+  const entries = <T>(named: Record<string, T>) => Object.entries(named);
+  const handles = (named: Record<string, Tensor | null>) =>
+    entries(named).map(([name, tensor]): [string, NativeTensor | null] => [name, tensor && tensor.handle]);
+  return createModule(
+    'Script',
+    className,
+    entries(parts.children ?? {}).map(([name, child]): [string, NativeModule] => [name, child.handle]),
+    handles(parts.parameters ?? {}),
+    handles(parts.buffers ?? {}),
+    parts.source,
+  );
+}
+
+/** @internal Creates the native module of a model made of modules. */
 export function composeModule(className: string, children: Record<string, Module>, source: string): NativeModule {
-  const handles = Object.values(children).map(({ handle }) => handle);
-  return createModule('Composite', className, Object.keys(children), handles, source);
+  return scriptModule(className, { children, source });
 }

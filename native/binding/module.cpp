@@ -58,15 +58,32 @@ Napi::Value sequential(const Napi::CallbackInfo& info) {
   return wrap_with_children(info.Env(), modules::sequential(modules), children);
 }
 
-Napi::Value composite(const Napi::CallbackInfo& info) {
-  const auto names =
-      array_argument(info[2], "names", [](const Napi::Value& value) { return string_argument(value, "a name"); });
-  const Children children = array_argument(info[3], "children", idle_child);
-  if (names.size() != children.size()) wrong_argument("a name for each child");
-  std::vector<std::pair<std::string, torch::jit::Module>> named;
-  for (size_t i = 0; i < names.size(); ++i) named.emplace_back(names[i], children[i]->object->module());
+/// Names and values of a list of pairs.
+template <typename Convert>
+auto named_argument(const Napi::Value& value, const char* name, const Convert& convert) {
+  return array_argument(value, name, [&](const Napi::Value& pair) {
+    if (!pair.IsArray()) wrong_argument(std::string(name) + " to be pairs");
+    const auto entry = pair.As<Napi::Array>();
+    return std::pair{string_argument(entry.Get(0u), "a name"), convert(entry.Get(1u))};
+  });
+}
+
+/// createModule('Script', className, children, parameters, buffers, source): lists of [name, value]; null stands for a
+/// parameter or buffer that the module does without.
+Napi::Value script(const Napi::CallbackInfo& info) {
+  const auto tensor = [](const Napi::Value& value) {
+    return is_absent(value) ? at::Tensor() : TensorHandle::tensor(value);
+  };
+  const auto named_children = named_argument(info[2], "children", idle_child);
+  ScriptParts parts{.parameters = named_argument(info[3], "parameters", tensor),
+                    .buffers = named_argument(info[4], "buffers", tensor)};
+  Children children;
+  for (const auto& [name, child] : named_children) {
+    parts.children.emplace_back(name, child->object->module());
+    children.push_back(child);
+  }
   return wrap_with_children(
-      info.Env(), compose(string_argument(info[1], "className"), named, string_argument(info[4], "source")), children);
+      info.Env(), compose(string_argument(info[1], "className"), parts, string_argument(info[5], "source")), children);
 }
 
 /// Native: createModule(kind: string, ...args) -> Module: one row for each layer.
@@ -88,7 +105,7 @@ Napi::Value create_module(const Napi::CallbackInfo& info) {
     if (kind == "Dropout") return wrap(modules::dropout(number(1)));
     if (kind == "Flatten") return wrap(modules::flatten(integer(1), integer(2)));
     if (kind == "Sequential") return sequential(info);
-    if (kind == "Composite") return composite(info);
+    if (kind == "Script") return script(info);
     if (kind == "Conv2d") {
       return wrap(modules::conv2d(integer(1), integer(2), size(3), size(4), size(5), size(6), integer(7), boolean(8)));
     }

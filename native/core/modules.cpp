@@ -118,7 +118,7 @@ torch::jit::Module sequential(const std::vector<torch::jit::Module>& children) {
     named.emplace_back(std::to_string(i), children[i]);
     source += "  input = getattr(self, \"" + named.back().first + "\").forward(input)\n";
   }
-  return compose("Sequential", named, source + "  return input\n");
+  return compose("Sequential", {.children = named}, source + "  return input\n");
 }
 
 }  // namespace continual::modules

@@ -9,12 +9,19 @@ torch::jit::Module script_module(const std::string& name) {
   return module;
 }
 
-torch::jit::Module compose(const std::string& name,
-                           const std::vector<std::pair<std::string, torch::jit::Module>>& children,
-                           const std::string& source) {
+torch::jit::Module compose(const std::string& name, const ScriptParts& parts, const std::string& source) {
   torch::jit::Module module = script_module(name);
-  for (const auto& [child_name, child] : children) module.register_module(child_name, child);
-  module.define(source);
+  const auto add = [&](const std::string& tensor_name, const at::Tensor& tensor, bool is_buffer) {
+    if (tensor.defined()) {
+      module.register_parameter(tensor_name, tensor, is_buffer);
+    } else {
+      module.register_attribute(tensor_name, c10::NoneType::get(), c10::IValue());
+    }
+  };
+  for (const auto& [tensor_name, tensor] : parts.parameters) add(tensor_name, tensor, /*is_buffer=*/false);
+  for (const auto& [tensor_name, tensor] : parts.buffers) add(tensor_name, tensor, /*is_buffer=*/true);
+  for (const auto& [child_name, child] : parts.children) module.register_module(child_name, child);
+  if (!source.empty()) module.define(source);
   return module;
 }
 

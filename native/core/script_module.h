@@ -8,11 +8,16 @@ namespace continual {
 /// A module without methods, in train mode.
 torch::jit::Module script_module(const std::string& name);
 
-/// A module of these children (shared, not copied) and methods.
-/// @param source one or more `def`s, each with `self` first
-torch::jit::Module compose(const std::string& name,
-                           const std::vector<std::pair<std::string, torch::jit::Module>>& children,
-                           const std::string& source);
+/// What a module is made of, by name: shared, not copied. An undefined tensor is a parameter or buffer that is None.
+struct ScriptParts {
+  std::vector<std::pair<std::string, torch::jit::Module>> children = {};
+  std::vector<std::pair<std::string, at::Tensor>> parameters = {};
+  std::vector<std::pair<std::string, at::Tensor>> buffers = {};
+};
+
+/// A module of these parts and methods.
+/// @param source one or more `def`s, each with `self` first; "" for none
+torch::jit::Module compose(const std::string& name, const ScriptParts& parts, const std::string& source);
 
 /// Replaces all methods. Modules that call them must not run before `recompile`.
 void redefine(torch::jit::Module& module, const std::string& source);

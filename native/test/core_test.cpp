@@ -193,7 +193,7 @@ void a_grown_classifier_keeps_its_rows_and_gets_new_tensors() {
 void a_model_that_has_run_runs_the_heads_that_come_later() {
   const auto head = [] { return incremental_classifier(modules::linear(3, 2, /*bias=*/true), /*masking=*/false, 0); };
   auto heads = multi_head_classifier(head(), /*masking=*/false, /*mask_value=*/0, /*fill_value=*/0);
-  Model model(compose("Model", {{"heads", heads}},
+  Model model(compose("Model", {.children = {{"heads", heads}}},
                       "def forward(self, input: Tensor, task_labels: Tensor) -> Tensor:\n"
                       "  return self.heads.forward(input, task_labels)\n"));
   EXPECT(model.takes_task_labels());
