@@ -12,19 +12,9 @@ export type TypedArray =
   | Int8Array
   | Uint8Array;
 
+/** Opaque: a tensor. `native.tensor...` work on it. */
 export interface NativeTensor {
-  shape(): number[];
-  dtype(): DType;
-  device(): string;
-  requiresGrad(): boolean;
-  setRequiresGrad(on: boolean): void;
-  grad(): NativeTensor | null;
-  item(): number | boolean;
-  toTypedArray(): TypedArray;
-  backward(): void;
-  isSame(other: NativeTensor): boolean;
-  dispose(): void;
-  isDisposed(): boolean;
+  readonly __tensor: never;
 }
 
 export interface NativeModule {
@@ -143,7 +133,20 @@ export interface NativeAddon {
   setGradEnabled(on: boolean): boolean;
   liveTensors(): { count: number; bytes: number };
   fromTypedArray(data: TypedArray, shape: number[], dtype: DType): NativeTensor;
-  callOperator(name: string, args: NativeValue[], keywords: Record<string, NativeValue> | null): NativeValue;
+  tensorShape(tensor: NativeTensor): number[];
+  tensorDtype(tensor: NativeTensor): DType;
+  tensorDevice(tensor: NativeTensor): string;
+  tensorRequiresGrad(tensor: NativeTensor): boolean;
+  tensorSetRequiresGrad(tensor: NativeTensor, on: boolean): void;
+  tensorGrad(tensor: NativeTensor): NativeTensor | null;
+  tensorItem(tensor: NativeTensor): number | boolean;
+  tensorToTypedArray(tensor: NativeTensor): TypedArray;
+  tensorBackward(tensor: NativeTensor): void;
+  tensorIsSame(tensor: NativeTensor, other: NativeTensor): boolean;
+  tensorDispose(tensor: NativeTensor): void;
+  tensorIsDisposed(tensor: NativeTensor): boolean;
+  /** A plain object as the last argument holds keyword arguments. */
+  operatorFunction(name: string): (...args: NativeValue[]) => NativeValue;
   checkDevice(name: string): void;
   cudaDeviceCount(): number;
   manualSeed(seed: number): void;

@@ -28,35 +28,28 @@ export type Operator = (...args: (OperatorArgument | OperatorKeywords)[]) => Ope
  */
 export const ops = {
   aten: new Proxy({} as Record<string, Operator>, {
-    get: (_target, name) => (typeof name === 'string' ? operator(`aten::${name}`) : undefined),
+    get: (known, name) => (typeof name === 'string' ? (known[name] ??= operator(`aten::${name}`)) : undefined),
   }),
 };
 
+/** An operator as a function; it is looked up when it is first called. */
 function operator(name: string): Operator {
+  let call: ((...args: NativeValue[]) => NativeValue) | null = null;
   return (...args) => {
-    const keywords = isKeywords(args.at(-1)) ? (args.pop() as OperatorKeywords) : null;
-    return wrap(
-      native.callOperator(
-        name,
-        args.map((value) => unwrap(value as OperatorArgument)),
-        keywords && Object.fromEntries(Object.entries(keywords).map(([key, value]) => [key, unwrap(value)])),
-      ),
-    );
+    call ??= native.operatorFunction(name);
+    for (let i = 0; i < args.length; i++) args[i] = unwrap(args[i]) as never;
+    return wrap(call(...(args as NativeValue[])));
   };
 }
 
-function isKeywords(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-}
-
-function unwrap(value: OperatorArgument): NativeValue {
+function unwrap(value: OperatorArgument | OperatorKeywords): NativeValue {
   if (value instanceof Tensor) return value.handle;
+  if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(unwrap);
-  return value as NativeValue;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unwrap(item)])) as never;
 }
 
 function wrap(value: NativeValue): unknown {
-  if (Array.isArray(value)) return value.map(wrap);
-  if (typeof value === 'object' && value !== null) return new Tensor(value);
-  return value;
+  if (typeof value !== 'object' || value === null) return value;
+  return Array.isArray(value) ? value.map(wrap) : new Tensor(value);
 }

@@ -20,17 +20,17 @@ export class Tensor {
 
   /** Size of each dimension; `[]` for a scalar. */
   get shape(): number[] {
-    return this.handle.shape();
+    return native.tensorShape(this.handle);
   }
 
   /** Type of the elements. */
   get dtype(): DType {
-    return this.handle.dtype();
+    return native.tensorDtype(this.handle);
   }
 
   /** `"cpu"`, `"cuda:0"`, ... */
   get device(): string {
-    return this.handle.device();
+    return native.tensorDevice(this.handle);
   }
 
   /** Number of elements. */
@@ -40,12 +40,12 @@ export class Tensor {
 
   /** Whether operators on this tensor are recorded for backward. */
   get requiresGrad(): boolean {
-    return this.handle.requiresGrad();
+    return native.tensorRequiresGrad(this.handle);
   }
 
   /** Switches recording for backward on or off, in place, as `Tensor.requires_grad_` does. */
   requiresGrad_(on = true): this {
-    this.handle.setRequiresGrad(on);
+    native.tensorSetRequiresGrad(this.handle, on);
     return this;
   }
 
@@ -54,18 +54,18 @@ export class Tensor {
    * used again by the next iteration of a strategy: copy what you keep. @throws ERR_BUSY while a strategy is at work
    */
   get grad(): Tensor | null {
-    const grad = this.handle.grad();
+    const grad = native.tensorGrad(this.handle);
     return grad === null ? null : new Tensor(grad);
   }
 
   /** The value of a tensor of one element. @throws ERR_SHAPE for any other. */
   item(): number {
-    return Number(this.handle.item());
+    return Number(native.tensorItem(this.handle));
   }
 
   /** A copy of the elements in row-major order; float16 and bfloat16 as Float32Array, bool as Uint8Array. */
   toTypedArray(): TypedArray {
-    return this.handle.toTypedArray();
+    return native.tensorToTypedArray(this.handle);
   }
 
   /** The elements as numbers in row-major order (int64 beyond 2^53 loses digits). */
@@ -75,22 +75,22 @@ export class Tensor {
 
   /** The gradient of this scalar with respect to every leaf that it was computed from, added to their `grad`. */
   backward(): void {
-    this.handle.backward();
+    native.tensorBackward(this.handle);
   }
 
   /** True if both objects stand for one tensor (not: for equal values). */
   isSame(other: Tensor): boolean {
-    return other instanceof Tensor && this.handle.isSame(other.handle);
+    return other instanceof Tensor && native.tensorIsSame(this.handle, other.handle);
   }
 
   /** Lets go of the memory now. May be called twice. */
   dispose(): void {
-    this.handle.dispose();
+    native.tensorDispose(this.handle);
   }
 
   /** True once `dispose` has let go of the memory. */
   get isDisposed(): boolean {
-    return this.handle.isDisposed();
+    return native.tensorIsDisposed(this.handle);
   }
 
   [Symbol.dispose](): void {

@@ -40,10 +40,11 @@ Napi::Value stop(const Napi::CallbackInfo& info) {
 
 /// Native: liveTensors() -> { count: number, bytes: number }
 Napi::Value live_tensors(const Napi::CallbackInfo& info) {
-  const LiveTensors& live = *Environment::of(info.Env()).live_tensors;
+  LiveTensors& live = *Environment::of(info.Env()).live_tensors;
+  live.sweep(info.Env());
   Napi::Object object = Napi::Object::New(info.Env());
-  object.Set("count", static_cast<double>(live.count));
-  object.Set("bytes", static_cast<double>(live.bytes));
+  object.Set("count", static_cast<double>(live.count()));
+  object.Set("bytes", static_cast<double>(live.bytes()));
   return object;
 }
 

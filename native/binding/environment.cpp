@@ -17,7 +17,7 @@ void settle_on_javascript_thread(napi_env env, napi_value, void*, void* data) {
 
 }  // namespace
 
-Environment::Environment(Napi::Env env) : compute_thread_(std::make_unique<ComputeThread>()) {
+Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_unique<ComputeThread>()) {
   use_only_this_thread();
   const Napi::String name = Napi::String::New(env, "continual-torch compute thread");
   const napi_status status =
@@ -26,7 +26,13 @@ Environment::Environment(Napi::Env env) : compute_thread_(std::make_unique<Compu
   if (status != napi_ok) throw Napi::Error::New(env, "cannot create the way back from the compute thread");
   napi_unref_threadsafe_function(env, deliver);
   // Clean-up hooks run last in, first out: this one runs before that of the thread-safe function.
-  napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->stop(); }, this);
+  napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->end(); }, this);
+  live_tensors->sweep_after_collections(env);
+}
+
+void Environment::end() {
+  stop();
+  live_tensors->end(env_);
 }
 
 ComputeThread& Environment::computing() {

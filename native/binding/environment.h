@@ -4,17 +4,11 @@
 #include <atomic>
 #include <memory>
 
+#include "binding/live_tensors.h"
 #include "binding/napi_setup.h"
 #include "core/compute_thread.h"
 
 namespace continual::binding {
-
-/// Tensor handles that JavaScript holds and has not disposed. Shared by the handles: when an environment ends they are
-/// finalised in no fixed order with the rest.
-struct LiveTensors {
-  int64_t count = 0;
-  int64_t bytes = 0;
-};
 
 /// Lives from the addon's start in an environment to the environment's end, on that environment's thread. A clean-up
 /// hook joins the compute thread while the environment can still take what its last job delivers. `process.exit` runs
@@ -37,7 +31,6 @@ struct Environment {
 
   /// JavaScript's ContinualTorchError, given by `setErrorClass`.
   Napi::FunctionReference error_class;
-  Napi::FunctionReference tensor_class;
   Napi::FunctionReference module_class;
   Napi::FunctionReference mas_class;
   Napi::FunctionReference optimizer_class;
@@ -45,9 +38,15 @@ struct Environment {
   Napi::FunctionReference mini_batches_class;
   Napi::FunctionReference training_step_class;
 
+  /// What the functions that call operators refer to.
+  std::vector<std::shared_ptr<void>> operators;
+
   std::shared_ptr<LiveTensors> live_tensors = std::make_shared<LiveTensors>();
 
  private:
+  void end();
+
+  Napi::Env env_;
   std::unique_ptr<ComputeThread> compute_thread_;
 };
 

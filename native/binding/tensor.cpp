@@ -2,7 +2,11 @@
 
 #include <cstring>
 
+#include "binding/arguments.h"
 #include "binding/dtypes.h"
+#include "binding/environment.h"
+#include "binding/errors.h"
+#include "binding/live_tensors.h"
 
 namespace continual::binding {
 namespace {
@@ -41,68 +45,24 @@ Napi::Value from_typed_array(const Napi::CallbackInfo& info) {
   });
 }
 
-/// 0 where the elements do not lie in one block (sparse tensors).
-int64_t bytes_of(const at::Tensor& tensor) {
-  return tensor.layout() == at::kStrided && !tensor.is_nested() ? static_cast<int64_t>(tensor.nbytes()) : 0;
-}
-
-}  // namespace
-
-void TensorHandle::define(Napi::Env env, Napi::Object exports) {
-  using Self = TensorHandle;
-  const Napi::Function constructor =
-      DefineClass(env, kName,
-                  {InstanceMethod<&Self::shape>("shape"), InstanceMethod<&Self::dtype>("dtype"),
-                   InstanceMethod<&Self::device>("device"), InstanceMethod<&Self::requires_grad>("requiresGrad"),
-                   InstanceMethod<&Self::set_requires_grad>("setRequiresGrad"), InstanceMethod<&Self::grad>("grad"),
-                   InstanceMethod<&Self::item>("item"), InstanceMethod<&Self::to_typed_array>("toTypedArray"),
-                   InstanceMethod<&Self::backward>("backward"), InstanceMethod<&Self::is_same>("isSame"),
-                   InstanceMethod<&Self::dispose>("dispose"), InstanceMethod<&Self::is_disposed>("isDisposed")});
-  Environment::of(env).tensor_class = Napi::Persistent(constructor);
-  exports.Set("fromTypedArray", Napi::Function::New(env, from_typed_array, "fromTypedArray"));
-}
-
-Napi::Value TensorHandle::wrap(Napi::Env env, const at::Tensor& tensor) {
-  if (!tensor.defined()) return env.Null();
-  return make(env, Environment::of(env).tensor_class, tensor);
-}
-
-TensorHandle::TensorHandle(const Napi::CallbackInfo& info) : Wrapped(info) {
-  bytes_ = bytes_of(value_);
-  live_tensors_ = Environment::of(info.Env()).live_tensors;
-  ++live_tensors_->count;
-  live_tensors_->bytes += bytes_;
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes_);
-}
-
-void TensorHandle::release(Napi::Env env) {
-  if (!value_.defined()) return;
-  value_.reset();
-  --live_tensors_->count;
-  live_tensors_->bytes -= bytes_;
-  Napi::MemoryManagement::AdjustExternalMemory(env, -bytes_);
-}
-
-void TensorHandle::Finalize(Napi::Env env) { release(env); }
-
-const at::Tensor& TensorHandle::alive() const {
-  if (!value_.defined()) throw Error("ERR_DISPOSED", "Tensor: expected a tensor, got one that has been disposed");
-  return value_;
+HeldTensor& held_argument(const Napi::CallbackInfo& info) {
+  HeldTensor* held = TensorHandle::find(info[0]);
+  if (held == nullptr) wrong_argument("a Tensor");
+  return *held;
 }
 
 /// Jobs set and clear gradients, and unlike elements these are pointers: nobody may follow them meanwhile.
-const at::Tensor& TensorHandle::idle(const char* operation, Napi::Env env) const {
-  if (Environment::of(env).occupying_jobs > 0) {
+const at::Tensor& idle(const Napi::CallbackInfo& info, const char* operation) {
+  if (Environment::of(info.Env()).occupying_jobs > 0) {
     throw Error("ERR_BUSY", std::string(operation) + ": expected no strategy to be training or evaluating, got one");
   }
-  return alive();
+  return TensorHandle::tensor(info[0]);
 }
 
-const at::Tensor& TensorHandle::tensor(const Napi::Value& value) { return unwrap(value).alive(); }
-
-Napi::Value TensorHandle::shape(const Napi::CallbackInfo& info) {
+/// Native: tensorShape(tensor: Tensor) -> number[]
+Napi::Value shape(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto sizes = alive().sizes();
+    const auto sizes = TensorHandle::tensor(info[0]).sizes();
     Napi::Array result = Napi::Array::New(info.Env(), sizes.size());
     for (size_t i = 0; i < sizes.size(); ++i) {
       result.Set(static_cast<uint32_t>(i), Napi::Number::New(info.Env(), static_cast<double>(sizes[i])));
@@ -111,47 +71,58 @@ Napi::Value TensorHandle::shape(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value TensorHandle::dtype(const Napi::CallbackInfo& info) {
+/// Native: tensorDtype(tensor: Tensor) -> DType
+Napi::Value dtype(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::String::New(info.Env(), std::string(dtype_of(alive().scalar_type()).name));
+    return Napi::String::New(info.Env(), std::string(dtype_of(TensorHandle::tensor(info[0]).scalar_type()).name));
   });
 }
 
-Napi::Value TensorHandle::device(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::String::New(info.Env(), alive().device().str()); });
-}
-
-Napi::Value TensorHandle::requires_grad(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), alive().requires_grad()); });
-}
-
-Napi::Value TensorHandle::set_requires_grad(const Napi::CallbackInfo& info) {
+/// Native: tensorDevice(tensor: Tensor) -> string
+Napi::Value device(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    idle("requiresGrad_", info.Env()).set_requires_grad(boolean_argument(info[0], "requiresGrad"));
+    return Napi::String::New(info.Env(), TensorHandle::tensor(info[0]).device().str());
+  });
+}
+
+/// Native: tensorRequiresGrad(tensor: Tensor) -> boolean
+Napi::Value requires_grad(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Boolean::New(info.Env(), TensorHandle::tensor(info[0]).requires_grad());
+  });
+}
+
+/// Native: tensorSetRequiresGrad(tensor: Tensor, on: boolean) -> void
+Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    idle(info, "requiresGrad_").set_requires_grad(boolean_argument(info[1], "requiresGrad"));
     return info.Env().Undefined();
   });
 }
 
-Napi::Value TensorHandle::grad(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return wrap(info.Env(), idle("grad", info.Env()).grad()); });
+/// Native: tensorGrad(tensor: Tensor) -> Tensor | null
+Napi::Value grad(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return TensorHandle::wrap(info.Env(), idle(info, "grad").grad()); });
 }
 
-Napi::Value TensorHandle::item(const Napi::CallbackInfo& info) {
+/// Native: tensorItem(tensor: Tensor) -> number | boolean
+Napi::Value item(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    if (alive().numel() != 1) {
-      throw Error("ERR_SHAPE", "item: expected a tensor of one element, got shape " + c10::str(alive().sizes()));
+    const at::Tensor& tensor = TensorHandle::tensor(info[0]);
+    if (tensor.numel() != 1) {
+      throw Error("ERR_SHAPE", "item: expected a tensor of one element, got shape " + c10::str(tensor.sizes()));
     }
-    const at::Scalar scalar = alive().item();
+    const at::Scalar scalar = tensor.item();
     if (scalar.isBoolean()) return Napi::Boolean::New(info.Env(), scalar.to<bool>());
     return Napi::Number::New(info.Env(), scalar.to<double>());
   });
 }
 
-/// toTypedArray() -> TypedArray: a copy, in the order of the elements.
-Napi::Value TensorHandle::to_typed_array(const Napi::CallbackInfo& info) {
+/// Native: tensorToTypedArray(tensor: Tensor) -> TypedArray: a copy, in the order of the elements.
+Napi::Value to_typed_array(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    at::Tensor tensor = alive().detach();
+    at::Tensor tensor = TensorHandle::tensor(info[0]).detach();
     if (tensor.layout() != at::kStrided) tensor = tensor.to_dense();
     const DType* dtype = &dtype_of(tensor.scalar_type());
     if (dtype->typed_array < 0) dtype = &dtype_of(at::kFloat);
@@ -167,25 +138,80 @@ Napi::Value TensorHandle::to_typed_array(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value TensorHandle::backward(const Napi::CallbackInfo& info) {
+/// Native: tensorBackward(tensor: Tensor) -> void
+Napi::Value backward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    idle("backward", info.Env()).backward();
+    idle(info, "backward").backward();
     return info.Env().Undefined();
   });
 }
 
-Napi::Value TensorHandle::is_same(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(),
-                 [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), alive().is_same(tensor(info[0]))); });
+/// Native: tensorIsSame(tensor: Tensor, other: Tensor) -> boolean
+Napi::Value is_same(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Boolean::New(info.Env(), TensorHandle::tensor(info[0]).is_same(TensorHandle::tensor(info[1])));
+  });
 }
 
-Napi::Value TensorHandle::dispose(const Napi::CallbackInfo& info) {
-  release(info.Env());
-  return info.Env().Undefined();
+/// Native: tensorDispose(tensor: Tensor) -> void
+Napi::Value dispose(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Environment::of(info.Env()).live_tensors->dispose(info.Env(), held_argument(info));
+    return info.Env().Undefined();
+  });
 }
 
-Napi::Value TensorHandle::is_disposed(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), !value_.defined());
+/// Native: tensorIsDisposed(tensor: Tensor) -> boolean
+Napi::Value is_disposed(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Boolean::New(info.Env(), !held_argument(info).tensor.defined());
+  });
+}
+
+}  // namespace
+
+void TensorHandle::define(Napi::Env env, Napi::Object exports) {
+  const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
+  add("fromTypedArray", from_typed_array);
+  add("tensorShape", shape);
+  add("tensorDtype", dtype);
+  add("tensorDevice", device);
+  add("tensorRequiresGrad", requires_grad);
+  add("tensorSetRequiresGrad", set_requires_grad);
+  add("tensorGrad", grad);
+  add("tensorItem", item);
+  add("tensorToTypedArray", to_typed_array);
+  add("tensorBackward", backward);
+  add("tensorIsSame", is_same);
+  add("tensorDispose", dispose);
+  add("tensorIsDisposed", is_disposed);
+}
+
+Napi::Value TensorHandle::wrap(Napi::Env env, at::Tensor tensor) {
+  if (!tensor.defined()) return env.Null();
+  return Environment::of(env).live_tensors->hold(env, std::move(tensor));
+}
+
+HeldTensor* TensorHandle::find(const Napi::Value& value) {
+  napi_valuetype type{};
+  void* data = nullptr;
+  if (value.IsEmpty() || napi_typeof(value.Env(), value, &type) != napi_ok || type != napi_external ||
+      napi_get_value_external(value.Env(), value, &data) != napi_ok || data == nullptr) {
+    return nullptr;
+  }
+  auto* held = static_cast<HeldTensor*>(data);
+  return held->mark == HeldTensor::kMark ? held : nullptr;
+}
+
+const at::Tensor& TensorHandle::tensor(const Napi::Value& value) {
+  const HeldTensor* held = find(value);
+  if (held == nullptr) wrong_argument("a Tensor");
+  if (!held->tensor.defined()) {
+    throw Error("ERR_DISPOSED", "Tensor: expected a tensor, got one that has been disposed");
+  }
+  return held->tensor;
 }
 
 }  // namespace continual::binding

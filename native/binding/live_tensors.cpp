@@ -1,0 +1,111 @@
+#include "binding/live_tensors.h"
+
+#include <algorithm>
+
+namespace continual::binding {
+namespace {
+
+/// What a tensor costs besides its elements: the objects of libtorch, its node in the graph, the handle.
+constexpr int64_t kOverhead = 1024;
+/// V8 is told of changes from this size on: telling it of each would cost more than a small operator.
+constexpr int64_t kReportedAtOnce = 64 << 10;
+
+/// 0 where the elements do not lie in one block (sparse tensors).
+int64_t bytes_of(const at::Tensor& tensor) {
+  return tensor.layout() == at::kStrided && !tensor.is_nested() ? static_cast<int64_t>(tensor.nbytes()) : 0;
+}
+
+void check(Napi::Env env, napi_status status) {
+  if (status != napi_ok) throw Napi::Error::New(env);
+}
+
+}  // namespace
+
+Napi::Value LiveTensors::hold(Napi::Env env, at::Tensor tensor) {
+  if (is_sweep_due()) sweep(env);
+  auto held = std::make_unique<HeldTensor>();
+  held->bytes = bytes_of(tensor);
+  held->tensor = std::move(tensor);
+  napi_value external = nullptr;
+  check(env, napi_create_external(env, held.get(), nullptr, nullptr, &external));
+  check(env, napi_create_reference(env, external, /*initial_refcount=*/0, &held->weak));
+  ++count_;
+  ++made_;
+  bytes_ += held->bytes;
+  made_bytes_ += held->bytes;
+  held_.push_back(std::move(held));
+  report(env, kReportedAtOnce);
+  return Napi::Value(env, external);
+}
+
+void LiveTensors::dispose(Napi::Env env, HeldTensor& held) {
+  let_go(held);
+  report(env, kReportedAtOnce);
+}
+
+void LiveTensors::let_go(HeldTensor& held) {
+  if (!held.tensor.defined()) return;
+  held.tensor.reset();
+  --count_;
+  bytes_ -= held.bytes;
+}
+
+bool LiveTensors::is_sweep_due() const {
+  return made_ >= std::max<int64_t>(1000, left_ / 2) ||
+         made_bytes_ >= std::max<int64_t>(int64_t{16} << 20, left_bytes_ / 2);
+}
+
+void LiveTensors::sweep(Napi::Env env) {
+  constexpr size_t kHandlesAtOnce = 1000;
+  for (size_t i = 0; i < held_.size();) {
+    const Napi::HandleScope scope(env);
+    for (size_t looked_at = 0; i < held_.size() && looked_at < kHandlesAtOnce; ++looked_at) {
+      napi_value external = nullptr;
+      if (napi_get_reference_value(env, held_[i]->weak, &external) != napi_ok || external != nullptr) {
+        ++i;
+        continue;
+      }
+      napi_delete_reference(env, held_[i]->weak);
+      let_go(*held_[i]);
+      std::swap(held_[i], held_.back());
+      held_.pop_back();
+    }
+  }
+  made_ = made_bytes_ = 0;
+  left_ = static_cast<int64_t>(held_.size());
+  left_bytes_ = bytes_;
+  report(env, /*least=*/1);
+}
+
+void LiveTensors::sweep_after_collections(Napi::Env env) {
+  if (has_ended_) return;
+  const auto collected = [](napi_env collected_env, void* data, void*) {
+    const std::unique_ptr<std::shared_ptr<LiveTensors>> self(static_cast<std::shared_ptr<LiveTensors>*>(data));
+    if ((*self)->has_ended_) return;
+    (*self)->sweep(collected_env);
+    (*self)->sweep_after_collections(collected_env);
+  };
+  const Napi::HandleScope scope(env);
+  // Nobody holds this object: the next collection takes it.
+  auto self = std::make_unique<std::shared_ptr<LiveTensors>>(shared_from_this());
+  if (napi_add_finalizer(env, Napi::Object::New(env), self.get(), collected, nullptr, nullptr) == napi_ok)
+    self.release();
+}
+
+void LiveTensors::end(Napi::Env env) {
+  has_ended_ = true;
+  for (const auto& held : held_) {
+    napi_delete_reference(env, held->weak);
+    held->tensor.reset();
+  }
+  // Externals may still be reached while the environment ends: what they point to stays.
+}
+
+void LiveTensors::report(Napi::Env env, int64_t least) {
+  const int64_t change = bytes_ + static_cast<int64_t>(held_.size()) * kOverhead - reported_;
+  if (std::abs(change) < least) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env, change);
+  reported_ += change;
+}
+
+}  // namespace continual::binding

@@ -1,0 +1,60 @@
+// The tensors that JavaScript holds, and how they are let go of.
+//
+// JavaScript holds a tensor as an external value that points to a `HeldTensor`. A finalizer on each would wait for the
+// event loop, so that a synchronous loop would never give memory back. Instead each has a weak reference, and `sweep`
+// frees those that were collected: whenever enough was made since the last sweep, after a collection as soon as the
+// event loop turns, and when somebody counts.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "binding/napi_setup.h"
+#include "core/torch.h"
+
+namespace continual::binding {
+
+struct HeldTensor {
+  static constexpr uint64_t kMark = 0x6c1f0f7c5b0e4a11;
+  /// Tells our externals from those of other addons.
+  uint64_t mark = kMark;
+  at::Tensor tensor;  // undefined once disposed
+  napi_ref weak = nullptr;
+  int64_t bytes = 0;
+};
+
+/// Belongs to one environment and its thread.
+class LiveTensors : public std::enable_shared_from_this<LiveTensors> {
+ public:
+  Napi::Value hold(Napi::Env env, at::Tensor tensor);
+  /// Lets go of the memory; the value that JavaScript holds stays valid and stands for a disposed tensor.
+  void dispose(Napi::Env env, HeldTensor& held);
+  /// Frees what JavaScript has collected.
+  void sweep(Napi::Env env);
+  /// Sweeps when a collection has been, from the event loop.
+  void sweep_after_collections(Napi::Env env);
+  /// Frees everything: the environment ends.
+  void end(Napi::Env env);
+
+  int64_t count() const { return count_; }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  bool is_sweep_due() const;
+  void let_go(HeldTensor& held);
+  void report(Napi::Env env, int64_t least);
+
+  std::vector<std::unique_ptr<HeldTensor>> held_;
+  int64_t count_ = 0;  // without disposed ones
+  int64_t bytes_ = 0;
+  int64_t reported_ = 0;  // bytes that V8 has been told of
+  // Since the last sweep, and what was left by it.
+  int64_t made_ = 0;
+  int64_t made_bytes_ = 0;
+  int64_t left_ = 0;
+  int64_t left_bytes_ = 0;
+  bool has_ended_ = false;
+};
+
+}  // namespace continual::binding
