@@ -20,7 +20,7 @@ export function benchmarkFromDatasets<Data extends Dataset = TensorDataset, Name
   requireStreams(
     operation,
     streams,
-    (datasets) => Array.isArray(datasets) && datasets.every(isDataset),
+    (datasets) => Array.isArray(datasets) && Array.from(datasets).every(isDataset), // `every` alone does not see holes
     'an array of TensorDataset or IterableDataset',
   );
   const entries = Object.entries<Data[]>(streams);

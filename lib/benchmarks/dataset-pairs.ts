@@ -59,7 +59,9 @@ export function datasetPairs(operation: string, train: OneOrSeveral, test: OneOr
 }
 
 function requireList(operation: string, name: string, list: OneOrSeveral): TensorDataset[] {
-  if (Array.isArray(list) && list.every((each) => each instanceof TensorDataset)) return list;
+  // Copied, because `every` does not see holes.
+  const isList = Array.isArray(list) && Array.from(list as TensorDataset[]).every((each) => each instanceof TensorDataset);
+  if (isList) return list as TensorDataset[];
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',
     `${operation}: expected train and test to be two TensorDataset or two arrays of them, got ${describeValue(list)} as ${name}`,

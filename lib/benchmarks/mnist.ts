@@ -6,11 +6,14 @@ import { readIdx } from '../data/idx';
 import { TensorDataset } from '../data/tensor-dataset';
 import { type TensorTransform, type Transform, transformSchema } from '../data/transform';
 import { ContinualTorchError } from '../errors';
-import { boolean } from '../options';
+import { boolean, positiveInteger } from '../options';
 import { tensor } from '../tensor/tensor';
 
 /** The usual normalisation of MNIST's pixels in [0, 1]: (x - 0.1307) / 0.3081. */
 export const mnistNormalization: TensorTransform = { normalize: { mean: 0.1307, std: 0.3081 } };
+
+/** How many experiences of the same images may be asked for: each is a copy of their places in memory. */
+export const mnistVariants = positiveInteger.max(1000, 'an integer in [1, 1000]');
 
 /** The options that all generators of these data have. */
 export const mnistOptions = {

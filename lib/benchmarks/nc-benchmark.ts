@@ -8,6 +8,7 @@ import { manualSeed, randomPermutation } from '../random';
 import { Benchmark } from './benchmark';
 import { ClassAssignment, classCounts, requireClasses, requireSum } from './class-assignment';
 import { concatenated, type DatasetPair, datasetPairs, type OneOrSeveral } from './dataset-pairs';
+import { requireSamples } from './shares';
 import type { ExperienceData } from './stream';
 
 const operation = 'ncBenchmark';
@@ -141,6 +142,7 @@ export function ncBenchmark(train: OneOrSeveral, test: OneOrSeveral, options: NC
   const parsed = parseOptions(operation, schema, options);
   refuseContradictions(parsed, Array.isArray(train));
   const given = datasetPairs(operation, train, test);
+  if (parsed.oneDatasetPerExp) given.forEach((pair, i) => requireSamples(operation, pair.train.classes, i));
   const sources = parsed.oneDatasetPerExp ? given : [concatenated(operation, given)];
   const sourceOf = new Map(sources.flatMap((pair, source) => pair.train.classes.map((label) => [label, source])));
   const assignment = assignClasses(parsed, sources);

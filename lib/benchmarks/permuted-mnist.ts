@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { NumpyRandomState } from '../numpy-random';
-import { parseOptions, positiveInteger, seed } from '../options';
+import { parseOptions, seed } from '../options';
 import { tensor } from '../tensor/tensor';
-import { type MNISTOptions, mnistOptions } from './mnist';
+import { type MNISTOptions, mnistOptions, mnistVariants } from './mnist';
 import type { NCBenchmark } from './nc-benchmark';
 import { rearrangedMNIST } from './rearranged-mnist';
 
-const schema = z.object({ nExperiences: positiveInteger, seed: seed.nullable().default(null), ...mnistOptions });
+const schema = z.object({ nExperiences: mnistVariants, seed: seed.nullable().default(null), ...mnistOptions });
 
 export interface PermutedMNISTOptions extends MNISTOptions {
   /** Number of experiences, each with its own permutation of the pixels. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
 import { NumpyRandomState } from '../numpy-random';
-import { parseOptions, positiveInteger, seed } from '../options';
-import { type MNISTOptions, mnistOptions } from './mnist';
+import { parseOptions, seed } from '../options';
+import { type MNISTOptions, mnistOptions, mnistVariants } from './mnist';
 import type { NCBenchmark } from './nc-benchmark';
 import { rearrangedMNIST } from './rearranged-mnist';
 import { rotationIndices } from './rotation';
@@ -12,7 +12,7 @@ const degrees = z
   .min(-180, 'degrees in [-180, 180]')
   .max(180, 'degrees in [-180, 180]');
 const schema = z.object({
-  nExperiences: positiveInteger,
+  nExperiences: mnistVariants,
   seed: seed.nullable().default(null),
   rotationsList: z.array(degrees, 'an array of degrees in [-180, 180]').nullable().default(null),
   ...mnistOptions,

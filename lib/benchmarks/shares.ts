@@ -37,8 +37,8 @@ export function requireEnough(
 }
 
 /** @throws ERR_EMPTY_EXPERIENCE */
-export function requireSamples(operation: string, positions: readonly number[], experience: number): void {
-  if (positions.length > 0) return;
+export function requireSamples(operation: string, found: readonly number[], experience: number): void {
+  if (found.length > 0) return;
   throw new ContinualTorchError(
     'ERR_EMPTY_EXPERIENCE',
     `${operation}: expected samples for every experience, got none for experience ${experience}`,

@@ -1,6 +1,7 @@
 import type { Dataset } from '../data/dataset';
 import type { TensorDataset } from '../data/tensor-dataset';
 import { ContinualTorchError } from '../errors';
+import { integer, parseArgument } from '../options';
 import type { Benchmark } from './benchmark';
 import { ClassesTimeline } from './classes-timeline';
 
@@ -105,16 +106,20 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
     return this.experiences.length;
   }
 
-  /** The experience at this place; negative ones count from the end. */
+  /** The experience at this place; negative ones count from the end. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
   at(index: number): Experience<Data> | undefined {
+    parseArgument('Stream.at', 'index', integer, index);
     return this.experiences.at(index);
   }
 
   /**
    * A stream of the experiences at places `start` (included) to `end` (left out), which keep their indices and what they
    * know of the classes before and after; its experiences have the slice as their origin.
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for places that are no integers
    */
   slice(start?: number, end?: number): Stream<Data> {
+    parseArgument('Stream.slice', 'start', integer.optional(), start);
+    parseArgument('Stream.slice', 'end', integer.optional(), end);
     return new Stream(this.name, this.benchmark, this.timeline, this.experiences.slice(start, end));
   }
 

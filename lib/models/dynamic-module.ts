@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
+import { setOrder } from '../data/set-order';
 import { ContinualTorchError, describeValue } from '../errors';
 import type { NativeModule } from '../native/types';
 import { Module } from '../nn/module';
@@ -45,11 +46,15 @@ export function classesOf(operation: string, experience: Experience<Dataset>): n
   );
 }
 
-/** @internal The distinct task labels of an experience, ascending. @throws ERR_NO_TASK_LABELS */
+/**
+ * @internal The distinct task labels of an experience, in the order in which the reference walks the set of them: new heads
+ * are drawn in this order.
+ * @throws ERR_NO_TASK_LABELS
+ */
 export function taskLabelsOf(operation: string, experience: Experience<Dataset>): number[] {
   const tasks: unknown = experience?.taskLabels;
   const parsed = taskLabels.safeParse(tasks);
-  if (parsed.success) return [...new Set(parsed.data)].sort((a, b) => a - b);
+  if (parsed.success) return setOrder(parsed.data);
   throw new ContinualTorchError(
     'ERR_NO_TASK_LABELS',
     `${operation}: expected experience.taskLabels to be one or more integers of at least 0 for a multi-task model, ` +

@@ -229,6 +229,17 @@ describe('ncBenchmark', () => {
       /an array of 1 as train$/,
     );
     throwsWithCode(
+      // eslint-disable-next-line no-sparse-arrays -- what is tested
+      () => ncBenchmark([, digits()] as never, [digits(), digits()], options),
+      'ERR_INVALID_ARG_TYPE',
+      /an array of 2 as train$/,
+    );
+    throwsWithCode(
+      () => ncBenchmark([dataset([0]), dataset([])], [dataset([0]), dataset([])], { oneDatasetPerExp: true }),
+      'ERR_EMPTY_EXPERIENCE',
+      /got none for experience 1$/,
+    );
+    throwsWithCode(
       () => ncBenchmark(3 as never, digits(), options),
       'ERR_INVALID_ARG_TYPE',
       /expected train to be a TensorDataset, got 3$/,

@@ -134,6 +134,11 @@ describe('permutedMNIST', () => {
       'ERR_INVALID_ARG_TYPE',
       /^permutedMNIST: expected nExperiences to be a positive integer, got undefined$/,
     );
+    await rejectsWithCode(
+      make({ nExperiences: 1001 }),
+      'ERR_INVALID_ARG_VALUE',
+      /expected nExperiences to be an integer in \[1, 1000\], got 1001$/,
+    );
     await rejectsWithCode(make({ nExperiences: 1, seed: -1 }), 'ERR_INVALID_ARG_VALUE', /expected seed .*, got -1$/);
     await rejectsWithCode(make({ nExperiences: 1, seed: NaN }), 'ERR_INVALID_ARG_VALUE', /got NaN$/);
     await rejectsWithCode(

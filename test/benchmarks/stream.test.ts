@@ -91,6 +91,15 @@ describe('benchmarkFromDatasets', () => {
     );
   });
 
+  it('misuse: places that are no integers', () => {
+    const { trainStream } = benchmarkFromDatasets({ train: [dataset(1), dataset(2)] });
+    throwsWithCode(() => trainStream.at(0.5), 'ERR_INVALID_ARG_VALUE', /^Stream.at: expected index to be an integer, got 0.5$/);
+    throwsWithCode(() => trainStream.at('0' as never), 'ERR_INVALID_ARG_TYPE', /got "0"$/);
+    throwsWithCode(() => trainStream.slice(NaN), 'ERR_INVALID_ARG_VALUE', /^Stream.slice: expected start .*, got NaN$/);
+    throwsWithCode(() => trainStream.slice(0, '1' as never), 'ERR_INVALID_ARG_TYPE', /expected end .*, got "1"$/);
+    assert.equal(trainStream.slice(1).length, 1);
+  });
+
   it('misuse: names and values', () => {
     throwsWithCode(
       () => benchmarkFromDatasets({ 'my-stream': [] }),
@@ -109,6 +118,12 @@ describe('benchmarkFromDatasets', () => {
       () => benchmarkFromDatasets({ train: dataset(1) as never }),
       'ERR_INVALID_ARG_TYPE',
       /expected stream "train" to be an array of TensorDataset or IterableDataset, got a TensorDataset$/,
+    );
+    throwsWithCode(
+      // eslint-disable-next-line no-sparse-arrays -- what is tested
+      () => benchmarkFromDatasets({ train: [, dataset(1)] as never }),
+      'ERR_INVALID_ARG_TYPE',
+      /expected stream "train"/,
     );
     throwsWithCode(
       () => benchmarkFromDatasets({ train: [3 as never] }),

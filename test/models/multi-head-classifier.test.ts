@@ -57,6 +57,12 @@ describe('models.MultiHeadClassifier', () => {
     });
   }
 
+  it('draws new heads of several tasks in the order of a Python set: {5, 11} is 11, 5', () => {
+    const layer = new models.MultiHeadClassifier(4, { masking: false });
+    layer.adaptation(experience([0, 1], 5, 11));
+    assert.deepEqual([...layer.classifiers.keys()], [0, 11, 5]);
+  });
+
   const known = (options?: models.MultiHeadClassifierOptions) => {
     const layer = new models.MultiHeadClassifier(2, options);
     layer.adaptation(experience([0, 1], 0));
