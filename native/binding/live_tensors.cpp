@@ -15,6 +15,9 @@ int64_t bytes_of(const at::Tensor& tensor) {
   return tensor.layout() == at::kStrided && !tensor.is_nested() ? static_cast<int64_t>(tensor.nbytes()) : 0;
 }
 
+/// Up to this size a tensor is freed when another is made.
+constexpr int64_t kSmall = 4 << 10;
+
 void check(Napi::Env env, napi_status status) {
   if (status != napi_ok) throw Napi::Error::New(env);
 }
@@ -23,7 +26,9 @@ void check(Napi::Env env, napi_status status) {
 
 Napi::Value LiveTensors::hold(Napi::Env env, at::Tensor tensor) {
   if (is_sweep_due()) sweep(env);
-  auto held = std::make_unique<HeldTensor>();
+  // One more than is made, so that they come to an end.
+  if (!collected_.empty()) free_collected(env);
+  std::unique_ptr<HeldTensor> held = collected_.empty() ? std::make_unique<HeldTensor>() : free_collected(env);
   held->bytes = bytes_of(tensor);
   held->tensor = std::move(tensor);
   napi_value external = nullptr;
@@ -38,14 +43,22 @@ Napi::Value LiveTensors::hold(Napi::Env env, at::Tensor tensor) {
   return Napi::Value(env, external);
 }
 
+std::unique_ptr<HeldTensor> LiveTensors::free_collected(Napi::Env env) {
+  std::unique_ptr<HeldTensor> held = std::move(collected_.back());
+  collected_.pop_back();
+  napi_delete_reference(env, held->weak);
+  held->tensor.reset();
+  return held;
+}
+
 void LiveTensors::dispose(Napi::Env env, HeldTensor& held) {
-  let_go(held);
+  forget(held);
+  held.tensor.reset();
   report(env, kReportedAtOnce);
 }
 
-void LiveTensors::let_go(HeldTensor& held) {
+void LiveTensors::forget(const HeldTensor& held) {
   if (!held.tensor.defined()) return;
-  held.tensor.reset();
   --count_;
   bytes_ -= held.bytes;
 }
@@ -57,20 +70,21 @@ bool LiveTensors::is_sweep_due() const {
 
 void LiveTensors::sweep(Napi::Env env) {
   constexpr size_t kHandlesAtOnce = 1000;
+  size_t kept = 0;
   for (size_t i = 0; i < held_.size();) {
     const Napi::HandleScope scope(env);
-    for (size_t looked_at = 0; i < held_.size() && looked_at < kHandlesAtOnce; ++looked_at) {
+    for (const size_t end = std::min(held_.size(), i + kHandlesAtOnce); i < end; ++i) {
       napi_value external = nullptr;
       if (napi_get_reference_value(env, held_[i]->weak, &external) != napi_ok || external != nullptr) {
-        ++i;
+        std::swap(held_[kept++], held_[i]);
         continue;
       }
-      napi_delete_reference(env, held_[i]->weak);
-      let_go(*held_[i]);
-      std::swap(held_[i], held_.back());
-      held_.pop_back();
+      forget(*held_[i]);
+      if (held_[i]->bytes > kSmall) held_[i]->tensor.reset();
+      collected_.push_back(std::move(held_[i]));
     }
   }
+  held_.resize(kept);
   made_ = made_bytes_ = 0;
   left_ = static_cast<int64_t>(held_.size());
   left_bytes_ = bytes_;
@@ -83,6 +97,7 @@ void LiveTensors::sweep_after_collections(Napi::Env env) {
     const std::unique_ptr<std::shared_ptr<LiveTensors>> self(static_cast<std::shared_ptr<LiveTensors>*>(data));
     if ((*self)->has_ended_) return;
     (*self)->sweep(collected_env);
+    while (!(*self)->collected_.empty()) (*self)->free_collected(collected_env);
     (*self)->sweep_after_collections(collected_env);
   };
   const Napi::HandleScope scope(env);
@@ -94,6 +109,7 @@ void LiveTensors::sweep_after_collections(Napi::Env env) {
 
 void LiveTensors::end(Napi::Env env) {
   has_ended_ = true;
+  while (!collected_.empty()) free_collected(env);
   for (const auto& held : held_) {
     napi_delete_reference(env, held->weak);
     held->tensor.reset();

@@ -42,10 +42,14 @@ class LiveTensors : public std::enable_shared_from_this<LiveTensors> {
 
  private:
   bool is_sweep_due() const;
-  void let_go(HeldTensor& held);
+  void forget(const HeldTensor& held);
+  std::unique_ptr<HeldTensor> free_collected(Napi::Env env);
   void report(Napi::Env env, int64_t least);
 
   std::vector<std::unique_ptr<HeldTensor>> held_;
+  // Collected, but small: two are freed for each that is made. Freed all at once they would leave malloc with thousands
+  // of chunks to sort and join, which takes longer than a small operator; freed one by one they are the next one's memory.
+  std::vector<std::unique_ptr<HeldTensor>> collected_;
   int64_t count_ = 0;  // without disposed ones
   int64_t bytes_ = 0;
   int64_t reported_ = 0;  // bytes that V8 has been told of
