@@ -43,7 +43,10 @@ export interface MNISTOptions {
  */
 export async function loadMNIST(datasetRoot: string | null): Promise<{ train: TensorDataset; test: TensorDataset }> {
   const folder = datasetRoot ?? packagedMNIST();
-  const [train, test] = await Promise.all([loadPart(folder, 'train'), loadPart(folder, 't10k')]);
+  // One after the other, so that what is missing is named in a fixed order.
+  const trainFiles = await findPart(folder, 'train');
+  const testFiles = await findPart(folder, 't10k');
+  const [train, test] = await Promise.all([loadPart(trainFiles), loadPart(testFiles)]);
   return { train, test };
 }
 
@@ -59,9 +62,20 @@ function packagedMNIST(): string {
   }
 }
 
-async function loadPart(folder: string, part: 'train' | 't10k'): Promise<TensorDataset> {
+interface PartFiles {
+  folder: string;
+  part: 'train' | 't10k';
+  imageFile: string;
+  labelFile: string;
+}
+
+async function findPart(folder: string, part: PartFiles['part']): Promise<PartFiles> {
   const imageFile = await findFile(folder, `${part}-images`, 'idx3-ubyte');
   const labelFile = await findFile(folder, `${part}-labels`, 'idx1-ubyte');
+  return { folder, part, imageFile, labelFile };
+}
+
+async function loadPart({ folder, part, imageFile, labelFile }: PartFiles): Promise<TensorDataset> {
   const [images, labels] = await Promise.all([readIdx(imageFile, 3), readIdx(labelFile, 1)]);
   const [count, rows, columns] = images.shape as [number, number, number];
   if (labels.shape[0] !== count) {
