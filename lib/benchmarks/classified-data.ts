@@ -1,6 +1,6 @@
 import { TensorDataset } from '../data/tensor-dataset';
 import { ContinualTorchError } from '../errors';
-import { tensor } from '../tensor/tensor';
+import { tensor } from '../tensor/creation';
 
 /** Class labels from here on are refused: a list with a place for each label would be too long. */
 const labelLimit = 2 ** 24;

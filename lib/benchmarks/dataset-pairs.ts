@@ -5,7 +5,8 @@ import type { Transform } from '../data/transform';
 import { ContinualTorchError, describeValue } from '../errors';
 import { instanceOf, parseArgument } from '../options';
 import { ops } from '../tensor/operators';
-import { type Tensor, tensor } from '../tensor/tensor';
+import { tensor } from '../tensor/creation';
+import { type Tensor } from '../tensor/tensor';
 import { ClassifiedData } from './classified-data';
 
 /** Data to train on, and data of the same kind to test with. */

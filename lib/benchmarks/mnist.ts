@@ -7,7 +7,7 @@ import { TensorDataset } from '../data/tensor-dataset';
 import { type TensorTransform, type Transform, transformSchema } from '../data/transform';
 import { ContinualTorchError } from '../errors';
 import { boolean, positiveInteger } from '../options';
-import { tensor } from '../tensor/tensor';
+import { tensor } from '../tensor/creation';
 
 /** The usual normalisation of MNIST's pixels in [0, 1]: (x - 0.1307) / 0.3081. */
 export const mnistNormalization: TensorTransform = { normalize: { mean: 0.1307, std: 0.3081 } };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { NumpyRandomState } from '../numpy-random';
 import { parseOptions, seed } from '../options';
-import { tensor } from '../tensor/tensor';
+import { tensor } from '../tensor/creation';
 import { type MNISTOptions, mnistOptions, mnistVariants } from './mnist';
 import type { NCBenchmark } from './nc-benchmark';
 import { rearrangedMNIST } from './rearranged-mnist';

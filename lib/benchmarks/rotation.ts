@@ -1,5 +1,6 @@
 import { ops } from '../tensor/operators';
-import { type Tensor, tensor } from '../tensor/tensor';
+import { tensor } from '../tensor/creation';
+import { type Tensor } from '../tensor/tensor';
 
 /**
  * Where each pixel of an image comes from when it is turned counter-clockwise about its centre, as a transform's

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include "binding/live_tensors.h"
 #include "binding/napi_setup.h"
@@ -40,6 +41,9 @@ struct Environment {
 
   /// What the functions that call operators refer to.
   std::vector<std::shared_ptr<void>> operators;
+
+  /// Where operators that make tensors of nothing put them; empty: libtorch's own default, the CPU.
+  std::optional<at::Device> default_device;
 
   std::shared_ptr<LiveTensors> live_tensors = std::make_shared<LiveTensors>();
 

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { ContinualTorchError } from '../../errors';
 import { boolean, parseOptions, positiveInteger } from '../../options';
 import { ops } from '../../tensor/operators';
-import { type Tensor, tensor } from '../../tensor/tensor';
+import { tensor } from '../../tensor/creation';
+import { type Tensor } from '../../tensor/tensor';
 import { emit, type PluginMetric } from '../metric';
 import { ofStream } from './mean-metric';
 
