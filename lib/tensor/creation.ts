@@ -49,6 +49,11 @@ export function tensor(data: TypedArray | NestedNumbers, options?: TensorOptions
   return requiresGrad ? made.requiresGrad_() : made;
 }
 
+/** @internal A tensor on the CPU whatever the default device is: indices, labels, samples. */
+export function cpuTensor(data: TypedArray | NestedNumbers, options?: Omit<TensorOptions, 'device'>): Tensor {
+  return tensor(data, { ...options, device: 'cpu' });
+}
+
 /**
  * The data as a tensor, without a copy where that is possible (`torch.as_tensor`): a tensor of the dtype and on the device
  * asked for is given back, and a typed array on a SharedArrayBuffer shares its memory with the tensor, both ways, if the

@@ -24,6 +24,15 @@ void require_idle(Napi::Env env, const char* operation) {
   }
 }
 
+/// A backward pass has about as much to do as what was recorded for it.
+template <typename Pass>
+void run_backward(Napi::Env env, const Pass& pass) {
+  Environment& environment = Environment::of(env);
+  const bool is_large = std::exchange(environment.ran_large_work, false);
+  environment.run(is_large, pass);
+  environment.ran_large_work = false;
+}
+
 std::vector<at::Tensor> tensor_list(const Napi::Value& value, const char* name) {
   if (is_absent(value)) return {};
   return array_argument(value, name,
@@ -95,9 +104,11 @@ Napi::Value tensor_backward(const Napi::CallbackInfo& info) {
     require_idle(info.Env(), "backward");
     const at::Tensor gradient = is_absent(info[1]) ? at::Tensor() : TensorHandle::tensor(info[1]);
     const std::vector<at::Tensor> inputs = tensor_list(info[4], "inputs");
-    TensorHandle::tensor(info[0]).backward(
-        gradient, optional_boolean(info[2], "retainGraph"), boolean_argument(info[3], "createGraph"),
-        is_absent(info[4]) ? std::nullopt : std::optional<at::TensorList>(inputs));
+    const at::Tensor& tensor = TensorHandle::tensor(info[0]);
+    const auto retain_graph = optional_boolean(info[2], "retainGraph");
+    const bool create_graph = boolean_argument(info[3], "createGraph");
+    const auto only = is_absent(info[4]) ? std::nullopt : std::optional<at::TensorList>(inputs);
+    run_backward(info.Env(), [&] { tensor.backward(gradient, retain_graph, create_graph, only); });
     return info.Env().Undefined();
   });
 }
@@ -107,10 +118,16 @@ Napi::Value tensor_backward(const Napi::CallbackInfo& info) {
 Napi::Value autograd_grad(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     require_idle(info.Env(), "autograd.grad");
-    const auto grads = torch::autograd::grad(
-        tensor_list(info[0], "outputs"), tensor_list(info[1], "inputs"), tensor_list(info[2], "gradOutputs"),
-        optional_boolean(info[3], "retainGraph"), boolean_argument(info[4], "createGraph"),
-        boolean_argument(info[5], "allowUnused"));
+    const auto outputs = tensor_list(info[0], "outputs");
+    const auto inputs = tensor_list(info[1], "inputs");
+    const auto grad_outputs = tensor_list(info[2], "gradOutputs");
+    const auto retain_graph = optional_boolean(info[3], "retainGraph");
+    const bool create_graph = boolean_argument(info[4], "createGraph");
+    const bool allow_unused = boolean_argument(info[5], "allowUnused");
+    torch::autograd::variable_list grads;
+    run_backward(info.Env(), [&] {
+      grads = torch::autograd::grad(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused);
+    });
     Napi::Array result = Napi::Array::New(info.Env(), grads.size());
     for (uint32_t i = 0; i < grads.size(); ++i) result.Set(i, TensorHandle::wrap(info.Env(), grads[i]));
     return result;

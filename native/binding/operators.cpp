@@ -34,6 +34,7 @@ struct BoundOperator {
   std::string name;
   std::vector<BoundOverload> overloads;  // in the order in which they are tried
   bool moves_tensors = false;            // changes what a tensor is, not only its elements
+  int64_t large = 0;                     // from so many elements on it is worth the whole OpenMP team
 };
 
 std::string camel_case(const std::string& name) {
@@ -224,10 +225,20 @@ std::string mismatch(const BoundOverload& overload, const Call& call) {
   throw Error("ERR_NO_OVERLOAD", message);
 }
 
+/// Elements of the tensors among the arguments.
+int64_t elements_of(const BoundOverload& overload, const torch::jit::Stack& stack) {
+  int64_t elements = 0;
+  for (size_t i = 0; i < stack.size(); ++i) {
+    if (overload.is_tensor[i]) elements += stack[i].toTensor().numel();
+  }
+  return elements;
+}
+
 /// What libtorch reports, with the schema that the arguments were read by.
-void call_boxed(const BoundOverload& overload, torch::jit::Stack& stack) {
+void call_boxed(Environment& environment, const BoundOperator& bound, const BoundOverload& overload,
+                torch::jit::Stack& stack) {
   try {
-    overload.handle.callBoxed(stack);
+    environment.run(elements_of(overload, stack) >= bound.large, [&] { overload.handle.callBoxed(stack); });
   } catch (const c10::OutOfMemoryError&) {
     throw;
   } catch (const c10::Error& error) {
@@ -254,7 +265,7 @@ napi_value call_operator(napi_env raw_env, napi_callback_info info) {
         if (overload.device != kNone && environment.default_device && stack[overload.device].isNone()) {
           stack[overload.device] = *environment.default_device;
         }
-        call_boxed(overload, stack);
+        call_boxed(environment, bound, overload, stack);
         if (overload.returns_self && call.count() > 0) return call.positional(0);
         if (stack.empty()) return env.Undefined();
         if (stack.size() == 1) {
@@ -281,6 +292,19 @@ bool moves_tensors(const std::string& name) {
   return names.count(name) > 0;
 }
 
+/// The way to the compute thread and back takes some 50 microseconds. Below libtorch's own grain size nothing is shared
+/// among threads; what only passes over its elements needs many more before half of its time is worth the way.
+int64_t least_large(const std::string& name) {
+  static const std::unordered_set<std::string> products{
+      "addbmm",      "addmm",       "baddbmm",          "bmm",              "cdist",            "conv1d",
+      "conv2d",      "conv3d",      "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution",
+      "einsum",      "gru",         "linear",           "lstm",             "matmul",           "mm",
+      "rnn_relu",    "rnn_tanh",    "tensordot",        "scaled_dot_product_attention"};
+  const std::string plain = name.substr(std::string("aten::").size());
+  const bool is_product = products.count(plain) > 0 || plain.rfind("linalg_", 0) == 0;
+  return is_product ? at::internal::GRAIN_SIZE : 32 * at::internal::GRAIN_SIZE;
+}
+
 /// Native: operatorFunction(name: string) -> (...args: Value[]) => Value
 /// `name` is "aten::add" or "aten::add.Tensor"; without an overload the first that takes the arguments is called, with
 /// it that one ("default" is the one without a name). A plain object in last place holds keyword arguments, under the
@@ -295,6 +319,7 @@ Napi::Value operator_function(const Napi::CallbackInfo& info) {
     const size_t dot = bound->name.find('.');
     const std::string base = bound->name.substr(0, dot);
     bound->moves_tensors = moves_tensors(base);
+    bound->large = least_large(base);
     std::vector<c10::OperatorHandle> handles = overloads_of(base);
     if (dot == std::string::npos) {
       // An out-variant is called by its own name alone: every call that leaves `out` away means another overload.

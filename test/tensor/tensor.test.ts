@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { describe, it } from 'mocha';
 import { type DType, ops, tensor, type Tensor, type TypedArray } from '../../lib/index';
 import { assertTensorEqual, throwsWithCode } from '../support/assertions';
+import { device } from '../support/device';
 
 describe('tensor()', () => {
   it('takes numbers nested like the tensor, as float32', () => {
@@ -12,7 +13,7 @@ describe('tensor()', () => {
     ]);
     assert.deepEqual(x.shape, [2, 3]);
     assert.equal(x.dtype, 'float32');
-    assert.equal(x.device, 'cpu');
+    assert.equal(x.device, device);
     assert.equal(x.numel(), 6);
     assert.equal(x.requiresGrad, false);
     assert.deepEqual(x.toTypedArray(), Float32Array.of(1, 2, 3, 4, 5, 6));
