@@ -1,6 +1,7 @@
 /** Continual learning for Node.js on libtorch. */
 import { native } from './native/binding';
 
+export * as amp from './amp/index';
 export * as benchmarks from './benchmarks/index';
 export * as evaluation from './evaluation/index';
 export * as jit from './jit/index';
@@ -14,6 +15,7 @@ export * from './evaluation/index';
 export * from './logging/index';
 export * from './training/index';
 export * from './data/index';
+export { autocast, isAutocastEnabled, type AutocastOptions } from './amp/index';
 export { ContinualTorchError, errorCodes, type ErrorCode } from './errors';
 export { manualSeed } from './random';
 export * as autograd from './tensor/autograd';

@@ -93,18 +93,41 @@ export interface NativeModule {
   save(path: string): Promise<void>;
 }
 
+export type NativeOptimizerKind = 'SGD' | 'Adam' | 'RMSprop' | 'Adagrad';
+
 export type NativeOptimizerOptions = Record<string, number | boolean>;
+
+/** "" where a parameter has no name. */
+export interface NativeParameterGroup {
+  params: [name: string, parameter: NativeTensor][];
+  options: NativeOptimizerOptions;
+}
+
+export interface NativeParameterState {
+  /** -1: it is not known. */
+  step: number;
+  tensors: [name: string, tensor: NativeTensor][];
+}
 
 export interface NativeOptimizer {
   step(): void;
   zeroGrad(): void;
-  groupParameters(group: number): NativeTensor[];
-  setGroupOptions(group: number, options: NativeOptimizerOptions): void;
-  /** Copies; null where there is no state. */
-  state(parameter: NativeTensor):
-    | { momentumBuffer: NativeTensor }
-    | { step: number; expAvg: NativeTensor; expAvgSq: NativeTensor; maxExpAvgSq?: NativeTensor }
-    | null;
+  groupParameters(group: number): [name: string, parameter: NativeTensor][];
+  setGroupOptions(group: number, kind: NativeOptimizerKind, options: NativeOptimizerOptions): void;
+  addGroup(kind: NativeOptimizerKind, group: NativeParameterGroup): void;
+  /** `step` where it is counted, and copies under PyTorch's names; null where there is no state. */
+  state(parameter: NativeTensor): Record<string, number | NativeTensor> | null;
+  /** All groups, and all parameters in them. */
+  load(
+    kind: NativeOptimizerKind,
+    groups: { options: NativeOptimizerOptions; states: (NativeParameterState | null)[] }[],
+  ): void;
+}
+
+export interface NativeAutocast {
+  enabled: boolean;
+  dtype: DType;
+  cacheEnabled: boolean;
 }
 
 /** Opaque: a dataset in memory. */
@@ -183,6 +206,9 @@ export interface NativeAddon {
   setErrorClass(constructor: new (code: never, message: string) => Error): void;
   stop(): void;
   setGradEnabled(on: boolean): boolean;
+  autocastState(deviceType: string): NativeAutocast;
+  enterAutocast(deviceType: string, state: NativeAutocast): void;
+  leaveAutocast(deviceType: string, before: NativeAutocast): void;
   liveTensors(): { count: number; bytes: number };
   fromTypedArray(data: TypedArray, shape: readonly number[], dtype: DType): NativeTensor;
   /** On the memory of a SharedArrayBuffer. */
@@ -284,10 +310,7 @@ export interface NativeAddon {
     maskValue: number,
     fillValue: number,
   ): NativeModule;
-  createOptimizer(
-    kind: 'SGD' | 'Adam' | 'AdamW',
-    groups: { params: NativeTensor[]; options: NativeOptimizerOptions }[],
-  ): NativeOptimizer;
+  createOptimizer(kind: NativeOptimizerKind, groups: NativeParameterGroup[]): NativeOptimizer;
   createDataset(description: {
     inputs: NativeTensor;
     targets: NativeTensor;

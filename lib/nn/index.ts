@@ -9,3 +9,4 @@ export { Dropout } from './dropout';
 export { Flatten, type FlattenOptions } from './flatten';
 export { Sequential } from './sequential';
 export { CrossEntropyLoss, type CrossEntropyLossOptions } from './cross-entropy-loss';
+export * as utils from './utils/index';

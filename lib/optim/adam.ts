@@ -12,8 +12,10 @@ const schema = (weightDecay: number) =>
     amsgrad: boolean.default(false),
     maximize: boolean.default(false),
   });
+const adamSchema = schema(0).extend({ decoupledWeightDecay: boolean.default(false) });
+const adamWSchema = schema(1e-2);
 
-export interface AdamOptions {
+export interface AdamWOptions {
   /** Learning rate. Default 1e-3. */
   lr?: number;
   /** Decay of the running means of gradient and squared gradient. Default [0.9, 0.999]. */
@@ -28,16 +30,32 @@ export interface AdamOptions {
   maximize?: boolean;
 }
 
-function makeKind(name: 'Adam' | 'AdamW', weightDecay: number): OptimizerKind<Required<AdamOptions>> {
-  const options = schema(weightDecay);
-  return {
-    name,
-    parse: (operation, given) => parseOptions(operation, options, given),
-    toNative: ({ betas, ...rest }) => ({ ...rest, beta1: betas[0], beta2: betas[1] }),
-  };
+export interface AdamOptions extends AdamWOptions {
+  /** Weight decay as AdamW has it. Default false. */
+  decoupledWeightDecay?: boolean;
 }
-const adam = makeKind('Adam', 0);
-const adamW = makeKind('AdamW', 1e-2);
+
+const withBetas = <O extends Required<AdamWOptions>>({ betas, ...rest }: O) => ({
+  ...rest,
+  beta1: betas[0],
+  beta2: betas[1],
+});
+
+const adam: OptimizerKind<Required<AdamOptions>> = {
+  name: 'Adam',
+  native: 'Adam',
+  parse: (operation, given) => parseOptions(operation, adamSchema, given),
+  toNative: withBetas,
+};
+
+const decoupled = { decoupledWeightDecay: true };
+const adamW: OptimizerKind<Required<AdamWOptions>> = {
+  name: 'AdamW',
+  native: 'Adam',
+  fixed: decoupled,
+  parse: (operation, given) => parseOptions(operation, adamWSchema, given),
+  toNative: (options) => ({ ...withBetas(options), ...decoupled }),
+};
 
 /**
  * Adam (Kingma and Ba, arXiv 1412.6980, algorithm 1) with PyTorch's conventions (`torch.optim.Adam`): weight decay is
@@ -56,9 +74,9 @@ export class Adam extends Optimizer<Required<AdamOptions>> {
  * `theta -= lr weightDecay theta` before the update. Parameter groups as for `SGD`.
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION, ERR_NO_PARAMETERS
  */
-export class AdamW extends Optimizer<Required<AdamOptions>> {
+export class AdamW extends Optimizer<Required<AdamWOptions>> {
   /** @param options defaults of the groups, or the options of all parameters */
-  constructor(parameters: OptimizedParameters<AdamOptions>, options?: AdamOptions) {
+  constructor(parameters: OptimizedParameters<AdamWOptions>, options?: AdamWOptions) {
     super(adamW, parameters, options);
   }
 }

@@ -1,5 +1,6 @@
 import { ContinualTorchError, describeValue } from '../errors';
-import type { NativeOptimizer, NativeOptimizerOptions } from '../native/types';
+import type { NativeOptimizer, NativeOptimizerKind, NativeOptimizerOptions } from '../native/types';
+import { nonNegativeNumber, parseArgument } from '../options';
 import { Tensor } from '../tensor/tensor';
 
 /** Options that every optimizer has. */
@@ -18,41 +19,62 @@ export interface CommonOptions {
 export type ParamGroup<Options = CommonOptions> = Options & {
   /** The parameters themselves, in a new array. @throws ERR_BUSY */
   readonly params: Tensor[];
+  /** Their names, where all have one: from `namedParameters()`, or of the model of a strategy. Else null. @throws ERR_BUSY */
+  readonly paramNames: string[] | null;
+  /** The learning rate before the first scheduler (`initial_lr`); null before there is one. */
+  initialLr: number | null;
 };
 
+/** A parameter, alone or with its name: what `model.parameters()` and `model.namedParameters()` are made of. */
+export type GivenParameter = Tensor | readonly [name: string, parameter: Tensor];
+
 /** A parameter group as an optimizer is given it: options that it does not name are those of the optimizer. */
-export type ParamGroupOptions<Options> = Options & { params: Iterable<Tensor> };
+export type ParamGroupOptions<Options> = Options & { params: Iterable<GivenParameter> };
 
 /** What an optimizer can be made for: parameters with the same options, or groups of them. */
-export type OptimizedParameters<Options> = Iterable<Tensor> | Iterable<ParamGroupOptions<Options>>;
+export type OptimizedParameters<Options> = Iterable<GivenParameter> | Iterable<ParamGroupOptions<Options>>;
 
 /** What tells the kinds of optimizers apart. */
 export interface OptimizerKind<Options> {
-  readonly name: 'SGD' | 'Adam' | 'AdamW';
+  readonly name: string;
+  readonly native: NativeOptimizerKind;
+  /** What is no option of this kind, but one of the native kind. */
+  readonly fixed?: NativeOptimizerOptions;
   /** Applies defaults and checks. */
   parse(operation: string, options: unknown): Options;
   toNative(options: Options): NativeOptimizerOptions;
 }
 
-/** The groups that were asked for, checked: parameters, and all options. */
+/** A group that was asked for, checked: parameters with their names ("" without one), and all options. */
+export interface ParsedGroup<Options> {
+  params: [name: string, parameter: Tensor][];
+  options: Options;
+}
+
+/** The groups that were asked for. */
 export function parseParamGroups<Options>(
   kind: OptimizerKind<Options>,
   given: unknown,
-  options: unknown,
-): { params: Tensor[]; options: Options }[] {
+  defaults: Options,
+): ParsedGroup<Options>[] {
   const operation = `optim.${kind.name}`;
-  const defaults = kind.parse(operation, options);
   const items = toArray(operation, 'parameters', given);
   const groups = isPlainObject(items[0])
     ? items.map((item, i) => parseGroup(kind, `${operation}, group ${i}`, item, defaults))
-    : [{ params: tensors(operation, 'parameters', items), options: defaults }];
+    : [{ params: parameters(operation, 'parameters', items), options: defaults }];
   if (groups.every(({ params }) => params.length === 0)) {
     throw new ContinualTorchError('ERR_NO_PARAMETERS', `${operation}: expected at least one parameter, got none`);
   }
   return groups;
 }
 
-function parseGroup<Options>(kind: OptimizerKind<Options>, operation: string, item: unknown, defaults: Options) {
+/** One group that was asked for; options that it does not name are the defaults. */
+export function parseGroup<Options>(
+  kind: OptimizerKind<Options>,
+  operation: string,
+  item: unknown,
+  defaults: Options,
+): ParsedGroup<Options> {
   if (!isPlainObject(item)) {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_TYPE',
@@ -62,7 +84,7 @@ function parseGroup<Options>(kind: OptimizerKind<Options>, operation: string, it
   const { params, ...options } = item;
   const named = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return {
-    params: tensors(operation, 'params', toArray(operation, 'params', params)),
+    params: parameters(operation, 'params', toArray(operation, 'params', params)),
     options: kind.parse(operation, { ...defaults, ...named }),
   };
 }
@@ -72,7 +94,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 }
 
 function toArray(operation: string, name: string, given: unknown): unknown[] {
-  if (typeof given === 'object' && given !== null && Symbol.iterator in given && !(given instanceof Map || given instanceof Tensor)) {
+  if (typeof given === 'object' && given !== null && Symbol.iterator in given && !(given instanceof Tensor)) {
     return [...(given as Iterable<unknown>)];
   }
   throw new ContinualTorchError(
@@ -81,9 +103,12 @@ function toArray(operation: string, name: string, given: unknown): unknown[] {
   );
 }
 
-function tensors(operation: string, name: string, items: unknown[]): Tensor[] {
+function parameters(operation: string, name: string, items: unknown[]): [string, Tensor][] {
   return items.map((item, i) => {
-    if (item instanceof Tensor) return item;
+    if (item instanceof Tensor) return ['', item];
+    if (Array.isArray(item) && item.length === 2 && typeof item[0] === 'string' && item[1] instanceof Tensor) {
+      return item as [string, Tensor];
+    }
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_TYPE',
       `${operation}: expected ${name} to be tensors, got ${describeValue(item)} at index ${i}`,
@@ -91,27 +116,45 @@ function tensors(operation: string, name: string, items: unknown[]): Tensor[] {
   });
 }
 
+/** What belongs to a group of an optimizer beside its parameters. */
+export interface GroupSettings<Options> {
+  options: Options;
+  initialLr: number | null;
+}
+
 /** The object that stands for the group `index` of an optimizer: its parameters, and a property for each option. */
 export function makeParamGroup<Options extends object>(
   kind: OptimizerKind<Options>,
   handle: NativeOptimizer,
   index: number,
-  options: Options,
+  settings: GroupSettings<Options>,
 ): ParamGroup<Options> {
-  let current = options;
+  const operation = `optim.${kind.name}, group ${index}`;
   const group = {};
   Object.defineProperty(group, 'params', {
     enumerable: true,
-    get: () => handle.groupParameters(index).map((parameter) => new Tensor(parameter)),
+    get: () => handle.groupParameters(index).map(([, parameter]) => new Tensor(parameter)),
   });
-  for (const name of Object.keys(options)) {
+  Object.defineProperty(group, 'paramNames', {
+    get: () => {
+      const names = handle.groupParameters(index).map(([name]) => name);
+      return names.includes('') ? null : names;
+    },
+  });
+  Object.defineProperty(group, 'initialLr', {
+    get: () => settings.initialLr,
+    set: (value: unknown) => {
+      settings.initialLr = parseArgument(operation, 'initialLr', nonNegativeNumber.nullable(), value);
+    },
+  });
+  for (const name of Object.keys(settings.options)) {
     Object.defineProperty(group, name, {
       enumerable: true,
-      get: () => current[name as keyof Options],
+      get: () => settings.options[name as keyof Options],
       set: (value: unknown) => {
-        const changed = kind.parse(`optim.${kind.name}, group ${index}`, { ...current, [name]: value });
-        handle.setGroupOptions(index, kind.toNative(changed));
-        current = changed;
+        const changed = kind.parse(operation, { ...settings.options, [name]: value });
+        handle.setGroupOptions(index, kind.native, kind.toNative(changed));
+        settings.options = changed;
       },
     });
   }

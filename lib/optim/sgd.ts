@@ -29,6 +29,7 @@ export interface SGDOptions {
 
 const kind: OptimizerKind<Required<SGDOptions>> = {
   name: 'SGD',
+  native: 'SGD',
   parse(operation, options) {
     const parsed = parseOptions(operation, schema, options);
     if (parsed.nesterov && (parsed.momentum <= 0 || parsed.dampening !== 0)) {
@@ -47,6 +48,7 @@ const kind: OptimizerKind<Required<SGDOptions>> = {
  * `g += weightDecay theta; v = momentum v + (1 - dampening) g; theta -= lr v` (Nesterov: `lr (g + momentum v)`).
  *
  *     new optim.SGD(model.parameters(), { lr: 0.1 });
+ *     new optim.SGD(model.namedParameters(), { lr: 0.1 }); // so that stateDict speaks in names
  *     new optim.SGD([{ params: features.parameters() }, { params: head.parameters(), lr: 0.1 }], { lr: 0.01 });
  *
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE also for a parameter given twice; ERR_UNKNOWN_OPTION;

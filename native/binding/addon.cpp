@@ -1,5 +1,6 @@
 // The list of what the addon exports.
 #include "binding/arguments.h"
+#include "binding/autocast.h"
 #include "binding/autograd.h"
 #include "binding/dataset.h"
 #include "binding/device.h"
@@ -63,6 +64,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   define_operator_schemas(env, exports);
   define_devices(env, exports);
   define_random(env, exports);
+  define_autocast(env, exports);
   return exports;
 }
 

@@ -3,21 +3,42 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/error.h"
 #include "core/name_groups.h"
 
 namespace continual {
 namespace {
 
-/// SGD remembers nothing without momentum.
-bool has_state(const OptimizerOptions& options) {
-  const auto* sgd = std::get_if<SgdOptions>(&options);
-  return !sgd || sgd->momentum != 0;
-}
-
 struct Place {
   size_t group;
   size_t index;
 };
+
+std::string quoted(const std::string& name, size_t index) {
+  return name.empty() ? "parameter " + std::to_string(index) : '"' + name + '"';
+}
+
+/// Throws ERR_STATE_DICT where `state` is not what `rule` remembers of such a parameter.
+void check_state(const UpdateRule& rule, const ParameterState& state, const at::Tensor& parameter,
+                 const std::string& name) {
+  const auto refuse = [&](const std::string& expected, const std::string& got) {
+    throw Error("ERR_STATE_DICT", "loadStateDict: expected " + expected + " for " + name + ", got " + got);
+  };
+  const auto listed = [](const auto& names) { return names.empty() ? "no state" : c10::Join(", ", names); };
+  std::vector<std::string> given;
+  for (const auto& [key, tensor] : state.tensors) given.push_back(key);
+  const std::vector<std::string> known = rule.state_names();
+  if (rule.counts_steps() && state.steps < 0) refuse("step, " + listed(known), listed(given));
+  for (const std::string& key : known) {
+    if (std::find(given.begin(), given.end(), key) == given.end()) refuse(listed(known), listed(given));
+  }
+  for (const auto& [key, tensor] : state.tensors) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) refuse(listed(known), listed(given));
+    if (tensor.sizes() != parameter.sizes()) {
+      refuse(key + " of shape " + c10::str(parameter.sizes()), c10::str(tensor.sizes()));
+    }
+  }
+}
 
 }  // namespace
 
@@ -25,7 +46,9 @@ Optimizer::Optimizer(std::vector<ParameterGroup> groups) : groups_(std::move(gro
 
 std::vector<at::Tensor> Optimizer::parameters() const {
   std::vector<at::Tensor> all;
-  for (const ParameterGroup& group : groups_) all.insert(all.end(), group.parameters.begin(), group.parameters.end());
+  for (const ParameterGroup& group : groups_) {
+    for (const auto& [name, parameter] : group.parameters) all.push_back(parameter);
+  }
   return all;
 }
 
@@ -42,11 +65,11 @@ void Optimizer::update(const NamedTensors& now, const NamedTensors& known, bool 
   const std::unordered_map<std::string, at::Tensor> before(known.begin(), known.end());
   std::unordered_map<at::TensorImpl*, Place> unmatched;
   for (size_t g = 0; g < groups_.size(); ++g) {
-    const std::vector<at::Tensor>& parameters = groups_[g].parameters;
-    for (size_t i = 0; i < parameters.size(); ++i) unmatched[parameters[i].unsafeGetTensorImpl()] = {g, i};
+    const NamedTensors& parameters = groups_[g].parameters;
+    for (size_t i = 0; i < parameters.size(); ++i) unmatched[parameters[i].second.unsafeGetTensorImpl()] = {g, i};
   }
 
-  std::vector<std::pair<Place, at::Tensor>> matched;
+  std::vector<std::pair<Place, NamedTensors::value_type>> matched;
   NamedTensors added;
   NameGroups names;
   for (const auto& [name, parameter] : now) {
@@ -57,7 +80,7 @@ void Optimizer::update(const NamedTensors& now, const NamedTensors& known, bool 
       added.emplace_back(name, parameter);
     } else {
       names.add(name, slot->second.group);
-      matched.emplace_back(slot->second, parameter);
+      matched.emplace_back(slot->second, NamedTensors::value_type(name, parameter));
       unmatched.erase(slot);
     }
   }
@@ -65,10 +88,11 @@ void Optimizer::update(const NamedTensors& now, const NamedTensors& known, bool 
   for (const auto& [name, parameter] : added) homes.push_back(groups_.size() == 1 ? 0 : names.group_for(name));
 
   for (const auto& [place, parameter] : matched) {
-    at::Tensor& slot = groups_[place.group].parameters[place.index];
-    if (slot.is_same(parameter)) continue;
-    forget(slot);
-    forget(parameter);
+    NamedTensors::value_type& slot = groups_[place.group].parameters[place.index];
+    if (!slot.second.is_same(parameter.second)) {
+      forget(slot.second);
+      forget(parameter.second);
+    }
     slot = parameter;
   }
   std::unordered_set<at::TensorImpl*> of_model;
@@ -77,24 +101,24 @@ void Optimizer::update(const NamedTensors& now, const NamedTensors& known, bool 
   for (const auto& [parameter, place] : unmatched) {
     // A parameter that has taken another's place does not keep its own as well.
     if (!remove_params && !of_model.count(parameter)) continue;
-    if (!of_model.count(parameter)) forget(groups_[place.group].parameters[place.index]);
+    if (!of_model.count(parameter)) forget(groups_[place.group].parameters[place.index].second);
     leaving[place.group].insert(place.index);
   }
   for (size_t g = 0; g < groups_.size(); ++g) {
-    std::vector<at::Tensor> kept;
+    NamedTensors kept;
     for (size_t i = 0; i < groups_[g].parameters.size(); ++i) {
       if (!leaving[g].count(i)) kept.push_back(groups_[g].parameters[i]);
     }
     groups_[g].parameters = std::move(kept);
   }
-  for (size_t i = 0; i < added.size(); ++i) groups_[homes[i]].parameters.push_back(added[i].second);
+  for (size_t i = 0; i < added.size(); ++i) groups_[homes[i]].parameters.push_back(added[i]);
   find_groups();
 }
 
 void Optimizer::find_groups() {
   std::unordered_map<at::TensorImpl*, int64_t> missing;
   for (size_t g = 0; g < groups_.size(); ++g) {
-    for (const at::Tensor& parameter : groups_[g].parameters) {
+    for (const auto& [name, parameter] : groups_[g].parameters) {
       missing.emplace(parameter.unsafeGetTensorImpl(), static_cast<int64_t>(g));
     }
   }
@@ -113,8 +137,8 @@ void Optimizer::forget(const at::Tensor& parameter) {
   for (size_t i = 0; i < flat_->slots().size(); ++i) {
     if (!flat_->slots()[i].parameter.is_same(parameter)) continue;
     state_.steps[i] = 0;
-    for (const at::Tensor& buffer : {state_.momentum, state_.second, state_.max_second}) {
-      if (buffer.defined()) buffer.narrow(0, flat_->slots()[i].offset, flat_->slots()[i].numel).zero_();
+    for (const auto& [name, buffer] : state_.buffers) {
+      buffer.narrow(0, flat_->slots()[i].offset, flat_->slots()[i].numel).zero_();
     }
   }
 }
@@ -128,9 +152,8 @@ void Optimizer::attach(std::shared_ptr<FlatParameters> next) {
       for (size_t i = 0; i < flat_->slots().size(); ++i) {
         old_slots.emplace(flat_->slots()[i].parameter.unsafeGetTensorImpl(), i);
       }
-      const auto carry = [&](const at::Tensor& from, at::Tensor& to) {
-        if (!from.defined()) return;
-        to = at::zeros_like(next->values());
+      for (const auto& [name, from] : state_.buffers) {
+        const at::Tensor to = state.buffers[name] = at::zeros_like(next->values());
         for (size_t i = 0; i < next->slots().size(); ++i) {
           const ParameterSlot& slot = next->slots()[i];
           const auto old = old_slots.find(slot.parameter.unsafeGetTensorImpl());
@@ -138,10 +161,7 @@ void Optimizer::attach(std::shared_ptr<FlatParameters> next) {
           to.narrow(0, slot.offset, slot.numel).copy_(from.narrow(0, flat_->slots()[old->second].offset, slot.numel));
           state.steps[i] = state_.steps[old->second];
         }
-      };
-      carry(state_.momentum, state.momentum);
-      carry(state_.second, state.second);
-      carry(state_.max_second, state.max_second);
+      }
     }
     flat_ = std::move(next);
     state_ = std::move(state);
@@ -153,14 +173,15 @@ std::optional<ParameterState> Optimizer::state(const at::Tensor& parameter) cons
   if (!flat_) return std::nullopt;
   for (size_t i = 0; i < flat_->slots().size(); ++i) {
     if (!flat_->slots()[i].parameter.is_same(parameter) || group_of_slot_[i] < 0 || state_.steps[i] == 0) continue;
-    const auto copy = [&](const at::Tensor& buffer) {
-      return buffer.defined() ? flat_->slice(buffer, i).clone() : at::Tensor();
-    };
-    const auto* adam = std::get_if<AdamOptions>(&groups_[group_of_slot_[i]].options);
-    return ParameterState{.steps = state_.steps[i],
-                          .momentum = copy(state_.momentum),
-                          .second = copy(state_.second),
-                          .max_second = adam && adam->amsgrad ? copy(state_.max_second) : at::Tensor()};
+    if (rule_of(i).state_names().empty()) continue;
+    ParameterState state{.steps = state_.steps[i], .tensors = {}};
+    for (const std::string& name : rule_of(i).state_names()) {
+      const auto found = state_.buffers.find(name);
+      // An option that has been set since the last step may want more than there is.
+      state.tensors.emplace_back(name, found == state_.buffers.end() ? at::zeros_like(flat_->slots()[i].parameter)
+                                                                     : flat_->slice(found->second, i).clone());
+    }
+    return state;
   }
   return std::nullopt;
 }
@@ -170,15 +191,54 @@ void Optimizer::reset_state() {
   if (flat_) state_.steps.assign(flat_->slots().size(), 0);
 }
 
+void Optimizer::add_group(ParameterGroup group) {
+  groups_.push_back(std::move(group));
+  find_groups();
+}
+
+void Optimizer::load(std::vector<std::shared_ptr<const UpdateRule>> rules,
+                     const std::vector<std::vector<std::optional<ParameterState>>>& states) {
+  at::NoGradGuard no_grad;
+  std::unordered_map<at::TensorImpl*, const ParameterState*> of_parameter;
+  size_t position = 0;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (size_t i = 0; i < groups_[g].parameters.size(); ++i, ++position) {
+      const auto& [name, parameter] = groups_[g].parameters[i];
+      const std::optional<ParameterState>& state = states.at(g).at(i);
+      if (!state || state->steps == 0) continue;
+      check_state(*rules.at(g), *state, parameter, quoted(name, position));
+      of_parameter.emplace(parameter.unsafeGetTensorImpl(), &*state);
+    }
+  }
+
+  const std::vector<ParameterSlot>& slots = flat().slots();
+  State next;
+  next.steps.assign(slots.size(), 0);
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const auto found = of_parameter.find(slots[i].parameter.unsafeGetTensorImpl());
+    if (found == of_parameter.end() || group_of_slot_[i] < 0) continue;
+    const ParameterState& state = *found->second;
+    next.steps[i] = rules[group_of_slot_[i]]->counts_steps() ? state.steps : 1;
+    for (const auto& [name, tensor] : state.tensors) {
+      at::Tensor& buffer = next.buffers[name];
+      if (!buffer.defined()) buffer = at::zeros_like(flat_->values());
+      flat_->slice(buffer, i).copy_(tensor);
+    }
+  }
+  state_ = std::move(next);
+  for (size_t g = 0; g < groups_.size(); ++g) groups_[g].rule = std::move(rules[g]);
+}
+
 void Optimizer::zero_grad() {
   for (const ParameterGroup& group : groups_) {
-    for (const at::Tensor& parameter : group.parameters) parameter.mutable_grad().reset();
+    for (const auto& [name, parameter] : group.parameters) parameter.mutable_grad().reset();
   }
 }
 
-at::Tensor& Optimizer::buffer(at::Tensor& tensor) {
-  if (!tensor.defined()) tensor = at::zeros_like(flat_->values());
-  return tensor;
+const at::Tensor& Optimizer::buffer(const std::string& name) {
+  at::Tensor& found = state_.buffers[name];
+  if (!found.defined()) found = at::zeros_like(flat_->values());
+  return found;
 }
 
 void Optimizer::step() {
@@ -190,37 +250,17 @@ void Optimizer::step() {
     if (group_of_slot_[slot] < 0 || !parameters.slots()[slot].parameter.grad().defined()) return -1;
     return state_.steps[slot] * group_count + group_of_slot_[slot];
   };
-  const auto options_of = [&](size_t slot) -> const OptimizerOptions& { return groups_[group_of_slot_[slot]].options; };
   for (const Run& run : parameters.runs(group_and_steps)) {
-    std::visit([&](const auto& options) { step_run(options, run, state_.steps[run.first_slot]); },
-               options_of(run.first_slot));
+    const auto slice = [&](const at::Tensor& buffer) { return buffer.narrow(0, run.offset, run.numel); };
+    const UpdateRule& rule = rule_of(run.first_slot);
+    std::vector<at::Tensor> state;
+    for (const std::string& name : rule.state_names()) state.push_back(slice(buffer(name)));
+    rule.step(slice(parameters.values()), slice(parameters.grads()), state, state_.steps[run.first_slot]);
   }
   for (size_t i = 0; i < state_.steps.size(); ++i) {
-    if (group_and_steps(i) >= 0 && has_state(options_of(i))) ++state_.steps[i];
+    if (group_and_steps(i) < 0 || rule_of(i).state_names().empty()) continue;
+    state_.steps[i] = rule_of(i).counts_steps() ? state_.steps[i] + 1 : 1;
   }
-}
-
-void Optimizer::step_run(const SgdOptions& options, const Run& run, int64_t steps_done) {
-  std::vector<at::Tensor> momentum;
-  if (options.momentum != 0) momentum.push_back(buffer(state_.momentum).narrow(0, run.offset, run.numel));
-  at::_fused_sgd_({flat_->values().narrow(0, run.offset, run.numel)}, {flat_->grads().narrow(0, run.offset, run.numel)},
-                  momentum, options.weight_decay, options.momentum, options.lr, options.dampening, options.nesterov,
-                  options.maximize, /*is_first_step=*/steps_done == 0);
-}
-
-void Optimizer::step_run(const AdamOptions& options, const Run& run, int64_t steps_done) {
-  const auto slice = [&](const at::Tensor& tensor) { return tensor.narrow(0, run.offset, run.numel); };
-  const std::vector<at::Tensor> values{slice(flat_->values())}, grads{slice(flat_->grads())};
-  const std::vector<at::Tensor> first{slice(buffer(state_.momentum))}, second{slice(buffer(state_.second))};
-  std::vector<at::Tensor> max_second;
-  if (options.amsgrad) max_second.push_back(slice(buffer(state_.max_second)));
-  const std::vector<at::Tensor> steps{
-      at::full({}, static_cast<double>(steps_done + 1), flat_->values().options().dtype(at::kFloat))};
-  const auto fused = options.decoupled_weight_decay
-                         ? static_cast<decltype(&at::_ops::_fused_adam_::call)>(&at::_ops::_fused_adamw_::call)
-                         : &at::_ops::_fused_adam_::call;
-  fused(values, grads, first, second, max_second, steps, options.lr, options.beta1, options.beta2, options.weight_decay,
-        options.eps, options.amsgrad, options.maximize, /*grad_scale=*/{}, /*found_inf=*/{});
 }
 
 }  // namespace continual

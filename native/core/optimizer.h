@@ -1,48 +1,23 @@
-// SGD, Adam and AdamW with PyTorch's defaults and results, each step a few passes over flat memory.
+// Updates parameters from their gradients with PyTorch's results, each step a few passes over flat memory.
 #pragma once
 
-#include <variant>
+#include <map>
 
 #include "core/flat_parameters.h"
+#include "core/optimizers/update_rule.h"
 
 namespace continual {
 
-/// torch.optim.SGD; defaults are PyTorch's.
-struct SgdOptions {
-  double lr = 1e-3;
-  double momentum = 0;
-  double dampening = 0;
-  double weight_decay = 0;
-  bool nesterov = false;
-  bool maximize = false;
-};
-
-/// torch.optim.Adam, and torch.optim.AdamW where `decoupled_weight_decay` is set; defaults are Adam's.
-struct AdamOptions {
-  double lr = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double eps = 1e-8;
-  double weight_decay = 0;
-  bool amsgrad = false;
-  bool maximize = false;
-  bool decoupled_weight_decay = false;
-};
-
-using OptimizerOptions = std::variant<SgdOptions, AdamOptions>;
-
 /// Parameters that are updated with the same options.
 struct ParameterGroup {
-  std::vector<at::Tensor> parameters;
-  OptimizerOptions options;
+  NamedTensors parameters;  // "" where nobody has given a name
+  std::shared_ptr<const UpdateRule> rule;
 };
 
-/// What an optimizer remembers of one parameter, in the parameter's shape; undefined where its kind has no such thing.
+/// What an optimizer remembers of one parameter.
 struct ParameterState {
-  int64_t steps = 0;      // updates that it has seen
-  at::Tensor momentum;    // SGD's buffer, Adam's exp_avg
-  at::Tensor second;      // Adam's exp_avg_sq
-  at::Tensor max_second;  // AMSGrad's maximum of it
+  int64_t steps = 0;     // updates that it has seen; for rules that do not count them 1 from the first on
+  NamedTensors tensors;  // by the rule's names, in the parameter's shape
 };
 
 /// Updates its parameters from their gradients. A parameter whose gradient is undefined is left alone, its state too.
@@ -56,13 +31,16 @@ class Optimizer {
   /// Of all groups, one after the other.
   std::vector<at::Tensor> parameters() const;
 
-  /// From the next step on. `options` are of the kind that the group has.
-  void set_options(size_t group, OptimizerOptions options) { groups_.at(group).options = std::move(options); }
+  /// From the next step on. The rule is of the kind that the optimizer has.
+  void set_rule(size_t group, std::shared_ptr<const UpdateRule> rule) { groups_.at(group).rule = std::move(rule); }
 
-  /// Follows a model that has changed. `known`: its parameters when this was last called. One that another tensor has
-  /// replaced under the same name gives its place to that tensor, whose state is empty; one with a new name is added,
-  /// to the group of its neighbours in the tree of names; one that is gone stays, or leaves with its state where
-  /// `remove_params` says so. Takes effect with the next `attach`.
+  /// Its parameters are in no other group.
+  void add_group(ParameterGroup group);
+
+  /// Follows a model that has changed. `known`: its parameters when this was last called. All get the names that they
+  /// have in the model. One that another tensor has replaced under the same name gives its place to that tensor, whose
+  /// state is empty; one with a new name is added, to the group of its neighbours in the tree of names; one that is
+  /// gone stays, or leaves with its state where `remove_params` says so. Takes effect with the next `attach`.
   /// Throws ERR_PARAMETER_GROUP where several groups could take a parameter, and has then changed nothing.
   void update(const NamedTensors& now, const NamedTensors& known, bool remove_params);
 
@@ -72,6 +50,12 @@ class Optimizer {
   /// Copies of what is remembered of a parameter; nothing where it has seen no update.
   std::optional<ParameterState> state(const at::Tensor& parameter) const;
 
+  /// Puts these rules and copies of these states in place of its own; they stand as the groups and the parameters in
+  /// them do. One without a state, or with one that has seen no update, begins anew. Throws ERR_STATE_DICT where a state lacks a tensor, has one that the rule does not know or of another
+  /// shape, and has then changed nothing.
+  void load(std::vector<std::shared_ptr<const UpdateRule>> rules,
+            const std::vector<std::vector<std::optional<ParameterState>>>& states);
+
   /// Forgets momentum, moments and step counts.
   void reset_state();
 
@@ -79,20 +63,16 @@ class Optimizer {
   void step();
 
  private:
-  /// Buffers laid out like the flat parameters; created at the first step that needs them.
   struct State {
-    at::Tensor momentum;
-    at::Tensor second;
-    at::Tensor max_second;
-    std::vector<int64_t> steps;  // of each slot: updates that its state has seen
+    std::map<std::string, at::Tensor> buffers;  // laid out like the flat parameters; made at the first step that needs one
+    std::vector<int64_t> steps;                 // of each slot: updates that its state has seen
   };
 
   FlatParameters& flat();
   void find_groups();
   void forget(const at::Tensor& parameter);
-  at::Tensor& buffer(at::Tensor& tensor);
-  void step_run(const SgdOptions& options, const Run& run, int64_t steps_done);
-  void step_run(const AdamOptions& options, const Run& run, int64_t steps_done);
+  const at::Tensor& buffer(const std::string& name);
+  const UpdateRule& rule_of(size_t slot) const { return *groups_[group_of_slot_[slot]].rule; }
 
   std::vector<ParameterGroup> groups_;
   std::shared_ptr<FlatParameters> flat_;

@@ -9,6 +9,7 @@
 #include "core/minibatches.h"
 #include "core/modules.h"
 #include "core/name_groups.h"
+#include "core/optimizers/sgd.h"
 #include "core/script_module.h"
 #include "core/training_step.h"
 
@@ -241,13 +242,13 @@ void a_new_name_takes_the_group_of_the_closest_node_that_has_one() {
 void a_parameter_that_takes_anothers_place_has_no_state_of_either() {
   // Swapped names: each tensor moves to the other's place, and both begin anew.
   const at::Tensor a = parameter({1}), b = parameter({2});
-  Optimizer optimizer({{.parameters = {a}, .options = SgdOptions{.lr = 1, .momentum = 0.5}},
-                       {.parameters = {b}, .options = SgdOptions{.lr = 0, .momentum = 0.5}}});
+  Optimizer optimizer({{.parameters = {{"", a}}, .rule = std::make_shared<Sgd>(SgdOptions{.lr = 1, .momentum = 0.5})},
+                       {.parameters = {{"", b}}, .rule = std::make_shared<Sgd>(SgdOptions{.lr = 0, .momentum = 0.5})}});
   (a + b).sum().backward();
   optimizer.step();
   EXPECT(optimizer.state(a) && optimizer.state(b));
   optimizer.update(Named{{"a", b}, {"b", a}}, Named{{"a", a}, {"b", b}}, /*remove_params=*/false);
-  EXPECT(optimizer.groups()[0].parameters[0].is_same(b) && optimizer.groups()[1].parameters[0].is_same(a));
+  EXPECT(optimizer.groups()[0].parameters[0].second.is_same(b) && optimizer.groups()[1].parameters[0].second.is_same(a));
   EXPECT(!optimizer.state(a) && !optimizer.state(b));
   optimizer.step();
   EXPECT(a.item<double>() == 0 && b.item<double>() == 1);
@@ -259,11 +260,11 @@ void a_parameter_that_takes_anothers_place_has_no_state_of_either() {
   } catch (const Error& error) {
     EXPECT(error.code() == "ERR_PARAMETER_GROUP");
   }
-  EXPECT(optimizer.groups()[0].parameters[0].is_same(b) && optimizer.state(b));
+  EXPECT(optimizer.groups()[0].parameters[0].second.is_same(b) && optimizer.state(b));
 
   // One takes the other's place, its own is gone.
   optimizer.update(Named{{"b", b}}, Named{{"a", b}, {"b", a}}, /*remove_params=*/false);
-  EXPECT(optimizer.parameters().size() == 1 && optimizer.groups()[1].parameters[0].is_same(b));
+  EXPECT(optimizer.parameters().size() == 1 && optimizer.groups()[1].parameters[0].second.is_same(b));
 }
 
 }  // namespace

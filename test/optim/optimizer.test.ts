@@ -3,7 +3,7 @@ import { describe, it } from 'mocha';
 import { type DType, nn, ops, optim, tensor, type Tensor } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
 
-const kinds = ['SGD', 'Adam', 'AdamW'] as const;
+const kinds = ['SGD', 'Adam', 'AdamW', 'RMSprop', 'Adagrad'] as const;
 const parameter = (values: number[], dtype: DType = 'float32') => tensor(values, { dtype }).requiresGrad_();
 const backward = (of: Tensor, factor = 1) => (ops.aten.sum!(ops.aten.mul!(of, factor)) as Tensor).backward();
 
@@ -73,7 +73,7 @@ describe('optim', () => {
         ['abc', /got "abc"$/],
         [parameter([1]), /got a Tensor$/],
         [new nn.Linear(1, 1), /\(model\.parameters\(\)\), got a Linear$/],
-        [new nn.Linear(1, 1).namedParameters(), /got a Map$/],
+        [[['weight', 3]], /to be tensors, got an array of 2 at index 0$/],
         [[parameter([1]), 3], /got 3 at index 1$/],
       ];
       for (const [parameters, message] of wrong) {
@@ -151,6 +151,48 @@ describe('optim', () => {
       'ERR_INVALID_ARG_VALUE',
       /expected dampening to be a number, got NaN$/,
     );
+  });
+
+  it('RMSprop without options takes a first step of 0.1, whatever the size of the gradient', () => {
+    const p = parameter([1, 2]);
+    const optimizer = new optim.RMSprop([p]);
+    backward(p, 500);
+    optimizer.step();
+    assertTensorClose(p, tensor([0.9, 1.9]));
+  });
+
+  it('Adagrad without options takes a first step of 0.01, whatever the size of the gradient', () => {
+    const p = parameter([1, 2]);
+    const optimizer = new optim.Adagrad([p]);
+    backward(p, 500);
+    optimizer.step();
+    assertTensorClose(p, tensor([0.99, 1.99]));
+  });
+
+  it('Adam with decoupledWeightDecay is AdamW', () => {
+    const [a, b] = [parameter([1, -2]), parameter([1, -2])];
+    const options = { lr: 0.1, weightDecay: 0.2 };
+    const optimizers = [new optim.Adam([a], { ...options, decoupledWeightDecay: true }), new optim.AdamW([b], options)];
+    for (const p of [a, b]) backward(p);
+    for (const optimizer of optimizers) optimizer.step();
+    assertTensorEqual(a, b);
+  });
+
+  it('RMSprop, misuse: a momentum that is negative, and centered that is no boolean', () => {
+    const make = (options: object) => () => new optim.RMSprop([parameter([1])], options);
+    throwsWithCode(make({ momentum: -1 }), 'ERR_INVALID_ARG_VALUE', /momentum to be a number of at least 0, got -1$/);
+    throwsWithCode(make({ alpha: -0.1 }), 'ERR_INVALID_ARG_VALUE', /alpha to be a number of at least 0, got -0\.1$/);
+    throwsWithCode(make({ centered: 1 }), 'ERR_INVALID_ARG_TYPE', /centered to be true or false, got 1$/);
+  });
+
+  it('Adagrad, misuse: a decay or an initial value that is negative', () => {
+    for (const option of ['lrDecay', 'initialAccumulatorValue']) {
+      throwsWithCode(
+        () => new optim.Adagrad([parameter([1])], { [option]: -1 }),
+        'ERR_INVALID_ARG_VALUE',
+        new RegExp(`expected ${option} to be a number of at least 0, got -1$`),
+      );
+    }
   });
 
   for (const kind of ['Adam', 'AdamW'] as const) {

@@ -5,11 +5,27 @@ import { nn, ops, optim, SupervisedTemplate, tensor, type Tensor } from '../../l
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
 import { smallBenchmark, smallModel } from '../support/small-runs';
 
-const kinds = ['SGD', 'Adam', 'AdamW'] as const;
+const kinds = ['SGD', 'Adam', 'AdamW', 'RMSprop', 'Adagrad'] as const;
 const parameter = (...values: number[]) => tensor(values, { dtype: 'float64' }).requiresGrad_();
 /** Adds `factor` to every element of the gradient. */
 const backward = (of: Tensor, factor = 1) => (ops.aten.sum!(ops.aten.mul!(of, factor)) as Tensor).backward();
 const float64 = (...values: number[]) => tensor(values, { dtype: 'float64' });
+
+const ownOptions = {
+  SGD: { momentum: 0.9 },
+  Adam: { betas: [0.5, 0.9], amsgrad: true },
+  AdamW: { betas: [0.5, 0.9], amsgrad: true },
+  RMSprop: { alpha: 0.5, centered: true, momentum: 0.9 },
+  Adagrad: { lrDecay: 0.1, initialAccumulatorValue: 0.5 },
+} as const;
+const adamOptions = { betas: [0.9, 0.999], eps: 1e-8, amsgrad: false, maximize: false };
+const allOptions = {
+  SGD: { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false },
+  Adam: { ...adamOptions, weightDecay: 0, decoupledWeightDecay: false },
+  AdamW: { ...adamOptions, weightDecay: 0.01 },
+  RMSprop: { alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false },
+  Adagrad: { lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10, maximize: false },
+};
 
 describe('parameter groups', () => {
   it('have options of their own: SGD with a learning rate for each', () => {
@@ -24,7 +40,7 @@ describe('parameter groups', () => {
   for (const kind of kinds) {
     it(`${kind}: each is updated as by an optimizer of its own, whatever parameters lie between`, () => {
       const shared = { lr: 0.1, weightDecay: 0.01 };
-      const own = kind === 'SGD' ? { lr: 0.2, momentum: 0.9 } : { lr: 0.2, betas: [0.5, 0.9] as const, amsgrad: true };
+      const own = { ...ownOptions[kind], lr: 0.2 };
       const start = [1, -2, 3, 0.5];
       const grouped = start.map((value) => parameter(value, value + 1));
       const alone = start.map((value) => parameter(value, value + 1));
@@ -59,17 +75,7 @@ describe('parameter groups', () => {
       assert.deepEqual([first.params.length, second.params.length], [2, 1]);
       assert.ok(first.params[0]!.isSame(a) && first.params[1]!.isSame(b) && second.params[0]!.isSame(c));
       const { params: _, ...options } = first;
-      const expected =
-        kind === 'SGD'
-          ? { lr: 0.5, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false }
-          : {
-              lr: 0.5,
-              betas: [0.9, 0.999],
-              eps: 1e-8,
-              weightDecay: kind === 'Adam' ? 0 : 0.01,
-              amsgrad: false,
-              maximize: false,
-            };
+      const expected = { ...allOptions[kind], lr: 0.5 };
       assert.deepEqual(options, expected);
       assert.deepEqual([first.maximize, second.maximize], [false, true]);
     });

@@ -1,0 +1,2 @@
+export { autocast, isAutocastEnabled, type AutocastOptions } from './autocast';
+export { GradScaler, type GradScalerOptions, type GradScalerStateDict } from './grad-scaler';

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { nonNegativeInteger, parseOptions, unitInterval } from '../options';
+import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import type { Optimizer } from './optimizer';
+
+const schema = z.object({
+  factor: unitInterval.positive('a number in (0, 1]').default(1 / 3),
+  totalIters: nonNegativeInteger.default(5),
+  ...schedulerOptions,
+});
+
+export interface ConstantLROptions extends SchedulerOptions {
+  /** Above 0. Default 1/3. */
+  factor?: number;
+  /** Default 5. */
+  totalIters?: number;
+}
+
+/**
+ * Multiplies learning rates by `factor`, and takes that back in step `totalIters`
+ * (`torch.optim.lr_scheduler.ConstantLR`).
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
+ */
+export class ConstantLR extends BaseLRScheduler {
+  readonly factor: number;
+  readonly totalIters: number;
+
+  constructor(optimizer: Optimizer, options?: ConstantLROptions) {
+    const { factor, totalIters, ...rest } = parseOptions('optim.ConstantLR', schema, options);
+    super('optim.ConstantLR', optimizer, rest);
+    this.factor = factor;
+    this.totalIters = totalIters;
+    this.begin();
+  }
+
+  protected override getLr(): number[] {
+    if (this.lastEpoch === 0) return this.scaled(this.factor);
+    return this.scaled(this.lastEpoch === this.totalIters ? 1 / this.factor : 1);
+  }
+}

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { nonNegativeNumber, parseOptions, positiveInteger } from '../options';
+import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import type { Optimizer } from './optimizer';
+
+const schema = z.object({ tMax: positiveInteger, etaMin: nonNegativeNumber.default(0), ...schedulerOptions });
+
+export interface CosineAnnealingLROptions extends SchedulerOptions {
+  /** Steps from the learning rate at the beginning to the lowest; after as many again it is back (`T_max`). */
+  tMax: number;
+  /** The lowest learning rate. Default 0. */
+  etaMin?: number;
+}
+
+/**
+ * Lets learning rates fall and rise along a cosine (`torch.optim.lr_scheduler.CosineAnnealingLR`):
+ * `lr_t = etaMin + (lr_(t-1) - etaMin) (1 + cos(pi t / tMax)) / (1 + cos(pi (t - 1) / tMax))`, which is
+ * `etaMin + (lr_0 - etaMin) (1 + cos(pi t / tMax)) / 2` where nobody else changes them.
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
+ */
+export class CosineAnnealingLR extends BaseLRScheduler {
+  readonly tMax: number;
+  readonly etaMin: number;
+
+  constructor(optimizer: Optimizer, options: CosineAnnealingLROptions) {
+    const { tMax, etaMin, ...rest } = parseOptions('optim.CosineAnnealingLR', schema, options);
+    super('optim.CosineAnnealingLR', optimizer, rest);
+    this.tMax = tMax;
+    this.etaMin = etaMin;
+    this.begin();
+  }
+
+  protected override getLr(): number[] {
+    const { tMax, etaMin, lastEpoch, baseLrs, optimizer } = this;
+    if (this.isInitial) return this.scaled(1);
+    // The step after the lowest point: there the ratio of the cosines has no value.
+    if ((lastEpoch - 1 - tMax) % (2 * tMax) === 0) {
+      return optimizer.paramGroups.map(
+        ({ lr }, i) => lr + ((baseLrs[i]! - etaMin) * (1 - Math.cos(Math.PI / tMax))) / 2,
+      );
+    }
+    const ratio =
+      (1 + Math.cos((Math.PI * lastEpoch) / tMax)) / (1 + Math.cos((Math.PI * (lastEpoch - 1)) / tMax));
+    return optimizer.paramGroups.map(({ lr }) => ratio * (lr - etaMin) + etaMin);
+  }
+}

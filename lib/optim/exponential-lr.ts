@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { nonNegativeNumber, parseOptions } from '../options';
+import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import type { Optimizer } from './optimizer';
+
+const schema = z.object({ gamma: nonNegativeNumber, ...schedulerOptions });
+
+export interface ExponentialLROptions extends SchedulerOptions {
+  /** What learning rates are multiplied by in every step. */
+  gamma: number;
+}
+
+/**
+ * Multiplies the learning rate of every parameter group by `gamma` in every step
+ * (`torch.optim.lr_scheduler.ExponentialLR`).
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
+ */
+export class ExponentialLR extends BaseLRScheduler {
+  readonly gamma: number;
+
+  constructor(optimizer: Optimizer, options: ExponentialLROptions) {
+    const { gamma, ...rest } = parseOptions('optim.ExponentialLR', schema, options);
+    super('optim.ExponentialLR', optimizer, rest);
+    this.gamma = gamma;
+    this.begin();
+  }
+
+  protected override getLr(): number[] {
+    return this.scaled(this.isInitial ? 1 : this.gamma);
+  }
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { ContinualTorchError } from '../errors';
+import { parseArgument, parseOptions } from '../options';
+import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import type { Optimizer } from './optimizer';
+
+type LRLambda = (epoch: number) => number;
+const schema = z.object(schedulerOptions);
+const lambda = z.custom<LRLambda>((value) => typeof value === 'function', 'a function, or an array of functions');
+const lambdas = z.union([lambda, z.array(lambda)], 'a function, or an array of functions');
+
+/**
+ * Multiplies the learning rates of the beginning by what a function of the step gives, one function for all groups or one
+ * for each (`torch.optim.lr_scheduler.LambdaLR`).
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
+ */
+export class LambdaLR extends BaseLRScheduler {
+  readonly lrLambdas: readonly LRLambda[];
+
+  constructor(optimizer: Optimizer, lrLambda: LRLambda | readonly LRLambda[], options?: SchedulerOptions) {
+    super('optim.LambdaLR', optimizer, parseOptions('optim.LambdaLR', schema, options));
+    const given = parseArgument('optim.LambdaLR', 'lrLambda', lambdas, lrLambda);
+    this.lrLambdas = typeof given === 'function' ? this.baseLrs.map(() => given) : given;
+    if (this.lrLambdas.length !== this.baseLrs.length) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_VALUE',
+        `optim.LambdaLR: expected lrLambda to be a function for each of ${this.baseLrs.length} parameter groups, got ${this.lrLambdas.length}`,
+      );
+    }
+    this.begin();
+  }
+
+  protected override getLr(): number[] {
+    return this.baseLrs.map((lr, i) => lr * this.lrLambdas[i]!(this.lastEpoch));
+  }
+}

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { nonNegativeInteger, nonNegativeNumber, parseOptions } from '../options';
+import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import type { Optimizer } from './optimizer';
+
+const schema = z.object({
+  milestones: z.array(nonNegativeInteger, 'an array of integers of at least 0'),
+  gamma: nonNegativeNumber.default(0.1),
+  ...schedulerOptions,
+});
+
+export interface MultiStepLROptions extends SchedulerOptions {
+  /** The steps in which learning rates decay; one that stands twice counts twice. */
+  milestones: readonly number[];
+  /** What learning rates are multiplied by. Default 0.1. */
+  gamma?: number;
+}
+
+/**
+ * Multiplies the learning rate of every parameter group by `gamma` at each milestone, whatever it is by then
+ * (`torch.optim.lr_scheduler.MultiStepLR`).
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
+ */
+export class MultiStepLR extends BaseLRScheduler {
+  readonly milestones: readonly number[];
+  readonly gamma: number;
+
+  constructor(optimizer: Optimizer, options: MultiStepLROptions) {
+    const { milestones, gamma, ...rest } = parseOptions('optim.MultiStepLR', schema, options);
+    super('optim.MultiStepLR', optimizer, rest);
+    this.milestones = milestones;
+    this.gamma = gamma;
+    this.begin();
+  }
+
+  protected override getLr(): number[] {
+    return this.scaled(this.gamma ** this.milestones.filter((milestone) => milestone === this.lastEpoch).length);
+  }
+}
