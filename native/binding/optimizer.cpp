@@ -70,10 +70,11 @@ std::shared_ptr<const UpdateRule> rule_argument(const Napi::Value& kind, const N
 /// As PyTorch refuses them: an update of a computed tensor would be lost, one of a repeated tensor made twice.
 void check_parameters(const std::string& operation, const std::vector<ParameterGroup>& groups) {
   std::unordered_set<at::TensorImpl*> seen;
+  std::unordered_set<std::string> names;
   for (size_t g = 0; g < groups.size(); ++g) {
     for (size_t i = 0; i < groups[g].parameters.size(); ++i) {
-      const at::Tensor& parameter = groups[g].parameters[i].second;
-      const auto refuse = [&](const char* expected) {
+      const auto& [name, parameter] = groups[g].parameters[i];
+      const auto refuse = [&, &parameter = parameter](const char* expected) {
         throw Error("ERR_INVALID_ARG_VALUE", operation + ": expected parameters to be " + expected + ", got " +
                                                  toString(parameter.scalar_type()) + " " + c10::str(parameter.sizes()) +
                                                  " at index " + std::to_string(i) +
@@ -82,6 +83,7 @@ void check_parameters(const std::string& operation, const std::vector<ParameterG
       if (!parameter.is_leaf()) refuse("leaves, not computed tensors");
       if (!at::isFloatingType(parameter.scalar_type())) refuse("floating-point tensors");
       if (!seen.insert(parameter.unsafeGetTensorImpl()).second) refuse("distinct");
+      if (!name.empty() && !names.insert(name).second) refuse("distinct in their names");
     }
   }
 }
