@@ -1,3 +1,4 @@
+import * as amp from './amp/index';
 import { native } from './native/binding';
 import { manualSeed } from './random';
 import * as autograd from './tensor/autograd';
@@ -33,6 +34,9 @@ export const torch = {
   slice,
   manualSeed,
   autograd,
+  amp,
+  autocast: amp.autocast,
+  isAutocastEnabled: amp.isAutocastEnabled,
   noGrad,
   enableGrad,
   isGradEnabled,

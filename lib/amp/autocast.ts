@@ -39,9 +39,10 @@ export function autocast<T>(deviceType: 'cpu' | 'cuda', ...rest: [() => T] | [Au
   const [given, fn] = rest.length > 1 ? (rest as [AutocastOptions, () => T]) : [{}, rest[0] as () => T];
   const options = parseOptions('autocast', schema, given);
   if (typeof fn !== 'function' || types.isAsyncFunction(fn)) {
+    const got = typeof fn === 'function' ? 'an async function' : describeValue(fn);
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_TYPE',
-      `autocast: expected fn to be a function that is not async, got ${types.isAsyncFunction(fn) ? 'an async function' : describeValue(fn)}`,
+      `autocast: expected fn to be a function that is not async, got ${got}`,
     );
   }
   const before = native.autocastState(device);

@@ -5,9 +5,11 @@ import type { Optimizer } from '../optim/optimizer';
 import { parseState } from '../optim/parse-state';
 import { requireOptimizer } from '../optim/require-optimizer';
 import { boolean, nonNegativeInteger, parseArgument, parseOptions, positiveInteger } from '../options';
+import { tensor } from '../tensor/creation';
 import { noGrad } from '../tensor/grad-mode';
 import { ops } from '../tensor/operators';
 import type { Tensor } from '../tensor/tensor';
+import { keep } from '../tensor/tidy';
 
 const positive = z.number('a number above 0').positive('a number above 0');
 const aboveOne = z.number('a number above 1').gt(1, 'a number above 1');
@@ -91,7 +93,7 @@ export class GradScaler {
     const scaled = [outputs].flat().map((output) => {
       const { device } = requireTensor('scale', output);
       this.tensors ??= this.makeTensors(device);
-      return ops.aten.mul!(output, ops.aten.to!(this.tensors.scale, { device })) as Tensor;
+      return output.mul(this.tensors.scale.to({ device }));
     });
     return (Array.isArray(outputs) ? scaled : scaled[0]) as T;
   }
@@ -112,9 +114,9 @@ export class GradScaler {
       throw new ContinualTorchError('ERR_UNSUPPORTED_DTYPE', 'unscale_: expected gradients of float32, got float16');
     }
     noGrad(() => {
-      const foundInf = ops.aten.zeros_like!(scale) as Tensor;
+      const foundInf = keep(scale.zerosLike());
       // PyTorch takes the reciprocal in float64.
-      const inverse = ops.aten.to!(ops.aten.reciprocal!(ops.aten.to!(scale, { dtype: 'float64' })), { dtype: 'float32' }) as Tensor;
+      const inverse = scale.to('float64').reciprocal().to('float32');
       if (grads.length > 0) ops.aten._amp_foreach_non_finite_check_and_unscale_!(grads, foundInf, inverse);
       this.progress.set(optimizer, { stepped: false, foundInf });
     });
@@ -145,11 +147,11 @@ export class GradScaler {
     const { growth_factor, backoff_factor, growth_interval } = this.settings;
     noGrad(() => {
       if (newScale !== undefined) {
-        ops.aten.fill_!(scale, parseArgument('update', 'newScale', positive, newScale));
+        scale.fill_(parseArgument('update', 'newScale', positive, newScale));
       } else {
         const found = [...this.progress.values()].map(({ foundInf }) => foundInf);
         if (found.length === 0) throw outOfTurn('update', 'a step of an optimizer before');
-        const anywhere = ops.aten.sum!(ops.aten.stack!(found)) as Tensor;
+        const anywhere = (ops.aten.stack!(found) as Tensor).sum();
         ops.aten._amp_update_scale_!(scale, growthTracker, anywhere, growth_factor, backoff_factor, growth_interval);
       }
     });
@@ -178,7 +180,7 @@ export class GradScaler {
     };
   }
 
-  /** Goes on from a state, of `stateDict` or of PyTorch; does nothing where the scaler is not enabled. @throws ERR_STATE_DICT */
+  /** Goes on from a state, of `stateDict` or of PyTorch, unless the scaler is not enabled. @throws ERR_STATE_DICT */
   loadStateDict(stateDict: unknown): void {
     if (!this.enabled) return;
     this.settings = parseState(stateSchema, stateDict);
@@ -188,8 +190,8 @@ export class GradScaler {
   private makeTensors(device: string) {
     const { scale, _growth_tracker } = this.settings;
     return {
-      scale: ops.aten.full!([], scale, { dtype: 'float32', device }) as Tensor,
-      growthTracker: ops.aten.full!([], _growth_tracker, { dtype: 'int32', device }) as Tensor,
+      scale: keep(tensor(scale, { dtype: 'float32', device })),
+      growthTracker: keep(tensor(_growth_tracker, { dtype: 'int32', device })),
     };
   }
 

@@ -31,7 +31,12 @@ const stateSchema = z.object({
 });
 
 /** @internal Number for each group; a single one stands for all. */
-export function forEachGroup(operation: string, name: string, optimizer: Optimizer, given: number | readonly number[]): number[] {
+export function forEachGroup(
+  operation: string,
+  name: string,
+  optimizer: Optimizer,
+  given: number | readonly number[],
+): number[] {
   const count = optimizer.paramGroups.length;
   if (typeof given === 'number') return Array.from({ length: count }, () => given);
   if (given.length === count) return [...given];
@@ -66,7 +71,8 @@ export abstract class BaseLRScheduler implements LRScheduler {
       if (group.initialLr !== null) return group.initialLr;
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_VALUE',
-        `${operation}: expected lastEpoch -1 or an initialLr in group ${i} (from optimizer.loadStateDict), got lastEpoch ${lastEpoch}`,
+        `${operation}: expected lastEpoch -1 or an initialLr in group ${i} (from optimizer.loadStateDict), ` +
+          `got lastEpoch ${lastEpoch}`,
       );
     });
     this.lastEpoch = lastEpoch;

@@ -21,10 +21,11 @@ export class LambdaLR extends BaseLRScheduler {
     super('optim.LambdaLR', optimizer, parseOptions('optim.LambdaLR', schema, options));
     const given = parseArgument('optim.LambdaLR', 'lrLambda', lambdas, lrLambda);
     this.lrLambdas = typeof given === 'function' ? this.baseLrs.map(() => given) : given;
-    if (this.lrLambdas.length !== this.baseLrs.length) {
+    const [count, groups] = [this.lrLambdas.length, this.baseLrs.length];
+    if (count !== groups) {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_VALUE',
-        `optim.LambdaLR: expected lrLambda to be a function for each of ${this.baseLrs.length} parameter groups, got ${this.lrLambdas.length}`,
+        `optim.LambdaLR: expected lrLambda to be a function for each of ${groups} parameter groups, got ${count}`,
       );
     }
     this.begin();

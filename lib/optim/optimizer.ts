@@ -41,6 +41,9 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
   /** @internal */
   readonly handle: NativeOptimizer;
 
+  /** @internal Whether `loadStateDict` was called: a strategy begins with the state that the optimizer has. */
+  isResumed = false;
+
   private readonly kind: OptimizerKind<Options>;
   /** What a group has that says nothing else. */
   private readonly defaults: Options;
@@ -129,6 +132,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
       groups.map(({ settings, states }) => ({ options: this.kind.toNative(settings.options), states })),
     );
     groups.forEach(({ settings }, i) => Object.assign(this.settings[i]!, settings));
+    this.isResumed = true;
   }
 
   private toNative({ params, options }: ParsedGroup<Options>) {

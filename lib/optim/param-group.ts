@@ -19,7 +19,7 @@ export interface CommonOptions {
 export type ParamGroup<Options = CommonOptions> = Options & {
   /** The parameters themselves, in a new array. @throws ERR_BUSY */
   readonly params: Tensor[];
-  /** Their names, where all have one: from `namedParameters()`, or of the model of a strategy. Else null. @throws ERR_BUSY */
+  /** Their names where all have one, from `namedParameters()` or a strategy's model; else null. @throws ERR_BUSY */
   readonly paramNames: string[] | null;
   /** The learning rate before the first scheduler (`initial_lr`); null before there is one. */
   initialLr: number | null;

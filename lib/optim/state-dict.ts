@@ -50,9 +50,9 @@ export function writeStateDict<Options extends object>(
       }
       return key;
     });
-    const named = Object.entries({ ...options, ...kind.fixed }).map(([name, value]) => [toSnakeCase(name), value as unknown]);
+    const all: Record<string, unknown> = { ...options, ...kind.fixed };
     return {
-      ...(Object.fromEntries(named) as Record<string, unknown>),
+      ...Object.fromEntries(Object.entries(all).map(([name, value]) => [toSnakeCase(name), value])),
       ...(initialLr === null ? {} : { initial_lr: initialLr }),
       params,
     };
@@ -156,10 +156,10 @@ function readState(key: unknown, value: unknown): NativeParameterState | null {
 
 /** The entries of a map or plain object, with their keys as strings. */
 function record(what: string, value: unknown): Map<string, unknown> {
-  if (value instanceof Map) return new Map([...(value as Map<unknown, unknown>)].map(([key, item]) => [String(key), item]));
-  if (typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value) as null)) {
-    return new Map(Object.entries(value));
+  if (value instanceof Map) {
+    return new Map([...(value as Map<unknown, unknown>)].map(([key, item]) => [String(key), item]));
   }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
   throw misfit(`${what} as a map or an object`, describeValue(value));
 }
 
@@ -170,7 +170,7 @@ function list(what: string, value: unknown): unknown[] {
 
 /** Python saves some numbers as tensors of one element, and integers may come as bigint. */
 function plainNumber(value: unknown): unknown {
-  if (value instanceof Tensor && value.numel === 1) return value.item();
+  if (value instanceof Tensor && value.numel() === 1) return value.item();
   return typeof value === 'bigint' ? Number(value) : value;
 }
 

@@ -37,7 +37,8 @@ void set_autocast(at::DeviceType type, const Napi::Value& value) {
 
 /// Native: autocastState(deviceType: string) -> { enabled: boolean, dtype: string, cacheEnabled: boolean }
 Napi::Value get_autocast(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value { return autocast_state(info.Env(), device_type_argument(info[0])); });
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value { return autocast_state(env, device_type_argument(info[0])); });
 }
 
 /// Native: enterAutocast(deviceType: string, state: object) -> void

@@ -114,7 +114,8 @@ Napi::Value create_optimizer(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     const std::string kind = string_argument(info[0], "kind");
-    auto groups = array_argument(info[1], "groups", [&](const Napi::Value& group) { return group_argument(kind, group); });
+    auto groups =
+        array_argument(info[1], "groups", [&](const Napi::Value& group) { return group_argument(kind, group); });
     check_parameters("optim." + kind, groups);
     return OptimizerHandle::make(env, Environment::of(env).optimizer_class,
                                  std::make_shared<Shared<Optimizer>>(std::make_shared<Optimizer>(std::move(groups))));

@@ -51,8 +51,8 @@ class Optimizer {
   std::optional<ParameterState> state(const at::Tensor& parameter) const;
 
   /// Puts these rules and copies of these states in place of its own; they stand as the groups and the parameters in
-  /// them do. One without a state, or with one that has seen no update, begins anew. Throws ERR_STATE_DICT where a state lacks a tensor, has one that the rule does not know or of another
-  /// shape, and has then changed nothing.
+  /// them do. A parameter without a state, or with one that has seen no update, begins anew. Throws ERR_STATE_DICT where
+  /// a state lacks a tensor, or has one that the rule does not know or of another shape, and has then changed nothing.
   void load(std::vector<std::shared_ptr<const UpdateRule>> rules,
             const std::vector<std::vector<std::optional<ParameterState>>>& states);
 
@@ -63,9 +63,10 @@ class Optimizer {
   void step();
 
  private:
+  /// Buffers laid out like the flat parameters, by the rules' names; each is made at the first step that needs it.
   struct State {
-    std::map<std::string, at::Tensor> buffers;  // laid out like the flat parameters; made at the first step that needs one
-    std::vector<int64_t> steps;                 // of each slot: updates that its state has seen
+    std::map<std::string, at::Tensor> buffers;
+    std::vector<int64_t> steps;  // of each slot: updates that its state has seen
   };
 
   FlatParameters& flat();

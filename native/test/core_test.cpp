@@ -248,7 +248,9 @@ void a_parameter_that_takes_anothers_place_has_no_state_of_either() {
   optimizer.step();
   EXPECT(optimizer.state(a) && optimizer.state(b));
   optimizer.update(Named{{"a", b}, {"b", a}}, Named{{"a", a}, {"b", b}}, /*remove_params=*/false);
-  EXPECT(optimizer.groups()[0].parameters[0].second.is_same(b) && optimizer.groups()[1].parameters[0].second.is_same(a));
+  EXPECT(optimizer.groups()[0].parameters[0].second.is_same(b));
+  EXPECT(optimizer.groups()[1].parameters[0].second.is_same(a));
+  EXPECT(optimizer.groups()[0].parameters[0].first == "a");
   EXPECT(!optimizer.state(a) && !optimizer.state(b));
   optimizer.step();
   EXPECT(a.item<double>() == 0 && b.item<double>() == 1);

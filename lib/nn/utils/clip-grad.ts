@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../../errors';
 import { boolean, nonNegativeNumber, parseArgument, parseOptions } from '../../options';
+import { tensor } from '../../tensor/creation';
 import { noGrad } from '../../tensor/grad-mode';
 import { ops } from '../../tensor/operators';
-import { Tensor, tensor } from '../../tensor/tensor';
+import { Tensor } from '../../tensor/tensor';
 
 const schema = z.object({
   normType: z.union([nonNegativeNumber, z.literal(Infinity)], 'a number of at least 0, or Infinity').default(2),
@@ -46,8 +47,7 @@ export function clipGradNorm_(
         `${operation}: expected gradients of finite norm, got ${norm.item()}`,
       );
     }
-    const factor = ops.aten.reciprocal!(ops.aten.add!(norm, 1e-6)) as Tensor;
-    ops.aten['_foreach_mul_.Tensor']!(grads, ops.aten.clamp!(ops.aten.mul!(factor, limit), null, 1));
+    ops.aten['_foreach_mul_.Tensor']!(grads, norm.add(1e-6).reciprocal().mul(limit).clampMax(1));
     return norm;
   });
 }

@@ -87,7 +87,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
   /**
    * Follows the model's parameters: one that another tensor has replaced gives its place to that tensor and loses its
    * state (momentum, moments), a new one is added, one that is gone stays unless `removeParams` is set. The first time all
-   * state is cleared, and every parameter of the model is added, also one that was left out on purpose. Where the
+   * state is cleared (but that of `loadStateDict`), and every parameter of the model is added, also one that was left out on purpose. Where the
    * optimizer has several groups, a new parameter goes to that of its neighbours by name.
    * @throws ERR_PARAMETER_GROUP where its neighbours are of several groups
    */
@@ -97,7 +97,9 @@ export class SupervisedTemplate extends BaseSGDTemplate {
 
   protected override async checkModelAndOptimizer(options: TrainOptions): Promise<void> {
     // The first time before the model grows, so that the optimizer sees which parameter a grown one replaces.
-    if (!this.step.knowsOptimizer()) await this.makeOptimizer({ ...options, resetOptimizerState: true });
+    if (!this.step.knowsOptimizer()) {
+      await this.makeOptimizer({ ...options, resetOptimizerState: !this.optimizer.isResumed });
+    }
     this.model = await this.modelAdaptation();
     await this.makeOptimizer(options);
     this.step.layOut();

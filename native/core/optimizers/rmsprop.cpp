@@ -70,9 +70,10 @@ void step_in_one_pass(const RmspropOptions& options, const at::Tensor& values, c
 template <typename T>
 void step_on_cpu(const RmspropOptions& options, const at::Tensor& values, const at::Tensor& grads,
                  const RmspropState& state) {
-  const bool with_momentum = options.momentum > 0;
-  const auto step = options.centered ? (with_momentum ? &step_in_one_pass<true, true, T> : &step_in_one_pass<true, false, T>)
-                                     : (with_momentum ? &step_in_one_pass<false, true, T> : &step_in_one_pass<false, false, T>);
+  auto step = &step_in_one_pass<false, false, T>;
+  if (options.centered && options.momentum > 0) step = &step_in_one_pass<true, true, T>;
+  else if (options.centered) step = &step_in_one_pass<true, false, T>;
+  else if (options.momentum > 0) step = &step_in_one_pass<false, true, T>;
   step(options, values, grads, state);
 }
 
