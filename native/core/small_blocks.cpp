@@ -77,6 +77,9 @@ class SmallBlocks final : public c10::Allocator {
     return {block, block, kDeleters[size_class], at::Device(at::kCPU)};
   }
 
+  /// For callers that keep bare pointers (oneDNN's scratch memory): every block came from `alloc_cpu` and may go back.
+  c10::DeleterFnPtr raw_deleter() const override { return large_->raw_deleter(); }
+
   void copy_data(void* to, const void* from, size_t count) const override { default_copy_data(to, from, count); }
 
  private:
