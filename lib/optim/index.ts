@@ -16,6 +16,7 @@ export { LinearLR, type LinearLROptions } from './linear-lr';
 export { ConstantLR, type ConstantLROptions } from './constant-lr';
 export { PolynomialLR, type PolynomialLROptions } from './polynomial-lr';
 export { LambdaLR } from './lambda-lr';
+export { SequentialLR, type SequentialLROptions, type SequentialLRStateDict } from './sequential-lr';
 export { OneCycleLR, type OneCycleLROptions } from './one-cycle-lr';
 export {
   ReduceLROnPlateau,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'mocha';
-import { amp, autocast, manualSeed, nn, ops, optim, SupervisedTemplate, tensor, type Tensor } from '../../lib/index';
+import { amp, autocast, manualSeed, nn, ops, optim, SupervisedTemplate, tensor, type Tensor, tidy } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
 import { fixturePath } from '../support/fixtures';
 import { smallBenchmark, smallModel } from '../support/small-runs';
@@ -47,8 +47,8 @@ describe('amp.GradScaler', () => {
 
   it('scales each of several losses', () => {
     const [a, b] = new amp.GradScaler({ initScale: 4 }).scale([tensor(1), tensor([2])]);
-    assertTensorEqual(a!, tensor(4));
-    assertTensorEqual(b!, tensor([8]));
+    assertTensorEqual(a, tensor(4));
+    assertTensorEqual(b, tensor([8]));
   });
 
   it('that is not enabled passes everything through', () => {
@@ -97,6 +97,17 @@ describe('amp.GradScaler', () => {
     assertTensorClose(p, tensor([0.9, 0.9]));
     assertTensorEqual(q, tensor([1]));
     assert.equal(scaler.getScale(), 2);
+  });
+
+  it('keeps its factor through calls of tidy', () => {
+    const { p, optimizer, scaler } = setUp({ initScale: 4, growthInterval: 1 });
+    for (const scale of [8, 16]) {
+      tidy(() => scaler.scale(loss(p)).backward());
+      tidy(() => scaler.unscale_(optimizer));
+      tidy(() => scaler.step(optimizer));
+      tidy(() => scaler.update());
+      assert.equal(scaler.getScale(), scale);
+    }
   });
 
   it('serves in a strategy: override forward, backward and optimizerStep', async () => {

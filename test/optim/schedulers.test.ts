@@ -25,7 +25,7 @@ const { resumeAt, metrics, ...rest } = JSON.parse(readFileSync(fixturePath('opti
   resumeAt: number;
   metrics: (number | null)[];
 };
-const cases = Object.entries(rest as Record<string, Case>);
+const cases = Object.entries<Case>(rest);
 const baseOptions = { SGD: { lr: 0.1, momentum: 0.9 }, Adam: { lr: 0.1 }, RMSprop: { lr: 0.1 } };
 
 function makeOptimizer(kind: Case['kind'] = 'SGD'): optim.Optimizer {
@@ -33,8 +33,12 @@ function makeOptimizer(kind: Case['kind'] = 'SGD'): optim.Optimizer {
   return new optim[kind]([{ params: [p()] }, { params: [p()], lr: 0.8 }], baseOptions[kind]);
 }
 
-const makeScheduler = (name: string, optimizer: optim.Optimizer, options: object): Scheduler =>
-  new (optim as any)[name](optimizer, options);
+function makeScheduler(name: string, optimizer: optim.Optimizer, options: object): Scheduler {
+  if (name !== 'SequentialLR') return new (optim as any)[name](optimizer, options);
+  const { schedulers, ...rest } = options as { schedulers: [string, object][] };
+  const made = schedulers.map((part) => (Array.isArray(part) ? makeScheduler(part[0], optimizer, part[1]) : part));
+  return new (optim as any).SequentialLR(optimizer, { ...rest, schedulers: made });
+}
 const rates = (optimizer: optim.Optimizer) => optimizer.paramGroups.map(({ lr }) => lr);
 const momenta = (optimizer: optim.Optimizer) =>
   optimizer.paramGroups.map((group: any): number => group.betas?.[0] ?? group.momentum);
@@ -229,6 +233,7 @@ describe('schedulers', () => {
 
     it('names that do not exist, and something that is no optimizer', () => {
       for (const [name, { options }] of new Map(cases.map(([, c]) => [c.scheduler, c]))) {
+        if (name === 'SequentialLR') continue;
         throwsWithCode(make(name, { ...options, gama: 1 }), 'ERR_UNKNOWN_OPTION', /unknown option "gama"; expected among/);
         throwsWithCode(() => makeScheduler(name, {} as never, options), 'ERR_INVALID_ARG_TYPE', /expected optimizer to be/);
       }
@@ -243,6 +248,29 @@ describe('schedulers', () => {
       );
       assert.deepEqual([optimizer.paramGroups[0]!.lr, optimizer.paramGroups[0]!.initialLr], [0.1, null]);
       new optim.OneCycleLR(optimizer, { maxLr: 1, totalSteps: 5, cycleMomentum: false });
+    });
+
+    it('SequentialLR with schedulers or milestones that do not fit', () => {
+      const optimizer = makeOptimizer();
+      const a = new optim.ExponentialLR(optimizer, { gamma: 0.5 });
+      const sequence = (schedulers: unknown[], milestones: number[]) => () =>
+        new optim.SequentialLR(optimizer, { schedulers: schedulers as optim.BaseLRScheduler[], milestones });
+      const code = 'ERR_INVALID_ARG_VALUE';
+      throwsWithCode(sequence([], []), code, /expected schedulers to be at least one scheduler, got an array of 0$/);
+      throwsWithCode(sequence([a, a], []), code, /expected 1 milestones for 2 schedulers, got 0$/);
+      throwsWithCode(sequence([a, a, a], [4, 4]), code, /expected milestones in ascending order, got 4, 4$/);
+      throwsWithCode(sequence([a, a], [0]), code, /milestones\.0 to be .*, got 0$/);
+      const other = new optim.ExponentialLR(makeOptimizer(), { gamma: 0.5 });
+      throwsWithCode(sequence([a, other], [1]), code, /expected schedulers of this optimizer, got one of another$/);
+      const plateau = new optim.ReduceLROnPlateau(optimizer);
+      throwsWithCode(sequence([a, plateau], [1]), 'ERR_INVALID_ARG_TYPE', /a scheduler that needs no metrics, got a Reduce/);
+      throwsWithCode(
+        () => new optim.SequentialLR({} as never, { schedulers: [a], milestones: [] }),
+        'ERR_INVALID_ARG_TYPE',
+        /^optim\.SequentialLR: expected optimizer to be an Optimizer/,
+      );
+      const whole = new optim.SequentialLR(optimizer, { schedulers: [a], milestones: [] });
+      throwsWithCode(() => whole.loadStateDict({ ...whole.stateDict(), _schedulers: [] }), 'ERR_STATE_DICT', /of 1 schedulers, got 0$/);
     });
 
     it('LambdaLR with functions for other groups, or none', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'mocha';
-import { manualSeed, MASPlugin, nn, ops, optim, SupervisedTemplate, tensor, type Tensor } from '../../lib/index';
+import { manualSeed, MASPlugin, models, nn, ops, optim, SupervisedTemplate, tensor, type Tensor } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
 import { fixturePath, loadFixture } from '../support/fixtures';
 import { flat, freshParameters, trainOn } from '../support/recorded-steps';
@@ -76,7 +76,7 @@ describe('state dicts of optimizers', () => {
       const saved = reference.stateDict();
       const shuffled = freshParameters(steps, ['scalar', 'sparse', 'kernel', 'weight']);
       for (const [name, parameter] of Object.entries(shuffled)) {
-        ops.aten.copy_!(ops.aten.detach!(parameter), ops.aten.detach!(whole[name]!));
+        ops.aten.copy_!(ops.aten.detach!(parameter), ops.aten.detach!(whole[name]));
       }
       const optimizer = make(kind, shuffled, true);
       optimizer.loadStateDict(saved);
@@ -188,6 +188,26 @@ describe('state dicts of optimizers', () => {
     assert.deepEqual(await run(true), await run(false));
   });
 
+  it('names the parameters of a model that has grown, and leaves out the state that growing has dropped', async () => {
+    const model = new models.IncrementalClassifier(4);
+    const optimizer = new optim.Adam(model.namedParameters(), { lr: 0.05 });
+    const strategy = new SupervisedTemplate({ model, optimizer, trainMbSize: 2, evaluator: null });
+    const { trainStream } = smallBenchmark();
+    for (const [experience, classes] of [[trainStream.at(0)!, 2], [trainStream.at(1)!, 4]] as const) {
+      await strategy.train(experience);
+      const { state, param_groups } = optimizer.stateDict();
+      const names = [...strategy.model.namedParameters().keys()];
+      assert.deepEqual(param_groups.map(({ params }) => params), [names]);
+      assert.deepEqual([...state.keys()], names);
+      assert.deepEqual(names.map((name) => (state.get(name)!.exp_avg as Tensor).shape[0]), [classes, classes]);
+      assert.deepEqual(names.map((name) => state.get(name)!.step), [4, 4]);
+      const other = new models.IncrementalClassifier(4, { initialOutFeatures: classes });
+      new optim.Adam(other.namedParameters()).loadStateDict(optimizer.stateDict());
+    }
+    const small = new optim.Adam(new models.IncrementalClassifier(4).namedParameters());
+    throwsWithCode(() => small.loadStateDict(optimizer.stateDict()), 'ERR_STATE_DICT', /of shape \[2, 4\] for .*, got \[4, 4\]$/);
+  });
+
   it('loaded while a strategy has laid the parameters out, counts from its next step on', async () => {
     const model = smallModel();
     const optimizer = new optim.SGD(model.namedParameters(), { lr: 0.1, momentum: 0.9 });
@@ -197,7 +217,7 @@ describe('state dicts of optimizers', () => {
     await strategy.train(trainStream.at(0)!);
     const saved = optimizer.stateDict();
     const [key] = saved.state.keys();
-    saved.state.get(key!)!.momentum_buffer = ops.aten.full_like!(saved.state.get(key!)!.momentum_buffer as Tensor, 3) as Tensor;
+    saved.state.get(key!)!.momentum_buffer = ops.aten.full_like!(saved.state.get(key!)!.momentum_buffer, 3) as Tensor;
     saved.param_groups[0]!.lr = 0;
     optimizer.loadStateDict(saved);
     const before = model.parameters().map((p) => p.toNumbers());
@@ -335,6 +355,25 @@ describe('addParamGroup', () => {
     optimizer.addParamGroup({ params: [extra], lr: 0.5 });
     await strategy.train(trainStream.at(1)!);
     assert.ok(extra.toNumbers()[0]! <= 0.5);
+  });
+
+  it('in a hook of a strategy: the new group is trained from then on', async () => {
+    const model = smallModel();
+    const extra = tensor([1, 2]).requiresGrad_();
+    const optimizer = new optim.SGD(model.namedParameters(), { lr: 0.1, momentum: 0.5 });
+    const plugins = [
+      new MASPlugin({ lambdaReg: 0.1 }),
+      {
+        beforeBackward: (strategy: SupervisedTemplate) => {
+          strategy.loss = strategy.loss.add(extra.sum());
+          if (strategy.clock.trainIterations === 5) optimizer.addParamGroup({ params: [extra], lr: 0.5, momentum: 0 });
+        },
+      },
+    ];
+    const strategy = new SupervisedTemplate({ model, optimizer, plugins, trainMbSize: 2, evaluator: null });
+    await strategy.train(smallBenchmark().trainStream);
+    // Its gradient has grown for six iterations, and is cleared from then on.
+    assert.deepEqual(extra.toNumbers(), [1 - (6 + 1 + 1) * 0.5, 2 - (6 + 1 + 1) * 0.5]);
   });
 
   it('misuse: parameters that it has, none, or options that do not exist', () => {

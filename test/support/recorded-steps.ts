@@ -32,5 +32,5 @@ export function trainOn(
 
 /** All values in the recorded order. */
 export function flat(parameters: Record<string, Tensor>): Tensor {
-  return ops.aten.detach!(ops.aten.cat!(names.map((name) => ops.aten.flatten!(parameters[name]!) as Tensor))) as Tensor;
+  return ops.aten.detach!(ops.aten.cat!(names.map((name) => ops.aten.flatten!(parameters[name]) as Tensor))) as Tensor;
 }

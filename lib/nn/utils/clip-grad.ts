@@ -40,7 +40,7 @@ export function clipGradNorm_(
   if (grads.length === 0) return tensor(0);
   return noGrad(() => {
     const norms = ops.aten._foreach_norm!(grads, normType) as Tensor[];
-    const norm = ops.aten.linalg_vector_norm!(ops.aten.stack!(norms), normType) as Tensor;
+    const norm = ops.aten.linalg_vector_norm!(ops.aten.stack!(norms) as Tensor, normType) as Tensor;
     if (errorIfNonfinite && !Number.isFinite(norm.item())) {
       throw new ContinualTorchError(
         'ERR_GRADIENT_NOT_FINITE',

@@ -19,7 +19,7 @@ function withGradient(gradient: Tensor): Tensor {
 }
 
 const gradients = (parameters: Tensor[]) =>
-  ops.aten.cat!(parameters.map(({ grad }) => ops.aten.flatten!(grad!) as Tensor)) as Tensor;
+  ops.aten.cat!(parameters.map(({ grad }) => ops.aten.flatten!(grad) as Tensor)) as Tensor;
 
 describe('nn.utils', () => {
   let recorded: (name: string) => Tensor;
