@@ -16,6 +16,7 @@
 #include "binding/random.h"
 #include "binding/tensor.h"
 #include "binding/training_step.h"
+#include "binding/weights.h"
 
 namespace continual::binding {
 namespace {
@@ -63,6 +64,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   define_operator_schemas(env, exports);
   define_devices(env, exports);
   define_random(env, exports);
+  define_weights(env, exports);
   return exports;
 }
 

@@ -1,0 +1,95 @@
+import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
+import type { FileBytes } from './file-bytes';
+
+/** A record of an archive: where its bytes lie. */
+export interface ZipRecord {
+  offset: number;
+  length: number;
+  /** 0 where the writer left it out. */
+  crc32: number;
+}
+
+/** More would be no archive of tensors, but one that fills the memory. */
+const maxRecords = 1_000_000;
+
+/**
+ * The records of a zip archive by name, as PyTorch writes them: stored, not compressed. Nothing is extracted.
+ * @param damaged makes the error to throw of a detail: what is no zip archive or is cut short; records that are
+ * compressed or encrypted, overlap, have the name of another, or one that leaves the archive (absolute, `..`)
+ */
+export async function readZipRecords(
+  bytes: FileBytes,
+  damaged: (detail: string) => Error,
+): Promise<Map<string, ZipRecord>> {
+  const records = new Map<string, ZipRecord>();
+  const spans: { begin: number; end: number; name: string }[] = [];
+  let directoryLength = 22;
+  try {
+    const reader = new FileBytesReader(bytes);
+    const zip = await fromRandomAccessReaderPromise(reader, bytes.length, { strictFileNames: true });
+    if (zip.entryCount > maxRecords) throw new Error(`${zip.entryCount} records, more than ${maxRecords}`);
+    for await (const entry of zip.eachEntry()) {
+      const name = entry.fileName;
+      if (entry.isEncrypted()) throw new Error(`"${name}" is encrypted`);
+      if (entry.compressionMethod !== 0) throw new Error(`"${name}" is compressed; PyTorch stores records as they are`);
+      if (records.has(name)) throw new Error(`two records are named "${name}"`);
+      const header = await zip.readLocalFileHeaderPromise(entry);
+      if (!header.fileName.equals(entry.fileNameRaw)) throw new Error(`"${name}" has another name before its data`);
+      const offset = header.fileDataStart;
+      records.set(name, { offset, length: entry.uncompressedSize, crc32: entry.crc32 });
+      spans.push({ begin: entry.relativeOffsetOfLocalHeader, end: offset + entry.uncompressedSize, name });
+      directoryLength += 46 + entry.fileNameRaw.length + entry.extraFieldRaw.length + entry.fileCommentRaw.length;
+    }
+  } catch (error) {
+    throw damaged((error as Error).message);
+  }
+  let free = 0;
+  for (const { begin, end, name } of spans.sort((a, b) => a.begin - b.begin)) {
+    if (begin < free) throw damaged(`the data of "${name}" overlaps that of another record`);
+    if (end > bytes.length - directoryLength) throw damaged(`the data of "${name}" overlaps the directory`);
+    free = end;
+  }
+  return records;
+}
+
+/**
+ * Compares what is stored with the CRC-32 of these records.
+ * @throws what `damaged` makes of the first that differs
+ */
+export async function checkZipRecords(
+  bytes: FileBytes,
+  records: ReadonlyMap<string, ZipRecord>,
+  damaged: (detail: string) => Error,
+): Promise<void> {
+  const known = [...records].filter(([, record]) => record.crc32 !== 0);
+  const sums = await bytes.crc32(known.map(([, { offset, length }]) => [offset, length]));
+  const wrong = known.find(([, record], i) => record.crc32 !== sums[i]);
+  if (wrong) throw damaged(`"${wrong[0]}" does not have the CRC-32 that was written with it`);
+}
+
+/** yauzl's door to the bytes: they are at hand, so nothing is streamed. */
+class FileBytesReader extends RandomAccessReader {
+  constructor(private readonly bytes: FileBytes) {
+    super();
+  }
+
+  override _readStreamForRange(): never {
+    throw new Error('streams are not used');
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    if (position < 0 || position + length > this.bytes.length) {
+      process.nextTick(callback, new Error('it is cut short'));
+      return;
+    }
+    this.bytes.copy(position, buffer.subarray(offset, offset + length));
+    // Called at once it would recurse.
+    process.nextTick(callback, null);
+  }
+}
