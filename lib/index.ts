@@ -14,6 +14,7 @@ export * from './evaluation/index';
 export * from './logging/index';
 export * from './training/index';
 export * from './data/index';
+export * from './weights/index';
 export { ContinualTorchError, errorCodes, type ErrorCode } from './errors';
 export { manualSeed } from './random';
 export * as autograd from './tensor/autograd';

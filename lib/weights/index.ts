@@ -1,0 +1,1 @@
+export { loadSafetensors, type LoadOptions, readSafetensorsMetadata, saveSafetensors } from './safetensors';
