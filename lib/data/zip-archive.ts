@@ -4,8 +4,12 @@ import type { FileBytes } from './file-bytes';
 /** A record of an archive: where its bytes lie. */
 export interface ZipRecord {
   offset: number;
+  /** Bytes in the archive. */
   length: number;
-  /** 0 where the writer left it out. */
+  /** Bytes that compressed ones stand for; otherwise `length`. */
+  unpackedLength: number;
+  isCompressed: boolean;
+  /** Of the unpacked bytes; 0 where the writer left it out. */
   crc32: number;
 }
 
@@ -13,9 +17,9 @@ export interface ZipRecord {
 const maxRecords = 1_000_000;
 
 /**
- * The records of a zip archive by name, as PyTorch writes them: stored, not compressed. Nothing is extracted.
- * @param damaged makes the error to throw of a detail: what is no zip archive or is cut short; records that are
- * compressed or encrypted, overlap, have the name of another, or one that leaves the archive (absolute, `..`)
+ * The records of a zip archive by name: stored, or deflated (which PyTorch does with code alone). Nothing is unpacked.
+ * @param damaged makes the error to throw of a detail: what is no zip archive or is cut short; records that are encrypted,
+ * overlap, have the name of another, or one that leaves the archive (absolute, `..`)
  */
 export async function readZipRecords(
   bytes: FileBytes,
@@ -31,13 +35,15 @@ export async function readZipRecords(
     for await (const entry of zip.eachEntry()) {
       const name = entry.fileName;
       if (entry.isEncrypted()) throw new Error(`"${name}" is encrypted`);
-      if (entry.compressionMethod !== 0) throw new Error(`"${name}" is compressed; PyTorch stores records as they are`);
+      const isCompressed = entry.compressionMethod === 8;
+      if (!isCompressed && entry.compressionMethod !== 0) throw new Error(`"${name}" is compressed in an unknown way`);
       if (records.has(name)) throw new Error(`two records are named "${name}"`);
       const header = await zip.readLocalFileHeaderPromise(entry);
       if (!header.fileName.equals(entry.fileNameRaw)) throw new Error(`"${name}" has another name before its data`);
-      const offset = header.fileDataStart;
-      records.set(name, { offset, length: entry.uncompressedSize, crc32: entry.crc32 });
-      spans.push({ begin: entry.relativeOffsetOfLocalHeader, end: offset + entry.uncompressedSize, name });
+      const { fileDataStart: offset } = header;
+      const { compressedSize: length, uncompressedSize: unpackedLength, crc32 } = entry;
+      records.set(name, { offset, length, unpackedLength, isCompressed, crc32 });
+      spans.push({ begin: entry.relativeOffsetOfLocalHeader, end: offset + length, name });
       directoryLength += 46 + entry.fileNameRaw.length + entry.extraFieldRaw.length + entry.fileCommentRaw.length;
     }
   } catch (error) {
@@ -53,7 +59,7 @@ export async function readZipRecords(
 }
 
 /**
- * Compares what is stored with the CRC-32 of these records.
+ * Compares stored records (not compressed ones) with their CRC-32.
  * @throws what `damaged` makes of the first that differs
  */
 export async function checkZipRecords(
@@ -61,7 +67,7 @@ export async function checkZipRecords(
   records: ReadonlyMap<string, ZipRecord>,
   damaged: (detail: string) => Error,
 ): Promise<void> {
-  const known = [...records].filter(([, record]) => record.crc32 !== 0);
+  const known = [...records].filter(([, record]) => record.crc32 !== 0 && !record.isCompressed);
   const sums = await bytes.crc32(known.map(([, { offset, length }]) => [offset, length]));
   const wrong = known.find(([, record], i) => record.crc32 !== sums[i]);
   if (wrong) throw damaged(`"${wrong[0]}" does not have the CRC-32 that was written with it`);

@@ -64,7 +64,7 @@ export async function loadSafetensors(source: string | Uint8Array, options?: Loa
         result.set(name, stored.tensor(type, 0, shape, contiguousStride(shape)));
       } catch (error) {
         if (error instanceof ContinualTorchError) throw error;
-        throw damaged(`"${name}" ${(error as Error).message}`);
+        throw damaged(`"${name}": ${(error as Error).message}`);
       } finally {
         stored.close();
       }

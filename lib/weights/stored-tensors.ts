@@ -36,12 +36,12 @@ export class StoredBytes {
     requiresGrad = false,
   ): Tensor {
     if (dtype === 'bool' && !(this.areBools ??= native.areBools(this.onCpu))) {
-      throw new Error('holds other bytes than 0 and 1 as bools');
+      throw new Error('a tensor of bools holds other bytes than 0 and 1');
     }
     try {
       return new Tensor(native.tensorInStorage(this.onDevice, dtype, offset, shape, stride, requiresGrad));
     } catch (error) {
-      if (error instanceof ContinualTorchError && error.code === 'ERR_SHAPE') throw new Error(error.message);
+      if (error instanceof ContinualTorchError && error.code === 'ERR_SHAPE') throw new Error(`a tensor ${error.message}`);
       throw error;
     }
   }

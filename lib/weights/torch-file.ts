@@ -99,6 +99,9 @@ async function recordsOf(bytes: FileBytes, damaged: Damaged): Promise<Map<string
   const root = roots[0]!;
   if (records.has(`${root}constants.pkl`)) throw damaged('it is a TorchScript file, which jit.load reads');
   const ours = new Map([...records].filter(([name]) => name.startsWith(root)));
+  for (const [name, { isCompressed }] of ours) {
+    if (isCompressed) throw damaged(`${JSON.stringify(name)} is compressed, torch.save stores records as they are`);
+  }
   const mapped = (name: string) => bytes.isMapped && name.startsWith(`${root}data/`);
   await checkZipRecords(bytes, new Map([...ours].filter(([name]) => !mapped(name))), damaged);
   return new Map([...ours].map(([name, record]) => [name.slice(root.length), record]));

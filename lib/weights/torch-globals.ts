@@ -129,7 +129,7 @@ function viewOf(
   return withMetadata(tensor, metadata);
 }
 
-/** Whether it is a conjugated or negated view of its storage. */
+/** The values of a conjugated or negated view of a storage. */
 function withMetadata(tensor: Tensor, metadata: unknown): Tensor {
   if (metadata === undefined || metadata === null) return tensor;
   if (!(metadata instanceof Map)) throw new Error('a tensor whose metadata is no dict');
@@ -138,15 +138,22 @@ function withMetadata(tensor: Tensor, metadata: unknown): Tensor {
   if (tensor.requiresGrad || !(ops.aten.is_complex!(tensor) || ops.aten.is_floating_point!(tensor))) {
     throw new Error('a conjugated or negated view of something other than plain numbers');
   }
-  const conjugated = isConjugated ? (ops.aten._conj!(tensor) as Tensor) : tensor;
-  return isNegated ? (ops.aten._neg_view!(conjugated) as Tensor) : conjugated;
+  const conjugated = isConjugated ? (ops.aten.conj_physical!(tensor) as Tensor) : tensor;
+  return isNegated ? (ops.aten.neg!(conjugated) as Tensor) : conjugated;
 }
 
 /** (data, requires_grad, backward_hooks): a parameter is a tensor here. */
 function rebuildParameter([data, requiresGrad]: unknown[]): Tensor {
   if (!(data instanceof Tensor) || typeof requiresGrad !== 'boolean') throw new Error('a parameter without a tensor');
   const { storage, dtype, offset, shape, stride } = native.describeStorage(data.handle);
-  return new Tensor(native.tensorInStorage(storage, dtype, offset, shape, stride, requiresGrad));
+  try {
+    return new Tensor(native.tensorInStorage(storage, dtype, offset, shape, stride, requiresGrad));
+  } catch (error) {
+    if (error instanceof ContinualTorchError && error.code === 'ERR_SHAPE') throw new Error(`a tensor ${error.message}`);
+    throw error;
+  } finally {
+    native.tensorDispose(storage);
+  }
 }
 
 /** (function, type, args, attributes): a tensor with Python attributes, which are left out. */
