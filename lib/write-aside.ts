@@ -20,7 +20,8 @@ export async function writeAside(
     await rename(aside, path);
   } catch (error) {
     await rm(aside, { force: true }).catch(() => undefined); // What failed first is what counts.
-    if (error instanceof ContinualTorchError && (error.code !== code || error.message.startsWith(operation))) throw error;
+    if (error instanceof ContinualTorchError && (error.code !== code || error.message.startsWith(operation)))
+      throw error;
     const reason = (error as Error).message;
     throw new ContinualTorchError(code, `${operation}: cannot write "${path}": ${reason}`, { cause: error });
   }

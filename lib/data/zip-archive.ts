@@ -18,8 +18,8 @@ const maxRecords = 1_000_000;
 
 /**
  * The records of a zip archive by name: stored, or deflated (which PyTorch does with code alone). Nothing is unpacked.
- * @param damaged makes the error to throw of a detail: what is no zip archive or is cut short; records that are encrypted,
- * overlap, have the name of another, or one that leaves the archive (absolute, `..`)
+ * @param damaged makes the error to throw of a detail: what is no zip archive or is cut short; records that are
+ * encrypted, overlap, have the name of another, or one that leaves the archive (absolute, `..`)
  */
 export async function readZipRecords(
   bytes: FileBytes,

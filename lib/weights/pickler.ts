@@ -99,7 +99,8 @@ class Pickler {
 
   private tensor(tensor: Tensor, path: readonly unknown[]): void {
     // A conjugated or negated view is a flag over other elements.
-    const plain = ops.aten.resolve_neg!(ops.aten.resolve_conj!(tensor)) as Tensor;
+    const conjugated = ops.aten.resolve_conj!(tensor) as Tensor;
+    const plain = ops.aten.resolve_neg!(conjugated) as Tensor;
     let view: NativeStorageView;
     try {
       view = native.describeStorage(plain.handle);
@@ -174,7 +175,10 @@ function longOf(value: bigint): Buffer {
   const bits = (value < 0n ? -value : value).toString(2).length + 1;
   const length = Math.ceil(bits / 8);
   if (length > 255) {
-    throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `save: expected integers of at most 255 bytes, got ${length}`);
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_VALUE',
+      `save: expected integers of at most 255 bytes, got ${length}`,
+    );
   }
   const bytes = Buffer.alloc(2 + length);
   bytes.set([0x8a, length]);
@@ -190,7 +194,9 @@ function isPlain(value: object): boolean {
 
 function refused(value: unknown, path: readonly unknown[], what = 'values'): ContinualTorchError {
   const expected =
-    what === 'keys' ? 'strings, numbers, booleans or null' : 'tensors, Maps, plain objects, arrays, strings, numbers, booleans or null';
+    what === 'keys'
+      ? 'strings, numbers, booleans or null'
+      : 'tensors, Maps, plain objects, arrays, strings, numbers, booleans or null';
   const message = `save: expected ${what} to be ${expected}, got ${describeValue(value)}${at(path)}`;
   return new ContinualTorchError('ERR_INVALID_ARG_TYPE', message);
 }

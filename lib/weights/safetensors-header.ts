@@ -19,8 +19,8 @@ export const maxHeaderLength = 100_000_000;
 const maxDimensions = 64;
 
 /**
- * Parses the JSON of a header. Unlike `JSON.parse` it refuses names that come twice, and stops at the first thing that has
- * no place here, so that a hostile header cannot fill the memory.
+ * Parses the JSON of a header. Unlike `JSON.parse` it refuses names that come twice, and stops at the first thing that
+ * has no place here, so that a hostile header cannot fill the memory.
  * @throws Error with the detail
  */
 export function parseHeader(json: string): Header {
@@ -154,7 +154,9 @@ export function writeHeader({ metadata, tensors }: Header): Buffer {
     { dtype, shape, data_offsets: [begin, end] },
   ]);
   if (metadata.size > 0) members.unshift(['__metadata__', Object.fromEntries(metadata)]);
-  const json = Buffer.from(`{${members.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`);
+  const json = Buffer.from(
+    `{${members.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`,
+  );
   const length = Math.ceil(json.length / 8) * 8;
   const header = Buffer.alloc(8 + length, ' ');
   header.writeBigUInt64LE(BigInt(length));

@@ -42,16 +42,19 @@ export interface LoadOptions {
 const loadSchema = z.object({ device: deviceName.optional(), mmap: boolean.default(true) });
 
 /**
- * Reads a safetensors file, as `safetensors.torch.load_file` does: the tensors by name, in the order of the header. A file
- * of 1 MiB or more is mapped: its pages come from the disk when they are first used, and writing to a tensor changes
- * memory alone, never the file. The file must then keep its content (replacing it by renaming another is fine):
+ * Reads a safetensors file, as `safetensors.torch.load_file` does: the tensors by name, in the order of the header. A
+ * file of 1 MiB or more is mapped: its pages come from the disk when they are first used, and writing to a tensor
+ * changes memory alone, never the file. The file must then keep its content (replacing it by renaming another is fine):
  * `mmap: false` reads it at once instead.
  * @param source a file name, or the bytes of a file, which are copied
  * @param options `device`, default the CPU; `mmap`, default true
- * @throws ERR_DATA_NOT_FOUND; ERR_SAFETENSORS_FORMAT for a damaged file, or a dtype that libtorch does not have; ERR_DEVICE;
- * ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
+ * @throws ERR_DATA_NOT_FOUND; ERR_SAFETENSORS_FORMAT for a damaged file, or a dtype that libtorch does not have;
+ * ERR_DEVICE; ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
  */
-export async function loadSafetensors(source: string | Uint8Array, options?: LoadOptions): Promise<Map<string, Tensor>> {
+export async function loadSafetensors(
+  source: string | Uint8Array,
+  options?: LoadOptions,
+): Promise<Map<string, Tensor>> {
   const { device, mmap } = parseOptions('loadSafetensors', loadSchema, options);
   if (device !== undefined) native.checkDevice(device);
   return withHeader('loadSafetensors', source, mmap, (bytes, { tensors }, dataBegin, damaged) => {
@@ -86,9 +89,9 @@ const saveSchema = z.object({
 });
 
 /**
- * Writes a safetensors file, as `safetensors.torch.save_file` does: each tensor whole, in row-major order, wherever it lies
- * and whatever it shares its memory with. Written aside and renamed, so that a file which was there is replaced whole or
- * not at all.
+ * Writes a safetensors file, as `safetensors.torch.save_file` does: each tensor whole, in row-major order, wherever it
+ * lies and whatever it shares its memory with. Written aside and renamed, so that a file which was there is replaced
+ * whole or not at all.
  * @param options `metadata`: strings by name, which `readSafetensorsMetadata` reads
  * @throws ERR_WEIGHTS_SAVE; ERR_UNSUPPORTED_DTYPE for a dtype that the format does not have (complex128);
  * ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
@@ -111,7 +114,9 @@ export async function saveSafetensors(
   }
   const header = writeHeader({
     metadata: new Map(Object.entries(metadata)),
-    tensors: new Map(entries.map(({ name, dtype, shape, begin, length }) => [name, { dtype, shape, begin, end: begin + length }])),
+    tensors: new Map(
+      entries.map(({ name, dtype, shape, begin, length }) => [name, { dtype, shape, begin, end: begin + length }]),
+    ),
   });
   if (header.length - 8 > maxHeaderLength) {
     const message = `${operation}: expected names and metadata of at most ${maxHeaderLength} bytes, got ${header.length}`;
@@ -143,7 +148,8 @@ function namedTensors(operation: string, tensors: unknown): [string, Tensor][] {
 
 function describe(name: string, tensor: Tensor) {
   // A conjugated or negated view is a flag over other elements.
-  const plain = ops.aten.resolve_neg!(ops.aten.resolve_conj!(tensor)) as Tensor;
+  const conjugated = ops.aten.resolve_conj!(tensor) as Tensor;
+  const plain = ops.aten.resolve_neg!(conjugated) as Tensor;
   const { dtype, shape } = native.describeStorage(plain.handle);
   const format = formatNames.get(dtype);
   if (format === undefined) {
@@ -163,11 +169,15 @@ async function withHeader<T>(
 ): Promise<T> {
   const bytes = await FileBytes.open(operation, source, mmap);
   const damaged = (detail: string) =>
-    new ContinualTorchError('ERR_SAFETENSORS_FORMAT', `${operation}: expected a safetensors file, ${bytes.name}: ${detail}`);
+    new ContinualTorchError(
+      'ERR_SAFETENSORS_FORMAT',
+      `${operation}: expected a safetensors file, ${bytes.name}: ${detail}`,
+    );
   try {
     if (bytes.length < 8) throw damaged('the header is longer than the file');
     const length = bytes.read(0, 8).readBigUInt64LE();
-    if (length > maxHeaderLength) throw damaged(`a header of ${length} bytes, more than the ${maxHeaderLength} of the format`);
+    if (length > maxHeaderLength)
+      throw damaged(`a header of ${length} bytes, more than the ${maxHeaderLength} of the format`);
     const dataBegin = 8 + Number(length);
     if (dataBegin > bytes.length) throw damaged('the header is longer than the file');
     return use(bytes, decodeHeader(bytes.read(8, Number(length)), damaged), dataBegin, damaged);
@@ -193,16 +203,24 @@ function decodeHeader(json: Uint8Array, damaged: (detail: string) => Error): Hea
 }
 
 /** Tensors must fill the data one behind the other: neither holes nor overlaps can hide anything. */
-function checkOffsets(tensors: ReadonlyMap<string, TensorEntry>, dataLength: number, damaged: (detail: string) => Error): void {
+function checkOffsets(
+  tensors: ReadonlyMap<string, TensorEntry>,
+  dataLength: number,
+  damaged: (detail: string) => Error,
+): void {
   let free = 0;
-  for (const [name, { dtype, shape, begin, end }] of [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
+  for (const [name, { dtype, shape, begin, end }] of [...tensors].sort(
+    ([, a], [, b]) => a.begin - b.begin || a.end - b.end,
+  )) {
     const type = dtypes.get(dtype);
-    if (type === undefined) throw damaged(`"${name}" has dtype ${dtype}, expected one of ${[...dtypes.keys()].join(', ')}`);
+    if (type === undefined)
+      throw damaged(`"${name}" has dtype ${dtype}, expected one of ${[...dtypes.keys()].join(', ')}`);
     if (!Number.isSafeInteger(shape.reduce((product, size) => product * Math.max(1, size), 1))) {
       throw damaged(`"${name}" has more elements than can be`);
     }
     const expected = shape.reduce((product, size) => product * size, native.dtypeSize(type));
-    if (begin !== free) throw damaged(`"${name}" begins at byte ${begin} of the data, expected ${free}, where the one before ends`);
+    if (begin !== free)
+      throw damaged(`"${name}" begins at byte ${begin} of the data, expected ${free}, where the one before ends`);
     if (end - begin !== expected || end > dataLength) {
       throw damaged(`"${name}" needs ${expected} bytes, the header names [${begin}, ${end}) of ${dataLength}`);
     }

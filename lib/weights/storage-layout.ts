@@ -25,8 +25,8 @@ interface Span {
 }
 
 /**
- * Parts the storages of tensors into those of a file. Tensors that overlap share one; of a storage in memory that is larger
- * (the buffer in which a model's parameters lie one behind the other) each keeps only what its tensors reach.
+ * Parts the storages of tensors into those of a file. Tensors that overlap share one; of a storage in memory that is
+ * larger (the buffer in which a model's parameters lie one behind the other) each keeps only what its tensors reach.
  */
 export function layOutStorages(views: readonly NativeStorageView[]): { placed: PlacedTensor[]; records: NativePart[] } {
   const placed: PlacedTensor[] = [];

@@ -10,6 +10,8 @@ export class StoredBytes {
   private readonly onCpu: NativeTensor;
   private readonly onDevice: NativeTensor;
   private areBools: boolean | null = null;
+  /** Elements of tensors that were computed from it, not just views. */
+  computed = 0;
 
   /** @param alignment bytes at a multiple of which the first must lie */
   constructor(
@@ -21,7 +23,9 @@ export class StoredBytes {
   ) {
     this.onCpu = bytes.storage(offset, length, alignment);
     this.onDevice =
-      device === undefined ? this.onCpu : (ops.aten._to_copy!(new Tensor(this.onCpu), { device }) as Tensor).handle;
+      device === undefined || /^cpu\b/.test(device)
+        ? this.onCpu
+        : (ops.aten._to_copy!(new Tensor(this.onCpu), { device }) as Tensor).handle;
   }
 
   /**
@@ -38,18 +42,23 @@ export class StoredBytes {
     if (dtype === 'bool' && !(this.areBools ??= native.areBools(this.onCpu))) {
       throw new Error('a tensor of bools holds other bytes than 0 and 1');
     }
-    try {
-      return new Tensor(native.tensorInStorage(this.onDevice, dtype, offset, shape, stride, requiresGrad));
-    } catch (error) {
-      if (error instanceof ContinualTorchError && error.code === 'ERR_SHAPE') throw new Error(`a tensor ${error.message}`);
-      throw error;
-    }
+    return tensorInStorage(this.onDevice, dtype, offset, shape, stride, requiresGrad);
   }
 
   /** Lets go of the storage; its tensors keep it. */
   close(): void {
     native.tensorDispose(this.onCpu);
     native.tensorDispose(this.onDevice);
+  }
+}
+
+/** `native.tensorInStorage`; @throws Error with the detail where it does not fit */
+export function tensorInStorage(...args: Parameters<typeof native.tensorInStorage>): Tensor {
+  try {
+    return new Tensor(native.tensorInStorage(...args));
+  } catch (cause) {
+    if (!(cause instanceof ContinualTorchError) || cause.code !== 'ERR_SHAPE') throw cause;
+    throw new Error(`a tensor ${cause.message}`, { cause });
   }
 }
 

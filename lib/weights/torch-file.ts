@@ -12,7 +12,9 @@ import { StoredBytes } from './stored-tensors';
 import { PickledStorage, StorageClass, torchGlobal } from './torch-globals';
 import { PickledGlobal, unpickle } from './unpickler';
 
-/** What a file of `torch.save` holds: dicts as Maps, tuples as arrays, None as null, dtypes and devices by their names. */
+/**
+ * What a file of `torch.save` holds: dicts as Maps, tuples as arrays, None as null, dtypes and devices by their names.
+ */
 export type Loaded = Tensor | Map<Loaded, Loaded> | Loaded[] | string | number | bigint | boolean | null;
 
 const schema = z.object({ device: deviceName.optional(), mmap: boolean.default(false) });
@@ -25,23 +27,23 @@ const maxDepth = 1000;
 const storageAlignment = 16;
 
 /**
- * Reads a file that `torch.save` wrote (PyTorch 1.6 or later), as `torch.load(path, weights_only=True)` does: tensors, and
- * dicts, lists, tuples, strings, numbers, booleans and None around them, so state dicts, the state of optimizers and whole
- * checkpoints. No code of the file is run: it may name the classes and functions that tensors need, and any other global is
- * refused by its name. Tensors that share memory share it here too; a Parameter becomes a tensor that requires gradients.
- * Python attributes (`_metadata` of a state dict) are left out.
+ * Reads a file that `torch.save` wrote (PyTorch 1.6 or later), as `torch.load(path, weights_only=True)` does: tensors,
+ * and dicts, lists, tuples, strings, numbers, booleans and None around them, so state dicts, the state of optimizers
+ * and whole checkpoints. No code of the file is run: it may name the classes and functions that tensors need, and any
+ * other global is refused by its name. Tensors that share memory share it here too; a Parameter becomes a tensor that
+ * requires gradients. Python attributes (`_metadata` of a state dict) are left out.
  *
- * All that is read is checked against the CRC-32 in the file. With `mmap: true` a file of 1 MiB or more is mapped instead:
- * pages come from the disk when they are first used, are not checked, and writing to a tensor never reaches the file; nobody
- * may shorten the file meanwhile.
+ * All that is read is checked against the CRC-32 in the file. With `mmap: true` a file of 1 MiB or more is mapped
+ * instead: pages come from the disk when they are first used, are not checked, and writing to a tensor never reaches
+ * the file; nobody may shorten the file meanwhile.
  *
  * ```ts
  * const checkpoint = (await load('checkpoint.pt')) as Map<string, Loaded>;
  * ```
  * @param source a file name, or the bytes of a file, which are copied
  * @param options `device` for all tensors, default the CPU; `mmap`, default false
- * @throws ERR_UNSAFE_GLOBAL; ERR_TORCH_FILE_FORMAT for a file of another kind, cut short or damaged; ERR_DATA_NOT_FOUND;
- * ERR_DEVICE; ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
+ * @throws ERR_UNSAFE_GLOBAL; ERR_TORCH_FILE_FORMAT for a file of another kind, cut short or damaged;
+ * ERR_DATA_NOT_FOUND; ERR_DEVICE; ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
  */
 export async function load(source: string | Uint8Array, options?: LoadOptions): Promise<Loaded> {
   const { device, mmap } = parseOptions('load', schema, options);
@@ -62,12 +64,12 @@ export async function load(source: string | Uint8Array, options?: LoadOptions): 
 
 /**
  * Writes what `torch.load(path, weights_only=True)` reads: tensors, and Maps, plain objects, arrays, strings, numbers,
- * booleans and null around them. A Map becomes an OrderedDict (a state dict is one), an object a dict, an array a list, an
- * integer an int and any other number a float. Tensors of any device are written as CPU tensors. Those that overlap in memory
- * are written once and overlap again after loading; of a larger storage only what they reach is written. Written aside
- * and renamed, so that a file which was there is replaced whole or not at all.
- * @throws ERR_WEIGHTS_SAVE; ERR_INVALID_ARG_TYPE naming the place of a value of another type;
- * ERR_INVALID_ARG_VALUE for a value that contains itself, and for sparse and quantized tensors
+ * booleans and null around them. A Map becomes an OrderedDict (a state dict is one), an object a dict, an array a list,
+ * an integer an int and any other number a float. Tensors of any device are written as CPU tensors. Those that overlap
+ * in memory are written once and overlap again after loading; of a larger storage only what they reach is written.
+ * Written aside and renamed, so that a file which was there is replaced whole or not at all.
+ * @throws ERR_WEIGHTS_SAVE; ERR_INVALID_ARG_TYPE naming the place of a value of another type; ERR_INVALID_ARG_VALUE for
+ * a value that contains itself, and for sparse and quantized tensors
  */
 export async function save(value: Picklable, path: string): Promise<void> {
   requirePath('save', path);
@@ -114,7 +116,8 @@ function read(bytes: FileBytes, storages: Storages, damaged: Damaged): Loaded {
     return record && bytes.read(record.offset, Math.min(record.length, 20)).toString('latin1').trim();
   };
   const version = text('version');
-  if (version === undefined || !/^([1-9]|10)$/.test(version)) throw damaged(`format version ${version ?? 'none'}, expected 1 to 10`);
+  if (version === undefined || !/^([1-9]|10)$/.test(version))
+    throw damaged(`format version ${version ?? 'none'}, expected 1 to 10`);
   const byteOrder = text('byteorder') ?? 'little';
   if (byteOrder !== 'little') throw damaged(`byte order ${JSON.stringify(byteOrder)}, expected "little"`);
   const { offset, length } = records.get('data.pkl')!;
@@ -144,7 +147,8 @@ class Storages {
 
   /** @param id ('storage', class, key, location, number of elements) */
   get(id: unknown): PickledStorage {
-    if (!Array.isArray(id) || id.length !== 5 || id[0] !== 'storage') throw new Error('refers to something other than a storage');
+    if (!Array.isArray(id) || id.length !== 5 || id[0] !== 'storage')
+      throw new Error('refers to something other than a storage');
     const [, type, key, , count] = id as unknown[];
     if (!(type instanceof StorageClass) || typeof key !== 'string') throw new Error('a storage without class or key');
     const record = this.records.get(`data/${key}`);
@@ -173,7 +177,8 @@ class Storages {
 function requireData(value: unknown, depthLeft: number, known: Map<object, number>): number {
   if (typeof value !== 'object' || value === null || value instanceof Tensor) return 0;
   if (value instanceof PickledGlobal) throw new Error(`holds ${value.name} itself, expected tensors and plain data`);
-  if (value instanceof PickledStorage || value instanceof StorageClass) throw new Error('holds a storage that is no tensor');
+  if (value instanceof PickledStorage || value instanceof StorageClass)
+    throw new Error('holds a storage that is no tensor');
   const depth = known.get(value);
   if (depth !== undefined && depth <= depthLeft) return depth;
   if (depth !== undefined || depthLeft === 0) throw new Error(`is nested more than ${maxDepth} deep, or in itself`);

@@ -2,7 +2,7 @@ import { ContinualTorchError } from '../errors';
 import { native } from '../native/binding';
 import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
-import type { StoredBytes } from './stored-tensors';
+import { type StoredBytes, tensorInStorage } from './stored-tensors';
 import { PickledGlobal } from './unpickler';
 
 /** PyTorch's storage classes; the other dtypes come in an `UntypedStorage` with the dtype beside it. */
@@ -84,8 +84,10 @@ function counter([counts = new Map()]: unknown[]): Map<unknown, unknown> {
 }
 
 function device([type, index]: unknown[]): string {
-  if (typeof type !== 'string') throw new Error('a device without a name');
-  return index === undefined ? type : `${type}:${String(index)}`;
+  if (typeof type !== 'string' || !(index === undefined || typeof index === 'number')) {
+    throw new Error('a device that is no name with a number');
+  }
+  return index === undefined ? type : `${type}:${index}`;
 }
 
 function integers(value: unknown, what: string): number[] {
@@ -126,11 +128,11 @@ function viewOf(
   const [shape, strides] = [integers(size, 'sizes'), integers(stride, 'strides')];
   const [begin] = integers([offset], 'offset') as [number];
   const tensor = storage.stored.tensor(dtype, begin, shape, strides, requiresGrad);
-  return withMetadata(tensor, metadata);
+  return withMetadata(tensor, storage.stored, metadata);
 }
 
 /** The values of a conjugated or negated view of a storage. */
-function withMetadata(tensor: Tensor, metadata: unknown): Tensor {
+function withMetadata(tensor: Tensor, stored: StoredBytes, metadata: unknown): Tensor {
   if (metadata === undefined || metadata === null) return tensor;
   if (!(metadata instanceof Map)) throw new Error('a tensor whose metadata is no dict');
   const [isConjugated, isNegated] = ['conj', 'neg'].map((name) => metadata.get(name) === true);
@@ -138,6 +140,8 @@ function withMetadata(tensor: Tensor, metadata: unknown): Tensor {
   if (tensor.requiresGrad || !(ops.aten.is_complex!(tensor) || ops.aten.is_floating_point!(tensor))) {
     throw new Error('a conjugated or negated view of something other than plain numbers');
   }
+  stored.computed += tensor.numel;
+  if (stored.computed > stored.length) throw new Error('conjugates or negates one storage again and again');
   const conjugated = isConjugated ? (ops.aten.conj_physical!(tensor) as Tensor) : tensor;
   return isNegated ? (ops.aten.neg!(conjugated) as Tensor) : conjugated;
 }
@@ -147,10 +151,7 @@ function rebuildParameter([data, requiresGrad]: unknown[]): Tensor {
   if (!(data instanceof Tensor) || typeof requiresGrad !== 'boolean') throw new Error('a parameter without a tensor');
   const { storage, dtype, offset, shape, stride } = native.describeStorage(data.handle);
   try {
-    return new Tensor(native.tensorInStorage(storage, dtype, offset, shape, stride, requiresGrad));
-  } catch (error) {
-    if (error instanceof ContinualTorchError && error.code === 'ERR_SHAPE') throw new Error(`a tensor ${error.message}`);
-    throw error;
+    return tensorInStorage(storage, dtype, offset, shape, stride, requiresGrad);
   } finally {
     native.tensorDispose(storage);
   }

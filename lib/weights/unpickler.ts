@@ -16,16 +16,16 @@ export interface PickleReferences {
 }
 
 /**
- * What one pickle may cost: an instruction counts 1, one that makes an object 8 more. 32 million are about 400,000 tensors,
- * and about 1 GB of objects where somebody means harm.
+ * What one pickle may cost: an instruction counts 1, one that makes an object 8 more. 32 million are about 400,000
+ * tensors, and about 1 GB of objects where somebody means harm.
  */
 const budget = 32_000_000;
 const objectCost = 8;
 
 /**
- * Runs the pickle instructions that `torch.save` uses (protocol 2): they build lists (as arrays), tuples (as arrays), dicts
- * (as Maps), strings, numbers (bigint beyond 2^53), booleans and None (null). No code of the file's choice is run: a global
- * is what `references` make of its name, and is called only if it is a `PickledGlobal` that says how.
+ * Runs the pickle instructions that `torch.save` uses (protocol 2): they build lists (as arrays), tuples (as arrays),
+ * dicts (as Maps), strings, numbers (bigint beyond 2^53), booleans and None (null). No code of the file's choice is
+ * run: a global is what `references` make of its name, and is called only if it is a `PickledGlobal` that says how.
  * @throws Error with the detail for anything else, and what `references` throw
  */
 export function unpickle(pickle: Buffer, references: PickleReferences): unknown {

@@ -55,7 +55,8 @@ Napi::Value copy_bytes(const Napi::CallbackInfo& info) {
     const int64_t offset = integer_argument(info[1], "offset");
     const auto length = static_cast<int64_t>(into.ElementLength());
     if (offset < 0 || offset > bytes.numel() || length > bytes.numel() - offset) wrong_argument("bytes that are there");
-    if (length > 0) std::memcpy(into.Data(), static_cast<const char*>(bytes.const_data_ptr()) + offset, into.ByteLength());
+    if (length > 0)
+      std::memcpy(into.Data(), static_cast<const char*>(bytes.const_data_ptr()) + offset, into.ByteLength());
     return info.Env().Undefined();
   });
 }
@@ -63,7 +64,8 @@ Napi::Value copy_bytes(const Napi::CallbackInfo& info) {
 /// Native: crc32(bytes: Tensor, ranges: [offset: number, length: number][]) -> Promise<number[]>
 Napi::Value crc32(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    auto ranges = array_argument(info[1], "ranges", [](const Napi::Value& range) { return integer_list(range, "a range"); });
+    auto ranges =
+        array_argument(info[1], "ranges", [](const Napi::Value& range) { return integer_list(range, "a range"); });
     return run_on_compute_thread(
         info.Env(), {},
         [bytes = TensorHandle::tensor(info[0]), ranges = std::move(ranges)] {
@@ -79,9 +81,9 @@ Napi::Value crc32(const Napi::CallbackInfo& info) {
 Napi::Value storage_of_bytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     return TensorHandle::wrap(
-        info.Env(), continual::storage_of_bytes(TensorHandle::tensor(info[0]), integer_argument(info[1], "offset"),
-                                                integer_argument(info[2], "length"),
-                                                integer_argument(info[3], "alignment")));
+        info.Env(),
+        continual::storage_of_bytes(TensorHandle::tensor(info[0]), integer_argument(info[1], "offset"),
+                                    integer_argument(info[2], "length"), integer_argument(info[3], "alignment")));
   });
 }
 
@@ -89,11 +91,11 @@ Napi::Value storage_of_bytes(const Napi::CallbackInfo& info) {
 /// requiresGrad: boolean) -> Tensor
 Napi::Value tensor_in_storage(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    return TensorHandle::wrap(
-        info.Env(), continual::tensor_in_storage(
-                        TensorHandle::tensor(info[0]), scalar_type_named(string_argument(info[1], "dtype")),
-                        integer_argument(info[2], "offset"), integer_list(info[3], "shape"), integer_list(info[4], "stride"),
-                        boolean_argument(info[5], "requiresGrad")));
+    return TensorHandle::wrap(info.Env(),
+                              continual::tensor_in_storage(
+                                  TensorHandle::tensor(info[0]), scalar_type_named(string_argument(info[1], "dtype")),
+                                  integer_argument(info[2], "offset"), integer_list(info[3], "shape"),
+                                  integer_list(info[4], "stride"), boolean_argument(info[5], "requiresGrad")));
   });
 }
 
@@ -145,8 +147,8 @@ Part part_argument(const Napi::Value& value) {
   // Its memory as it is now: laying out a model's parameters anew gives the tensor another.
   part.tensor = TensorHandle::tensor(content).detach();
   if (array.Length() > 2) {
-    part.tensor = part.tensor.narrow(0, integer_argument(array.Get(2u), "offset"),
-                                     integer_argument(array.Get(3u), "length"));
+    part.tensor =
+        part.tensor.narrow(0, integer_argument(array.Get(2u), "offset"), integer_argument(array.Get(3u), "length"));
   }
   return part;
 }

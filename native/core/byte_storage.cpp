@@ -27,8 +27,8 @@ struct Extent {
 };
 
 Extent extent_of(int64_t offset, at::IntArrayRef sizes, at::IntArrayRef strides) {
-  if (sizes.size() != strides.size()) throw_shape("has " + std::to_string(sizes.size()) + " sizes and " +
-                                                  std::to_string(strides.size()) + " strides");
+  if (sizes.size() != strides.size())
+    throw_shape("has " + std::to_string(sizes.size()) + " sizes and " + std::to_string(strides.size()) + " strides");
   if (sizes.size() > kMaxDimensions) throw_shape("has " + std::to_string(sizes.size()) + " dimensions, more than 64");
   if (offset < 0) throw_shape("has a negative offset");
   Extent extent;
@@ -64,15 +64,16 @@ at::Tensor storage_of_bytes(const at::Tensor& bytes, int64_t offset, int64_t len
   if (reinterpret_cast<std::uintptr_t>(first) % static_cast<std::uintptr_t>(alignment) != 0) {
     return bytes.narrow(0, offset, length).clone();
   }
-  at::DataPtr data(first, new at::Tensor(bytes), [](void* owner) { delete static_cast<at::Tensor*>(owner); },
-                   at::Device(at::kCPU));
+  at::DataPtr data(
+      first, new at::Tensor(bytes), [](void* owner) { delete static_cast<at::Tensor*>(owner); }, at::Device(at::kCPU));
   return over(c10::Storage(c10::Storage::use_byte_size_t(), static_cast<size_t>(length), std::move(data),
                            /*allocator=*/nullptr, /*resizable=*/false));
 }
 
 at::Tensor tensor_in_storage(const at::Tensor& bytes, at::ScalarType type, int64_t offset, at::IntArrayRef sizes,
                              at::IntArrayRef strides, bool requires_grad) {
-  if (requires_grad && !at::isFloatingType(type) && !at::isComplexType(type)) throw_shape("requires gradients of integers");
+  if (requires_grad && !at::isFloatingType(type) && !at::isComplexType(type))
+    throw_shape("requires gradients of integers");
   const Extent extent = extent_of(offset, sizes, strides);
   const uint64_t available = bytes.storage().nbytes() / c10::elementSize(type);
   if (extent.reach > available) {

@@ -5,14 +5,14 @@
 
 namespace continual {
 
-/// Bytes [offset, offset + length) of a one-dimensional uint8 tensor as a storage of its own (a uint8 tensor over all of
-/// it). It shares the memory and keeps it alive; where the first byte does not lie at a multiple of `alignment`, it is a
-/// copy. Throws ERR_SHAPE where the range leaves the tensor.
+/// Bytes [offset, offset + length) of a one-dimensional uint8 tensor as a storage of its own (a uint8 tensor over all
+/// of it). It shares the memory and keeps it alive; where the first byte does not lie at a multiple of `alignment`, it
+/// is a copy. Throws ERR_SHAPE where the range leaves the tensor.
 at::Tensor storage_of_bytes(const at::Tensor& bytes, int64_t offset, int64_t length, int64_t alignment);
 
-/// A tensor over the storage of `bytes`; offset and strides count elements. Throws ERR_SHAPE for what reaches beyond the
-/// storage or overflows, has more than 64 dimensions, repeats its elements beyond all measure, or requires gradients of
-/// integers.
+/// A tensor over the storage of `bytes`; offset and strides count elements. Throws ERR_SHAPE for what reaches beyond
+/// the storage or overflows, has more than 64 dimensions, repeats its elements beyond all measure, or requires
+/// gradients of integers.
 at::Tensor tensor_in_storage(const at::Tensor& bytes, at::ScalarType type, int64_t offset, at::IntArrayRef sizes,
                              at::IntArrayRef strides, bool requires_grad);
 

@@ -7,8 +7,16 @@ import { mutateTorch } from './torch-mutations';
 
 /** Formats that are read, with what makes damaged files and the codes that reading one may fail with. */
 export const targets = {
-  safetensors: { mutate: mutateSafetensors, load: loadSafetensors as (bytes: Uint8Array) => Promise<unknown>, codes: ['ERR_SAFETENSORS_FORMAT'] },
-  torch: { mutate: mutateTorch, load: load as (bytes: Uint8Array) => Promise<unknown>, codes: ['ERR_TORCH_FILE_FORMAT', 'ERR_UNSAFE_GLOBAL'] },
+  safetensors: {
+    mutate: mutateSafetensors,
+    load: loadSafetensors as (bytes: Uint8Array) => Promise<unknown>,
+    codes: ['ERR_SAFETENSORS_FORMAT'],
+  },
+  torch: {
+    mutate: mutateTorch,
+    load: load as (bytes: Uint8Array) => Promise<unknown>,
+    codes: ['ERR_TORCH_FILE_FORMAT', 'ERR_UNSAFE_GLOBAL'],
+  },
 };
 
 /** A file that was neither read nor refused as it should be. */

@@ -46,7 +46,9 @@ async function main(): Promise<void> {
       }
       const seconds = (performance.now() - start) / 1000;
       const all = Math.min(done + step, count);
-      console.log(`${format} seed ${seed}: ${from + all} after ${seconds.toFixed(0)} s, ${(all / seconds).toFixed(0)} a second`);
+      console.log(
+        `${format} seed ${seed}: ${from + all} after ${seconds.toFixed(0)} s, ${(all / seconds).toFixed(0)} a second`,
+      );
     }
     console.log(`${format}: ${[...total].map(([outcome, times]) => `${times} ${outcome}`).join(', ')}`);
   }

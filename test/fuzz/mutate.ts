@@ -3,7 +3,8 @@ import type { FuzzRandom } from './random';
 /** Numbers at which sizes and offsets go wrong. */
 export const boundaries = [
   0n, 1n, 2n, 3n, 7n, 8n, 64n, 127n, 128n, 255n, 256n, 32767n, 65535n, 65536n, 2n ** 24n, 2n ** 31n - 1n, 2n ** 31n,
-  2n ** 32n - 1n, 2n ** 32n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 62n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n,
+  2n ** 32n - 1n, 2n ** 32n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 62n, 2n ** 63n - 1n, 2n ** 63n,
+  2n ** 64n - 1n,
 ];
 
 type Mutator = (bytes: Buffer, random: FuzzRandom) => Buffer;

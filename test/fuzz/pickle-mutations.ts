@@ -2,14 +2,22 @@ import { boundaries, mutateBytes } from './mutate';
 import type { FuzzRandom } from './random';
 
 /** How many bytes follow an instruction of fixed length. */
-const operands: Record<number, number> = { 0x80: 1, 0x4b: 1, 0x4d: 2, 0x4a: 4, 0x47: 8, 0x71: 1, 0x68: 1, 0x72: 4, 0x6a: 4 };
+const operands: Record<number, number> = {
+  0x80: 1, 0x4b: 1, 0x4d: 2, 0x4a: 4, 0x47: 8, 0x71: 1, 0x68: 1, 0x72: 4, 0x6a: 4,
+};
 const opcodes = [...'().]}Nabcehjqrstuu0123IlFdpSTViogGJKMQRUX'].map((text) => text.charCodeAt(0)).concat(
   0x80, 0x81, 0x82, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8f, 0x93, 0x94, 0x95,
 );
-const globals = ['os\nsystem', 'builtins\neval', 'torch\nSize', 'torch\ndevice', 'torch\nFloatStorage', 'torch\nBoolStorage',
-  'torch\nComplexDoubleStorage', 'torch.storage\nUntypedStorage', 'torch._utils\n_rebuild_tensor', 'torch._utils\n_rebuild_tensor_v2',
-  'torch._utils\n_rebuild_tensor_v3', 'torch._utils\n_rebuild_parameter', 'torch._tensor\n_rebuild_from_type_v2', 'torch\nTensor',
-  'torch\nfloat64', 'torch\nuint16', 'collections\nOrderedDict', 'collections\nCounter', '__main__\nNet'];
+const globals = [
+  ...['os\nsystem', 'builtins\neval', '__main__\nNet', 'collections\nOrderedDict', 'collections\nCounter'],
+  ...['Size', 'device', 'Tensor', 'float64', 'uint16', 'FloatStorage', 'BoolStorage', 'ComplexDoubleStorage'].map(
+    (name) => `torch\n${name}`,
+  ),
+  ...['_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_tensor_v3', '_rebuild_parameter'].map(
+    (name) => `torch._utils\n${name}`,
+  ),
+  ...['torch._tensor\n_rebuild_from_type_v2', 'torch.storage\nUntypedStorage'],
+];
 
 /** The instructions of a pickle that `torch.save` wrote. */
 function instructionsOf(pickle: Buffer): Buffer[] {

@@ -23,7 +23,22 @@ const small = fileOf(
   Buffer.alloc(21, 1),
 );
 const seeds = [small, readFileSync(fixturePath('weights', 'dtypes.safetensors'))];
-const dtypes = ['F64', 'F32', 'F16', 'BF16', 'I64', 'U64', 'U16', 'U8', 'BOOL', 'F8_E4M3', 'C64', 'F4', '', 'constructor'];
+const dtypes = [
+  'F64',
+  'F32',
+  'F16',
+  'BF16',
+  'I64',
+  'U64',
+  'U16',
+  'U8',
+  'BOOL',
+  'F8_E4M3',
+  'C64',
+  'F4',
+  '',
+  'constructor',
+];
 
 /** A damaged safetensors file: changed anywhere, in the text of the header, or in what the header says. */
 export function mutateSafetensors(random: FuzzRandom): Buffer {
@@ -50,15 +65,40 @@ function changeEntry(header: Record<string, Entry>, random: FuzzRandom): void {
     if (Array.isArray(list) && list.length > 0) list[random.below(list.length)] = nearOrBoundary(random);
   };
   switch (random.below(9)) {
-    case 0: integers(entry['shape']); break;
-    case 1: integers(entry['data_offsets']); break;
-    case 2: entry['dtype'] = random.pick(dtypes); break;
-    case 3: delete header[name]; break;
-    case 4: header[random.pick(['copy', '__proto__', '__metadata__', ''])] = structuredClone(entry); break;
-    case 5: if (Array.isArray(entry['shape'])) entry['shape'].push(nearOrBoundary(random)); break;
-    case 6: delete entry[random.pick(['dtype', 'shape', 'data_offsets'])]; break;
-    case 7: entry[random.pick(['dtype', 'shape', 'data_offsets', 'more'])] = random.pick([null, 3, 'F32', [], {}, [[1]], true]); break;
-    default: { // the data of two tensors changes places
+    case 0:
+      integers(entry['shape']);
+      break;
+    case 1:
+      integers(entry['data_offsets']);
+      break;
+    case 2:
+      entry['dtype'] = random.pick(dtypes);
+      break;
+    case 3:
+      delete header[name];
+      break;
+    case 4:
+      header[random.pick(['copy', '__proto__', '__metadata__', ''])] = structuredClone(entry);
+      break;
+    case 5:
+      if (Array.isArray(entry['shape'])) entry['shape'].push(nearOrBoundary(random));
+      break;
+    case 6:
+      delete entry[random.pick(['dtype', 'shape', 'data_offsets'])];
+      break;
+    case 7:
+      entry[random.pick(['dtype', 'shape', 'data_offsets', 'more'])] = random.pick([
+        null,
+        3,
+        'F32',
+        [],
+        {},
+        [[1]],
+        true,
+      ]);
+      break;
+    default: {
+      // the data of two tensors changes places
       const other = header[random.pick(names)]!;
       [entry['data_offsets'], other['data_offsets']] = [other['data_offsets'], entry['data_offsets']];
     }

@@ -39,7 +39,7 @@ export function elementsOf(tensor: Tensor): (number | bigint)[] {
 export function assertRecorded(actual: Loaded, expected: Recorded, path = ''): void {
   if (Array.isArray(expected)) {
     assert.ok(Array.isArray(actual) && actual.length === expected.length, `${path}: a list of ${expected.length}`);
-    expected.forEach((item, i) => assertRecorded((actual as Loaded[])[i]!, item, `${path}[${i}]`));
+    expected.forEach((item, i) => assertRecorded(actual[i]!, item, `${path}[${i}]`));
   } else if (expected === null || typeof expected !== 'object') assert.equal(actual, expected, path);
   else if ('bigint' in expected) assert.equal(actual, BigInt(expected.bigint), path);
   else if ('number' in expected) assert.equal(actual, Number(expected.number), path);
@@ -50,7 +50,8 @@ export function assertRecorded(actual: Loaded, expected: Recorded, path = ''): v
       expected.dict.map(([key]) => key),
       `${path}: keys`,
     );
-    for (const [key, item] of expected.dict) assertRecorded(actual.get(key as string)!, item, `${path}[${String(key)}]`);
+    for (const [key, item] of expected.dict)
+      assertRecorded(actual.get(key as string)!, item, `${path}[${JSON.stringify(key)}]`);
   } else assertRecordedTensor(actual, expected, path);
 }
 

@@ -34,7 +34,10 @@ function withoutHoles(content: SafetensorsFile): Record<string, Entry> {
     pieces.push(content.data.subarray(from, to));
     return { ...entry, data_offsets: [end, (end += to - from)] };
   };
-  const header = Object.entries(content.header).map(([name, entry]) => [name, name === '__metadata__' ? entry : move(entry)]);
+  const header = Object.entries(content.header).map(([name, entry]) => [
+    name,
+    name === '__metadata__' ? entry : move(entry),
+  ]);
   content.data = Buffer.concat(pieces);
   return Object.fromEntries(header) as Record<string, Entry>;
 }

@@ -22,7 +22,16 @@ export function zipFile(records: readonly ZipRecordSpec[], entryCount = records.
   const files: Buffer[] = [];
   const directory: Buffer[] = [];
   let position = 0;
-  for (const { name, data, crc32 = 0, method = 0, flags = 0, offset = position, length = data.length, localName = name } of records) {
+  for (const {
+    name,
+    data,
+    crc32 = 0,
+    method = 0,
+    flags = 0,
+    offset = position,
+    length = data.length,
+    localName = name,
+  } of records) {
     const local = Buffer.alloc(30);
     local.writeUInt32LE(0x04034b50);
     local.writeUInt16LE(flags, 6);
@@ -60,7 +69,11 @@ export function zipRecords(archive: Buffer): { name: string; data: Buffer }[] {
   const records: { name: string; data: Buffer }[] = [];
   let at = archive.readUInt32LE(end + 16);
   for (let left = archive.readUInt16LE(end + 10); left > 0; left--) {
-    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((field) => archive.readUInt16LE(at + field)) as [number, number, number];
+    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((field) => archive.readUInt16LE(at + field)) as [
+      number,
+      number,
+      number,
+    ];
     const local = archive.readUInt32LE(at + 42);
     const begin = local + 30 + archive.readUInt16LE(local + 26) + archive.readUInt16LE(local + 28);
     const data = Buffer.from(archive.subarray(begin, begin + archive.readUInt32LE(at + 24)));

@@ -80,7 +80,7 @@ describe('load', () => {
 
   it('makes parameters that train', async () => {
     const { plain, frozen } = Object.fromEntries((await load(fixture('parameters.pt'))) as Map<string, Tensor>);
-    (ops.aten.sum!(ops.aten.square!(plain!)) as Tensor).backward();
+    (ops.aten.sum!(ops.aten.square!(plain)) as Tensor).backward();
     assert.deepEqual(plain!.grad!.toNumbers(), [2, 2]);
     assert.equal(frozen!.requiresGrad, false);
   });
@@ -119,8 +119,8 @@ describe('load', () => {
 
   it('runs no code: it refuses every global but those of tensors, by name', async () => {
     const cases: Record<string, string> = {
-      'os.system': "cos\nsystem\n(X\x02\0\0\0idtR.",
-      'builtins.eval': "cbuiltins\neval\n(X\x01\0\0\x001tR.",
+      'os.system': 'cos\nsystem\n(X\x02\0\0\0idtR.',
+      'builtins.eval': 'cbuiltins\neval\n(X\x01\0\0\x001tR.',
       'posix.system': 'cposix\nsystem\n.',
       'torch.load': 'ctorch\nload\n.',
       'torch.serialization.load': 'ctorch.serialization\nload\n.',
@@ -144,12 +144,24 @@ describe('load', () => {
 
   it('says what a file is that is none of torch.save', async () => {
     await rejectsWithCode(load(fixture('legacy.pt')), 'ERR_TORCH_FILE_FORMAT', /before PyTorch 1\.6.*save it again$/);
-    await rejectsWithCode(load(fixturePath('models', 'affine.pt')), 'ERR_TORCH_FILE_FORMAT', /a TorchScript file, which jit\.load reads$/);
-    await rejectsWithCode(load(fixture('dtypes.safetensors')), 'ERR_TORCH_FILE_FORMAT', /safetensors, which loadSafetensors reads$/);
+    await rejectsWithCode(
+      load(fixturePath('models', 'affine.pt')),
+      'ERR_TORCH_FILE_FORMAT',
+      /a TorchScript file, which jit\.load reads$/,
+    );
+    await rejectsWithCode(
+      load(fixture('dtypes.safetensors')),
+      'ERR_TORCH_FILE_FORMAT',
+      /safetensors, which loadSafetensors reads$/,
+    );
     await refuses(Buffer.from('no archive'), /it is no zip archive$/);
     await refuses(Buffer.alloc(0), /it is empty$/);
     await refuses(zipFile([{ name: 'a.txt', data: Buffer.from('x') }]), /holds 0 records "data\.pkl", expected one$/);
-    await rejectsWithCode(load(fixture('none.pt')), 'ERR_DATA_NOT_FOUND', /^load: cannot read ".*none\.pt": No such file/i);
+    await rejectsWithCode(
+      load(fixture('none.pt')),
+      'ERR_DATA_NOT_FOUND',
+      /^load: cannot read ".*none\.pt": No such file/i,
+    );
     await rejectsWithCode(load(fixturePath()), 'ERR_DATA_NOT_FOUND', /it is a folder$/);
     if (process.platform === 'linux') await rejectsWithCode(load('/dev/zero'), 'ERR_DATA_NOT_FOUND', /it is no file$/);
   });
@@ -171,10 +183,16 @@ describe('load', () => {
       [[pickle, version, { name: '/etc/passwd', data: Buffer.alloc(1) }], /absolute path: \/etc\/passwd/],
       [[pickle, version, { name: 'x\\data\\0', data: Buffer.alloc(1) }], /invalid characters in fileName/],
       [[pickle, version, { name: 'x/data/0', data: Buffer.alloc(1), offset: 1 }], /signature/],
-      [[pickle, version, { name: 'x/data/0', data: Buffer.alloc(1), length: 5000 }], /overflows|overlaps the directory/],
+      [
+        [pickle, version, { name: 'x/data/0', data: Buffer.alloc(1), length: 5000 }],
+        /overflows|overlaps the directory/,
+      ],
       [[pickle, version, { name: 'x/data/0', data: Buffer.alloc(1), length: 30 }], /overlaps the directory/],
       [[{ ...pickle, length: 10 }, version], /"x\/version" overlaps that of another record/],
-      [[pickle, version, { name: 'x/data/0', data: Buffer.alloc(1), offset: 0, localName: 'x/data/0' }], /another name before its data/],
+      [
+        [pickle, version, { name: 'x/data/0', data: Buffer.alloc(1), offset: 0, localName: 'x/data/0' }],
+        /another name before its data/,
+      ],
       [[pickle, { ...version, data: Buffer.from('11') }], /format version 11, expected 1 to 10/],
       [[pickle], /format version none/],
       [[pickle, version, { name: 'x/byteorder', data: Buffer.from('big') }], /byte order "big", expected "little"/],
@@ -193,7 +211,10 @@ describe('load', () => {
       [{ size: `${int(-2)}${int(2)}\x86` }, /negative size/],
       [{ stride: `${int(2)}${int(-1)}\x86` }, /negative size or stride/],
       [{ stride: `K\x01\x85` }, /2 sizes and 1 strides$/],
-      [{ size: `${int(2 ** 30)}${int(2 ** 30)}\x86`, stride: `${int(0)}${int(0)}\x86` }, /more elements|repeats 4 elements/],
+      [
+        { size: `${int(2 ** 30)}${int(2 ** 30)}\x86`, stride: `${int(0)}${int(0)}\x86` },
+        /more elements|repeats 4 elements/,
+      ],
       [{ size: `${int(2 ** 25)}K\x01\x86`, stride: `K\0K\0\x86` }, /repeats 4 elements as 33554432$/],
       [{ size: `(${'K\x01'.repeat(65)}t`, stride: `(${'K\x01'.repeat(65)}t` }, /65 dimensions/],
       [{ size: `G\x3f\xf0\0\0\0\0\0\x01K\x02\x86` }, /sizes are not integers$/],
@@ -242,7 +263,10 @@ describe('load', () => {
   });
 
   it('takes an object that is shared many times for one: no doubling with each level', async () => {
-    const levels = Array.from({ length: 100 }, (_, i) => `]q${String.fromCharCode(i + 1)}(h${String.fromCharCode(i)}h${String.fromCharCode(i)}e`);
+    const levels = Array.from(
+      { length: 100 },
+      (_, i) => `]q${String.fromCharCode(i + 1)}(h${String.fromCharCode(i)}h${String.fromCharCode(i)}e`,
+    );
     let value = await load(archive(`\x80\x02]q\0${levels.join('')}.`));
     for (let i = 0; i < 100; i++) {
       assert.ok(Array.isArray(value) && value[0] === value[1]);
@@ -251,18 +275,46 @@ describe('load', () => {
   });
 
   it('misuse: a source that is none, an option that does not exist', async () => {
-    await rejectsWithCode(load(3 as never), 'ERR_INVALID_ARG_TYPE', /^load: expected a file name or a Uint8Array, got 3$/);
+    await rejectsWithCode(
+      load(3 as never),
+      'ERR_INVALID_ARG_TYPE',
+      /^load: expected a file name or a Uint8Array, got 3$/,
+    );
     await rejectsWithCode(load(''), 'ERR_INVALID_ARG_TYPE', /expected path to be a file name, got ""$/);
-    await rejectsWithCode(load('x', { mapLocation: 'cpu' } as never), 'ERR_UNKNOWN_OPTION', /"mapLocation"; expected among device, mmap$/);
+    await rejectsWithCode(
+      load('x', { mapLocation: 'cpu' } as never),
+      'ERR_UNKNOWN_OPTION',
+      /"mapLocation"; expected among device, mmap$/,
+    );
   });
 });
 
 describe('save', () => {
   it('writes what load reads: tensors of every dtype, Maps, objects, arrays and plain values', async () => {
     const values = {
-      list: [1, -1, 255, 65536, -(2 ** 31), 2 ** 31, 2 ** 53, 0.5, NaN, -Infinity, 1e300, true, false, null, 'größe', ''],
+      list: [
+        1,
+        -1,
+        255,
+        65536,
+        -(2 ** 31),
+        2 ** 31,
+        2 ** 53,
+        0.5,
+        NaN,
+        -Infinity,
+        1e300,
+        true,
+        false,
+        null,
+        'größe',
+        '',
+      ],
       big: [2n ** 64n, -(2n ** 64n), -(2n ** 63n), 2n ** 63n],
-      map: new Map<string | number, Picklable>([['a', 1], [2, []]]),
+      map: new Map<string | number, Picklable>([
+        ['a', 1],
+        [2, []],
+      ]),
       nested: { deep: [[[{}]]] },
     };
     const loaded = (await roundTrip(values)) as Map<string, Loaded>;
@@ -285,7 +337,7 @@ describe('save', () => {
     const [head, tail] = [ops.aten.narrow!(base, 0, 0, 5) as Tensor, ops.aten.narrow!(base, 0, 3, 5) as Tensor];
     const bits = ops.aten['view.dtype']!(tail, 'int32') as Tensor;
     const loaded = (await roundTrip([tail, head, bits])) as Tensor[];
-    ops.aten.fill_!(loaded[1]!, 1);
+    ops.aten.fill_!(loaded[1], 1);
     assert.deepEqual(loaded[0]!.toNumbers(), [1, 1, 0, 0, 0]);
     assert.deepEqual(loaded[2]!.toNumbers(), [0x3f800000, 0x3f800000, 0, 0, 0]);
   });
@@ -313,7 +365,11 @@ describe('save', () => {
     withTempFolder(async (folder) => {
       const file = path.join(folder, 'x.pt');
       await writeFile(file, 'old');
-      await rejectsWithCode(save({ f: (() => 1) as never }, file), 'ERR_INVALID_ARG_TYPE', /got a function f at \["f"\]$/);
+      await rejectsWithCode(
+        save({ f: (() => 1) as never }, file),
+        'ERR_INVALID_ARG_TYPE',
+        /got a function f at \["f"\]$/,
+      );
       assert.equal(await readFile(file, 'utf8'), 'old');
       await Promise.all([1, 2, 3, 4].map((i) => save(tensor([i, i]), file)));
       assert.deepEqual(await readdir(folder), ['x.pt']);
@@ -321,7 +377,11 @@ describe('save', () => {
       await mkdir(path.join(folder, 'taken'));
       await writeFile(path.join(folder, 'taken', 'file'), 'kept');
       await rejectsWithCode(save(1, path.join(folder, 'taken')), 'ERR_WEIGHTS_SAVE', /^save: cannot write ".*taken"/);
-      await rejectsWithCode(save(1, path.join(folder, 'missing', 'x')), 'ERR_WEIGHTS_SAVE', /^save: cannot write ".*No such file/i);
+      await rejectsWithCode(
+        save(1, path.join(folder, 'missing', 'x')),
+        'ERR_WEIGHTS_SAVE',
+        /^save: cannot write ".*No such file/i,
+      );
       assert.deepEqual((await readdir(folder)).sort(), ['taken', 'x.pt']);
     }));
 
@@ -349,7 +409,7 @@ describe('save', () => {
     await rejectsWithCode(save(1, 'a\0b'), 'ERR_INVALID_ARG_TYPE', /^save: expected path to be a file name/);
   });
 
-  it('Python loads it with weights_only, mapped or not, into a module; what Python saves again comes back', function () {
+  it('Python loads it with weights_only, mapped or not, into a module, and what Python saves comes back', function () {
     if (spawnSync(python, ['-c', 'import torch']).status !== 0) {
       console.warn(`      SKIPPED: ${python} has no torch (set PYTHON to one that has)`);
       this.skip();
@@ -357,10 +417,16 @@ describe('save', () => {
     return withTempFolder(async (folder) => {
       const [ours, theirs] = ['ours.pt', 'theirs.pt'].map((name) => path.join(folder, name)) as [string, string];
       const model = new nn.Sequential(new nn.Linear(3, 2), new nn.ReLU(), new nn.Linear(2, 1));
-      const base = tensor([[1, 2, 3], [4, 5, 6]]);
+      const base = tensor([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]);
       const dtypes = (await load(fixture('dtypes.pt'))) as Map<string, Tensor>;
       const views = [base, ops.aten.t!(base) as Tensor, ops.aten['view.dtype']!(base, 'int32') as Tensor];
-      await save({ model: model.stateDict(), dtypes, views, epoch: 3, lr: 0.5, big: 2n ** 70n, names: ['größe', null, true] }, ours);
+      await save(
+        { model: model.stateDict(), dtypes, views, epoch: 3, lr: 0.5, big: 2n ** 70n, names: ['größe', null, true] },
+        ours,
+      );
       const script = `
 import sys, torch, collections
 torch.load(sys.argv[1], weights_only=True, mmap=True)
@@ -373,7 +439,8 @@ base[0, 1] = 9
 assert transposed[1, 0] == 9 and bits.view(torch.float32)[0, 1] == 9
 recorded = torch.load(sys.argv[3], weights_only=True)
 for name, value in recorded.items():
-    assert found['dtypes'][name].dtype == value.dtype and torch.equal(found['dtypes'][name].to(torch.complex128), value.to(torch.complex128)), name
+    assert found['dtypes'][name].dtype == value.dtype, name
+    assert torch.equal(found['dtypes'][name].to(torch.complex128), value.to(torch.complex128)), name
 assert (found['epoch'], found['lr'], found['big'], found['names']) == (3, 0.5, 2 ** 70, ['größe', None, True])
 assert isinstance(found['epoch'], int)
 found['views'].pop() # Python does not save one storage as two dtypes
