@@ -72,6 +72,11 @@ export class ContinualTorchError extends Error {
   }
 }
 
+/** A name out of a file for a message: quoted, and cut where it is too long to read. */
+export function quoteName(name: string): string {
+  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}...` : name);
+}
+
 /** What came, for the end of an error message: the value, or its kind where the value would be too long. */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);

@@ -1,4 +1,5 @@
 import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
+import { quoteName } from '../errors';
 import type { FileBytes } from './file-bytes';
 
 /** A record of an archive: where its bytes lie. */
@@ -34,12 +35,14 @@ export async function readZipRecords(
     if (zip.entryCount > maxRecords) throw new Error(`${zip.entryCount} records, more than ${maxRecords}`);
     for await (const entry of zip.eachEntry()) {
       const name = entry.fileName;
-      if (entry.isEncrypted()) throw new Error(`"${name}" is encrypted`);
+      if (entry.isEncrypted()) throw new Error(`${quoteName(name)} is encrypted`);
       const isCompressed = entry.compressionMethod === 8;
-      if (!isCompressed && entry.compressionMethod !== 0) throw new Error(`"${name}" is compressed in an unknown way`);
-      if (records.has(name)) throw new Error(`two records are named "${name}"`);
+      if (!isCompressed && entry.compressionMethod !== 0)
+        throw new Error(`${quoteName(name)} is compressed in an unknown way`);
+      if (records.has(name)) throw new Error(`two records are named ${quoteName(name)}`);
       const header = await zip.readLocalFileHeaderPromise(entry);
-      if (!header.fileName.equals(entry.fileNameRaw)) throw new Error(`"${name}" has another name before its data`);
+      if (!header.fileName.equals(entry.fileNameRaw))
+        throw new Error(`${quoteName(name)} has another name before its data`);
       const { fileDataStart: offset } = header;
       const { compressedSize: length, uncompressedSize: unpackedLength, crc32 } = entry;
       records.set(name, { offset, length, unpackedLength, isCompressed, crc32 });
@@ -51,8 +54,8 @@ export async function readZipRecords(
   }
   let free = 0;
   for (const { begin, end, name } of spans.sort((a, b) => a.begin - b.begin)) {
-    if (begin < free) throw damaged(`the data of "${name}" overlaps that of another record`);
-    if (end > bytes.length - directoryLength) throw damaged(`the data of "${name}" overlaps the directory`);
+    if (begin < free) throw damaged(`the data of ${quoteName(name)} overlaps that of another record`);
+    if (end > bytes.length - directoryLength) throw damaged(`the data of ${quoteName(name)} overlaps the directory`);
     free = end;
   }
   return records;
@@ -70,11 +73,13 @@ export async function checkZipRecords(
   const known = [...records].filter(([, record]) => record.crc32 !== 0 && !record.isCompressed);
   const sums = await bytes.crc32(known.map(([, { offset, length }]) => [offset, length]));
   const wrong = known.find(([, record], i) => record.crc32 !== sums[i]);
-  if (wrong) throw damaged(`"${wrong[0]}" does not have the CRC-32 that was written with it`);
+  if (wrong) throw damaged(`${quoteName(wrong[0])} does not have the CRC-32 that was written with it`);
 }
 
 /** yauzl's door to the bytes: they are at hand, so nothing is streamed. */
 class FileBytesReader extends RandomAccessReader {
+  private reads = 0;
+
   constructor(private readonly bytes: FileBytes) {
     super();
   }
@@ -90,12 +95,10 @@ class FileBytesReader extends RandomAccessReader {
     position: number,
     callback: (error: Error | null) => void,
   ): void {
-    if (position < 0 || position + length > this.bytes.length) {
-      process.nextTick(callback, new Error('it is cut short'));
-      return;
-    }
-    this.bytes.copy(position, buffer.subarray(offset, offset + length));
-    // Called at once it would recurse.
-    process.nextTick(callback, null);
+    const isThere = position >= 0 && position + length <= this.bytes.length;
+    if (isThere) this.bytes.copy(position, buffer.subarray(offset, offset + length));
+    // Called at once it would recurse; the event loop gets its turn now and then.
+    const soon = ++this.reads % 256 === 0 ? setImmediate : process.nextTick;
+    soon(callback, isThere ? null : new Error('it is cut short'));
   }
 }

@@ -63,7 +63,7 @@ class Pickler {
   private object(value: object, path: readonly unknown[]): void {
     const index = this.memo.get(value);
     if (this.open.has(value) || path.length > maxDepth) {
-      const message = `save: expected values that end, got one nested in itself or more than ${maxDepth} deep${at(path)}`;
+      const message = `torch.save: expected values that end, got one nested in itself or more than ${maxDepth} deep${at(path)}`;
       throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', message);
     }
     if (index !== undefined) {
@@ -106,10 +106,10 @@ class Pickler {
       view = native.describeStorage(plain.handle);
     } catch (error) {
       if (!(error instanceof ContinualTorchError) || error.code !== 'ERR_INVALID_ARG_VALUE') throw error;
-      throw new ContinualTorchError(error.code, `save: ${error.message}${at(path)}`, { cause: error });
+      throw new ContinualTorchError(error.code, `torch.save: ${error.message}${at(path)}`, { cause: error });
     }
     if (!storageClasses.has(view.dtype) && !newDtypes.has(view.dtype)) {
-      const message = `save: expected a dtype of PyTorch's files, got ${view.dtype}${at(path)}`;
+      const message = `torch.save: expected a dtype of PyTorch's files, got ${view.dtype}${at(path)}`;
       throw new ContinualTorchError('ERR_UNSUPPORTED_DTYPE', message);
     }
     this.chunks.push({ view, requiresGrad: tensor.requiresGrad });
@@ -150,7 +150,7 @@ function uint32(opcode: string, value: number): Buffer {
 
 function textOf(text: string): Buffer {
   if (/\p{Surrogate}/u.test(text)) {
-    throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `save: expected text, got ${JSON.stringify(text)}`);
+    throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `torch.save: expected text, got ${JSON.stringify(text)}`);
   }
   const bytes = Buffer.from(text);
   return Buffer.concat([uint32('X', bytes.length), bytes]);
@@ -177,7 +177,7 @@ function longOf(value: bigint): Buffer {
   if (length > 255) {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_VALUE',
-      `save: expected integers of at most 255 bytes, got ${length}`,
+      `torch.save: expected integers of at most 255 bytes, got ${length}`,
     );
   }
   const bytes = Buffer.alloc(2 + length);
@@ -197,7 +197,7 @@ function refused(value: unknown, path: readonly unknown[], what = 'values'): Con
     what === 'keys'
       ? 'strings, numbers, booleans or null'
       : 'tensors, Maps, plain objects, arrays, strings, numbers, booleans or null';
-  const message = `save: expected ${what} to be ${expected}, got ${describeValue(value)}${at(path)}`;
+  const message = `torch.save: expected ${what} to be ${expected}, got ${describeValue(value)}${at(path)}`;
   return new ContinualTorchError('ERR_INVALID_ARG_TYPE', message);
 }
 

@@ -1,3 +1,5 @@
+import { quoteName } from '../errors';
+
 /** A tensor as the header describes it; offsets count from the end of the header. */
 export interface TensorEntry {
   dtype: string;
@@ -43,15 +45,15 @@ class HeaderParser {
     let hasMetadata = false;
     this.object('the header', (name) => {
       if (name !== '__metadata__') {
-        if (header.tensors.has(name)) throw new Error(`two tensors are named ${JSON.stringify(name)}`);
+        if (header.tensors.has(name)) throw new Error(`two tensors are named ${quoteName(name)}`);
         header.tensors.set(name, this.entry(name));
         return;
       }
       if (hasMetadata) throw new Error('there is "__metadata__" twice');
       hasMetadata = true;
       this.object('"__metadata__"', (key) => {
-        if (header.metadata.has(key)) throw new Error(`"__metadata__" has ${JSON.stringify(key)} twice`);
-        header.metadata.set(key, this.string(`"__metadata__": ${JSON.stringify(key)}`));
+        if (header.metadata.has(key)) throw new Error(`"__metadata__" has ${quoteName(key)} twice`);
+        header.metadata.set(key, this.string(`"__metadata__": ${quoteName(key)}`));
       });
     });
     return header;
@@ -62,7 +64,7 @@ class HeaderParser {
   }
 
   private entry(name: string): TensorEntry {
-    const what = JSON.stringify(name);
+    const what = quoteName(name);
     let dtype: string | undefined;
     let shape: number[] | undefined;
     let offsets: number[] | undefined;
@@ -70,7 +72,7 @@ class HeaderParser {
       if (key === 'dtype' && dtype === undefined) dtype = this.string(`${what}: dtype`);
       else if (key === 'shape' && !shape) shape = this.integers(`${what}: shape`, maxDimensions);
       else if (key === 'data_offsets' && !offsets) offsets = this.integers(`${what}: data_offsets`, 2);
-      else throw new Error(`${what}: expected dtype, shape and data_offsets once each, got ${JSON.stringify(key)}`);
+      else throw new Error(`${what}: expected dtype, shape and data_offsets once each, got ${quoteName(key)}`);
     });
     if (dtype === undefined || !shape || offsets?.length !== 2) {
       throw new Error(`${what} has not all of dtype, shape and data_offsets`);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FileBytes } from '../data/file-bytes';
-import { ContinualTorchError, describeValue } from '../errors';
+import { ContinualTorchError, describeValue, quoteName } from '../errors';
 import { job, native } from '../native/binding';
 import type { NativePart } from '../native/types';
 import { boolean, deviceName, parseOptions } from '../options';
@@ -67,7 +67,7 @@ export async function loadSafetensors(
         result.set(name, stored.tensor(type, 0, shape, contiguousStride(shape)));
       } catch (error) {
         if (error instanceof ContinualTorchError) throw error;
-        throw damaged(`"${name}": ${(error as Error).message}`);
+        throw damaged(`${quoteName(name)}: ${(error as Error).message}`);
       } finally {
         stored.close();
       }
@@ -214,15 +214,19 @@ function checkOffsets(
   )) {
     const type = dtypes.get(dtype);
     if (type === undefined)
-      throw damaged(`"${name}" has dtype ${dtype}, expected one of ${[...dtypes.keys()].join(', ')}`);
+      throw damaged(
+        `${quoteName(name)} has dtype ${quoteName(dtype)}, expected one of ${[...dtypes.keys()].join(', ')}`,
+      );
     if (!Number.isSafeInteger(shape.reduce((product, size) => product * Math.max(1, size), 1))) {
-      throw damaged(`"${name}" has more elements than can be`);
+      throw damaged(`${quoteName(name)} has more elements than can be`);
     }
     const expected = shape.reduce((product, size) => product * size, native.dtypeSize(type));
     if (begin !== free)
-      throw damaged(`"${name}" begins at byte ${begin} of the data, expected ${free}, where the one before ends`);
+      throw damaged(
+        `${quoteName(name)} begins at byte ${begin} of the data, expected ${free}, where the one before ends`,
+      );
     if (end - begin !== expected || end > dataLength) {
-      throw damaged(`"${name}" needs ${expected} bytes, the header names [${begin}, ${end}) of ${dataLength}`);
+      throw damaged(`${quoteName(name)} needs ${expected} bytes, the header names [${begin}, ${end}) of ${dataLength}`);
     }
     free = end;
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FileBytes } from '../data/file-bytes';
 import { checkZipRecords, readZipRecords, type ZipRecord } from '../data/zip-archive';
-import { ContinualTorchError } from '../errors';
+import { ContinualTorchError, quoteName } from '../errors';
 import { job, native } from '../native/binding';
 import { boolean, deviceName, parseOptions } from '../options';
 import { Tensor } from '../tensor/tensor';
@@ -38,7 +38,7 @@ const storageAlignment = 16;
  * the file; nobody may shorten the file meanwhile.
  *
  * ```ts
- * const checkpoint = (await load('checkpoint.pt')) as Map<string, Loaded>;
+ * const checkpoint = (await torch.load('checkpoint.pt')) as Map<string, Loaded>;
  * ```
  * @param source a file name, or the bytes of a file, which are copied
  * @param options `device` for all tensors, default the CPU; `mmap`, default false
@@ -46,11 +46,14 @@ const storageAlignment = 16;
  * ERR_DATA_NOT_FOUND; ERR_DEVICE; ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
  */
 export async function load(source: string | Uint8Array, options?: LoadOptions): Promise<Loaded> {
-  const { device, mmap } = parseOptions('load', schema, options);
+  const { device, mmap } = parseOptions('torch.load', schema, options);
   if (device !== undefined) native.checkDevice(device);
-  const bytes = await FileBytes.open('load', source, mmap);
+  const bytes = await FileBytes.open('torch.load', source, mmap);
   const damaged = (detail: string) =>
-    new ContinualTorchError('ERR_TORCH_FILE_FORMAT', `load: expected a file of torch.save, ${bytes.name}: ${detail}`);
+    new ContinualTorchError(
+      'ERR_TORCH_FILE_FORMAT',
+      `torch.load: expected a file of torch.save, ${bytes.name}: ${detail}`,
+    );
   const storages = new Storages(bytes, device);
   try {
     checkKind(bytes, damaged);
@@ -72,10 +75,10 @@ export async function load(source: string | Uint8Array, options?: LoadOptions): 
  * a value that contains itself, and for sparse and quantized tensors
  */
 export async function save(value: Picklable, path: string): Promise<void> {
-  requirePath('save', path);
+  requirePath('torch.save', path);
   const { pickled, records } = pickle(value);
   const all = [['data.pkl', pickled] as const, ['byteorder', Buffer.from('little')] as const, ...records];
-  await writeAside('save', path, 'ERR_WEIGHTS_SAVE', (aside) => job(native.writeZip(aside, all)));
+  await writeAside('torch.save', path, 'ERR_WEIGHTS_SAVE', (aside) => job(native.writeZip(aside, all)));
 }
 
 type Damaged = (detail: string) => ContinualTorchError;
@@ -102,7 +105,7 @@ async function recordsOf(bytes: FileBytes, damaged: Damaged): Promise<Map<string
   if (records.has(`${root}constants.pkl`)) throw damaged('it is a TorchScript file, which jit.load reads');
   const ours = new Map([...records].filter(([name]) => name.startsWith(root)));
   for (const [name, { isCompressed }] of ours) {
-    if (isCompressed) throw damaged(`${JSON.stringify(name)} is compressed, torch.save stores records as they are`);
+    if (isCompressed) throw damaged(`${quoteName(name)} is compressed, torch.save stores records as they are`);
   }
   const mapped = (name: string) => bytes.isMapped && name.startsWith(`${root}data/`);
   await checkZipRecords(bytes, new Map([...ours].filter(([name]) => !mapped(name))), damaged);
@@ -119,7 +122,7 @@ function read(bytes: FileBytes, storages: Storages, damaged: Damaged): Loaded {
   if (version === undefined || !/^([1-9]|10)$/.test(version))
     throw damaged(`format version ${version ?? 'none'}, expected 1 to 10`);
   const byteOrder = text('byteorder') ?? 'little';
-  if (byteOrder !== 'little') throw damaged(`byte order ${JSON.stringify(byteOrder)}, expected "little"`);
+  if (byteOrder !== 'little') throw damaged(`byte order ${quoteName(byteOrder)}, expected "little"`);
   const { offset, length } = records.get('data.pkl')!;
   if (length > maxPickleLength) throw damaged(`data.pkl has ${length} bytes, expected at most ${maxPickleLength}`);
   try {
@@ -152,10 +155,10 @@ class Storages {
     const [, type, key, , count] = id as unknown[];
     if (!(type instanceof StorageClass) || typeof key !== 'string') throw new Error('a storage without class or key');
     const record = this.records.get(`data/${key}`);
-    if (!record) throw new Error(`there is no record for storage ${JSON.stringify(key)}`);
+    if (!record) throw new Error(`there is no record for storage ${quoteName(key)}`);
     const expected = Number(count) * native.dtypeSize(type.dtype);
     if (!Number.isSafeInteger(count) || record.length !== expected) {
-      throw new Error(`storage ${JSON.stringify(key)} has ${record.length} bytes, expected ${expected}`);
+      throw new Error(`storage ${quoteName(key)} has ${record.length} bytes, expected ${expected}`);
     }
     let stored = this.known.get(key);
     if (!stored) {

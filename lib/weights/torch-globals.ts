@@ -1,4 +1,4 @@
-import { ContinualTorchError } from '../errors';
+import { ContinualTorchError, quoteName } from '../errors';
 import { native } from '../native/binding';
 import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
@@ -62,13 +62,16 @@ const globals: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ].map((known): [string, unknown] => [known.name, known]),
 ]);
 
+/** libtorch has no operators for more. */
+const maxDimensions = 64;
+
 /** @throws ERR_UNSAFE_GLOBAL */
 export function torchGlobal(name: string, file: string): unknown {
   const known = globals.get(name);
   if (known !== undefined) return known;
   throw new ContinualTorchError(
     'ERR_UNSAFE_GLOBAL',
-    `load: expected tensors, dicts, lists, strings and numbers only, ${file} has the global ${JSON.stringify(name)}. ` +
+    `torch.load: expected tensors, dicts, lists, strings and numbers only, ${file} has the global ${quoteName(name)}. ` +
       'Save these alone in Python, a model as torch.save(model.state_dict(), path)',
   );
 }
@@ -80,7 +83,7 @@ function orderedDict(args: unknown[]): Map<unknown, unknown> {
 
 function counter([counts = new Map()]: unknown[]): Map<unknown, unknown> {
   if (!(counts instanceof Map)) throw new Error('a Counter of something other than a dict');
-  return new Map(counts);
+  return counts; // A copy could be asked for again and again.
 }
 
 function device([type, index]: unknown[]): string {
@@ -91,6 +94,7 @@ function device([type, index]: unknown[]): string {
 }
 
 function integers(value: unknown, what: string): number[] {
+  if (Array.isArray(value) && value.length > maxDimensions) throw new Error(`a tensor of ${value.length} dimensions`);
   if (!Array.isArray(value) || !value.every((item) => Number.isSafeInteger(item))) {
     throw new Error(`a tensor whose ${what} are not integers`);
   }
@@ -140,7 +144,7 @@ function withMetadata(tensor: Tensor, stored: StoredBytes, metadata: unknown): T
   if (tensor.requiresGrad || !(ops.aten.is_complex!(tensor) || ops.aten.is_floating_point!(tensor))) {
     throw new Error('a conjugated or negated view of something other than plain numbers');
   }
-  stored.computed += tensor.numel;
+  stored.computed += tensor.numel();
   if (stored.computed > stored.length) throw new Error('conjugates or negates one storage again and again');
   const conjugated = isConjugated ? (ops.aten.conj_physical!(tensor) as Tensor) : tensor;
   return isNegated ? (ops.aten.neg!(conjugated) as Tensor) : conjugated;

@@ -1,6 +1,5 @@
 #include "core/byte_files.h"
 
-#include <caffe2/serialize/crc_alt.h>
 #include <caffe2/serialize/inline_container.h>
 
 #include <cerrno>
@@ -8,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/crc32.h"
 #include "core/error.h"
 
 namespace continual {
@@ -98,7 +98,7 @@ FileBytes read_file(const std::string& path, int64_t map_from) {
 
 uint32_t crc32_of(const at::Tensor& bytes, int64_t offset, int64_t length) {
   const at::Tensor range = bytes.narrow(0, offset, length);
-  return length == 0 ? 0 : crc32_16bytes(range.const_data_ptr(), static_cast<size_t>(length));
+  return length == 0 ? 0 : crc32(range.const_data_ptr(), static_cast<size_t>(length));
 }
 
 void write_file(const std::string& path, const std::vector<Part>& parts) {

@@ -63,6 +63,22 @@ describe('loadSafetensors', () => {
     assert.deepEqual(tensors.get('none')!.shape, [0, 3]);
   });
 
+  it('reads from bytes, which may be part of a larger buffer or shared, and keeps a copy', async () => {
+    const file = fileOf({ a: scalar }, Buffer.from(Float32Array.of(1.5).buffer));
+    const shared = new Uint8Array(new SharedArrayBuffer(file.length + 3), 3);
+    shared.set(file);
+    for (const bytes of [Buffer.concat([Buffer.alloc(3), file]).subarray(3), shared]) {
+      const a = (await loadSafetensors(bytes)).get('a')!;
+      bytes.fill(0);
+      assert.equal(a.item(), 1.5);
+    }
+  });
+
+  it('cuts names short in messages', async () => {
+    const name = '\u0001'.repeat(1_000_000);
+    await refuses(fileOf({ [name]: { ...scalar, dtype: name } }, Buffer.alloc(4)), /^.{0,2000}$/);
+  });
+
   it('refuses a file that is cut short, wherever', async () => {
     const whole = fileOf({ a: scalar }, Buffer.alloc(4));
     for (const length of [0, 7, 8, 20]) await refuses(whole.subarray(0, length), /the header is longer than the file$/);
@@ -162,8 +178,8 @@ describe('loadSafetensors', () => {
         four,
         /"a" has more elements than can be$/,
       ],
-      [{ a: { ...scalar, dtype: 'F4' } }, four, /"a" has dtype F4, expected one of F64, /],
-      [{ a: { ...scalar, dtype: 'constructor' } }, four, /has dtype constructor/],
+      [{ a: { ...scalar, dtype: 'F4' } }, four, /"a" has dtype "F4", expected one of F64, /],
+      [{ a: { ...scalar, dtype: 'constructor' } }, four, /has dtype "constructor"/],
       [
         { a: { dtype: 'BOOL', shape: [4], data_offsets: [0, 4] } },
         Buffer.of(0, 1, 2, 0),

@@ -3,15 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'mocha';
-import { type ErrorCode, nn, ops, optim, Tensor, tensor } from '../../lib/index';
+import { type ErrorCode, nn, ops, optim, Tensor, tensor, torch } from '../../lib/index';
 import type { Picklable } from '../../lib/weights/pickler';
-import { load, type Loaded, save } from '../../lib/weights/torch-file';
+import type { Loaded } from '../../lib/weights/torch-file';
 import { assertTensorEqual, rejectsWithCode } from '../support/assertions';
 import { fixturePath } from '../support/fixtures';
 import { assertRecorded, type Recorded } from '../support/recorded-weights';
 import { withTempFolder } from '../support/temp-folder';
 import { zipFile, zipRecords, type ZipRecordSpec } from '../support/zip-file';
 
+const { load, save } = torch;
 const python = process.env.PYTHON ?? 'python3';
 const fixture = (name: string) => fixturePath('weights', name);
 const get = (value: Loaded, key: string) => (value as Map<string, Loaded>).get(key)! as Tensor;
@@ -58,7 +59,7 @@ const int = (value: number) => {
 };
 const huge = '\x8a\x08\0\0\0\0\0\0\0\x40'; // 2^62
 
-describe('load', () => {
+describe('torch.load', () => {
   it('reads what torch.save wrote: every value, dtype, stride and requires_grad', async () => {
     const recorded = JSON.parse(await readFile(fixture('values.json'), 'utf8')) as Record<string, Recorded>;
     assert.ok(Object.keys(recorded).length >= 10);
@@ -160,7 +161,7 @@ describe('load', () => {
     await rejectsWithCode(
       load(fixture('none.pt')),
       'ERR_DATA_NOT_FOUND',
-      /^load: cannot read ".*none\.pt": No such file/i,
+      /^torch\.load: cannot read ".*none\.pt": No such file/i,
     );
     await rejectsWithCode(load(fixturePath()), 'ERR_DATA_NOT_FOUND', /it is a folder$/);
     if (process.platform === 'linux') await rejectsWithCode(load('/dev/zero'), 'ERR_DATA_NOT_FOUND', /it is no file$/);
@@ -221,6 +222,7 @@ describe('load', () => {
       [{ size: 'N' }, /sizes are not integers$/],
       [{ count: 'K\x05' }, /storage "0" has 16 bytes, expected 20$/],
       [{ key: 'X\x07\0\0\0../../0' }, /no record for storage "\.\.\/\.\.\/0"$/],
+      [{ size: `(${'K\x01'.repeat(1000)}t` }, /a tensor of 1000 dimensions$/],
       [{ key: 'K\0' }, /a storage without class or key$/],
       [{ type: 'ctorch\ndevice\n' }, /a storage without class or key$/],
       [{ requiresGrad: 'N' }, /requires_grad is no bool$/],
@@ -278,7 +280,7 @@ describe('load', () => {
     await rejectsWithCode(
       load(3 as never),
       'ERR_INVALID_ARG_TYPE',
-      /^load: expected a file name or a Uint8Array, got 3$/,
+      /^torch\.load: expected a file name or a Uint8Array, got 3$/,
     );
     await rejectsWithCode(load(''), 'ERR_INVALID_ARG_TYPE', /expected path to be a file name, got ""$/);
     await rejectsWithCode(
@@ -289,7 +291,7 @@ describe('load', () => {
   });
 });
 
-describe('save', () => {
+describe('torch.save', () => {
   it('writes what load reads: tensors of every dtype, Maps, objects, arrays and plain values', async () => {
     const values = {
       list: [
@@ -376,11 +378,15 @@ describe('save', () => {
       assert.deepEqual(((await load(file)) as Tensor).shape, [2]);
       await mkdir(path.join(folder, 'taken'));
       await writeFile(path.join(folder, 'taken', 'file'), 'kept');
-      await rejectsWithCode(save(1, path.join(folder, 'taken')), 'ERR_WEIGHTS_SAVE', /^save: cannot write ".*taken"/);
+      await rejectsWithCode(
+        save(1, path.join(folder, 'taken')),
+        'ERR_WEIGHTS_SAVE',
+        /^torch\.save: cannot write ".*taken"/,
+      );
       await rejectsWithCode(
         save(1, path.join(folder, 'missing', 'x')),
         'ERR_WEIGHTS_SAVE',
-        /^save: cannot write ".*No such file/i,
+        /^torch\.save: cannot write ".*No such file/i,
       );
       assert.deepEqual((await readdir(folder)).sort(), ['taken', 'x.pt']);
     }));
@@ -388,7 +394,7 @@ describe('save', () => {
   it('misuse: values that Python would not know, values without end, a path that is none', async () => {
     const refused = (value: unknown, message: RegExp, code: ErrorCode = 'ERR_INVALID_ARG_TYPE') =>
       rejectsWithCode(save(value as Picklable, 'never-written.pt'), code, message);
-    await refused(undefined, /^save: expected values to be tensors, Maps, .* got undefined$/);
+    await refused(undefined, /^torch\.save: expected values to be tensors, Maps, .* got undefined$/);
     await refused({ model: { a: [1, Symbol('x')] } }, /got Symbol\(x\) at \["model"\]\["a"\]\[1\]$/);
     await refused(new nn.Linear(1, 1), /got a Linear$/);
     await refused([new Float32Array(1)], /got a Float32Array at \[0\]$/);
@@ -406,7 +412,7 @@ describe('save', () => {
     const disposed = tensor([1]);
     disposed.dispose();
     await refused([disposed], /disposed/, 'ERR_DISPOSED');
-    await rejectsWithCode(save(1, 'a\0b'), 'ERR_INVALID_ARG_TYPE', /^save: expected path to be a file name/);
+    await rejectsWithCode(save(1, 'a\0b'), 'ERR_INVALID_ARG_TYPE', /^torch\.save: expected path to be a file name/);
   });
 
   it('Python loads it with weights_only, mapped or not, into a module, and what Python saves comes back', function () {
