@@ -53,6 +53,9 @@ export const errorCodes = {
   ERR_IDX_MISMATCH: 'images and labels of an IDX pair do not belong together',
   ERR_DATA_NOT_FOUND: 'a data file does not exist',
   ERR_SAFETENSORS_FORMAT: 'a safetensors file is damaged',
+  ERR_TORCH_FILE_FORMAT: 'a file is none of torch.save, or is truncated or damaged',
+  ERR_UNSAFE_GLOBAL: 'a file of torch.save names a Python class or function other than those that tensors need',
+  ERR_WEIGHTS_SAVE: 'a file of weights cannot be written',
   ERR_ADDON: 'the native addon cannot be loaded',
 } as const;
 
@@ -70,6 +73,11 @@ export class ContinualTorchError extends Error {
   ) {
     super(message, options);
   }
+}
+
+/** A name out of a file for a message: quoted, and cut where it is too long to read. */
+export function quoteName(name: string): string {
+  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}...` : name);
 }
 
 /** What came, for the end of an error message: the value, or its kind where the value would be too long. */

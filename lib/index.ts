@@ -16,6 +16,7 @@ export * from './logging/index';
 export * from './training/index';
 export * from './data/index';
 export { autocast, isAutocastEnabled, type AutocastOptions } from './amp/index';
+export * from './weights/index';
 export { ContinualTorchError, errorCodes, type ErrorCode } from './errors';
 export { manualSeed } from './random';
 export * as autograd from './tensor/autograd';

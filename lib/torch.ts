@@ -13,6 +13,7 @@ import { namespaceOf } from './tensor/namespaces';
 import { ops, torchFunctions } from './tensor/operators';
 import { Tensor } from './tensor/tensor';
 import { keep, tidy } from './tensor/tidy';
+import { load, save } from './weights/torch-file';
 
 /**
  * PyTorch's module of functions: every ATen operator under its name in camelCase (`torch.addmm`, `torch.maskedFill`; see
@@ -43,6 +44,8 @@ export const torch = {
   tidy,
   keep,
   memory,
+  load,
+  save,
   getDefaultDevice,
   setDefaultDevice,
   /** The version of the libtorch in use, `"2.13.0"` for example. */

@@ -3,4 +3,3 @@ export { TensorDataset, type TensorDatasetOptions } from './tensor-dataset';
 export { IterableDataset, type IterableDatasetOptions, type Sample, type SampleSource } from './iterable-dataset';
 export type { TensorTransform, Transform, TransformFunction } from './transform';
 export { DataLoader, type DataLoaderOptions, TaskBalancedDataLoader } from './data-loader';
-export { loadSafetensors } from './safetensors';

@@ -1,7 +1,7 @@
-import { rename, rm } from 'node:fs/promises';
 import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { Module } from '../nn/module';
+import { requirePath, writeAside } from '../write-aside';
 
 /** A TorchScript model from a file. */
 export class ScriptModule extends Module {}
@@ -17,9 +17,6 @@ export async function load(path: string): Promise<ScriptModule> {
   return new ScriptModule(await job(native.jitLoad(path)));
 }
 
-/** Two saves at a time must not write to one file. */
-let saves = 0;
-
 /**
  * Writes a model as TorchScript: `torch.jit.load` in Python opens it. Written aside and renamed, so that a file which was
  * there is replaced whole or not at all.
@@ -30,22 +27,5 @@ export async function save(model: Module, path: string): Promise<void> {
   if (!(model instanceof Module)) {
     throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `jit.save: expected a Module, got ${describeValue(model)}`);
   }
-  const aside = `${path}.partial-${process.pid}-${++saves}`;
-  try {
-    await job(model.handle.save(aside));
-    await rename(aside, path);
-  } catch (error) {
-    await rm(aside, { force: true }).catch(() => undefined); // What failed first is what counts.
-    if (error instanceof ContinualTorchError) throw error;
-    const reason = (error as Error).message;
-    throw new ContinualTorchError('ERR_MODEL_SAVE', `jit.save: cannot write "${path}": ${reason}`, { cause: error });
-  }
-}
-
-function requirePath(operation: string, path: unknown): void {
-  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return;
-  throw new ContinualTorchError(
-    'ERR_INVALID_ARG_TYPE',
-    `${operation}: expected path to be a file name, got ${describeValue(path)}`,
-  );
+  await writeAside('jit.save', path, 'ERR_MODEL_SAVE', (aside) => job(model.handle.save(aside)));
 }

@@ -6,8 +6,10 @@ import type { NativeAddon } from './types';
 /** `lib/` and `dist/` lie at the same depth below the package's root. */
 const packageRoot = path.resolve(__dirname, '..', '..');
 
+/** CONTINUAL_TORCH_ADDON names the folder of another build: the fuzzer's, with sanitizers. */
 function load(): NativeAddon {
-  const file = path.join(packageRoot, 'build', 'Release', 'continual_torch.node');
+  const folder = process.env['CONTINUAL_TORCH_ADDON'] ?? path.join(packageRoot, 'build', 'Release');
+  const file = path.join(folder, 'continual_torch.node');
   try {
     const addon = createRequire(__filename)(file) as NativeAddon;
     addon.setErrorClass(ContinualTorchError);

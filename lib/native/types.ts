@@ -201,6 +201,25 @@ export interface NativeTrainingStep {
 export type NativeValue =
   NativeTensor | NativeGenerator | Float64Array | number | bigint | boolean | string | null | undefined | NativeValue[];
 
+/** What is written under a name: bytes, a range of a uint8 tensor, or all elements of any tensor. */
+export type NativePart =
+  | readonly [name: string, bytes: Uint8Array]
+  | readonly [name: string, storage: NativeTensor, offset: number, length: number]
+  | readonly [name: string, tensor: NativeTensor];
+
+/** A tensor as a view of its storage; offset and strides count elements. */
+export interface NativeStorageView {
+  /** Equal for tensors that share a storage. */
+  id: bigint;
+  /** All bytes of it, as uint8. */
+  storage: NativeTensor;
+  /** Any of libtorch. */
+  dtype: string;
+  offset: number;
+  shape: number[];
+  stride: number[];
+}
+
 export interface NativeAddon {
   readonly torchVersion: string;
   setErrorClass(constructor: new (code: never, message: string) => Error): void;
@@ -262,6 +281,26 @@ export interface NativeAddon {
   /** Returns the device by its full name. */
   setDefaultDevice(name: string): string;
   cudaDeviceCount(): number;
+  /** The bytes of a file as uint8. */
+  readFile(path: string, mapFrom: number): Promise<{ bytes: NativeTensor; isMapped: boolean }>;
+  copyBytes(bytes: NativeTensor, offset: number, into: Uint8Array): void;
+  crc32(bytes: NativeTensor, ranges: readonly (readonly [offset: number, length: number])[]): Promise<number[]>;
+  /** A range of bytes as a storage (a uint8 tensor) of its own; shares the memory where it is aligned. */
+  storageOfBytes(bytes: NativeTensor, offset: number, length: number, alignment: number): NativeTensor;
+  tensorInStorage(
+    storage: NativeTensor,
+    dtype: string,
+    offset: number,
+    shape: readonly number[],
+    stride: readonly number[],
+    requiresGrad: boolean,
+  ): NativeTensor;
+  areBools(storage: NativeTensor): boolean;
+  /** Bytes of an element. */
+  dtypeSize(dtype: string): number;
+  describeStorage(tensor: NativeTensor): NativeStorageView;
+  writeFile(path: string, parts: readonly NativePart[]): Promise<void>;
+  writeZip(path: string, records: readonly NativePart[]): Promise<void>;
   manualSeed(seed: number): void;
   jitLoad(path: string): Promise<NativeModule>;
   createModule(kind: 'Linear', inFeatures: number, outFeatures: number, bias: boolean): NativeModule;

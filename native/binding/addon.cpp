@@ -17,6 +17,7 @@
 #include "binding/random.h"
 #include "binding/tensor.h"
 #include "binding/training_step.h"
+#include "binding/weights.h"
 
 namespace continual::binding {
 namespace {
@@ -65,6 +66,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   define_devices(env, exports);
   define_random(env, exports);
   define_autocast(env, exports);
+  define_weights(env, exports);
   return exports;
 }
 

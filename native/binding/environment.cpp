@@ -19,7 +19,9 @@ void settle_on_javascript_thread(napi_env env, napi_value, void*, void* data) {
 }  // namespace
 
 Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_unique<ComputeThread>()) {
+#ifndef __SANITIZE_ADDRESS__  // sees only blocks that malloc gives and gets back
   keep_small_blocks();
+#endif
   use_only_this_thread();
   const Napi::String name = Napi::String::New(env, "continual-torch compute thread");
   const napi_status status =

@@ -20,8 +20,24 @@ export async function editSafetensors(file: string, edit: (content: SafetensorsF
     data: Buffer.from(bytes.subarray(headerEnd)),
   };
   edit(content);
-  const header = Buffer.from(JSON.stringify(content.header));
+  const header = Buffer.from(JSON.stringify(withoutHoles(content)));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   await writeFile(file, Buffer.concat([length, header, content.data]));
+}
+
+/** Moves the data of the entries that are left together; an entry that was taken out leaves a hole. */
+function withoutHoles(content: SafetensorsFile): Record<string, Entry> {
+  const pieces: Buffer[] = [];
+  let end = 0;
+  const move = ({ data_offsets: [from, to], ...entry }: Entry): Entry => {
+    pieces.push(content.data.subarray(from, to));
+    return { ...entry, data_offsets: [end, (end += to - from)] };
+  };
+  const header = Object.entries(content.header).map(([name, entry]) => [
+    name,
+    name === '__metadata__' ? entry : move(entry),
+  ]);
+  content.data = Buffer.concat(pieces);
+  return Object.fromEntries(header) as Record<string, Entry>;
 }

@@ -1,0 +1,201 @@
+import { isUtf8 } from 'node:buffer';
+
+/** A Python class or function that a pickle may name: what calling it stands for, where it may be called. */
+export class PickledGlobal {
+  constructor(
+    /** With its module, `"torch._utils._rebuild_tensor_v2"` for example. */
+    readonly name: string,
+    readonly call?: (args: unknown[]) => unknown,
+  ) {}
+}
+
+/** What a pickle refers to outside of itself. Both throw for what they do not know. */
+export interface PickleReferences {
+  global(name: string): unknown;
+  persistent(id: unknown): unknown;
+}
+
+/**
+ * What one pickle may cost: an instruction counts 1, one that makes an object 8 more. 32 million are about 400,000
+ * tensors, and about 1 GB of objects where somebody means harm.
+ */
+const budget = 32_000_000;
+const objectCost = 8;
+
+/**
+ * Runs the pickle instructions that `torch.save` uses (protocol 2): they build lists (as arrays), tuples (as arrays),
+ * dicts (as Maps), strings, numbers (bigint beyond 2^53), booleans and None (null). No code of the file's choice is
+ * run: a global is what `references` make of its name, and is called only if it is a `PickledGlobal` that says how.
+ * @throws Error with the detail for anything else, and what `references` throw
+ */
+export function unpickle(pickle: Buffer, references: PickleReferences): unknown {
+  return new Unpickler(pickle, references).run();
+}
+
+class Unpickler {
+  private at = 0;
+  private spent = 0;
+  private stack: unknown[] = [];
+  /** The stacks below each open mark. */
+  private readonly marks: unknown[][] = [];
+  private readonly memo = new Map<number, unknown>();
+
+  constructor(
+    private readonly pickle: Buffer,
+    private readonly references: PickleReferences,
+  ) {}
+
+  run(): unknown {
+    for (;;) {
+      const opcode = this.pickle[this.advance(1)]!;
+      if (opcode === 0x2e) return this.pop(); // STOP
+      this.spend(1);
+      this.step(opcode);
+    }
+  }
+
+  private step(opcode: number): void {
+    const { pickle, stack } = this;
+    switch (opcode) {
+      case 0x80: { // PROTO
+        const protocol = pickle[this.advance(1)]!;
+        if (protocol !== 2) throw new Error(`pickle protocol ${protocol}, expected 2, the default of torch.save`);
+        break;
+      }
+      case 0x4e: stack.push(null); break; // NONE
+      case 0x88: stack.push(true); break; // NEWTRUE
+      case 0x89: stack.push(false); break; // NEWFALSE
+      case 0x4b: stack.push(pickle[this.advance(1)]); break; // BININT1
+      case 0x4d: stack.push(pickle.readUInt16LE(this.advance(2))); break; // BININT2
+      case 0x4a: stack.push(pickle.readInt32LE(this.advance(4))); break; // BININT
+      case 0x8a: stack.push(this.long(pickle[this.advance(1)]!)); break; // LONG1
+      case 0x47: stack.push(pickle.readDoubleBE(this.advance(8))); break; // BINFLOAT
+      case 0x58: stack.push(this.text(pickle.readUInt32LE(this.advance(4)))); break; // BINUNICODE
+      case 0x55: stack.push(this.text(pickle[this.advance(1)]!)); break; // SHORT_BINSTRING
+      case 0x28: // MARK
+        this.spend(objectCost);
+        this.marks.push(stack);
+        this.stack = [];
+        break;
+      case 0x29: this.object([]); break; // EMPTY_TUPLE
+      case 0x5d: this.object([]); break; // EMPTY_LIST
+      case 0x7d: this.object(new Map()); break; // EMPTY_DICT
+      case 0x85: this.object(this.popped(1)); break; // TUPLE1
+      case 0x86: this.object(this.popped(2)); break; // TUPLE2
+      case 0x87: this.object(this.popped(3)); break; // TUPLE3
+      case 0x74: this.object(this.popToMark()); break; // TUPLE
+      case 0x61: this.append(this.popped(1)); break; // APPEND
+      case 0x65: this.append(this.popToMark()); break; // APPENDS
+      case 0x73: this.setItems(this.popped(2)); break; // SETITEM
+      case 0x75: this.setItems(this.popToMark()); break; // SETITEMS
+      case 0x71: this.memo.set(pickle[this.advance(1)]!, this.top()); break; // BINPUT
+      case 0x72: this.memo.set(pickle.readUInt32LE(this.advance(4)), this.top()); break; // LONG_BINPUT
+      case 0x68: stack.push(this.recalled(pickle[this.advance(1)]!)); break; // BINGET
+      case 0x6a: stack.push(this.recalled(pickle.readUInt32LE(this.advance(4)))); break; // LONG_BINGET
+      case 0x63: this.object(this.references.global(`${this.line()}.${this.line()}`)); break; // GLOBAL
+      case 0x51: this.object(this.references.persistent(this.pop())); break; // BINPERSID
+      case 0x52: this.reduce(); break; // REDUCE
+      case 0x62: this.build(); break; // BUILD
+      default:
+        throw new Error(
+          `pickle instruction 0x${opcode.toString(16)} at byte ${this.at - 1} of data.pkl, which torch.save does not use`,
+        );
+    }
+  }
+
+  private reduce(): void {
+    const [callee, args] = this.popped(2);
+    if (!(callee instanceof PickledGlobal && callee.call)) throw new Error('data.pkl calls what is no function');
+    if (!Array.isArray(args)) throw new Error(`data.pkl calls ${callee.name} without a tuple of arguments`);
+    this.object(callee.call(args));
+  }
+
+  /** The attributes of an OrderedDict (`_metadata` of a state dict) have no place in a Map. */
+  private build(): void {
+    this.pop();
+    if (!(this.top() instanceof Map)) throw new Error('data.pkl sets attributes of something other than an OrderedDict');
+  }
+
+  private append(items: unknown[]): void {
+    const list = this.top();
+    if (!Array.isArray(list)) throw new Error('data.pkl appends to something other than a list');
+    for (const item of items) list.push(item);
+  }
+
+  private setItems(items: unknown[]): void {
+    const dict = this.top();
+    if (!(dict instanceof Map)) throw new Error('data.pkl sets items of something other than a dict');
+    if (items.length % 2 !== 0) throw new Error('data.pkl sets an item without a value');
+    for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1]);
+  }
+
+  private object(object: unknown): void {
+    this.spend(objectCost);
+    this.stack.push(object);
+  }
+
+  private spend(cost: number): void {
+    this.spent += cost;
+    if (this.spent > budget) throw new Error('data.pkl builds more objects than a file of tensors needs');
+  }
+
+  private recalled(index: number): unknown {
+    if (!this.memo.has(index)) throw new Error(`data.pkl refers to object ${index}, which it has not built`);
+    return this.memo.get(index);
+  }
+
+  private top(): unknown {
+    if (this.stack.length === 0) throw new Error('data.pkl takes more values than it has built');
+    return this.stack.at(-1);
+  }
+
+  private pop(): unknown {
+    const value = this.top();
+    this.stack.pop();
+    return value;
+  }
+
+  private popped(count: number): unknown[] {
+    if (this.stack.length < count) throw new Error('data.pkl takes more values than it has built');
+    return this.stack.splice(-count);
+  }
+
+  private popToMark(): unknown[] {
+    const items = this.stack;
+    const below = this.marks.pop();
+    if (!below) throw new Error('data.pkl takes more values than it has built');
+    this.stack = below;
+    return items;
+  }
+
+  /** The position of the next so many bytes, which are then behind. */
+  private advance(count: number): number {
+    const from = this.at;
+    if (count > this.pickle.length - from) throw new Error('data.pkl is cut short');
+    this.at += count;
+    return from;
+  }
+
+  private text(length: number): string {
+    const from = this.advance(length);
+    const bytes = this.pickle.subarray(from, from + length);
+    if (!isUtf8(bytes)) throw new Error('data.pkl has a string that is not encoded in UTF-8');
+    return bytes.toString('utf8');
+  }
+
+  private line(): string {
+    const end = this.pickle.indexOf(0x0a, this.at);
+    if (end < 0) throw new Error('data.pkl is cut short');
+    const text = this.text(end - this.at);
+    this.at++;
+    return text;
+  }
+
+  private long(length: number): number | bigint {
+    const from = this.advance(length);
+    let value = 0n;
+    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.pickle[from + i]!);
+    value = BigInt.asIntN(8 * length, value);
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  }
+}

@@ -1,0 +1,26 @@
+// Tensors made of bytes that lie somewhere already, and the bytes that lie under a tensor.
+#pragma once
+
+#include "core/torch.h"
+
+namespace continual {
+
+/// Bytes [offset, offset + length) of a one-dimensional uint8 tensor as a storage of its own (a uint8 tensor over all
+/// of it). It shares the memory and keeps it alive; where the first byte does not lie at a multiple of `alignment`, it
+/// is a copy. Throws ERR_SHAPE where the range leaves the tensor.
+at::Tensor storage_of_bytes(const at::Tensor& bytes, int64_t offset, int64_t length, int64_t alignment);
+
+/// A tensor over the storage of `bytes`; offset and strides count elements. Throws ERR_SHAPE for what reaches beyond
+/// the storage or overflows, has more than 64 dimensions, repeats its elements beyond all measure, or requires
+/// gradients of integers.
+at::Tensor tensor_in_storage(const at::Tensor& bytes, at::ScalarType type, int64_t offset, at::IntArrayRef sizes,
+                             at::IntArrayRef strides, bool requires_grad);
+
+/// True where every byte is 0 or 1: others are no bools, and operators that count them would miscount.
+bool are_bools(const at::Tensor& bytes);
+
+/// The whole storage under a tensor as a uint8 tensor. Throws ERR_INVALID_ARG_VALUE for a tensor without one (sparse,
+/// quantized, nested, meta).
+at::Tensor bytes_of_storage(const at::Tensor& tensor);
+
+}  // namespace continual
