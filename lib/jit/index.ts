@@ -4,13 +4,23 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { Module } from '../nn/module';
 import { fromNative, type ScriptValue, toNative } from '../nn/script-value';
-import { parseArgument } from '../options';
+import { deviceName, parseArgument, parseOptions } from '../options';
 
 /** A TorchScript model from a file. */
 export class ScriptModule extends Module {
   /** The methods of the outermost module. */
   get methodNames(): string[] {
     return this.handle.methodNames();
+  }
+
+  /** `forward` as the source that it would be written with. */
+  get code(): string {
+    return this.handle.code();
+  }
+
+  /** The graph of `forward`, in TorchScript's notation. */
+  get graph(): string {
+    return this.handle.graph();
   }
 
   /**
@@ -24,15 +34,27 @@ export class ScriptModule extends Module {
   }
 }
 
+export interface LoadOptions {
+  /** Where parameters and buffers go: `"cpu"` (default), `"cuda"`, `"cuda:N"`. */
+  device?: string;
+}
+
+const loadSchema = z.object({ device: deviceName.default('cpu') });
+
 /**
- * Loads a TorchScript file (written by `torch.jit.save` in Python or by `jit.save` here) onto the CPU. The file is read
- * on the compute thread. As in PyTorch, damage inside the weights of a file that is otherwise whole is not noticed.
+ * Loads TorchScript (`torch.jit.load`): what `torch.jit.save` wrote in Python, or `jit.save` here. It is read on the compute
+ * thread. The archive is checked before libtorch reads it, checksums included, so that a damaged file is refused; but a
+ * TorchScript file is code, which no check makes harmless: load only what comes from people you trust.
+ * @param source a file name, or the bytes of a file
  * @throws ERR_MODEL_FILE_NOT_FOUND, ERR_MODEL_FILE_READ, ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_FORMAT, and
- * ERR_MODEL_FILE_PICKLE for a file of `torch.save`, with how to export TorchScript instead
+ * ERR_MODEL_FILE_PICKLE for a file of `torch.save`, with how to export TorchScript instead; ERR_DEVICE; ERR_INVALID_ARG_TYPE,
+ * ERR_UNKNOWN_OPTION
  */
-export async function load(path: string): Promise<ScriptModule> {
-  requirePath('jit.load', path);
-  return new ScriptModule(await job(native.jitLoad(path)));
+export async function load(source: string | Uint8Array | ArrayBuffer, options?: LoadOptions): Promise<ScriptModule> {
+  const { device } = parseOptions('jit.load', loadSchema, options);
+  const bytes = source instanceof ArrayBuffer ? new Uint8Array(source) : source;
+  if (!(bytes instanceof Uint8Array)) requirePath('jit.load', bytes, ' or the bytes of a file');
+  return new ScriptModule(await job(native.jitLoad(bytes, device)));
 }
 
 /** Two saves at a time must not write to one file. */
@@ -45,9 +67,7 @@ let saves = 0;
  */
 export async function save(model: Module, path: string): Promise<void> {
   requirePath('jit.save', path);
-  if (!(model instanceof Module)) {
-    throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `jit.save: expected a Module, got ${describeValue(model)}`);
-  }
+  requireModule('jit.save', model);
   const aside = `${path}.partial-${process.pid}-${++saves}`;
   try {
     await job(model.handle.save(aside));
@@ -60,10 +80,20 @@ export async function save(model: Module, path: string): Promise<void> {
   }
 }
 
-function requirePath(operation: string, path: unknown): void {
+/** What `jit.save` would write, as bytes. @throws ERR_BUSY, ERR_INVALID_ARG_TYPE */
+export async function saveToBuffer(model: Module): Promise<Buffer> {
+  return job(requireModule('jit.saveToBuffer', model).handle.saved());
+}
+
+function requireModule(operation: string, model: unknown): Module {
+  if (model instanceof Module) return model;
+  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Module, got ${describeValue(model)}`);
+}
+
+function requirePath(operation: string, path: unknown, orElse = ''): void {
   if (typeof path === 'string' && path !== '' && !path.includes('\0')) return;
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',
-    `${operation}: expected path to be a file name, got ${describeValue(path)}`,
+    `${operation}: expected path to be a file name${orElse}, got ${describeValue(path)}`,
   );
 }

@@ -93,6 +93,11 @@ export interface NativeModule {
   modes(): Record<string, boolean>;
   setModes(modes: Record<string, boolean>): void;
   save(path: string): Promise<void>;
+  /** What `save` would write. */
+  saved(): Promise<Buffer>;
+  /** Of the method `forward`. */
+  code(): string;
+  graph(): string;
 }
 
 export type NativeOptimizerOptions = Record<string, number | boolean>;
@@ -249,7 +254,7 @@ export interface NativeAddon {
   setDefaultDevice(name: string): string;
   cudaDeviceCount(): number;
   manualSeed(seed: number): void;
-  jitLoad(path: string): Promise<NativeModule>;
+  jitLoad(source: string | Uint8Array, device: string): Promise<NativeModule>;
   createModule(kind: 'Linear', inFeatures: number, outFeatures: number, bias: boolean): NativeModule;
   createModule(kind: 'ReLU'): NativeModule;
   createModule(kind: 'Dropout', p: number): NativeModule;

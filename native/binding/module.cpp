@@ -22,11 +22,29 @@ Napi::Value to_entries(Napi::Env env, const std::vector<std::pair<std::string, a
   return entries;
 }
 
-/// Native: jitLoad(path: string) -> Promise<Module>
+/// A copy, because JavaScript may change its own meanwhile.
+std::string bytes_argument(const Napi::Value& value) {
+  if (!value.IsTypedArray()) wrong_argument("a path or a Uint8Array");
+  napi_typedarray_type type{};
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok) {
+    throw Napi::Error::New(value.Env());
+  }
+  if (type != napi_uint8_array) wrong_argument("a path or a Uint8Array");
+  return length == 0 ? std::string() : std::string(static_cast<const char*>(data), length);
+}
+
+/// Native: jitLoad(source: string | Uint8Array, device: string) -> Promise<Module>
 Napi::Value jit_load(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
+    const bool is_path = info[0].IsString();
     return run_on_compute_thread(
-        info.Env(), {}, [path = string_argument(info[0], "path")] { return Model::load(path); },
+        info.Env(), {},
+        [is_path, source = is_path ? string_argument(info[0], "path") : bytes_argument(info[0]),
+         device = device_named(string_argument(info[1], "device"))]() mutable {
+          return Model::load(is_path ? ModelFile::open(source) : ModelFile::of(std::move(source)), device);
+        },
         [](Napi::Env env, Model model) {
           return ModuleHandle::wrap(env, std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(model))));
         });
@@ -146,7 +164,8 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
        InstanceMethod<&Self::set_known>("setKnown"), InstanceMethod<&Self::train>("train"),
        InstanceMethod<&Self::is_training>("isTraining"), InstanceMethod<&Self::to>("to"),
        InstanceMethod<&Self::modes>("modes"), InstanceMethod<&Self::set_modes>("setModes"),
-       InstanceMethod<&Self::save>("save")});
+       InstanceMethod<&Self::save>("save"), InstanceMethod<&Self::saved>("saved"),
+       InstanceMethod<&Self::code>("code"), InstanceMethod<&Self::graph>("graph")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
   exports.Set("jitLoad", Napi::Function::New(env, jit_load, "jitLoad"));
   exports.Set("createModule", Napi::Function::New(env, create_module, "createModule"));
@@ -330,6 +349,29 @@ Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
         },
         [](Napi::Env env, bool) { return env.Undefined(); });
   });
+}
+
+/// saved() -> Promise<Buffer>: what `save` would write.
+Napi::Value ModuleHandle::saved(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return run_on_compute_thread(
+        info.Env(), {value_}, [model = value_->object] { return model->saved(); },
+        [](Napi::Env env, const std::string& bytes) -> Napi::Value {
+          return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
+        });
+  });
+}
+
+/// code() -> string: of the method `forward`.
+Napi::Value ModuleHandle::code(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), value_->idle("code").code()); });
+}
+
+/// graph() -> string: of the method `forward`.
+Napi::Value ModuleHandle::graph(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), value_->idle("graph").graph()); });
 }
 
 }  // namespace continual::binding
