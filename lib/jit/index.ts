@@ -3,14 +3,27 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { Module } from '../nn/module';
+import { type FrozenMode, frozenModes, warnOfEvalMode } from './frozen-modes';
 import { fromNative, type ScriptValue, toNative } from '../nn/script-value';
 import { deviceName, parseArgument, parseOptions } from '../options';
+
+export type { FrozenMode } from './frozen-modes';
 
 /** A TorchScript model from a file. */
 export class ScriptModule extends Module {
   /** The methods of the outermost module. */
   get methodNames(): string[] {
     return this.handle.methodNames();
+  }
+
+  /**
+   * Operators that `train()` and `eval()` do not reach: `torch.jit.trace` writes the mode in which it is called into the
+   * graph, as a constant. `jit.load` warns of those that stay in eval mode (code WARN_TRACED_IN_EVAL_MODE) if there is a
+   * parameter to train. Attention that was traced in eval mode does not stand here: its graph is that of attention without
+   * dropout.
+   */
+  get frozenModes(): FrozenMode[] {
+    return frozenModes(this);
   }
 
   /** `forward` as the source that it would be written with. */
@@ -54,7 +67,9 @@ export async function load(source: string | Uint8Array | ArrayBuffer, options?: 
   const { device } = parseOptions('jit.load', loadSchema, options);
   const bytes = source instanceof ArrayBuffer ? new Uint8Array(source) : source;
   if (!(bytes instanceof Uint8Array)) requirePath('jit.load', bytes, ' or the bytes of a file');
-  return new ScriptModule(await job(native.jitLoad(bytes, device)));
+  const model = new ScriptModule(await job(native.jitLoad(bytes, device)));
+  warnOfEvalMode('jit.load', model);
+  return model;
 }
 
 /** Two saves at a time must not write to one file. */

@@ -95,6 +95,7 @@ export interface NativeModule {
   save(path: string): Promise<void>;
   /** What `save` would write. */
   saved(): Promise<Buffer>;
+  frozenModes(): { module: string; operator: string; mode: 'train' | 'eval' }[];
   /** Of the method `forward`. */
   code(): string;
   graph(): string;

@@ -5,6 +5,7 @@
 #include "binding/script_values.h"
 #include "binding/tensor.h"
 #include "core/dynamic_modules.h"
+#include "core/frozen_modes.h"
 #include "core/modules.h"
 #include "core/script_module.h"
 
@@ -165,6 +166,7 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
        InstanceMethod<&Self::is_training>("isTraining"), InstanceMethod<&Self::to>("to"),
        InstanceMethod<&Self::modes>("modes"), InstanceMethod<&Self::set_modes>("setModes"),
        InstanceMethod<&Self::save>("save"), InstanceMethod<&Self::saved>("saved"),
+       InstanceMethod<&Self::frozen_modes>("frozenModes"),
        InstanceMethod<&Self::code>("code"), InstanceMethod<&Self::graph>("graph")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
   exports.Set("jitLoad", Napi::Function::New(env, jit_load, "jitLoad"));
@@ -359,6 +361,22 @@ Napi::Value ModuleHandle::saved(const Napi::CallbackInfo& info) {
         [](Napi::Env env, const std::string& bytes) -> Napi::Value {
           return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
         });
+  });
+}
+
+/// frozenModes() -> { module, operator, mode }[]
+Napi::Value ModuleHandle::frozen_modes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    Napi::Array result = Napi::Array::New(env);
+    for (const FrozenMode& frozen : continual::frozen_modes(value_->object->module())) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("module", frozen.module);
+      entry.Set("operator", frozen.operation);
+      entry.Set("mode", frozen.train ? "train" : "eval");
+      result.Set(result.Length(), entry);
+    }
+    return result;
   });
 }
 

@@ -188,6 +188,11 @@ class Archive {
       record.header = entry.u32(42);
       read_extra(record, rest, name_size);
       if (entry.u16(8) & 0x2041) damaged("\"" + record.name + "\" is encrypted");
+      // libtorch's reader leaves the memory of a folder's contents as it was.
+      const bool is_folder = !record.name.empty() && record.name.back() == '/';
+      if (((entry.u32(38) & 0x10) != 0 && !is_folder) || (is_folder && record.size != 0)) {
+        damaged("\"" + record.name + "\" is both a folder and a record");
+      }
       const uint64_t method = entry.u16(10);
       if (method != 0 && method != 8) damaged("\"" + record.name + "\" is compressed in an unknown way");
       record.is_deflated = method == 8;

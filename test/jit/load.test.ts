@@ -3,10 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'mocha';
-import { jit, tensor, type Tensor } from '../../lib/index';
-import { assertTensorClose, assertTensorEqual, rejectsWithCode } from '../support/assertions';
+import { jit, Naive, nn, ops, optim, tensor, type Tensor } from '../../lib/index';
+import { assertTensorClose, assertTensorEqual, rejectsWithCode, throwsWithCode } from '../support/assertions';
 import { processTestTimeout, runProgram } from '../support/child-process';
+import { quietEvaluator } from '../support/evaluators';
 import { fixturePath, loadFixture } from '../support/fixtures';
+import { smallBenchmark } from '../support/small-runs';
 import { withTempFolder } from '../support/temp-folder';
 
 const affine = fixturePath('models', 'affine.pt');
@@ -190,6 +192,40 @@ describe('jit.load', () => {
       assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
       await rejectsWithCode(jit.load(pipe), 'ERR_MODEL_FILE_FORMAT', /is no regular file$/);
     });
+  });
+
+  for (const [method, raised, cause, line] of [
+    ['raises', 1, 'the input is wrong', 'raise RuntimeError("the input is wrong")'],
+    ['raises another error', 2, 'ValueError: two\nlines', 'raise ValueError("two\\nlines")'],
+    ['asserts', 0, 'AssertionError: expected three features', 'assert x.size(1) == 3, "expected three features"'],
+    ['gets wrong shapes', 3, 'mat1 and mat2 shapes cannot be multiplied (2x2 and 3x2)', 'return self.linear(y)'],
+  ] as const) {
+    it(`a forward that ${method} says why first, then where in Python`, async () => {
+      const model = await jit.load(fixturePath('torchscript', 'failing.pt'));
+      const x = ops.aten.ones!([2, raised === 0 ? 4 : 3]) as Tensor;
+      const error = throwsWithCode(() => model.forward(x, raised), 'ERR_TORCH', /^[^]/);
+      const [before, after] = error.message.split('\nTraceback of TorchScript, original code (most recent call last):\n');
+      assert.equal(before, cause);
+      assert.ok(after!.includes(line) && after!.includes('failing.py", line '), after);
+      assert.doesNotMatch(error.message, /serialized code|Exception raised from|frame #|\.cpp/);
+      assert.deepEqual(model.forward(ops.aten.ones!([2, 3]) as Tensor).shape, [2, 2], 'it can be used afterwards');
+    });
+  }
+
+  it('a strategy says so with the mini-batch that it was', async () => {
+    const model = await jit.load(fixturePath('torchscript', 'failing.pt'));
+    const strategy = new Naive({
+      model,
+      optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }),
+      criterion: new nn.CrossEntropyLoss(),
+      trainMbSize: 2,
+      evaluator: quietEvaluator(),
+    });
+    await rejectsWithCode(
+      strategy.train(smallBenchmark().trainStream),
+      'ERR_FORWARD',
+      /^forward: the model failed on a mini-batch float32 \[2, 4\]: AssertionError: expected three features\nTraceback of TorchScript/,
+    );
   });
 
   it('loads onto a device', async () => {
