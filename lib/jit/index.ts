@@ -3,49 +3,12 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { Module } from '../nn/module';
-import { type FrozenMode, frozenModes, warnOfEvalMode } from './frozen-modes';
-import { fromNative, type ScriptValue, toNative } from '../nn/script-value';
-import { deviceName, parseArgument, parseOptions } from '../options';
+import { deviceName, parseOptions } from '../options';
+import { warnOfEvalMode } from './frozen-modes';
+import { ScriptModule } from './script-module';
 
 export type { FrozenMode } from './frozen-modes';
-
-/** A TorchScript model from a file. */
-export class ScriptModule extends Module {
-  /** The methods of the outermost module. */
-  get methodNames(): string[] {
-    return this.handle.methodNames();
-  }
-
-  /**
-   * Operators that `train()` and `eval()` do not reach: `torch.jit.trace` writes the mode in which it is called into the
-   * graph, as a constant. `jit.load` warns of those that stay in eval mode (code WARN_TRACED_IN_EVAL_MODE) if there is a
-   * parameter to train. Attention that was traced in eval mode does not stand here: its graph is that of attention without
-   * dropout.
-   */
-  get frozenModes(): FrozenMode[] {
-    return frozenModes(this);
-  }
-
-  /** `forward` as the source that it would be written with. */
-  get code(): string {
-    return this.handle.code();
-  }
-
-  /** The graph of `forward`, in TorchScript's notation. */
-  get graph(): string {
-    return this.handle.graph();
-  }
-
-  /**
-   * Calls any method as `forward` is called; inputs and result are of the same kinds.
-   * @throws ERR_INVALID_ARG_VALUE for an unknown method; ERR_INVALID_ARG_TYPE with the method's signature where the inputs
-   * do not fit; ERR_BUSY, ERR_TORCH
-   */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the model, not TypeScript, knows what comes back
-  call(method: string, ...inputs: ScriptValue[]): any {
-    return fromNative(this.handle.call(parseArgument('call', 'method', z.string('a name'), method), inputs.map(toNative)));
-  }
-}
+export { ScriptModule } from './script-module';
 
 export interface LoadOptions {
   /** Where parameters and buffers go: `"cpu"` (default), `"cuda"`, `"cuda:N"`. */
@@ -71,6 +34,8 @@ export async function load(source: string | Uint8Array | ArrayBuffer, options?: 
   warnOfEvalMode('jit.load', model);
   return model;
 }
+
+export { trace, type TraceInput } from './trace';
 
 /** Two saves at a time must not write to one file. */
 let saves = 0;

@@ -95,6 +95,8 @@ export interface NativeModule {
   save(path: string): Promise<void>;
   /** What `save` would write. */
   saved(): Promise<Buffer>;
+  /** Inputs and outputs are tensors and arrays of them. */
+  trace(inputs: NativeScriptValue[], forward: (inputs: NativeScriptValue[]) => NativeScriptValue): NativeModule;
   frozenModes(): { module: string; operator: string; mode: 'train' | 'eval' }[];
   /** Of the method `forward`. */
   code(): string;

@@ -8,6 +8,7 @@
 #include "core/frozen_modes.h"
 #include "core/modules.h"
 #include "core/script_module.h"
+#include "core/tracing.h"
 
 namespace continual::binding {
 namespace {
@@ -166,7 +167,7 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
        InstanceMethod<&Self::is_training>("isTraining"), InstanceMethod<&Self::to>("to"),
        InstanceMethod<&Self::modes>("modes"), InstanceMethod<&Self::set_modes>("setModes"),
        InstanceMethod<&Self::save>("save"), InstanceMethod<&Self::saved>("saved"),
-       InstanceMethod<&Self::frozen_modes>("frozenModes"),
+       InstanceMethod<&Self::trace>("trace"), InstanceMethod<&Self::frozen_modes>("frozenModes"),
        InstanceMethod<&Self::code>("code"), InstanceMethod<&Self::graph>("graph")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
   exports.Set("jitLoad", Napi::Function::New(env, jit_load, "jitLoad"));
@@ -361,6 +362,31 @@ Napi::Value ModuleHandle::saved(const Napi::CallbackInfo& info) {
         [](Napi::Env env, const std::string& bytes) -> Napi::Value {
           return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
         });
+  });
+}
+
+/// A tensor, or an array of them as a tuple.
+c10::IValue traceable(const Napi::Value& value) {
+  if (!value.IsArray()) return TensorHandle::tensor(value);
+  return c10::ivalue::Tuple::create(array_argument(value, "tensors", traceable));
+}
+
+/// trace(inputs: Value[], forward: (inputs: Value[]) => Value) -> Module: inputs and output are tensors and arrays of them.
+Napi::Value ModuleHandle::trace(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const torch::jit::Stack inputs = array_argument(info[0], "inputs", traceable);
+    const Napi::Function forward = info[1].As<Napi::Function>();
+    torch::jit::Module traced =
+        continual::trace(value_->idle("jit.trace").module(), inputs, [&](const torch::jit::Stack& values) {
+          Napi::Array array = Napi::Array::New(env, values.size());
+          for (uint32_t i = 0; i < values.size(); ++i) array.Set(i, from_script_value(env, values[i]));
+          return traceable(forward.Call({array}));
+        });
+    auto shared = std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(traced)));
+    value_->idle("jit.trace");
+    shared->join(*value_);
+    return ModuleHandle::wrap(env, std::move(shared));
   });
 }
 

@@ -1,5 +1,6 @@
 #include "core/model.h"
 
+#include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/serialization/export.h>
 #include <torch/csrc/jit/serialization/python_print.h>
 
@@ -11,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/script_module.h"
+#include "core/tracing.h"
 
 namespace continual {
 namespace {
@@ -182,6 +184,7 @@ torch::jit::Method Model::method(const std::string& name) {
 
 c10::IValue Model::call(const torch::jit::Method& method, torch::jit::Stack inputs) {
   const torch::jit::GraphOptimizerEnabledGuard as_in_eager_mode(false);
+  if (torch::jit::tracer::isTracing()) return call_traced(module_, method, std::move(inputs));
   return method(std::move(inputs));
 }
 
