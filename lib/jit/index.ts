@@ -4,6 +4,7 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { Module } from '../nn/module';
 import { deviceName, parseOptions } from '../options';
+import { getDefaultDevice } from '../tensor/default-device';
 import { warnOfEvalMode } from './frozen-modes';
 import { ScriptModule } from './script-module';
 
@@ -11,11 +12,11 @@ export type { FrozenMode } from './frozen-modes';
 export { ScriptModule } from './script-module';
 
 export interface LoadOptions {
-  /** Where parameters and buffers go: `"cpu"` (default), `"cuda"`, `"cuda:N"`. */
+  /** Where parameters and buffers go: `"cpu"`, `"cuda"`, `"cuda:N"`; default: the default device. */
   device?: string;
 }
 
-const loadSchema = z.object({ device: deviceName.default('cpu') });
+const loadSchema = z.object({ device: deviceName.default(getDefaultDevice) });
 
 /**
  * Loads TorchScript (`torch.jit.load`): what `torch.jit.save` wrote in Python, or `jit.save` here. It is read on the compute

@@ -190,7 +190,16 @@ export type NativeValue =
 
 /** What TorchScript takes and returns. */
 export type NativeScriptValue =
-  NativeTensor | NativeDict | number | bigint | boolean | string | null | undefined | NativeScriptValue[];
+  | NativeTensor
+  | NativeDict
+  | number
+  | bigint
+  | boolean
+  | string
+  | Float64Array
+  | null
+  | undefined
+  | NativeScriptValue[];
 
 /** A dict. `isMap` false: a plain object, whose keys are texts, and which may stand for a named tuple or keywords. */
 export interface NativeDict {

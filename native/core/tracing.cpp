@@ -44,7 +44,12 @@ class Surroundings {
     }
   }
 
-  ~Surroundings() { restore(); }
+  ~Surroundings() {
+    try {
+      restore();
+    } catch (const std::exception&) {  // What failed first is what counts.
+    }
+  }
 
   void restore() {
     const at::NoGradGuard no_grad;
@@ -121,8 +126,7 @@ torch::jit::Module trace(const torch::jit::Module& model, const torch::jit::Stac
       inputs,
       [&](const torch::jit::Stack& traced) {
         // The model's own TorchScript, where it has any, runs on the attributes of the copy.
-        auto* self = tracer::getValueTrace(result._ivalue());
-        if (result._ivalue() != model._ivalue()) tracer::setValueTrace(model._ivalue(), self);
+        tracer::setValueTrace(model._ivalue(), tracer::getValueTrace(result._ivalue()));
         return torch::jit::Stack{forward(traced)};
       },
       [](const at::Tensor&) { return ""; }, /*strict=*/true, /*force_outplace=*/false, &result, names);

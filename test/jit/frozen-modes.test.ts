@@ -4,24 +4,9 @@ import { jit, Naive, nn, ops, optim, type Tensor } from '../../lib/index';
 import { quietEvaluator } from '../support/evaluators';
 import { fixturePath } from '../support/fixtures';
 import { smallBenchmark } from '../support/small-runs';
+import { warnings } from '../support/warnings';
 
 const load = (name: string) => jit.load(fixturePath('torchscript', `${name}.pt`));
-
-/** The warnings of the package that come meanwhile, as `code: message`. */
-async function warnings(run: () => unknown): Promise<string[]> {
-  const seen: string[] = [];
-  const listen = (warning: Error & { code?: string }) => {
-    if (warning.name === 'ContinualTorchWarning') seen.push(`${warning.code}: ${warning.message}`);
-  };
-  process.on('warning', listen);
-  try {
-    await run();
-    await new Promise(setImmediate);
-  } finally {
-    process.off('warning', listen);
-  }
-  return seen;
-}
 
 const places = [
   ['features.1', 'batch_norm'],

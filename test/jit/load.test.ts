@@ -231,6 +231,7 @@ describe('jit.load', () => {
   it('loads onto a device', async () => {
     const model = await jit.load(affine, { device: 'cpu' });
     assert.equal(model.parameters()[0]!.device, 'cpu');
+    assert.equal((await jit.load(affine)).parameters()[0]!.device, tensor([1]).device, 'the default device');
     await rejectsWithCode(jit.load(affine, { device: 'tpu' }), 'ERR_DEVICE', /got "tpu"/);
     await rejectsWithCode(jit.load(affine, { device: 3 as never }), 'ERR_INVALID_ARG_TYPE', /device/);
     await rejectsWithCode(jit.load(affine, { mapLocation: 'cpu' } as never), 'ERR_UNKNOWN_OPTION', /"mapLocation"/);
