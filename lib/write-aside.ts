@@ -28,10 +28,10 @@ export async function writeAside(
 }
 
 /** @throws ERR_INVALID_ARG_TYPE for what is no file name */
-export function requirePath(operation: string, path: unknown): asserts path is string {
+export function requirePath(operation: string, path: unknown, orElse = ''): asserts path is string {
   if (typeof path === 'string' && path !== '' && !path.includes('\0')) return;
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',
-    `${operation}: expected path to be a file name, got ${describeValue(path)}`,
+    `${operation}: expected path to be a file name${orElse}, got ${describeValue(path)}`,
   );
 }

@@ -1,21 +1,42 @@
+import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { Module } from '../nn/module';
+import { deviceName, parseOptions } from '../options';
 import { requirePath, writeAside } from '../write-aside';
+import { getDefaultDevice } from '../tensor/default-device';
+import { warnOfEvalMode } from './frozen-modes';
+import { ScriptModule } from './script-module';
 
-/** A TorchScript model from a file. */
-export class ScriptModule extends Module {}
+export type { FrozenMode } from './frozen-modes';
+export { ScriptModule } from './script-module';
+
+export interface LoadOptions {
+  /** Where parameters and buffers go: `"cpu"`, `"cuda"`, `"cuda:N"`; default: the default device. */
+  device?: string;
+}
+
+const loadSchema = z.object({ device: deviceName.default(getDefaultDevice) });
 
 /**
- * Loads a TorchScript file (written by `torch.jit.save` in Python or by `jit.save` here) onto the CPU. The file is read
- * on the compute thread. As in PyTorch, damage inside the weights of a file that is otherwise whole is not noticed.
+ * Loads TorchScript (`torch.jit.load`): what `torch.jit.save` wrote in Python, or `jit.save` here. It is read on the compute
+ * thread. The archive is checked before libtorch reads it, checksums included, so that a damaged file is refused; but a
+ * TorchScript file is code, which no check makes harmless: load only what comes from people you trust.
+ * @param source a file name, or the bytes of a file
  * @throws ERR_MODEL_FILE_NOT_FOUND, ERR_MODEL_FILE_READ, ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_FORMAT, and
- * ERR_MODEL_FILE_PICKLE for a file of `torch.save`, with how to export TorchScript instead
+ * ERR_MODEL_FILE_PICKLE for a file of `torch.save`, with how to export TorchScript instead; ERR_DEVICE; ERR_INVALID_ARG_TYPE,
+ * ERR_UNKNOWN_OPTION
  */
-export async function load(path: string): Promise<ScriptModule> {
-  requirePath('jit.load', path);
-  return new ScriptModule(await job(native.jitLoad(path)));
+export async function load(source: string | Uint8Array | ArrayBuffer, options?: LoadOptions): Promise<ScriptModule> {
+  const { device } = parseOptions('jit.load', loadSchema, options);
+  const bytes = source instanceof ArrayBuffer ? new Uint8Array(source) : source;
+  if (!(bytes instanceof Uint8Array)) requirePath('jit.load', bytes, ' or the bytes of a file');
+  const model = new ScriptModule(await job(native.jitLoad(bytes, device)));
+  warnOfEvalMode('jit.load', model);
+  return model;
 }
+
+export { trace, type TraceInput } from './trace';
 
 /**
  * Writes a model as TorchScript: `torch.jit.load` in Python opens it. Written aside and renamed, so that a file which was
@@ -24,8 +45,16 @@ export async function load(path: string): Promise<ScriptModule> {
  */
 export async function save(model: Module, path: string): Promise<void> {
   requirePath('jit.save', path);
-  if (!(model instanceof Module)) {
-    throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `jit.save: expected a Module, got ${describeValue(model)}`);
-  }
+  requireModule('jit.save', model);
   await writeAside('jit.save', path, 'ERR_MODEL_SAVE', (aside) => job(model.handle.save(aside)));
+}
+
+/** What `jit.save` would write, as bytes. @throws ERR_BUSY, ERR_INVALID_ARG_TYPE */
+export async function saveToBuffer(model: Module): Promise<Buffer> {
+  return job(requireModule('jit.saveToBuffer', model).handle.saved());
+}
+
+function requireModule(operation: string, model: unknown): Module {
+  if (model instanceof Module) return model;
+  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Module, got ${describeValue(model)}`);
 }

@@ -72,8 +72,10 @@ export type NativeIndex = number | boolean | null | '...' | NativeTensor | [numb
 export interface NativeModule {
   namedParameters(): [string, NativeTensor][];
   namedBuffers(): [string, NativeTensor][];
-  /** Task labels reach a model that takes them, others get the input alone. */
-  forward(input: NativeTensor, taskLabels: NativeTensor | null): NativeTensor;
+  /** A second tensor is task labels, which a model of one input leaves aside. */
+  forward(...inputs: NativeScriptValue[]): NativeScriptValue;
+  call(method: string, inputs: NativeScriptValue[]): NativeScriptValue;
+  methodNames(): string[];
   takesTaskLabels(): boolean;
   /** Of multi-task models. */
   forwardSingleTask(input: NativeTensor, task: number): NativeTensor;
@@ -91,6 +93,14 @@ export interface NativeModule {
   modes(): Record<string, boolean>;
   setModes(modes: Record<string, boolean>): void;
   save(path: string): Promise<void>;
+  /** What `save` would write. */
+  saved(): Promise<Buffer>;
+  /** Inputs and outputs are tensors and arrays of them. */
+  trace(inputs: NativeScriptValue[], forward: (inputs: NativeScriptValue[]) => NativeScriptValue): NativeModule;
+  frozenModes(): { module: string; operator: string; mode: 'train' | 'eval' }[];
+  /** Of the method `forward`. */
+  code(): string;
+  graph(): string;
 }
 
 export type NativeOptimizerKind = 'SGD' | 'Adam' | 'RMSprop' | 'Adagrad';
@@ -220,6 +230,25 @@ export interface NativeStorageView {
   stride: number[];
 }
 
+/** What TorchScript takes and returns. */
+export type NativeScriptValue =
+  | NativeTensor
+  | NativeDict
+  | number
+  | bigint
+  | boolean
+  | string
+  | Float64Array
+  | null
+  | undefined
+  | NativeScriptValue[];
+
+/** A dict. `isMap` false: a plain object, whose keys are texts, and which may stand for a named tuple or keywords. */
+export interface NativeDict {
+  pairs: [key: NativeScriptValue, value: NativeScriptValue][];
+  isMap?: boolean;
+}
+
 export interface NativeAddon {
   readonly torchVersion: string;
   setErrorClass(constructor: new (code: never, message: string) => Error): void;
@@ -302,7 +331,7 @@ export interface NativeAddon {
   writeFile(path: string, parts: readonly NativePart[]): Promise<void>;
   writeZip(path: string, records: readonly NativePart[]): Promise<void>;
   manualSeed(seed: number): void;
-  jitLoad(path: string): Promise<NativeModule>;
+  jitLoad(source: string | Uint8Array, device: string): Promise<NativeModule>;
   createModule(kind: 'Linear', inFeatures: number, outFeatures: number, bias: boolean): NativeModule;
   createModule(kind: 'ReLU'): NativeModule;
   createModule(kind: 'Dropout', p: number): NativeModule;

@@ -2,10 +2,13 @@
 
 #include "binding/device.h"
 #include "binding/promise_worker.h"
+#include "binding/script_values.h"
 #include "binding/tensor.h"
 #include "core/dynamic_modules.h"
+#include "core/frozen_modes.h"
 #include "core/modules.h"
 #include "core/script_module.h"
+#include "core/tracing.h"
 
 namespace continual::binding {
 namespace {
@@ -21,16 +24,36 @@ Napi::Value to_entries(Napi::Env env, const std::vector<std::pair<std::string, a
   return entries;
 }
 
-/// Native: jitLoad(path: string) -> Promise<Module>
+/// A copy, because JavaScript may change its own meanwhile.
+std::string bytes_argument(const Napi::Value& value) {
+  if (!value.IsTypedArray()) wrong_argument("a path or a Uint8Array");
+  napi_typedarray_type type{};
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok) {
+    throw Napi::Error::New(value.Env());
+  }
+  if (type != napi_uint8_array) wrong_argument("a path or a Uint8Array");
+  return length == 0 ? std::string() : std::string(static_cast<const char*>(data), length);
+}
+
+/// Native: jitLoad(source: string | Uint8Array, device: string) -> Promise<Module>
 Napi::Value jit_load(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
+    const bool is_path = info[0].IsString();
     return run_on_compute_thread(
-        info.Env(), {}, [path = string_argument(info[0], "path")] { return Model::load(path); },
+        info.Env(), {},
+        [is_path, source = is_path ? string_argument(info[0], "path") : bytes_argument(info[0]),
+         device = device_named(string_argument(info[1], "device"))]() mutable {
+          return Model::load(is_path ? ModelFile::open(source) : ModelFile::of(std::move(source)), device);
+        },
         [](Napi::Env env, Model model) {
           return ModuleHandle::wrap(env, std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(model))));
         });
   });
 }
+
+bool takes_tensor(const c10::Argument& argument) { return argument.type()->kind() == c10::TypeKind::TensorType; }
 
 std::vector<int64_t> integers(const Napi::Value& value, const char* name) {
   return array_argument(value, name, [name](const Napi::Value& item) { return integer_argument(item, name); });
@@ -134,7 +157,8 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
   const Napi::Function constructor = DefineClass(
       env, kName,
       {InstanceMethod<&Self::named_parameters>("namedParameters"), InstanceMethod<&Self::named_buffers>("namedBuffers"),
-       InstanceMethod<&Self::forward>("forward"), InstanceMethod<&Self::takes_task_labels>("takesTaskLabels"),
+       InstanceMethod<&Self::forward>("forward"), InstanceMethod<&Self::call>("call"),
+       InstanceMethod<&Self::method_names>("methodNames"), InstanceMethod<&Self::takes_task_labels>("takesTaskLabels"),
        InstanceMethod<&Self::forward_single_task>("forwardSingleTask"),
        InstanceMethod<&Self::forward_all_tasks>("forwardAllTasks"),
        InstanceMethod<&Self::adapt_incremental_classifier>("adaptIncrementalClassifier"),
@@ -142,7 +166,9 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
        InstanceMethod<&Self::set_known>("setKnown"), InstanceMethod<&Self::train>("train"),
        InstanceMethod<&Self::is_training>("isTraining"), InstanceMethod<&Self::to>("to"),
        InstanceMethod<&Self::modes>("modes"), InstanceMethod<&Self::set_modes>("setModes"),
-       InstanceMethod<&Self::save>("save")});
+       InstanceMethod<&Self::save>("save"), InstanceMethod<&Self::saved>("saved"),
+       InstanceMethod<&Self::trace>("trace"), InstanceMethod<&Self::frozen_modes>("frozenModes"),
+       InstanceMethod<&Self::code>("code"), InstanceMethod<&Self::graph>("graph")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
   exports.Set("jitLoad", Napi::Function::New(env, jit_load, "jitLoad"));
   exports.Set("createModule", Napi::Function::New(env, create_module, "createModule"));
@@ -161,11 +187,48 @@ Napi::Value ModuleHandle::named_buffers(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->idle("namedBuffers").named_buffers()); });
 }
 
-/// forward(input: Tensor, taskLabels: Tensor | null) -> Tensor: synchronous, on the calling thread.
+/// forward(...inputs: Value[]) -> Value: synchronous, on the calling thread. Behind one tensor a second one may be task
+/// labels: a model of one input leaves them aside.
 Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const at::Tensor task_labels = is_absent(info[1]) ? at::Tensor() : TensorHandle::tensor(info[1]);
-    return TensorHandle::wrap(info.Env(), value_->idle("forward").forward(TensorHandle::tensor(info[0]), task_labels));
+    Model& model = value_->idle("forward");
+    const torch::jit::Method method = model.method("forward");
+    const c10::FunctionSchema& schema = method.function().getSchema();
+    const auto is_tensor = [&](size_t i) { return TensorHandle::is(info[i]); };
+    // Straight through: a model in TypeScript calls every layer like this.
+    if (info.Length() == 1 && schema.arguments().size() == 2 && is_tensor(0) && takes_tensor(schema.arguments()[1])) {
+      return from_script_value(info.Env(), model.call(method, {TensorHandle::tensor(info[0])}));
+    }
+    if (info.Length() == 1 && is_tensor(0) && model.takes_task_labels()) {
+      return TensorHandle::wrap(info.Env(), model.forward(TensorHandle::tensor(info[0])));  // says that labels are missing
+    }
+    std::vector<Napi::Value> values;
+    for (size_t i = 0; i < info.Length(); ++i) values.push_back(info[i]);
+    if (values.size() == 2 && schema.arguments().size() == 2 && is_tensor(0) && is_tensor(1)) values.pop_back();
+    return from_script_value(info.Env(), model.call(method, to_script_arguments("forward", schema, values)));
+  });
+}
+
+/// call(method: string, inputs: Value[]) -> Value: as `forward`.
+Napi::Value ModuleHandle::call(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Model& model = value_->idle("call");
+    const std::string name = string_argument(info[0], "method");
+    const torch::jit::Method method = model.method(name);
+    const auto inputs = array_argument(info[1], "inputs", [](const Napi::Value& value) { return value; });
+    return from_script_value(
+        info.Env(), model.call(method, to_script_arguments(name, method.function().getSchema(), inputs)));
+  });
+}
+
+/// methodNames() -> string[]
+Napi::Value ModuleHandle::method_names(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Napi::Array names = Napi::Array::New(info.Env());
+    for (const std::string& name : value_->object->method_names()) {
+      names.Set(names.Length(), Napi::String::New(info.Env(), name));
+    }
+    return names;
   });
 }
 
@@ -289,6 +352,70 @@ Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
         },
         [](Napi::Env env, bool) { return env.Undefined(); });
   });
+}
+
+/// saved() -> Promise<Buffer>: what `save` would write.
+Napi::Value ModuleHandle::saved(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return run_on_compute_thread(
+        info.Env(), {value_}, [model = value_->object] { return model->saved(); },
+        [](Napi::Env env, const std::string& bytes) -> Napi::Value {
+          return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
+        });
+  });
+}
+
+/// A tensor, or an array of them as a tuple.
+c10::IValue traceable(const Napi::Value& value) {
+  if (!value.IsArray()) return TensorHandle::tensor(value);
+  return c10::ivalue::Tuple::create(array_argument(value, "tensors", traceable));
+}
+
+/// trace(inputs: Value[], forward: (inputs: Value[]) => Value) -> Module: inputs and output are tensors and arrays of them.
+Napi::Value ModuleHandle::trace(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const torch::jit::Stack inputs = array_argument(info[0], "inputs", traceable);
+    const Napi::Function forward = info[1].As<Napi::Function>();
+    torch::jit::Module traced =
+        continual::trace(value_->idle("jit.trace").module(), inputs, [&](const torch::jit::Stack& values) {
+          Napi::Array array = Napi::Array::New(env, values.size());
+          for (uint32_t i = 0; i < values.size(); ++i) array.Set(i, from_script_value(env, values[i]));
+          return traceable(forward.Call({array}));
+        });
+    auto shared = std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(traced)));
+    value_->idle("jit.trace");
+    shared->join(*value_);
+    return ModuleHandle::wrap(env, std::move(shared));
+  });
+}
+
+/// frozenModes() -> { module, operator, mode }[]
+Napi::Value ModuleHandle::frozen_modes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    Napi::Array result = Napi::Array::New(env);
+    for (const FrozenMode& frozen : continual::frozen_modes(value_->object->module())) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("module", frozen.module);
+      entry.Set("operator", frozen.operation);
+      entry.Set("mode", frozen.train ? "train" : "eval");
+      result.Set(result.Length(), entry);
+    }
+    return result;
+  });
+}
+
+/// code() -> string: of the method `forward`.
+Napi::Value ModuleHandle::code(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), value_->idle("code").code()); });
+}
+
+/// graph() -> string: of the method `forward`.
+Napi::Value ModuleHandle::graph(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), value_->idle("graph").graph()); });
 }
 
 }  // namespace continual::binding

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "core/dynamic_modules.h"
+#include "core/script_archive.h"
 
 namespace continual {
 
@@ -13,10 +14,16 @@ class Model {
  public:
   explicit Model(torch::jit::Module module);
 
-  /// Throws ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_PICKLE, ERR_MODEL_FILE_FORMAT, ERR_MODEL_FILE_NOT_FOUND.
-  static Model load(const std::string& path);
+  /// Throws ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_PICKLE, ERR_MODEL_FILE_FORMAT, ERR_MODEL_FILE_READ.
+  static Model load(const ModelFile& file, const at::Device& device);
   /// Throws ERR_MODEL_SAVE; what is then at `path` is of no use.
   void save(const std::string& path) const;
+  /// The bytes of the file that `save` would write.
+  std::string saved() const;
+
+  /// The method `forward` as source, and as a graph.
+  std::string code();
+  std::string graph();
 
   const torch::jit::Module& module() const { return module_; }
   torch::jit::Module& module() { return module_; }
@@ -24,6 +31,13 @@ class Model {
   /// Order of the module tree, a tensor that is shared once and under its first name.
   std::vector<std::pair<std::string, at::Tensor>> named_parameters() const;
   std::vector<std::pair<std::string, at::Tensor>> named_buffers() const;
+
+  /// The methods that the class of the model defines itself.
+  std::vector<std::string> method_names() const;
+  /// A method, to be called at once. Throws ERR_INVALID_ARG_VALUE where there is none of that name.
+  torch::jit::Method method(const std::string& name);
+  /// Calls it with what its schema wants behind `self`.
+  c10::IValue call(const torch::jit::Method& method, torch::jit::Stack inputs);
 
   /// True where forward takes the task label of each sample as its second argument.
   bool takes_task_labels() const;
@@ -46,7 +60,7 @@ class Model {
   void set_modes(const std::unordered_map<std::string, bool>& modes);
 
  private:
-  c10::IValue call(const std::string& method, std::vector<c10::IValue> inputs);
+  void write(const std::function<size_t(const void*, size_t)>& output) const;
 
   torch::jit::Module module_;
   MultiHeadCalls calls_;
