@@ -24,6 +24,7 @@ export const errorCodes = {
   ERR_MODEL_FILE_FORMAT: 'the model file is no TorchScript, or is truncated or damaged',
   ERR_MODEL_SAVE: 'the model cannot be written',
   ERR_MODEL_OUTPUT: 'the model returned something else than one tensor',
+  ERR_STATE_DICT: 'a state dict does not fit the module: names or sizes differ',
   ERR_UNSUPPORTED_MODEL: 'the parameters are of several dtypes or devices',
   ERR_MODEL_ADAPTATION: 'a model cannot be adapted to an experience',
   ERR_NO_TASK_LABELS: 'a multi-task model without task labels',

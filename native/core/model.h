@@ -25,6 +25,15 @@ class Model {
   std::vector<std::pair<std::string, at::Tensor>> named_parameters() const;
   std::vector<std::pair<std::string, at::Tensor>> named_buffers() const;
 
+  struct StateEntry {
+    std::string name;
+    at::Tensor tensor;
+    bool is_buffer;
+  };
+  /// In the order of PyTorch's state dict: of each module its parameters, its buffers, then what is in its children. A
+  /// tensor stands under every name that it has. Without `recurse` that of the outermost module alone.
+  std::vector<StateEntry> state(bool recurse) const;
+
   /// True where forward takes the task label of each sample as its second argument.
   bool takes_task_labels() const;
 
@@ -39,7 +48,10 @@ class Model {
 
   void train(bool on) { module_.train(on); }
   bool is_training() const { return module_.is_training(); }
-  void to(const at::Device& device);
+  /// Train or eval mode of the outermost module alone.
+  void set_training(bool on);
+  /// Moves what is not there yet; of a dtype, what holds floating-point numbers. Tensors keep their identity.
+  void to(std::optional<at::Device> device, std::optional<at::ScalarType> dtype);
 
   /// The train/eval mode of every module by name, to be put back later; modules made meanwhile then go to train mode.
   std::unordered_map<std::string, bool> modes() const;

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { ContinualTorchError, describeValue } from '../errors';
+import type { NativeTensor } from '../native/types';
+import { boolean, parseOptions } from '../options';
+import { ops } from '../tensor/operators';
+import { Tensor } from '../tensor/tensor';
+
+const schema = z.object({ requiresGrad: boolean.default(true) });
+export interface ParameterOptions {
+  /** Default true. */
+  requiresGrad?: boolean;
+}
+
+/**
+ * A tensor that a module trains (`torch.nn.Parameter`): as a property of a module it stands among its parameters. It
+ * shares the memory of `data`, and is a leaf of its own for backward.
+ * @throws ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION; ERR_TORCH where `data` does not hold floating-point numbers
+ */
+export class Parameter extends Tensor {
+  constructor(data: Tensor, options?: ParameterOptions) {
+    const { requiresGrad } = parseOptions('nn.Parameter', schema, options);
+    if (!(data instanceof Tensor)) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_TYPE',
+        `nn.Parameter: expected data to be a Tensor, got ${describeValue(data)}`,
+      );
+    }
+    super((ops.aten.detach!(data) as Tensor).handle);
+    this.requiresGrad_(requiresGrad);
+  }
+}
+
+/** @internal A parameter that native code holds, as an object of JavaScript: the tensor itself. */
+export function asParameter(handle: NativeTensor): Parameter {
+  return Reflect.construct(Tensor, [handle], Parameter) as Parameter;
+}
