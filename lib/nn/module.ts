@@ -3,6 +3,7 @@ import { native } from '../native/binding';
 import type { NativeModule, NativeTensor } from '../native/types';
 import { boolean, deviceName, parseArgument } from '../options';
 import { Tensor } from '../tensor/tensor';
+import { fromNative, type ScriptValue, toNative } from './script-value';
 
 /**
  * A PyTorch model or layer. Instances come from `jit.load` and from the layers in `nn`; each is TorchScript underneath,
@@ -56,12 +57,25 @@ export class Module {
   /**
    * The model's output, computed on the calling thread and recorded for backward.
    * @param input shape `[B, ...]`, on the model's device
-   * @param taskLabels int64 `[B]` for a model that takes them; others leave them aside
-   * @throws ERR_BUSY, ERR_MODEL_OUTPUT, ERR_NO_TASK_LABELS, ERR_TORCH
+   * @param taskLabels int64 `[B]` for a model that takes them; one of a single input leaves them aside
+   * @throws ERR_BUSY, ERR_NO_TASK_LABELS, ERR_TORCH; ERR_INVALID_ARG_TYPE with the method's signature where the inputs do
+   * not fit
    */
-  forward(input: Tensor, taskLabels?: Tensor): Tensor {
-    const labels = taskLabels === undefined ? null : requireTensor('forward', taskLabels).handle;
-    return new Tensor(this.handle.forward(requireTensor('forward', input).handle, labels));
+  forward(input: Tensor, taskLabels?: Tensor): Tensor;
+  /**
+   * Whatever the model takes and returns: a list or tuple as an array, a dict as a Map (a plain object is taken too), None as
+   * null. Inputs with a default may be left out; a plain object in last place that is no input itself holds keyword inputs,
+   * as in `model.forward(x, { scale: 2 })`.
+   */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the model, not TypeScript, knows what comes back
+  forward(...inputs: ScriptValue[]): any;
+  /**
+   *
+   */
+  forward(...inputs: ScriptValue[]): unknown {
+    // One tensor in, one tensor out goes straight through: a model in TypeScript calls every layer like this.
+    if (inputs.length === 1 && inputs[0] instanceof Tensor) return fromNative(this.handle.forward(inputs[0].handle));
+    return fromNative(this.handle.forward(...inputs.map(toNative)));
   }
 
   /** Train mode for the whole tree: dropout is active, BatchNorm uses and updates batch statistics. */
