@@ -1,10 +1,28 @@
 import { rename, rm } from 'node:fs/promises';
+import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { Module } from '../nn/module';
+import { fromNative, type ScriptValue, toNative } from '../nn/script-value';
+import { parseArgument } from '../options';
 
 /** A TorchScript model from a file. */
-export class ScriptModule extends Module {}
+export class ScriptModule extends Module {
+  /** The methods of the outermost module. */
+  get methodNames(): string[] {
+    return this.handle.methodNames();
+  }
+
+  /**
+   * Calls any method as `forward` is called; inputs and result are of the same kinds.
+   * @throws ERR_INVALID_ARG_VALUE for an unknown method; ERR_INVALID_ARG_TYPE with the method's signature where the inputs
+   * do not fit; ERR_BUSY, ERR_TORCH
+   */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the model, not TypeScript, knows what comes back
+  call(method: string, ...inputs: ScriptValue[]): any {
+    return fromNative(this.handle.call(parseArgument('call', 'method', z.string('a name'), method), inputs.map(toNative)));
+  }
+}
 
 /**
  * Loads a TorchScript file (written by `torch.jit.save` in Python or by `jit.save` here) onto the CPU. The file is read

@@ -20,8 +20,10 @@ export interface NativeTensor {
 export interface NativeModule {
   namedParameters(): [string, NativeTensor][];
   namedBuffers(): [string, NativeTensor][];
-  /** Task labels reach a model that takes them, others get the input alone. */
-  forward(input: NativeTensor, taskLabels: NativeTensor | null): NativeTensor;
+  /** A second tensor is task labels, which a model of one input leaves aside. */
+  forward(...inputs: NativeScriptValue[]): NativeScriptValue;
+  call(method: string, inputs: NativeScriptValue[]): NativeScriptValue;
+  methodNames(): string[];
   takesTaskLabels(): boolean;
   /** Of multi-task models. */
   forwardSingleTask(input: NativeTensor, task: number): NativeTensor;
@@ -141,6 +143,16 @@ export interface NativeTrainingStep {
 
 export type NativeValue =
   NativeTensor | number | bigint | boolean | string | null | undefined | NativeValue[];
+
+/** What TorchScript takes and returns. */
+export type NativeScriptValue =
+  NativeTensor | NativeDict | number | bigint | boolean | string | null | undefined | NativeScriptValue[];
+
+/** A dict. `isMap` false: a plain object, whose keys are texts, and which may stand for a named tuple or keywords. */
+export interface NativeDict {
+  pairs: [key: NativeScriptValue, value: NativeScriptValue][];
+  isMap?: boolean;
+}
 
 export interface NativeAddon {
   readonly torchVersion: string;

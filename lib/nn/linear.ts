@@ -84,7 +84,7 @@ export class Bilinear extends Module {
 
   /** @throws ERR_BUSY, ERR_TORCH */
   override forward(input1: Tensor, input2: Tensor): Tensor {
-    return this.runNative(input1, input2);
+    return this.runNative(input1, input2) as Tensor;
   }
 }
 exposeParameters(Bilinear, 'weight', 'bias');

@@ -7,6 +7,7 @@ import { boolean, parseArgument, parseOptions } from '../options';
 import { Tensor } from '../tensor/tensor';
 import { asParameter, Parameter } from './parameter';
 import { describeModule } from './repr';
+import { fromNative, type ScriptValue, toNative } from './script-value';
 import { type IncompatibleKeys, loadState, type StateDict } from './state-dict';
 
 /** A device name, a floating-point dtype, or both. */
@@ -56,6 +57,7 @@ const scriptedForwards = new WeakSet<object>();
  */
 export class Module {
   #native: NativeModule | null;
+  readonly #isScript: boolean;
   readonly #given: ReadonlyMap<string, Module>;
   readonly #extraRepr: string;
   /** Names of registered buffers; whether they stand in the state dict. */
@@ -67,6 +69,7 @@ export class Module {
   /** @internal Layers pass the native module that holds their parameters and runs their forward. */
   constructor(handle?: NativeModule, children: Record<string, Module> = {}, extraRepr = '') {
     this.#native = handle ?? null;
+    this.#isScript = handle !== undefined;
     this.#given = new Map(Object.entries(children));
     this.#extraRepr = extraRepr;
   }
@@ -100,7 +103,7 @@ export class Module {
 
   /** @internal Whether C++ can run all of its forward on the compute thread. */
   get isScripted(): boolean {
-    if (this.#native === null || !scriptedForwards.has(this.forward)) return false;
+    if (!this.#isScript || !scriptedForwards.has(this.forward)) return false;
     for (const child of this.#given.values()) if (!child.isScripted) return false;
     return true;
   }
@@ -129,22 +132,34 @@ export class Module {
   }
 
   /**
-   * The output for some inputs, recorded for backward; a subclass says which. A model of `jit.load` takes and returns what
-   * its TorchScript says.
-   * @throws ERR_FORWARD where the class has no `forward`; ERR_BUSY, ERR_MODEL_OUTPUT, ERR_NO_TASK_LABELS, ERR_TORCH
+   * The output for some inputs, recorded for backward. A subclass says which. A model of `jit.load` takes and returns what
+   * its TorchScript says: a list or tuple as an array, a dict as a Map (a plain object is taken too), None as null. Inputs
+   * with a default may be left out; a plain object in last place that is no input itself holds keyword inputs, as in
+   * `model.forward(x, { scale: 2 })`. Task labels (int64 `[B]`) as a second tensor are left aside by a model of one input.
+   * @throws ERR_FORWARD where the class has no `forward`; ERR_BUSY, ERR_NO_TASK_LABELS, ERR_TORCH; ERR_INVALID_ARG_TYPE
+   * with the method's signature where the inputs do not fit
    */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a subclass takes and returns what it likes
   forward(...inputs: any[]): any {
-    return this.runNative(...(inputs as Tensor[]));
+    return this.runNative(...(inputs as ScriptValue[]));
   }
 
   /** @internal Runs the TorchScript of this module. */
-  protected runNative(input: Tensor, taskLabels?: Tensor): Tensor {
-    if (this.#native === null) {
-      throw new ContinualTorchError('ERR_FORWARD', `${this.#name}: expected the class to have a method "forward", found none`);
-    }
-    const labels = taskLabels === undefined ? null : requireTensor('forward', taskLabels).handle;
-    return new Tensor(this.#native.forward(requireTensor('forward', input).handle, labels));
+  protected runNative(...inputs: ScriptValue[]): unknown {
+    return fromNative(this.#scripted.forward(...inputs.map(toNative)));
+  }
+
+  /** @internal The same where one tensor becomes one tensor: goes straight through, because models call every layer so. */
+  protected runLayer(input: Tensor): Tensor {
+    return new Tensor(this.#scripted.forward(input.handle) as NativeTensor);
+  }
+
+  get #scripted(): NativeModule {
+    if (this.#native !== null && this.#isScript) return this.#native;
+    throw new ContinualTorchError(
+      'ERR_FORWARD',
+      `${this.#name}.forward: expected the class to have a method "forward" of its own, found none`,
+    );
   }
 
   /** @internal A parameter or buffer of the native module; null where it does without. */
@@ -165,7 +180,7 @@ export class Module {
 
   /** Whether `forward` takes the task label of each sample: multi-task models do. */
   get takesTaskLabels(): boolean {
-    return this.#native !== null && scriptedForwards.has(this.forward) && this.#native.takesTaskLabels();
+    return this.#isScript && scriptedForwards.has(this.forward) && this.#native!.takesTaskLabels();
   }
 
   /** The modules that this one is made of, by name; one that is there twice stands once, under its first name. */

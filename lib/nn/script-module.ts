@@ -39,7 +39,7 @@ export const returns = (expression: string) => `def forward(self, input: Tensor)
 export abstract class Layer extends Module {
   /** The output for an input, computed on the calling thread and recorded for backward. @throws ERR_BUSY, ERR_TORCH */
   override forward(input: Tensor): Tensor {
-    return this.runNative(input);
+    return input instanceof Tensor ? this.runLayer(input) : (this.runNative(input) as Tensor);
   }
 }
 runsTorchScript(Layer.prototype.forward);

@@ -3,6 +3,7 @@
 #include "binding/device.h"
 #include "binding/dtypes.h"
 #include "binding/promise_worker.h"
+#include "binding/script_values.h"
 #include "binding/tensor.h"
 #include "core/dynamic_modules.h"
 #include "core/script_module.h"
@@ -31,6 +32,8 @@ Napi::Value jit_load(const Napi::CallbackInfo& info) {
         });
   });
 }
+
+bool takes_tensor(const c10::Argument& argument) { return argument.type()->kind() == c10::TypeKind::TensorType; }
 
 std::vector<int64_t> integers(const Napi::Value& value, const char* name) {
   return array_argument(value, name, [name](const Napi::Value& item) { return integer_argument(item, name); });
@@ -113,7 +116,8 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
   const Napi::Function constructor = DefineClass(
       env, kName,
       {InstanceMethod<&Self::named_parameters>("namedParameters"), InstanceMethod<&Self::named_buffers>("namedBuffers"),
-       InstanceMethod<&Self::forward>("forward"), InstanceMethod<&Self::takes_task_labels>("takesTaskLabels"),
+       InstanceMethod<&Self::forward>("forward"), InstanceMethod<&Self::call>("call"),
+       InstanceMethod<&Self::method_names>("methodNames"), InstanceMethod<&Self::takes_task_labels>("takesTaskLabels"),
        InstanceMethod<&Self::forward_single_task>("forwardSingleTask"),
        InstanceMethod<&Self::forward_all_tasks>("forwardAllTasks"),
        InstanceMethod<&Self::adapt_incremental_classifier>("adaptIncrementalClassifier"),
@@ -144,11 +148,48 @@ Napi::Value ModuleHandle::named_buffers(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->idle("namedBuffers").named_buffers()); });
 }
 
-/// forward(input: Tensor, taskLabels: Tensor | null) -> Tensor: synchronous, on the calling thread.
+/// forward(...inputs: Value[]) -> Value: synchronous, on the calling thread. Behind one tensor a second one may be task
+/// labels: a model of one input leaves them aside.
 Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const at::Tensor task_labels = is_absent(info[1]) ? at::Tensor() : TensorHandle::tensor(info[1]);
-    return TensorHandle::wrap(info.Env(), value_->idle("forward").forward(TensorHandle::tensor(info[0]), task_labels));
+    Model& model = value_->idle("forward");
+    const torch::jit::Method method = model.method("forward");
+    const c10::FunctionSchema& schema = method.function().getSchema();
+    const auto is_tensor = [&](size_t i) { return TensorHandle::is(info[i]); };
+    // Straight through: a model in TypeScript calls every layer like this.
+    if (info.Length() == 1 && schema.arguments().size() == 2 && is_tensor(0) && takes_tensor(schema.arguments()[1])) {
+      return from_script_value(info.Env(), model.call(method, {TensorHandle::tensor(info[0])}));
+    }
+    if (info.Length() == 1 && is_tensor(0) && model.takes_task_labels()) {
+      return TensorHandle::wrap(info.Env(), model.forward(TensorHandle::tensor(info[0])));  // says that labels are missing
+    }
+    std::vector<Napi::Value> values;
+    for (size_t i = 0; i < info.Length(); ++i) values.push_back(info[i]);
+    if (values.size() == 2 && schema.arguments().size() == 2 && is_tensor(0) && is_tensor(1)) values.pop_back();
+    return from_script_value(info.Env(), model.call(method, to_script_arguments("forward", schema, values)));
+  });
+}
+
+/// call(method: string, inputs: Value[]) -> Value: as `forward`.
+Napi::Value ModuleHandle::call(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Model& model = value_->idle("call");
+    const std::string name = string_argument(info[0], "method");
+    const torch::jit::Method method = model.method(name);
+    const auto inputs = array_argument(info[1], "inputs", [](const Napi::Value& value) { return value; });
+    return from_script_value(
+        info.Env(), model.call(method, to_script_arguments(name, method.function().getSchema(), inputs)));
+  });
+}
+
+/// methodNames() -> string[]
+Napi::Value ModuleHandle::method_names(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Napi::Array names = Napi::Array::New(info.Env());
+    for (const std::string& name : value_->object->method_names()) {
+      names.Set(names.Length(), Napi::String::New(info.Env(), name));
+    }
+    return names;
   });
 }
 

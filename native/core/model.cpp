@@ -157,19 +157,33 @@ std::vector<std::pair<std::string, at::Tensor>> Model::named_buffers() const {
 
 bool Model::takes_task_labels() const { return continual::takes_task_labels(module_); }
 
-c10::IValue Model::call(const std::string& method, std::vector<c10::IValue> inputs) {
+std::vector<std::string> Model::method_names() const {
+  std::vector<std::string> names;
+  for (const torch::jit::Function* method : module_.type()->methods()) names.push_back(method->name());
+  return names;
+}
+
+torch::jit::Method Model::method(const std::string& name) {
   calls_.refresh();
+  if (const auto found = module_.find_method(name)) return *found;
+  std::string names;
+  for (const std::string& known : method_names()) names += (names.empty() ? "" : ", ") + known;
+  throw Error("ERR_INVALID_ARG_VALUE", "call: expected a method of the model (" + (names.empty() ? "it has none" : names) +
+                                           "), got \"" + name + "\"");
+}
+
+c10::IValue Model::call(const torch::jit::Method& method, torch::jit::Stack inputs) {
   const torch::jit::GraphOptimizerEnabledGuard as_in_eager_mode(false);
-  return module_.get_method(method)(std::move(inputs));
+  return method(std::move(inputs));
 }
 
 at::Tensor Model::forward_single_task(const at::Tensor& input, int64_t task) {
-  return call("forward_single_task", {input, task}).toTensor();
+  return call(method("forward_single_task"), {input, task}).toTensor();
 }
 
 std::vector<std::pair<int64_t, at::Tensor>> Model::forward_all_tasks(const at::Tensor& input) {
   std::vector<std::pair<int64_t, at::Tensor>> result;
-  const c10::IValue outputs = call("forward_all_tasks", {input});
+  const c10::IValue outputs = call(method("forward_all_tasks"), {input});
   for (const auto& output : outputs.toGenericDict()) {
     result.emplace_back(output.key().toInt(), output.value().toTensor());
   }
@@ -177,14 +191,17 @@ std::vector<std::pair<int64_t, at::Tensor>> Model::forward_all_tasks(const at::T
 }
 
 at::Tensor Model::forward(const at::Tensor& input, const at::Tensor& task_labels) {
+  const torch::jit::Method forward = method("forward");
   std::vector<c10::IValue> inputs{input};
   if (takes_task_labels()) {
     if (!task_labels.defined()) {
-      throw Error("ERR_NO_TASK_LABELS", "forward: expected task labels, one for each sample, for this model; got none");
+      throw Error("ERR_NO_TASK_LABELS",
+                  "forward: expected task labels, one for each sample, for this model; got none; the method is\n  " +
+                      signature(forward.function().getSchema()));
     }
     inputs.emplace_back(task_labels);
   }
-  const c10::IValue output = call("forward", std::move(inputs));
+  const c10::IValue output = call(forward, std::move(inputs));
   if (!output.isTensor()) {
     throw Error("ERR_MODEL_OUTPUT", "forward: expected the model to return one tensor, got " + output.tagKind());
   }

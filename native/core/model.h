@@ -34,6 +34,13 @@ class Model {
   /// tensor stands under every name that it has. Without `recurse` that of the outermost module alone.
   std::vector<StateEntry> state(bool recurse) const;
 
+  /// The methods that the class of the model defines itself.
+  std::vector<std::string> method_names() const;
+  /// A method, to be called at once. Throws ERR_INVALID_ARG_VALUE where there is none of that name.
+  torch::jit::Method method(const std::string& name);
+  /// Calls it with what its schema wants behind `self`.
+  c10::IValue call(const torch::jit::Method& method, torch::jit::Stack inputs);
+
   /// True where forward takes the task label of each sample as its second argument.
   bool takes_task_labels() const;
 
@@ -58,8 +65,6 @@ class Model {
   void set_modes(const std::unordered_map<std::string, bool>& modes);
 
  private:
-  c10::IValue call(const std::string& method, std::vector<c10::IValue> inputs);
-
   torch::jit::Module module_;
   MultiHeadCalls calls_;
 };

@@ -80,6 +80,17 @@ void recompile(torch::jit::Module& module) {
   }
 }
 
+std::string signature(const c10::FunctionSchema& schema) {
+  std::string result = schema.name() + "(";
+  for (size_t i = 1; i < schema.arguments().size(); ++i) {
+    const c10::Argument& argument = schema.arguments()[i];
+    result += (i > 1 ? ", " : "") + argument.name() + ": " + argument.type()->repr_str();
+    if (argument.default_value()) result += c10::str(" = ", *argument.default_value());
+  }
+  result += ") -> ";
+  return result + (schema.returns().size() == 1 ? schema.returns()[0].type()->repr_str() : "None");
+}
+
 bool takes_task_labels(const torch::jit::Module& module) {
   const auto forward = module.find_method("forward");
   if (!forward) return false;

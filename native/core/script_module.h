@@ -31,6 +31,9 @@ void redefine(torch::jit::Module& module, const std::string& source);
 /// Has the methods compiled anew when they next run: compiled code holds that of the methods it calls.
 void recompile(torch::jit::Module& module);
 
+/// How the method is called, for people: without `self`, types as Python writes them.
+std::string signature(const c10::FunctionSchema& schema);
+
 /// True where `forward` requires a second tensor behind its input: the task label of each sample.
 bool takes_task_labels(const torch::jit::Module& module);
 

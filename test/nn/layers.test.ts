@@ -164,7 +164,7 @@ describe('nn.Module', () => {
     throwsWithCode(
       () => new nn.ReLU().forward([1] as never),
       'ERR_INVALID_ARG_TYPE',
-      /^forward: expected a Tensor, got an array of 1$/,
+      /^forward: expected "input" to be Tensor, got an array of 1; the method is\n {2}forward\(input: Tensor\) -> Tensor$/,
     );
     const x = tensor([1]);
     x.dispose();

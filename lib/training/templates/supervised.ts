@@ -51,7 +51,10 @@ export class SupervisedTemplate extends BaseSGDTemplate {
 
   /** The model's output for `mbX`; a multi-task model gets `mbTaskId` too. */
   forward(): Tensor | Promise<Tensor> {
-    return this.model.forward(this.mbX!, this.mbTaskId!);
+    const { model } = this;
+    // A forward in TypeScript leaves aside what it has no use for; one in TorchScript may take something else there.
+    const takesLabels = model.forward !== Module.prototype.forward || model.takesTaskLabels;
+    return takesLabels ? model.forward(this.mbX!, this.mbTaskId!) : model.forward(this.mbX!);
   }
 
   /** The criterion's value for `mbOutput` and `mbY`. */
