@@ -49,6 +49,13 @@ export async function save(model: Module, path: string): Promise<void> {
     throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `jit.save: expected a Module, got ${describeValue(model)}`);
   }
   const aside = `${path}.partial-${process.pid}-${++saves}`;
+  if (!model.isScripted) {
+    throw new ContinualTorchError(
+      'ERR_MODEL_SAVE',
+      `jit.save: expected a model whose forward is TorchScript, got ${model.constructor.name || 'a Module'}, whose forward, or that of a module in it, is JavaScript: ` +
+        'save `await jit.trace(model, exampleInput)`, or hand over its state dict',
+    );
+  }
   try {
     await job(model.handle.save(aside));
     await rename(aside, path);

@@ -33,6 +33,18 @@ export interface KaimingOptions {
   nonlinearity?: Nonlinearity;
 }
 
+let isDrawing = true;
+
+/** @internal Makes modules whose initial values are not set: others take their place, and no random numbers are drawn. */
+export function withoutDraws<T>(make: () => T): T {
+  isDrawing = false;
+  try {
+    return make();
+  } finally {
+    isDrawing = true;
+  }
+}
+
 function fill(operation: string, tensor: Tensor, values: (tensor: Tensor) => unknown): Tensor {
   if (!(tensor instanceof Tensor)) {
     throw new ContinualTorchError(
@@ -40,7 +52,7 @@ function fill(operation: string, tensor: Tensor, values: (tensor: Tensor) => unk
       `init.${operation}: expected a Tensor, got ${describeValue(tensor)}`,
     );
   }
-  noGrad(() => values(tensor));
+  if (isDrawing) noGrad(() => values(tensor));
   return tensor;
 }
 

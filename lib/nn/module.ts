@@ -103,9 +103,12 @@ export class Module {
 
   /** @internal Whether C++ can run all of its forward on the compute thread. */
   get isScripted(): boolean {
-    if (!this.#isScript || !scriptedForwards.has(this.forward)) return false;
-    for (const child of this.#given.values()) if (!child.isScripted) return false;
-    return true;
+    return this.#isScript && this.#hasScriptedTree;
+  }
+
+  /** Modules without a forward of their own, a list for example, are as good as what they hold. */
+  get #hasScriptedTree(): boolean {
+    return scriptedForwards.has(this.forward) && this.children().every((child) => child.#hasScriptedTree);
   }
 
   get #name(): string {

@@ -25,8 +25,8 @@ export class Parameter extends Tensor {
         `nn.Parameter: expected data to be a Tensor, got ${describeValue(data)}`,
       );
     }
-    super((ops.aten.detach!(data) as Tensor).handle);
-    this.requiresGrad_(requiresGrad);
+    // The operator, because `requiresGrad_` waits for jobs, which may work with other tensors but never with this one.
+    super((ops.aten.requires_grad_!(ops.aten.detach!(data), requiresGrad) as Tensor).handle);
   }
 }
 
