@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
-import { boolean, parseArgument, parseOptions, positiveInteger, unitInterval } from '../options';
-import type { Tensor } from '../tensor/tensor';
+import { boolean, instanceOf, parseArgument, parseOptions, positiveInteger, unitInterval } from '../options';
+import { Tensor } from '../tensor/tensor';
 import { xavierNormal_, xavierUniform_, zeros_ } from './init';
 import { Linear } from './linear';
 import { Module, runsTorchScript } from './module';
@@ -36,10 +36,12 @@ export interface MultiheadAttentionOptions {
   batchFirst?: boolean;
 }
 
+/** @internal */
+export const mask = instanceOf(Tensor, 'a Tensor or null').nullable().default(null);
 const callSchema = z.object({
-  keyPaddingMask: z.any(),
+  keyPaddingMask: mask,
   needWeights: boolean.default(true),
-  attnMask: z.any(),
+  attnMask: mask,
   averageAttnWeights: boolean.default(true),
   isCausal: boolean.default(false),
 });
@@ -114,9 +116,9 @@ export class MultiheadAttention extends Module {
     value: Tensor,
     options?: AttentionOptions,
   ): [output: Tensor, weights: Tensor | null] {
-    const o = parseOptions('nn.MultiheadAttention.forward', callSchema, options) as Required<AttentionOptions>;
-    const masks = [o.keyPaddingMask ?? null, o.needWeights, o.attnMask ?? null, o.averageAttnWeights, o.isCausal] as const;
-    return this.runNative(query, key, value, ...masks) as [Tensor, Tensor | null];
+    const o = parseOptions('nn.MultiheadAttention.forward', callSchema, options);
+    const rest = [o.keyPaddingMask, o.needWeights, o.attnMask, o.averageAttnWeights, o.isCausal];
+    return this.runNative(query, key, value, ...rest) as [Tensor, Tensor | null];
   }
 }
 exposeParameters(

@@ -3,6 +3,7 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { Tensor } from '../tensor/tensor';
 import { Module } from './module';
 import { Parameter } from './parameter';
+import { describeModule } from './repr';
 
 function requireIterable(operation: string, items: unknown): asserts items is Iterable<unknown> {
   if (typeof items === 'object' && items !== null && Symbol.iterator in items) return;
@@ -49,6 +50,21 @@ export class ModuleList<M extends Module = Module> extends Module {
 
   *[Symbol.iterator](): IterableIterator<M> {
     for (let i = 0; i < this.#length; i++) yield this[i]!;
+  }
+
+  /** As PyTorch prints it: neighbours that print alike stand once, as `(0-3): 4 x Linear(...)`. */
+  override toString(): string {
+    const groups: { first: number; count: number; text: string }[] = [];
+    for (const [i, module] of [...this].entries()) {
+      const text = module.toString();
+      const last = groups.at(-1);
+      if (last?.text === text) last.count++;
+      else groups.push({ first: i, count: 1, text });
+    }
+    const lines = groups.map(({ first, count, text }): [string, string] =>
+      count === 1 ? [`${first}`, text] : [`${first}-${first + count - 1}`, `${count} x ${text}`],
+    );
+    return describeModule('ModuleList', this.extraRepr(), lines);
   }
 }
 

@@ -14,7 +14,7 @@ export * from './activations';
 export * from './shaping';
 export * from './embedding';
 export * from './recurrent';
-export * from './attention';
+export { type AttentionOptions, MultiheadAttention, type MultiheadAttentionOptions } from './attention';
 export * from './transformer';
 export { Sequential } from './sequential';
 export { ModuleDict, ModuleList, ParameterList } from './containers';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { boolean, instanceOf, nonNegativeNumber, parseArgument, parseOptions, positiveInteger, unitInterval } from '../options';
 import type { Tensor } from '../tensor/tensor';
-import { MultiheadAttention } from './attention';
+import { mask, MultiheadAttention } from './attention';
 import { ModuleList } from './containers';
 import { Dropout } from './dropout';
 import { withoutDraws } from './init';
@@ -37,7 +37,7 @@ export interface TransformerEncoderLayerOptions {
   bias?: boolean;
 }
 
-const maskSchema = z.object({ srcMask: z.any(), srcKeyPaddingMask: z.any(), isCausal: boolean.default(false) });
+const maskSchema = z.object({ srcMask: mask, srcKeyPaddingMask: mask, isCausal: boolean.default(false) });
 export interface EncoderLayerMasks {
   /** `[L, L]` or `[B nhead, L, L]`: true where attention is not allowed, or numbers that are added. */
   srcMask?: Tensor | null;
@@ -89,8 +89,8 @@ ${body}`;
 
   /** @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION */
   override forward(src: Tensor, options?: EncoderLayerMasks): Tensor {
-    const o = parseOptions('nn.TransformerEncoderLayer.forward', maskSchema, options) as EncoderLayerMasks;
-    return this.runNative(src, o.srcMask ?? null, o.srcKeyPaddingMask ?? null, o.isCausal) as Tensor;
+    const o = parseOptions('nn.TransformerEncoderLayer.forward', maskSchema, options);
+    return this.runNative(src, o.srcMask, o.srcKeyPaddingMask, o.isCausal) as Tensor;
   }
 
   /** @internal Another layer with the same options and values. */
@@ -103,7 +103,7 @@ ${body}`;
 runsTorchScript(TransformerEncoderLayer.prototype.forward);
 
 const encoderSchema = z.object({ norm: instanceOf(Module, 'a Module or null').nullable().default(null) });
-const encoderMaskSchema = z.object({ mask: z.any(), srcKeyPaddingMask: z.any(), isCausal: boolean.default(false) });
+const encoderMaskSchema = z.object({ mask, srcKeyPaddingMask: mask, isCausal: boolean.default(false) });
 
 /**
  * Encoder layers one behind the other (`torch.nn.TransformerEncoder`): copies `layers.0`, `layers.1`, ... of a layer, all
@@ -147,7 +147,7 @@ ${calls.join('')}  return ${norm ? 'self.norm.forward(output)' : 'output'}
     options?: { mask?: Tensor | null; srcKeyPaddingMask?: Tensor | null; isCausal?: boolean },
   ): Tensor {
     const o = parseOptions('nn.TransformerEncoder.forward', encoderMaskSchema, options);
-    return this.runNative(src, (o.mask as Tensor) ?? null, (o.srcKeyPaddingMask as Tensor) ?? null, o.isCausal) as Tensor;
+    return this.runNative(src, o.mask, o.srcKeyPaddingMask, o.isCausal) as Tensor;
   }
 }
 runsTorchScript(TransformerEncoder.prototype.forward);
