@@ -179,6 +179,8 @@ export interface NativeAddon {
   cudaDeviceCount(): number;
   manualSeed(seed: number): void;
   jitLoad(path: string): Promise<NativeModule>;
+  /** A leaf that shares the memory of `data`. */
+  newParameter(data: NativeTensor, requiresGrad: boolean): NativeTensor;
   /** Parts under these names, and methods in TorchScript; null stands for a parameter or buffer that is None. */
   createModule(
     kind: 'Script',

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
+import { native } from '../native/binding';
 import type { NativeTensor } from '../native/types';
 import { boolean, parseOptions } from '../options';
-import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
 
 const schema = z.object({ requiresGrad: boolean.default(true) });
@@ -25,8 +25,7 @@ export class Parameter extends Tensor {
         `nn.Parameter: expected data to be a Tensor, got ${describeValue(data)}`,
       );
     }
-    // The operator, because `requiresGrad_` waits for jobs, which may work with other tensors but never with this one.
-    super((ops.aten.requires_grad_!(ops.aten.detach!(data), requiresGrad) as Tensor).handle);
+    super(native.newParameter(data.handle, requiresGrad));
   }
 }
 

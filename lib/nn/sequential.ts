@@ -7,7 +7,7 @@ type Named = Readonly<Record<string, Module>> | ReadonlyMap<string, Module>;
 
 /**
  * Applies its children one after the other (`torch.nn.Sequential`); they are named `0`, `1`, ..., or as an object or Map
- * says. `sequential[0]`, `sequential.at(-1)` and `for (const child of sequential)` reach them. With a child whose forward is
+ * says (an object has names that are numbers before all others). `sequential[0]`, `sequential.at(-1)` and `for (const child of sequential)` reach them. With a child whose forward is
  * TypeScript it runs on the JavaScript thread, else its forward is TorchScript.
  * @throws ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for a child that takes task labels
  */

@@ -33,6 +33,16 @@ Napi::Value jit_load(const Napi::CallbackInfo& info) {
   });
 }
 
+/// Native: newParameter(data: Tensor, requiresGrad: boolean) -> Tensor: a leaf that shares the memory of `data`. Unlike
+/// `tensorSetRequiresGrad` it may be made while jobs run: no job has this tensor.
+Napi::Value new_parameter(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    at::Tensor parameter = TensorHandle::tensor(info[0]).detach();
+    parameter.set_requires_grad(boolean_argument(info[1], "requiresGrad"));
+    return TensorHandle::wrap(info.Env(), parameter);
+  });
+}
+
 bool takes_tensor(const c10::Argument& argument) { return argument.type()->kind() == c10::TypeKind::TensorType; }
 
 std::vector<int64_t> integers(const Napi::Value& value, const char* name) {
@@ -132,6 +142,7 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
        InstanceMethod<&Self::save>("save")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
   exports.Set("jitLoad", Napi::Function::New(env, jit_load, "jitLoad"));
+  exports.Set("newParameter", Napi::Function::New(env, new_parameter, "newParameter"));
   exports.Set("createModule", Napi::Function::New(env, create_module, "createModule"));
 }
 

@@ -97,7 +97,8 @@ describe('nn equals PyTorch from the same seed', () => {
       manualSeed(seed);
       const tensor = ops.aten.empty!(shape) as Tensor;
       assert.equal(initialise(tensor), tensor);
-      const compare = name.startsWith('orthogonal') || name.startsWith('trunc') ? assertTensorClose : assertTensorEqual;
+      // What normal numbers are computed with depends on the processor's vector instructions.
+      const compare = /normal|orthogonal|sparse/.test(name) ? assertTensorClose : assertTensorEqual;
       compare(tensor, recorded(`init.${name}`));
     });
   }
