@@ -164,10 +164,15 @@ Napi::Value ModuleHandle::named_buffers(const Napi::CallbackInfo& info) {
 Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     Model& model = value_->idle("forward");
+    if (info.Length() == 1 && TensorHandle::is(info[0])) {
+      // Straight through: a model in TypeScript calls every layer like this.
+      if (SingleOperator* single = model.single_operator()) {
+        return from_script_value(info.Env(), (*single)(TensorHandle::tensor(info[0])));
+      }
+    }
     const torch::jit::Method method = model.method("forward");
     const c10::FunctionSchema& schema = method.function().getSchema();
     const auto is_tensor = [&](size_t i) { return TensorHandle::is(info[i]); };
-    // Straight through: a model in TypeScript calls every layer like this.
     if (info.Length() == 1 && schema.arguments().size() == 2 && is_tensor(0) && takes_tensor(schema.arguments()[1])) {
       return from_script_value(info.Env(), model.call(method, {TensorHandle::tensor(info[0])}));
     }

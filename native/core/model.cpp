@@ -124,7 +124,8 @@ void set_training_of(const torch::jit::Module& module, bool on) {
 
 }  // namespace
 
-Model::Model(torch::jit::Module module) : module_(std::move(module)), calls_(module_) {}
+Model::Model(torch::jit::Module module)
+    : module_(std::move(module)), calls_(module_), single_operator_(SingleOperator::of(module_)) {}
 
 Model Model::load(const std::string& path) {
   check_is_torchscript(path);

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "core/dynamic_modules.h"
+#include "core/single_operator.h"
 
 namespace continual {
 
@@ -41,6 +42,9 @@ class Model {
   /// Calls it with what its schema wants behind `self`.
   c10::IValue call(const torch::jit::Method& method, torch::jit::Stack inputs);
 
+  /// `forward` of one tensor, where it is a single operator; else null.
+  SingleOperator* single_operator() { return single_operator_ ? &*single_operator_ : nullptr; }
+
   /// True where forward takes the task label of each sample as its second argument.
   bool takes_task_labels() const;
 
@@ -67,6 +71,7 @@ class Model {
  private:
   torch::jit::Module module_;
   MultiHeadCalls calls_;
+  std::optional<SingleOperator> single_operator_;
 };
 
 }  // namespace continual
