@@ -16,10 +16,21 @@ export * from './training/index';
 export * from './data/index';
 export { ContinualTorchError, errorCodes, type ErrorCode } from './errors';
 export { manualSeed } from './random';
-export { isGradEnabled, noGrad } from './tensor/grad-mode';
+export * as autograd from './tensor/autograd';
+export { Complex } from './tensor/complex';
+export { asTensor, tensor, type NestedNumbers, type TensorOptions } from './tensor/creation';
+export { getDefaultDevice, setDefaultDevice } from './tensor/default-device';
+export { Generator } from './tensor/generator';
+export { enableGrad, isGradEnabled, noGrad } from './tensor/grad-mode';
+export { slice, Slice, type TensorIndex } from './tensor/indexing';
 export { memory } from './tensor/memory';
-export { ops, type Operator, type OperatorArgument, type OperatorKeywords } from './tensor/operators';
-export { Tensor, tensor, type TensorOptions } from './tensor/tensor';
+export type { Operator, OperatorArgument, OperatorKeywords } from './tensor/operator-call';
+export type { Integer, Layout, MemoryFormat, Scalar } from './tensor/operator-types';
+export { ops } from './tensor/operators';
+export type { TensorMethods, TorchFunctions } from './tensor/operators.generated';
+export { Tensor, type BackwardOptions, type NestedElements, type ToOptions } from './tensor/tensor';
+export { keep, tidy } from './tensor/tidy';
+export { torch } from './torch';
 export type { DType, TypedArray } from './native/types';
 
 /** The version of the libtorch in use, `"2.13.0"` for example. */

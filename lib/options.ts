@@ -5,6 +5,7 @@ import { ContinualTorchError, describeValue } from './errors';
 export const positiveInteger = z.int('a positive integer').positive('a positive integer');
 export const nonNegativeInteger = z.int('an integer of at least 0').nonnegative('an integer of at least 0');
 export const integer = z.int('an integer');
+export const nullableInteger = z.int('an integer or null').nullable();
 export const nonNegativeNumber = z.number('a number of at least 0').nonnegative('a number of at least 0');
 export const unitInterval = z.number('a number in [0, 1]').min(0, 'a number in [0, 1]').max(1, 'a number in [0, 1]');
 export const belowOne = z

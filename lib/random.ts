@@ -14,5 +14,5 @@ export function manualSeed(seed: number): void {
 
 /** The integers 0 to n - 1 in an order from libtorch's default generator, as `torch.randperm` draws it. */
 export function randomPermutation(n: number): number[] {
-  return (ops.aten.randperm!(n, { dtype: 'int64' }) as Tensor).toNumbers();
+  return (ops.aten.randperm!(n, { dtype: 'int64', device: 'cpu' }) as Tensor).toNumbers();
 }

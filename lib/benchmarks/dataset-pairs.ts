@@ -5,7 +5,8 @@ import type { Transform } from '../data/transform';
 import { ContinualTorchError, describeValue } from '../errors';
 import { instanceOf, parseArgument } from '../options';
 import { ops } from '../tensor/operators';
-import { type Tensor, tensor } from '../tensor/tensor';
+import { cpuTensor } from '../tensor/creation';
+import { type Tensor } from '../tensor/tensor';
 import { ClassifiedData } from './classified-data';
 
 /** Data to train on, and data of the same kind to test with. */
@@ -103,7 +104,7 @@ function concatenate(operation: string, parts: ClassifiedData[]): TensorDataset 
   const [transform, evalTransform] = transforms(first);
   return new TensorDataset(
     ops.aten.cat!(inputs) as Tensor,
-    tensor(labels, { dtype: 'int64', shape: [labels.length] }),
+    cpuTensor(labels, { dtype: 'int64', shape: [labels.length] }),
     {
       transform,
       evalTransform,

@@ -7,7 +7,7 @@ import { TensorDataset } from '../data/tensor-dataset';
 import { type TensorTransform, type Transform, transformSchema } from '../data/transform';
 import { ContinualTorchError } from '../errors';
 import { boolean, positiveInteger } from '../options';
-import { tensor } from '../tensor/tensor';
+import { cpuTensor } from '../tensor/creation';
 
 /** The usual normalisation of MNIST's pixels in [0, 1]: (x - 0.1307) / 0.3081. */
 export const mnistNormalization: TensorTransform = { normalize: { mean: 0.1307, std: 0.3081 } };
@@ -92,8 +92,8 @@ async function loadPart({ folder, part, imageFile, labelFile }: PartFiles): Prom
     );
   }
   return new TensorDataset(
-    tensor(images.data, { shape: [count, 1, rows, columns] }),
-    tensor(BigInt64Array.from(labels.data, BigInt)),
+    cpuTensor(images.data, { shape: [count, 1, rows, columns] }),
+    cpuTensor(BigInt64Array.from(labels.data, BigInt)),
     { transform: { toFloat: true } },
   );
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { NumpyRandomState } from '../numpy-random';
 import { parseOptions, seed } from '../options';
-import { tensor } from '../tensor/tensor';
+import { cpuTensor } from '../tensor/creation';
 import { type MNISTOptions, mnistOptions, mnistVariants } from './mnist';
 import type { NCBenchmark } from './nc-benchmark';
 import { rearrangedMNIST } from './rearranged-mnist';
@@ -26,7 +26,7 @@ export async function permutedMNIST(options: PermutedMNISTOptions): Promise<NCBe
   const random = new NumpyRandomState(seed);
   return rearrangedMNIST(rest, (rows, columns) =>
     Array.from({ length: nExperiences }, () => ({
-      permutation: tensor(random.permutation(rows * columns), { dtype: 'int64' }),
+      permutation: cpuTensor(random.permutation(rows * columns), { dtype: 'int64' }),
     })),
   );
 }

@@ -1,5 +1,6 @@
 import { ops } from '../tensor/operators';
-import { type Tensor, tensor } from '../tensor/tensor';
+import { cpuTensor } from '../tensor/creation';
+import { type Tensor } from '../tensor/tensor';
 
 /**
  * Where each pixel of an image comes from when it is turned counter-clockwise about its centre, as a transform's
@@ -19,18 +20,18 @@ export function rotationIndices(rows: number, columns: number, degrees: number):
     1,
   ]);
   const inverse = aten.div!(
-    tensor([
+    cpuTensor([
       [
         [cos, sin],
         [-sin, cos],
         [0, 0],
       ],
     ]),
-    tensor([0.5 * columns, 0.5 * rows]),
+    cpuTensor([0.5 * columns, 0.5 * rows]),
   );
-  const grid = aten.view!(aten.bmm!(tensor([centres]), inverse), [1, rows, columns, 2]);
+  const grid = aten.view!(aten.bmm!(cpuTensor([centres]), inverse), [1, rows, columns, 2]);
 
-  const numbered = aten.view!(aten.arange!(1, rows * columns + 1, { dtype: 'float32' }), [1, 1, rows, columns]);
+  const numbered = aten.view!(aten.arange!(1, rows * columns + 1, { dtype: 'float32', device: 'cpu' }), [1, 1, rows, columns]);
   const nearest = 1;
   const zeros = 0;
   const turned = aten.grid_sampler!(numbered, grid, nearest, zeros, false);

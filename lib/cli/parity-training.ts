@@ -100,7 +100,7 @@ export async function train(config: Config, folder: string, data: Map<string, Te
     }
   }
   if (config.seed !== undefined) {
-    actual.set('run.rng', (ops.aten.randint!(2 ** 30, [1], { dtype: 'int64' }) as Tensor).toNumbers());
+    actual.set('run.rng', (ops.aten.randint!(2 ** 30, [1], { dtype: 'int64', device: 'cpu' }) as Tensor).toNumbers());
   }
   for (const [name, [x, values]] of Object.entries(evaluator.getAllMetrics())) {
     actual.set(`metric.${name}.x`, x);

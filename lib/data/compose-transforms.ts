@@ -46,7 +46,7 @@ async function apply(transform: Transform, x: Tensor): Promise<Tensor> {
 function applyDescribed({ permutation, toFloat, normalize, draws }: TensorTransform, x: Tensor): Tensor {
   const { aten } = ops as { aten: Record<string, (...args: unknown[]) => Tensor> };
   const { shape } = x;
-  if (draws) aten.uniform_!(aten.empty!([shape[0]!, draws], { dtype: 'float32' }));
+  if (draws) aten.uniform_!(aten.empty!([shape[0]!, draws], { dtype: 'float32', device: 'cpu' }));
   if (permutation) {
     const features = aten.flatten!(x, 1);
     const filled = aten.constant_pad_nd!(features, [0, 1]); // the feature that -1 means

@@ -4,7 +4,8 @@ import { native } from '../native/binding';
 import type { NativeMiniBatches, NativeTensor } from '../native/types';
 import { boolean, instanceOf, parseArgument, parseOptions, positiveInteger } from '../options';
 import { ops } from '../tensor/operators';
-import { Tensor, tensor } from '../tensor/tensor';
+import { cpuTensor } from '../tensor/creation';
+import { Tensor } from '../tensor/tensor';
 import type { Dataset, MiniBatch } from './dataset';
 import { IterableDataset } from './iterable-dataset';
 import { TensorDataset } from './tensor-dataset';
@@ -66,7 +67,7 @@ export class DataLoader implements AsyncIterable<MiniBatch> {
   async *[Symbol.asyncIterator](): AsyncGenerator<MiniBatch> {
     const { dataset } = this;
     if (dataset instanceof IterableDataset) {
-      ops.aten.random_!(tensor(0, { dtype: 'int64' })); // as PyTorch when it opens a loader
+      ops.aten.random_!(cpuTensor(0, { dtype: 'int64' })); // as PyTorch when it opens a loader
       yield* dataset.miniBatches(this.batchSize, this.dropLast);
       return;
     }
@@ -147,5 +148,5 @@ export class TaskBalancedDataLoader extends DataLoader {
 function positionsByTask(dataset: TensorDataset): Tensor[] {
   const positions = new Map<number, number[]>(dataset.taskLabels.map((label) => [label, []]));
   dataset.taskLabelOfEachSample().forEach((label, i) => positions.get(label)!.push(i));
-  return [...positions.values()].map((group) => tensor(group, { dtype: 'int64' }));
+  return [...positions.values()].map((group) => cpuTensor(group, { dtype: 'int64' }));
 }

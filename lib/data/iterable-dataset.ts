@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { integer, nonNegativeInteger, parseArgument, parseOptions } from '../options';
 import { ops } from '../tensor/operators';
-import { type NestedNumbers, Tensor, tensor } from '../tensor/tensor';
+import { type NestedNumbers, cpuTensor } from '../tensor/creation';
+import { Tensor } from '../tensor/tensor';
 import type { TypedArray } from '../native/types';
 import type { Dataset, MiniBatch } from './dataset';
 import { applyFunction, type TransformFunction } from './transform';
@@ -130,7 +131,7 @@ export class IterableDataset implements Dataset {
   private async collate(samples: Sample[]): Promise<MiniBatch> {
     const x = stack('x', samples.map(([value]) => value), false);
     const y = stack('y', samples.map(([, value]) => value), true);
-    const taskId = tensor(samples.map(([, , label]) => label ?? this.taskLabel ?? 0), { dtype: 'int64' });
+    const taskId = cpuTensor(samples.map(([, , label]) => label ?? this.taskLabel ?? 0), { dtype: 'int64' });
     const transform = this.transforms[this.group];
     return [transform ? await applyFunction(transform, x) : x, y, taskId];
   }
@@ -152,9 +153,9 @@ function requireSample(sample: unknown, index: number): void {
 function stack(name: string, values: Values[], areTargets: boolean): Tensor {
   if (areTargets && values.every((value) => typeof value === 'number')) {
     const dtype = values.every(Number.isInteger) ? 'int64' : 'float32';
-    return tensor(values, { dtype });
+    return cpuTensor(values, { dtype });
   }
-  const tensors = values.map((value) => (value instanceof Tensor ? value : tensor(value)));
+  const tensors = values.map((value) => (value instanceof Tensor ? value : cpuTensor(value)));
   const [first] = tensors;
   const odd = tensors.find((each) => each.dtype !== first!.dtype || String(each.shape) !== String(first!.shape));
   if (odd) {

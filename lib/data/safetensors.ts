@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { ContinualTorchError } from '../errors';
 import type { DType, TypedArray } from '../native/types';
-import { Tensor, tensor } from '../tensor/tensor';
+import { tensor } from '../tensor/creation';
+import { Tensor } from '../tensor/tensor';
 
 interface Entry {
   dtype: string;

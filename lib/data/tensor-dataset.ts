@@ -3,7 +3,8 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
 import type { NativeDataset, TypedArray } from '../native/types';
 import { instanceOf, integer, nonNegativeInteger, parseArgument, parseOptions } from '../options';
-import { type NestedNumbers, Tensor, tensor } from '../tensor/tensor';
+import { type NestedNumbers, cpuTensor } from '../tensor/creation';
+import { Tensor } from '../tensor/tensor';
 import type { Dataset } from './dataset';
 import { setOrder } from './set-order';
 import { checkTransform, requireIndices, type Transform, transformSchema } from './transform';
@@ -166,7 +167,7 @@ export class TensorDataset implements Dataset {
     const chosen = own ? positions.map((i) => own[i]!) : [...positions];
     const labels = this.ownTaskLabels;
     return this.derive({
-      indices: tensor(chosen, { dtype: 'int64', shape: [chosen.length] }),
+      indices: cpuTensor(chosen, { dtype: 'int64', shape: [chosen.length] }),
       ownTaskLabels: typeof labels === 'object' && labels ? positions.map((i) => labels[i]!) : labels,
       natives: new Map(),
     });
@@ -185,7 +186,7 @@ export class TensorDataset implements Dataset {
       inputs: this.x.handle,
       targets: this.y.handle,
       indices: this.indices?.handle ?? null,
-      taskLabels: tensor(this.ownTaskLabels ?? 0, { dtype: 'int64' }).handle,
+      taskLabels: cpuTensor(this.ownTaskLabels ?? 0, { dtype: 'int64' }).handle,
       permutation: permutation?.handle ?? null,
       toFloat: toFloat ?? false,
       mean: normalize?.mean ?? null,
@@ -221,9 +222,9 @@ function inputs(x: unknown, count: number | undefined, sampleShape: readonly num
   if (ArrayBuffer.isView(x)) {
     const array = x as TypedArray;
     const shape = sampleShape ?? (count && array.length % count === 0 && array.length > 0 ? [array.length / count] : []);
-    return tensor(array, { shape: [count ?? array.length, ...shape] });
+    return cpuTensor(array, { shape: [count ?? array.length, ...shape] });
   }
-  if (Array.isArray(x)) return tensor(x as NestedNumbers);
+  if (Array.isArray(x)) return cpuTensor(x as NestedNumbers);
   throw wrongData('x', x);
 }
 
@@ -231,11 +232,11 @@ function targets(y: unknown): Tensor {
   if (y instanceof Tensor) return y;
   if (ArrayBuffer.isView(y)) {
     const array = y as TypedArray;
-    return /^Float/.test(array.constructor.name) ? tensor(array) : tensor(array, { dtype: 'int64' });
+    return /^Float/.test(array.constructor.name) ? cpuTensor(array) : cpuTensor(array, { dtype: 'int64' });
   }
   if (!Array.isArray(y)) throw wrongData('y', y);
   const areIntegers = (y as unknown[]).flat(Infinity).every(Number.isInteger);
-  return tensor(y as NestedNumbers, { dtype: areIntegers ? 'int64' : 'float32' });
+  return cpuTensor(y as NestedNumbers, { dtype: areIntegers ? 'int64' : 'float32' });
 }
 
 function wrongData(name: string, value: unknown): ContinualTorchError {

@@ -1,7 +1,30 @@
 /** The typed mirror of the addon: every name it exports, and nothing else. */
 
+/** The type of a tensor's elements, by PyTorch's names. */
 export type DType =
-  'float32' | 'float64' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'int16' | 'int8' | 'uint8' | 'bool';
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'bfloat16'
+  | 'int64'
+  | 'int32'
+  | 'int16'
+  | 'int8'
+  | 'uint8'
+  | 'uint16'
+  | 'uint32'
+  | 'uint64'
+  | 'bool'
+  | 'complex64'
+  | 'complex128'
+  | 'complex32'
+  | 'float8_e4m3fn'
+  | 'float8_e5m2'
+  | 'float8_e4m3fnuz'
+  | 'float8_e5m2fnuz'
+  | 'qint8'
+  | 'quint8'
+  | 'qint32';
 
 export type TypedArray =
   | Float32Array
@@ -10,12 +33,41 @@ export type TypedArray =
   | Int32Array
   | Int16Array
   | Int8Array
-  | Uint8Array;
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array;
 
 /** Opaque: a tensor. `native.tensor...` work on it. */
 export interface NativeTensor {
   readonly __tensor: never;
 }
+
+/** Opaque: a random number generator. */
+export interface NativeGenerator {
+  readonly __generator: never;
+}
+
+export interface OperatorArgumentSchema {
+  name: string;
+  type: string;
+  /** N of `int[N]`. */
+  length: number | null;
+  hasDefault: boolean;
+  isKeyword: boolean;
+}
+
+export interface OperatorSchema {
+  name: string;
+  overload: string;
+  /** In full. */
+  schema: string;
+  arguments: OperatorArgumentSchema[];
+  returns: string[];
+}
+
+/** A position, a mask or positions as a tensor, null for a new dimension, '...', or [start, stop, step] of a slice. */
+export type NativeIndex = number | boolean | null | '...' | NativeTensor | [number | null, number | null, number | null];
 
 export interface NativeModule {
   namedParameters(): [string, NativeTensor][];
@@ -142,7 +194,7 @@ export interface NativeTrainingStep {
 }
 
 export type NativeValue =
-  NativeTensor | number | bigint | boolean | string | null | undefined | NativeValue[];
+  NativeTensor | NativeGenerator | Float64Array | number | bigint | boolean | string | null | undefined | NativeValue[];
 
 /** What TorchScript takes and returns. */
 export type NativeScriptValue =
@@ -160,22 +212,57 @@ export interface NativeAddon {
   stop(): void;
   setGradEnabled(on: boolean): boolean;
   liveTensors(): { count: number; bytes: number };
-  fromTypedArray(data: TypedArray, shape: number[], dtype: DType): NativeTensor;
+  fromTypedArray(data: TypedArray, shape: readonly number[], dtype: DType): NativeTensor;
+  /** On the memory of a SharedArrayBuffer. */
+  shareTypedArray(data: TypedArray, shape: readonly number[], dtype: DType): NativeTensor;
   tensorShape(tensor: NativeTensor): number[];
   tensorDtype(tensor: NativeTensor): DType;
   tensorDevice(tensor: NativeTensor): string;
+  tensorLayout(tensor: NativeTensor): string;
   tensorRequiresGrad(tensor: NativeTensor): boolean;
   tensorSetRequiresGrad(tensor: NativeTensor, on: boolean): void;
   tensorGrad(tensor: NativeTensor): NativeTensor | null;
-  tensorItem(tensor: NativeTensor): number | boolean;
+  tensorSetGrad(tensor: NativeTensor, grad: NativeTensor | null): void;
+  tensorGradFn(tensor: NativeTensor): string | null;
+  /** A complex number as [re, im]. */
+  tensorItem(tensor: NativeTensor): number | bigint | boolean | Float64Array;
+  /** Complex numbers as pairs of real ones; what has no typed array as float32. */
   tensorToTypedArray(tensor: NativeTensor): TypedArray;
-  tensorBackward(tensor: NativeTensor): void;
+  tensorBackward(
+    tensor: NativeTensor,
+    gradient: NativeTensor | null,
+    retainGraph: boolean | null,
+    createGraph: boolean,
+    inputs: NativeTensor[] | null,
+  ): void;
+  autogradGrad(
+    outputs: NativeTensor[],
+    inputs: NativeTensor[],
+    gradOutputs: (NativeTensor | null)[] | null,
+    retainGraph: boolean | null,
+    createGraph: boolean,
+    allowUnused: boolean,
+  ): (NativeTensor | null)[];
+  tensorIndex(tensor: NativeTensor, indices: readonly NativeIndex[]): NativeTensor;
+  tensorIndexPut(tensor: NativeTensor, indices: readonly NativeIndex[], value: NativeTensor): void;
   tensorIsSame(tensor: NativeTensor, other: NativeTensor): boolean;
   tensorDispose(tensor: NativeTensor): void;
   tensorIsDisposed(tensor: NativeTensor): boolean;
   /** A plain object as the last argument holds keyword arguments. */
   operatorFunction(name: string): (...args: NativeValue[]) => NativeValue;
+  /** What `scripts/generate-operators.ts` reads. */
+  operatorSchemas(): OperatorSchema[];
+  createGenerator(device: string): NativeGenerator;
+  defaultGenerator(device: string): NativeGenerator;
+  generatorSetSeed(generator: NativeGenerator, seed: bigint): void;
+  generatorSeed(generator: NativeGenerator): bigint;
+  generatorInitialSeed(generator: NativeGenerator): bigint;
+  generatorDevice(generator: NativeGenerator): string;
+  generatorGetState(generator: NativeGenerator): NativeTensor;
+  generatorSetState(generator: NativeGenerator, state: NativeTensor): void;
   checkDevice(name: string): void;
+  /** Returns the device by its full name. */
+  setDefaultDevice(name: string): string;
   cudaDeviceCount(): number;
   manualSeed(seed: number): void;
   jitLoad(path: string): Promise<NativeModule>;

@@ -72,7 +72,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 }
 
 function toArray(operation: string, name: string, given: unknown): unknown[] {
-  if (typeof given === 'object' && given !== null && Symbol.iterator in given && !(given instanceof Map)) {
+  if (typeof given === 'object' && given !== null && Symbol.iterator in given && !(given instanceof Map || given instanceof Tensor)) {
     return [...(given as Iterable<unknown>)];
   }
   throw new ContinualTorchError(

@@ -12,7 +12,16 @@ export function isGradEnabled(): boolean {
  * belongs to the calling thread: what an async function does after its first `await` is recorded again.
  */
 export function noGrad<T>(fn: () => T): T {
-  const before = native.setGradEnabled(false);
+  return inGradMode(false, fn);
+}
+
+/** Calls `fn` with recording for backward switched on, inside of `noGrad` too (`torch.enable_grad()`). */
+export function enableGrad<T>(fn: () => T): T {
+  return inGradMode(true, fn);
+}
+
+function inGradMode<T>(on: boolean, fn: () => T): T {
+  const before = native.setGradEnabled(on);
   try {
     return fn();
   } finally {

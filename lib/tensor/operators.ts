@@ -1,19 +1,7 @@
-import { native } from '../native/binding';
-import type { NativeValue } from '../native/types';
+import { camelCase } from './camel-case';
+import { method, type Operator, operator } from './operator-call';
+import { functionNames, methodNames, type TorchFunctions } from './operators.generated';
 import { Tensor } from './tensor';
-
-/** What an operator takes: tensors, numbers, dtype and device names, lists of these. */
-export type OperatorArgument =
-  Tensor | number | bigint | boolean | string | null | undefined | readonly OperatorArgument[];
-
-/** Keyword arguments, under the names of the operator's schema. */
-export type OperatorKeywords = Record<string, OperatorArgument>;
-
-/** What an operator returns; several results as an array. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the schema, not TypeScript, knows what comes back
-export type OperatorResult = any;
-
-export type Operator = (...args: (OperatorArgument | OperatorKeywords)[]) => OperatorResult;
 
 /**
  * Any ATen operator of the loaded libtorch, called through its dispatcher on the calling thread; autograd records it.
@@ -28,28 +16,15 @@ export type Operator = (...args: (OperatorArgument | OperatorKeywords)[]) => Ope
  */
 export const ops = {
   aten: new Proxy({} as Record<string, Operator>, {
-    get: (known, name) => (typeof name === 'string' ? (known[name] ??= operator(`aten::${name}`)) : undefined),
+    get: (known, name) => (typeof name === 'string' ? (known[name] ??= operator(name)) : undefined),
   }),
 };
 
-/** An operator as a function; it is looked up when it is first called. */
-function operator(name: string): Operator {
-  let call: ((...args: NativeValue[]) => NativeValue) | null = null;
-  return (...args) => {
-    call ??= native.operatorFunction(name);
-    for (let i = 0; i < args.length; i++) args[i] = unwrap(args[i]) as never;
-    return wrap(call(...(args as NativeValue[])));
-  };
-}
+/** @internal Every operator as a function, under its name in camelCase. */
+export const torchFunctions = Object.fromEntries(
+  functionNames.map((name) => [camelCase(name), operator(name)]),
+) as unknown as TorchFunctions;
 
-function unwrap(value: OperatorArgument | OperatorKeywords): NativeValue {
-  if (value instanceof Tensor) return value.handle;
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(unwrap);
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unwrap(item)])) as never;
-}
-
-function wrap(value: NativeValue): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  return Array.isArray(value) ? value.map(wrap) : new Tensor(value);
+for (const name of methodNames) {
+  Object.defineProperty(Tensor.prototype, camelCase(name), { value: method(name), writable: true, configurable: true });
 }

@@ -1,14 +1,48 @@
 import { inspect } from 'node:util';
-import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
 import type { DType, NativeTensor, TypedArray } from '../native/types';
-import { nonNegativeInteger, parseOptions } from '../options';
+import { Complex } from './complex';
+import { isComplexDtype, isDtype } from './dtype';
+import { formatTensor } from './format';
+import { type TensorIndex, toNativeIndices } from './indexing';
+import { call, operator } from './operator-call';
+import type { Layout, MemoryFormat, Scalar } from './operator-types';
+import type { TensorMethods } from './operators.generated';
+import { track } from './tidy';
+
+/** Elements nested like their tensor. */
+export type NestedElements = number | bigint | boolean | Complex | NestedElements[];
+
+/** What `Tensor.to` changes; the rest stays as it is. */
+export type ToOptions = {
+  dtype?: DType;
+  /** `"cpu"`, `"cuda"` or `"cuda:N"`. */
+  device?: string;
+  memoryFormat?: MemoryFormat;
+  /** A new tensor even where nothing changes. Default false. */
+  copy?: boolean;
+  /** Does not wait for the copy between pinned memory and CUDA. Default false. */
+  nonBlocking?: boolean;
+};
+
+export interface BackwardOptions {
+  /** d(something) / d(this tensor), in its shape; needed unless it has one element, where it is 1 by default. */
+  gradient?: Tensor | null;
+  /** Keeps the graph for another backward. Default: as `createGraph`. */
+  retainGraph?: boolean;
+  /** Records the backward pass itself, for second derivatives. Default false. */
+  createGraph?: boolean;
+  /** The only leaves whose `grad` is added to. Default: all. */
+  inputs?: readonly Tensor[];
+}
 
 /**
- * A libtorch tensor. Its memory is freed when the object is collected, or at once by `dispose()` (`using` works too).
- * Every method of a disposed tensor throws `ERR_DISPOSED`.
+ * A libtorch tensor, with every ATen operator that takes a tensor first as a method under its name in camelCase
+ * (`x.maskedFill(mask, 0)`, `x.add_(1)`; see `TensorMethods`). Its memory is freed when the object is collected, or at once
+ * by `dispose()` (`using` and `tidy` work too). Every method of a disposed tensor throws `ERR_DISPOSED`.
  */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- `operators.ts` puts the methods on the prototype
 export class Tensor {
   /** @internal */
   readonly handle: NativeTensor;
@@ -16,11 +50,36 @@ export class Tensor {
   /** @internal Tensors come from `tensor()`, operators and models. */
   constructor(handle: NativeTensor) {
     this.handle = handle;
+    track(this);
   }
 
   /** Size of each dimension; `[]` for a scalar. */
   get shape(): number[] {
     return native.tensorShape(this.handle);
+  }
+
+  /** Size of each dimension, or of one; negative ones count from the end. @throws ERR_TORCH for one that there is not */
+  size(): number[];
+  /** Size of one dimension. */
+  size(dim: number): number;
+  /** */
+  size(dim?: number): number | number[] {
+    return dim === undefined ? this.shape : (call('size', this, dim) as number);
+  }
+
+  /** How many elements lie between two neighbours, for each dimension or for one. */
+  stride(): number[];
+  /** How many elements lie between two neighbours of one dimension. */
+  stride(dim: number): number;
+  /** */
+  stride(dim?: number): number | number[] {
+    if (dim !== undefined) return call('stride', this, dim) as number;
+    return this.shape.map((_, i) => call('stride', this, i) as number);
+  }
+
+  /** Number of dimensions. */
+  get ndim(): number {
+    return this.shape.length;
   }
 
   /** Type of the elements. */
@@ -33,9 +92,49 @@ export class Tensor {
     return native.tensorDevice(this.handle);
   }
 
-  /** Number of elements. */
-  get numel(): number {
-    return this.shape.reduce((product, size) => product * size, 1);
+  /** How the elements are stored: `"strided"`, `"sparseCoo"`, ... */
+  get layout(): Layout {
+    return native.tensorLayout(this.handle) as Layout;
+  }
+
+  /** Whether it lies in the memory of a GPU. */
+  get isCuda(): boolean {
+    return this.device.startsWith('cuda');
+  }
+
+  /** All dimensions in reverse order: a view. */
+  get T(): Tensor {
+    return call('numpy_T', this) as Tensor;
+  }
+
+  /** The last two dimensions swapped: a view. */
+  get mT(): Tensor {
+    return call('mT', this) as Tensor;
+  }
+
+  /** A matrix transposed and conjugated: a view. */
+  get H(): Tensor {
+    return call('matrix_H', this) as Tensor;
+  }
+
+  /** The last two dimensions swapped, conjugated: a view. */
+  get mH(): Tensor {
+    return call('mH', this) as Tensor;
+  }
+
+  /** The real parts: a view. */
+  get real(): Tensor {
+    return call('real', this) as Tensor;
+  }
+
+  /** The imaginary parts of a complex tensor: a view. */
+  get imag(): Tensor {
+    return call('imag', this) as Tensor;
+  }
+
+  /** The same memory outside of the graph: changes are not recorded. */
+  get data(): Tensor {
+    return call('data', this) as Tensor;
   }
 
   /** Whether operators on this tensor are recorded for backward. */
@@ -43,10 +142,24 @@ export class Tensor {
     return native.tensorRequiresGrad(this.handle);
   }
 
+  set requiresGrad(on: boolean) {
+    this.requiresGrad_(on);
+  }
+
   /** Switches recording for backward on or off, in place, as `Tensor.requires_grad_` does. */
   requiresGrad_(on = true): this {
     native.tensorSetRequiresGrad(this.handle, on);
     return this;
+  }
+
+  /** Whether it was not computed from something that requires a gradient. */
+  get isLeaf(): boolean {
+    return call('is_leaf', this) as boolean;
+  }
+
+  /** The name of the backward function of what computed it, `"AddBackward0"`; null for a leaf. */
+  get gradFn(): string | null {
+    return native.tensorGradFn(this.handle);
   }
 
   /**
@@ -58,24 +171,164 @@ export class Tensor {
     return grad === null ? null : new Tensor(grad);
   }
 
-  /** The value of a tensor of one element. @throws ERR_SHAPE for any other. */
-  item(): number {
-    return Number(native.tensorItem(this.handle));
+  /** @throws ERR_SHAPE for another shape, dtype or device; ERR_BUSY */
+  set grad(grad: Tensor | null) {
+    native.tensorSetGrad(this.handle, grad === null ? null : requireTensor('grad', grad).handle);
   }
 
-  /** A copy of the elements in row-major order; float16 and bfloat16 as Float32Array, bool as Uint8Array. */
+  /**
+   * The gradient of this scalar with respect to every leaf that it was computed from, added to their `grad`.
+   * @throws ERR_TORCH without a graph, a second time without `retainGraph`, for more than one element without `gradient`;
+   * ERR_BUSY
+   */
+  backward(options: BackwardOptions = {}): void {
+    const { gradient = null, retainGraph = null, createGraph = false, inputs = null } = options;
+    native.tensorBackward(
+      this.handle,
+      gradient && requireTensor('backward', gradient).handle,
+      retainGraph,
+      createGraph,
+      inputs && inputs.map((input) => requireTensor('backward', input).handle),
+    );
+  }
+
+  /** The same tensor outside of the graph, in place. @throws ERR_BUSY */
+  detach_(): this {
+    call('detach_', this);
+    return this;
+  }
+
+  /**
+   * Another dtype, device or memory format: a copy where something changes.
+   *
+   *     x.to('float64');  x.to('cuda');  x.to(other);  x.to({ dtype: 'float16', device: 'cuda:1' })
+   *
+   * @throws ERR_INVALID_ARG_TYPE, ERR_DEVICE
+   */
+  to(target: DType | (string & {}) | Tensor | ToOptions, options: Omit<ToOptions, 'dtype' | 'device'> = {}): Tensor {
+    if (target instanceof Tensor) return this.to({ dtype: target.dtype, device: target.device, ...options });
+    if (isDtype(target)) return this.to({ dtype: target, ...options });
+    if (typeof target === 'string') return this.to({ device: target, ...options });
+    if (typeof target !== 'object' || target === null) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_TYPE',
+        `to: expected a dtype, a device, a Tensor or options, got ${describeValue(target)}`,
+      );
+    }
+    if (target.device !== undefined) native.checkDevice(target.device);
+    return toLayout(this, target) as Tensor;
+  }
+
+  /** On the CPU. */
+  cpu(): Tensor {
+    return this.to({ device: 'cpu' });
+  }
+
+  /** On the GPU. @throws ERR_DEVICE */
+  cuda(): Tensor {
+    return this.to({ device: 'cuda' });
+  }
+
+  /** As float32. */
+  float(): Tensor {
+    return this.to({ dtype: 'float32' });
+  }
+
+  /** As float64. */
+  double(): Tensor {
+    return this.to({ dtype: 'float64' });
+  }
+
+  /** As float16. */
+  half(): Tensor {
+    return this.to({ dtype: 'float16' });
+  }
+
+  /** As bfloat16. */
+  bfloat16(): Tensor {
+    return this.to({ dtype: 'bfloat16' });
+  }
+
+  /** As int64. */
+  long(): Tensor {
+    return this.to({ dtype: 'int64' });
+  }
+
+  /** As int32. */
+  int(): Tensor {
+    return this.to({ dtype: 'int32' });
+  }
+
+  /** As bool: true where it is not 0. */
+  bool(): Tensor {
+    return this.to({ dtype: 'bool' });
+  }
+
+  /**
+   * A part of the tensor, with PyTorch's meaning of indices: a view for positions, slices, null and '...', a copy where
+   * tensors or arrays pick elements.
+   *
+   *     t.index([0, slice(1, 5), null, mask])   // t[0, 1:5, None, mask]
+   *
+   * @throws ERR_INVALID_ARG_TYPE; ERR_TORCH for a position outside the tensor
+   */
+  index(indices: TensorIndex | readonly TensorIndex[]): Tensor {
+    return new Tensor(native.tensorIndex(this.handle, toNativeIndices('index', indices)));
+  }
+
+  /**
+   * Sets a part of the tensor, in place: `t[indices] = value`, the value broadcast to the part's shape.
+   * @throws as `index`; ERR_TORCH where the value does not fit
+   */
+  indexPut_(indices: TensorIndex | readonly TensorIndex[], value: Tensor | Scalar): this {
+    const source =
+      value instanceof Tensor ? value : (call('scalar_tensor', value, { dtype: this.dtype, device: this.device }) as Tensor);
+    native.tensorIndexPut(this.handle, toNativeIndices('indexPut_', indices), source.handle);
+    return this;
+  }
+
+  /** The parts along the first dimension, one after the other. @throws ERR_SHAPE for a scalar */
+  *[Symbol.iterator](): IterableIterator<Tensor> {
+    const [length] = this.shape;
+    if (length === undefined) throw new ContinualTorchError('ERR_SHAPE', 'iteration: expected at least one dimension, got a scalar');
+    for (let i = 0; i < length; i++) yield call('select', this, 0, i) as Tensor;
+  }
+
+  /**
+   * The value of a tensor of one element: a number (a bigint where int64 goes beyond 2^53), a boolean, a Complex.
+   * @throws ERR_SHAPE for any other
+   */
+  item<T extends number | bigint | boolean | Complex = number>(): T {
+    const value = native.tensorItem(this.handle);
+    return (typeof value === 'object' ? new Complex(value[0]!, value[1]!) : value) as T;
+  }
+
+  /**
+   * A copy of the elements in row-major order; bool as Uint8Array, float16, bfloat16 and float8 as Float32Array, complex
+   * numbers as pairs of real and imaginary part.
+   */
   toTypedArray(): TypedArray {
     return native.tensorToTypedArray(this.handle);
   }
 
-  /** The elements as numbers in row-major order (int64 beyond 2^53 loses digits). */
+  /** The elements as numbers in row-major order (int64 beyond 2^53 loses digits; complex ones as pairs). */
   toNumbers(): number[] {
     return Array.from(this.toTypedArray() as ArrayLike<number | bigint>, Number);
   }
 
-  /** The gradient of this scalar with respect to every leaf that it was computed from, added to their `grad`. */
-  backward(): void {
-    native.tensorBackward(this.handle);
+  /**
+   * The elements nested like the tensor (`Tensor.tolist`): numbers, bigints where int64 goes beyond 2^53, booleans, Complex;
+   * one alone for a scalar.
+   */
+  toArray(): NestedElements {
+    const { shape, dtype } = this;
+    const values = elements(this.toTypedArray(), dtype);
+    const nest = (dim: number, begin: number, count: number): NestedElements => {
+      if (dim === shape.length) return values[begin]!;
+      const step = count / Math.max(shape[dim]!, 1);
+      return Array.from({ length: shape[dim]! }, (_, i) => nest(dim + 1, begin + i * step, step));
+    };
+    return nest(0, 0, values.length);
   }
 
   /** True if both objects stand for one tensor (not: for equal values). */
@@ -97,122 +350,35 @@ export class Tensor {
     this.dispose();
   }
 
+  /** As PyTorch prints it: `tensor([1., 2.])`. */
+  toString(): string {
+    return formatTensor(this);
+  }
+
   [inspect.custom](): string {
-    if (this.isDisposed) return 'Tensor (disposed)';
-    try {
-      return `Tensor ${this.dtype} [${this.shape.join(', ')}] ${this.device}`;
-    } catch {
-      return `Tensor [${this.shape.join(', ')}] ${this.device}`; // a dtype that JavaScript cannot hold
-    }
+    return this.toString();
   }
 }
 
-const arrayOf: Record<DType, { new (length: number): TypedArray } | null> = {
-  float32: Float32Array,
-  float64: Float64Array,
-  int64: BigInt64Array,
-  int32: Int32Array,
-  int16: Int16Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-  float16: null,
-  bfloat16: null,
-};
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type
+export interface Tensor extends TensorMethods {}
 
-export type NestedNumbers = number | boolean | readonly NestedNumbers[];
+const toLayout = operator('to.dtype_layout');
 
-const dtypes = Object.keys(arrayOf).filter((name) => arrayOf[name as DType]) as DType[];
-const schema = z.object({
-  shape: z.array(nonNegativeInteger, 'an array of sizes').optional(),
-  dtype: z.enum(dtypes, `one of ${dtypes.join(', ')}`).optional(),
-});
-
-export interface TensorOptions {
-  /** Sizes for data that comes as a typed array; default: one dimension. */
-  shape?: number[];
-  /** Default: that of the typed array, float32 for numbers, bool for booleans. */
-  dtype?: DType;
+/** @internal */
+export function requireTensor(operation: string, value: unknown): Tensor {
+  if (value instanceof Tensor) return value;
+  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Tensor, got ${describeValue(value)}`);
 }
 
-/**
- * A tensor on the CPU that holds a copy of the data: a typed array, or numbers nested like the tensor.
- *
- * ```ts
- * tensor([[1, 2], [3, 4]]);                                  // float32 [2, 2]
- * tensor(new Float32Array(6), { shape: [2, 3] });            // float32 [2, 3]
- * tensor([0, 1, 2], { dtype: 'int64' });                     // class labels
- * ```
- * @throws ERR_SHAPE where numbers are nested unevenly or do not fill the shape; ERR_INVALID_ARG_VALUE for a number that the
- * dtype cannot hold; ERR_INVALID_ARG_TYPE for other data; ERR_UNKNOWN_OPTION.
- */
-export function tensor(data: TypedArray | NestedNumbers, options?: TensorOptions): Tensor {
-  const { shape, dtype } = parseOptions('tensor', schema, options);
-  if (ArrayBuffer.isView(data)) {
-    const kind = dtype ?? dtypeOfArray(data);
-    const constructor = arrayOf[kind];
-    const array = constructor && data instanceof constructor && kind !== 'bool' ? data : convertNumbers(Array.from(data, Number), kind);
-    return new Tensor(native.fromTypedArray(array, shape ?? [data.length], kind));
+function elements(values: TypedArray, dtype: DType): (number | bigint | boolean | Complex)[] {
+  if (dtype === 'bool') return Array.from(values as Uint8Array, Boolean);
+  if (isComplexDtype(dtype)) {
+    const pairs = values as Float64Array;
+    return Array.from({ length: pairs.length / 2 }, (_, i) => new Complex(pairs[2 * i]!, pairs[2 * i + 1]!));
   }
-  const numbers: number[] = [];
-  const nested = flatten(data, numbers);
-  const kind = dtype ?? (isBoolean(data) ? 'bool' : 'float32');
-  return new Tensor(native.fromTypedArray(convertNumbers(numbers, kind), shape ?? nested, kind));
-}
-
-function dtypeOfArray(data: TypedArray): DType {
-  for (const [dtype, constructor] of Object.entries(arrayOf)) {
-    if (constructor && data instanceof constructor) return dtype as DType;
-  }
-  throw new ContinualTorchError(
-    'ERR_INVALID_ARG_TYPE',
-    `tensor: expected a typed array of floats or signed integers, or a Uint8Array, got ${describeValue(data)}`,
+  const isSafe = (value: bigint) => value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER;
+  return Array.from(values as ArrayLike<number | bigint>, (value) =>
+    typeof value === 'bigint' && isSafe(value) ? Number(value) : value,
   );
-}
-
-function convertNumbers(numbers: number[], dtype: DType): TypedArray {
-  const array = new arrayOf[dtype]!(numbers.length);
-  numbers.forEach((number, i) => {
-    array[i] = dtype === 'bool' ? Number(number !== 0) : array instanceof BigInt64Array ? toInt64(number) : number;
-    if (dtype !== 'bool' && !/^float/.test(dtype) && Number(array[i]) !== number) throw notRepresentable(number, dtype);
-  });
-  return array;
-}
-
-function toInt64(number: number): bigint {
-  if (!Number.isInteger(number)) throw notRepresentable(number, 'int64');
-  return BigInt.asIntN(64, BigInt(number));
-}
-
-function notRepresentable(number: number, dtype: DType): ContinualTorchError {
-  return new ContinualTorchError('ERR_INVALID_ARG_VALUE', `tensor: expected values that ${dtype} can hold, got ${number}`);
-}
-
-function flatten(data: NestedNumbers, into: number[]): number[] {
-  if (typeof data === 'number' || typeof data === 'boolean') {
-    into.push(Number(data));
-    return [];
-  }
-  if (!Array.isArray(data)) {
-    throw new ContinualTorchError(
-      'ERR_INVALID_ARG_TYPE',
-      `tensor: expected a typed array, or numbers or booleans nested in arrays, got ${describeValue(data)}`,
-    );
-  }
-  let inner: number[] = [];
-  data.forEach((item: NestedNumbers, i) => {
-    const shape = flatten(item, into);
-    if (i > 0 && (shape.length !== inner.length || shape.some((size, d) => size !== inner[d]))) {
-      throw new ContinualTorchError(
-        'ERR_SHAPE',
-        `tensor: expected every item to have shape [${inner.join(', ')}], got [${shape.join(', ')}] at index ${i}`,
-      );
-    }
-    inner = shape;
-  });
-  return [data.length, ...inner];
-}
-
-function isBoolean(data: NestedNumbers): boolean {
-  return Array.isArray(data) ? data.length > 0 && isBoolean(data[0] as NestedNumbers) : typeof data === 'boolean';
 }

@@ -1,12 +1,16 @@
 // The list of what the addon exports.
 #include "binding/arguments.h"
+#include "binding/autograd.h"
 #include "binding/dataset.h"
 #include "binding/device.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
+#include "binding/generator.h"
+#include "binding/indexing.h"
 #include "binding/mas.h"
 #include "binding/minibatches.h"
 #include "binding/module.h"
+#include "binding/operator_schemas.h"
 #include "binding/operators.h"
 #include "binding/optimizer.h"
 #include "binding/random.h"
@@ -21,15 +25,6 @@ Napi::Value set_error_class(const Napi::CallbackInfo& info) {
   if (!info[0].IsFunction()) throw Napi::TypeError::New(info.Env(), "setErrorClass: expected a class");
   Environment::of(info.Env()).error_class = Napi::Persistent(info[0].As<Napi::Function>());
   return info.Env().Undefined();
-}
-
-/// Native: setGradEnabled(on: boolean) -> boolean: for operators on the calling thread; returns the mode before.
-Napi::Value set_grad_enabled(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const bool before = at::GradMode::is_enabled();
-    at::GradMode::set_enabled(boolean_argument(info[0], "on"));
-    return Napi::Boolean::New(info.Env(), before);
-  });
 }
 
 /// Native: stop() -> void: ends the compute thread, because the process is exiting.
@@ -51,7 +46,6 @@ Napi::Value live_tensors(const Napi::CallbackInfo& info) {
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment(env));
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class, "setErrorClass"));
-  exports.Set("setGradEnabled", Napi::Function::New(env, set_grad_enabled, "setGradEnabled"));
   exports.Set("stop", Napi::Function::New(env, stop, "stop"));
   exports.Set("liveTensors", Napi::Function::New(env, live_tensors, "liveTensors"));
   exports.Set("torchVersion", TORCH_VERSION);
@@ -62,7 +56,11 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   MiniBatchesHandle::define(env, exports);
   MasHandle::define(env, exports);
   TrainingStepHandle::define(env, exports);
+  define_autograd(env, exports);
+  define_indexing(env, exports);
+  GeneratorHandle::define(env, exports);
   define_operators(env, exports);
+  define_operator_schemas(env, exports);
   define_devices(env, exports);
   define_random(env, exports);
   return exports;

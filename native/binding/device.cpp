@@ -1,6 +1,7 @@
 #include "binding/device.h"
 
 #include "binding/arguments.h"
+#include "binding/environment.h"
 #include "binding/errors.h"
 
 namespace continual::binding {
@@ -11,6 +12,15 @@ Napi::Value check_device(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     device_named(string_argument(info[0], "device"));
     return info.Env().Undefined();
+  });
+}
+
+/// Native: setDefaultDevice(name: string) -> string: the device by its full name.
+Napi::Value set_default_device(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const at::Device device = device_named(string_argument(info[0], "device"));
+    Environment::of(info.Env()).default_device = device.is_cpu() ? std::nullopt : std::optional(device);
+    return Napi::String::New(info.Env(), device.str());
   });
 }
 
@@ -49,6 +59,7 @@ at::Device device_named(const std::string& name) {
 
 void define_devices(Napi::Env env, Napi::Object exports) {
   exports.Set("checkDevice", Napi::Function::New(env, check_device, "checkDevice"));
+  exports.Set("setDefaultDevice", Napi::Function::New(env, set_default_device, "setDefaultDevice"));
   exports.Set("cudaDeviceCount", Napi::Function::New(env, cuda_device_count, "cudaDeviceCount"));
 }
 

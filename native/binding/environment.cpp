@@ -2,6 +2,7 @@
 
 #include "binding/promise_worker.h"
 #include "core/error.h"
+#include "core/small_blocks.h"
 #include "core/threads.h"
 
 namespace continual::binding {
@@ -18,6 +19,7 @@ void settle_on_javascript_thread(napi_env env, napi_value, void*, void* data) {
 }  // namespace
 
 Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_unique<ComputeThread>()) {
+  keep_small_blocks();
   use_only_this_thread();
   const Napi::String name = Napi::String::New(env, "continual-torch compute thread");
   const napi_status status =

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include "binding/live_tensors.h"
 #include "binding/napi_setup.h"
 #include "core/compute_thread.h"
+#include "core/team_work.h"
 
 namespace continual::binding {
 
@@ -20,6 +22,19 @@ struct Environment {
 
   /// The compute thread. Throws ERR_ENDED once it has been stopped.
   ComputeThread& computing();
+  /// Runs `work` before it returns: with the compute thread's OpenMP team where that is worth the way there and no job
+  /// is under way, else on this thread alone.
+  template <typename Work>
+  void run(bool is_large, const Work& work) {
+    ran_large_work = ran_large_work || is_large;
+    if (is_large && compute_thread_ && jobs_under_way == 0) {
+      run_with_team(*compute_thread_, work);
+    } else {
+      work();
+    }
+  }
+  /// Since the last backward pass, which will then have as much to do.
+  bool ran_large_work = false;
   /// Lets the running job reach its next mini-batch and ends the thread.
   void stop() { compute_thread_.reset(); }
 
@@ -40,6 +55,9 @@ struct Environment {
 
   /// What the functions that call operators refer to.
   std::vector<std::shared_ptr<void>> operators;
+
+  /// Where operators that make tensors of nothing put them; empty: libtorch's own default, the CPU.
+  std::optional<at::Device> default_device;
 
   std::shared_ptr<LiveTensors> live_tensors = std::make_shared<LiveTensors>();
 

@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include "binding/device.h"
 #include "binding/dtypes.h"
+#include "binding/generator.h"
 #include "binding/tensor.h"
 
 namespace continual::binding {
@@ -10,21 +12,34 @@ namespace {
 
 constexpr double kLargestSafeInteger = 9007199254740991;
 
-std::optional<int64_t> to_integer(const Napi::Value& value) {
-  if (value.IsBigInt()) {
+std::optional<int64_t> to_integer(const Napi::Value& value, napi_valuetype kind) {
+  if (kind == napi_bigint) {
     bool lossless = false;
     const int64_t integer = value.As<Napi::BigInt>().Int64Value(&lossless);
     return lossless ? std::optional(integer) : std::nullopt;
   }
-  if (!value.IsNumber()) return std::nullopt;
+  if (kind != napi_number) return std::nullopt;
   const double number = value.As<Napi::Number>().DoubleValue();
   if (std::trunc(number) != number || std::abs(number) > kLargestSafeInteger) return std::nullopt;
   return static_cast<int64_t>(number);
 }
 
+std::optional<c10::IValue> to_number(const Napi::Value& value, napi_valuetype kind) {
+  if (kind == napi_boolean) return value.As<Napi::Boolean>().Value();
+  if (const auto integer = to_integer(value, kind)) return *integer;
+  if (kind == napi_number) return value.As<Napi::Number>().DoubleValue();
+  if (!value.IsTypedArray()) return std::nullopt;
+  const auto pair = value.As<Napi::TypedArray>();
+  if (pair.TypedArrayType() != napi_float64_array || pair.ElementLength() != 2) return std::nullopt;
+  const auto parts = pair.As<Napi::Float64Array>();
+  return c10::complex<double>(parts[0], parts[1]);
+}
+
+/// A name that is not one fits no overload; a device that is not there is an error of its own.
 std::optional<c10::IValue> to_device(const std::string& name) {
   try {
-    return at::Device(name);
+    const at::Device device(name);
+    return device.is_cuda() ? device_named(name) : device;
   } catch (const c10::Error&) {
     return std::nullopt;
   }
@@ -45,6 +60,16 @@ std::optional<c10::IValue> to_memory_format(const std::string& name) {
   return std::nullopt;
 }
 
+std::optional<c10::IValue> to_layout(const std::string& name) {
+  if (name == "strided") return static_cast<int64_t>(at::kStrided);
+  if (name == "sparseCoo") return static_cast<int64_t>(at::kSparse);
+  if (name == "sparseCsr") return static_cast<int64_t>(at::kSparseCsr);
+  if (name == "sparseCsc") return static_cast<int64_t>(at::kSparseCsc);
+  if (name == "sparseBsr") return static_cast<int64_t>(at::kSparseBsr);
+  if (name == "sparseBsc") return static_cast<int64_t>(at::kSparseBsc);
+  return std::nullopt;
+}
+
 std::optional<c10::IValue> convert(const Napi::Value& value, const c10::TypePtr& type, std::optional<int32_t> length);
 
 std::optional<c10::IValue> to_list(const Napi::Value& value, const c10::TypePtr& element,
@@ -59,7 +84,9 @@ std::optional<c10::IValue> to_list(const Napi::Value& value, const c10::TypePtr&
     return list;
   }
   const auto array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); ++i) {
+  const uint32_t count = array.Length();
+  list.reserve(count);
+  for (uint32_t i = 0; i < count; ++i) {
     const auto item = convert(array.Get(i), element, std::nullopt);
     if (!item) return std::nullopt;
     list.push_back(*item);
@@ -68,43 +95,39 @@ std::optional<c10::IValue> to_list(const Napi::Value& value, const c10::TypePtr&
 }
 
 std::optional<c10::IValue> convert(const Napi::Value& value, const c10::TypePtr& type, std::optional<int32_t> length) {
+  const napi_valuetype kind = value.Type();
+  const auto named = [&](auto convert_name) -> std::optional<c10::IValue> {
+    if (kind != napi_string) return std::nullopt;
+    return convert_name(value.As<Napi::String>().Utf8Value());
+  };
   switch (type->kind()) {
     case c10::TypeKind::OptionalType:
-      if (value.IsNull() || value.IsUndefined()) return c10::IValue();
+      if (kind == napi_null || kind == napi_undefined) return c10::IValue();
       return convert(value, type->castRaw<c10::OptionalType>()->getElementType(), length);
     case c10::TypeKind::TensorType:
       if (!TensorHandle::is(value)) return std::nullopt;
       return TensorHandle::tensor(value);
     case c10::TypeKind::ListType: return to_list(value, type->castRaw<c10::ListType>()->getElementType(), length);
     case c10::TypeKind::FloatType:
-      if (!value.IsNumber()) return std::nullopt;
+      if (kind != napi_number) return std::nullopt;
       return value.As<Napi::Number>().DoubleValue();
     case c10::TypeKind::IntType:
     case c10::TypeKind::SymIntType: {
-      const auto integer = to_integer(value);
+      const auto integer = to_integer(value, kind);
       return integer ? std::optional<c10::IValue>(*integer) : std::nullopt;
     }
-    case c10::TypeKind::NumberType: {
-      if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
-      if (const auto integer = to_integer(value)) return *integer;
-      if (!value.IsNumber()) return std::nullopt;
-      return value.As<Napi::Number>().DoubleValue();
-    }
+    case c10::TypeKind::NumberType: return to_number(value, kind);
     case c10::TypeKind::BoolType:
-      if (!value.IsBoolean()) return std::nullopt;
+      if (kind != napi_boolean) return std::nullopt;
       return value.As<Napi::Boolean>().Value();
-    case c10::TypeKind::StringType:
-      if (!value.IsString()) return std::nullopt;
-      return value.As<Napi::String>().Utf8Value();
-    case c10::TypeKind::DeviceObjType:
-      if (!value.IsString()) return std::nullopt;
-      return to_device(value.As<Napi::String>().Utf8Value());
-    case c10::TypeKind::ScalarTypeType:
-      if (!value.IsString()) return std::nullopt;
-      return to_dtype(value.As<Napi::String>().Utf8Value());
-    case c10::TypeKind::MemoryFormatType:
-      if (!value.IsString()) return std::nullopt;
-      return to_memory_format(value.As<Napi::String>().Utf8Value());
+    case c10::TypeKind::StringType: return named([](std::string text) { return c10::IValue(std::move(text)); });
+    case c10::TypeKind::DeviceObjType: return named(to_device);
+    case c10::TypeKind::ScalarTypeType: return named(to_dtype);
+    case c10::TypeKind::MemoryFormatType: return named(to_memory_format);
+    case c10::TypeKind::LayoutType: return named(to_layout);
+    case c10::TypeKind::GeneratorType:
+      if (!GeneratorHandle::is(value)) return std::nullopt;
+      return GeneratorHandle::generator(value);
     default: return std::nullopt;
   }
 }
@@ -134,6 +157,12 @@ Napi::Value to_javascript(Napi::Env env, const c10::IValue& value) {
   }
   if (value.isDouble()) return Napi::Number::New(env, value.toDouble());
   if (value.isBool()) return Napi::Boolean::New(env, value.toBool());
+  if (value.isComplexDouble()) {
+    Napi::Float64Array pair = Napi::Float64Array::New(env, 2);
+    pair[0] = value.toComplexDouble().real();
+    pair[1] = value.toComplexDouble().imag();
+    return pair;
+  }
   if (value.isString()) return Napi::String::New(env, value.toStringRef());
   if (value.isDevice()) return Napi::String::New(env, value.toDevice().str());
   if (value.isList()) return to_array(env, value.toListRef());

@@ -85,6 +85,7 @@ void LiveTensors::sweep(Napi::Env env) {
     }
   }
   held_.resize(kept);
+  released_->free_all(env);
   made_ = made_bytes_ = 0;
   left_ = static_cast<int64_t>(held_.size());
   left_bytes_ = bytes_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "binding/napi_setup.h"
+#include "binding/shared_memory.h"
 #include "core/torch.h"
 
 namespace continual::binding {
@@ -37,6 +38,8 @@ class LiveTensors : public std::enable_shared_from_this<LiveTensors> {
   /// Frees everything: the environment ends.
   void end(Napi::Env env);
 
+  const std::shared_ptr<ReleasedMemory>& released() const { return released_; }
+
   int64_t count() const { return count_; }
   int64_t bytes() const { return bytes_; }
 
@@ -46,6 +49,7 @@ class LiveTensors : public std::enable_shared_from_this<LiveTensors> {
   std::unique_ptr<HeldTensor> free_collected(Napi::Env env);
   void report(Napi::Env env, int64_t least);
 
+  std::shared_ptr<ReleasedMemory> released_ = std::make_shared<ReleasedMemory>();
   std::vector<std::unique_ptr<HeldTensor>> held_;
   // Collected, but small: two are freed for each that is made. Freed all at once they would leave malloc with thousands
   // of chunks to sort and join, which takes longer than a small operator; freed one by one they are the next one's memory.

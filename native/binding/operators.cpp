@@ -14,12 +14,66 @@
 namespace continual::binding {
 namespace {
 
+constexpr size_t kNone = SIZE_MAX;
+
+/// One overload of an operator, and what is looked up in its schema once for all calls.
+struct BoundOverload {
+  c10::OperatorHandle handle;
+  std::vector<std::string> keywords;  // the arguments' names in camelCase
+  std::vector<bool> is_tensor;        // of each argument
+  size_t positional = 0;              // how many arguments may be given by position
+  size_t spread = kNone;              // a list of integers that may be given element by element: x.view(2, 3)
+  size_t device = kNone;              // of an operator that makes tensors of nothing
+  bool returns_self = false;          // x.add_(y)
+
+  const c10::FunctionSchema& schema() const { return handle.schema(); }
+};
+
 /// An operator, or one overload of it, as a JavaScript function calls it.
 struct BoundOperator {
   std::string name;
-  std::vector<c10::OperatorHandle> overloads;  // in the order in which they are tried
-  bool moves_tensors = false;                  // changes what a tensor is, not only its elements
+  std::vector<BoundOverload> overloads;  // in the order in which they are tried
+  bool moves_tensors = false;            // changes what a tensor is, not only its elements
+  int64_t large = 0;                     // from so many elements on it is worth the whole OpenMP team
 };
+
+std::string camel_case(const std::string& name) {
+  std::string result;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const bool joins = name[i] == '_' && i > 0 && i + 1 < name.size();
+    result += joins ? static_cast<char>(std::toupper(name[++i])) : name[i];
+  }
+  return result;
+}
+
+bool is_list_of_integers(const c10::Argument& argument) {
+  const auto list = argument.type()->cast<c10::ListType>();
+  return list && !argument.N() &&
+         (list->getElementType()->kind() == c10::TypeKind::IntType ||
+          list->getElementType()->kind() == c10::TypeKind::SymIntType);
+}
+
+BoundOverload bind_overload(const c10::OperatorHandle& handle) {
+  BoundOverload bound{.handle = handle, .keywords = {}, .is_tensor = {}};
+  const auto& arguments = handle.schema().arguments();
+  bool takes_tensors = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const c10::Argument& argument = arguments[i];
+    bound.keywords.push_back(camel_case(argument.name()));
+    bound.is_tensor.push_back(argument.type()->kind() == c10::TypeKind::TensorType);
+    if (!argument.kwarg_only()) ++bound.positional;
+    takes_tensors = takes_tensors || argument.type()->str().find("Tensor") != std::string::npos;
+    if (argument.name() == "device" && argument.default_value()) bound.device = i;
+  }
+  if (takes_tensors) bound.device = kNone;
+  // As Python's parser: where the one argument behind the tensor is a list.
+  const size_t first = !bound.is_tensor.empty() && bound.is_tensor[0] ? 1 : 0;
+  if (bound.positional == first + 1 && is_list_of_integers(arguments[first])) bound.spread = first;
+  const auto& returns = handle.schema().returns();
+  bound.returns_self = returns.size() == 1 && first == 1 && returns[0].alias_info() && arguments[0].alias_info() &&
+                       returns[0].alias_info()->isWrite() && arguments[0].alias_info()->isWrite();
+  return bound;
+}
 
 /// The arguments of a call: positional ones, then perhaps a plain object with keyword arguments.
 class Call {
@@ -38,6 +92,11 @@ class Call {
   size_t count() const { return count_; }
   Napi::Value positional(size_t i) const { return Napi::Value(env_, values()[i]); }
   const Napi::Object& keywords() const { return keywords_; }
+
+  bool is_integer(size_t i) const {
+    napi_valuetype type{};
+    return napi_typeof(env_, values()[i], &type) == napi_ok && (type == napi_number || type == napi_bigint);
+  }
 
  private:
   const napi_value* values() const { return many_.empty() ? few_.data() : many_.data(); }
@@ -59,31 +118,49 @@ class Call {
 };
 
 /// The value given for an argument; empty where there is none.
-Napi::Value given(const Call& call, const c10::Argument& argument, size_t i) {
+Napi::Value given(const Call& call, const BoundOverload& overload, size_t i) {
+  if (i == overload.spread && i < call.count() && call.is_integer(i)) {
+    Napi::Array list = Napi::Array::New(call.positional(i).Env(), call.count() - i);
+    for (size_t item = i; item < call.count(); ++item) list.Set(static_cast<uint32_t>(item - i), call.positional(item));
+    return list;
+  }
   if (i < call.count()) return call.positional(i);
-  if (!call.keywords().IsEmpty() && call.keywords().HasOwnProperty(argument.name())) {
-    return call.keywords().Get(argument.name());
+  if (call.keywords().IsEmpty()) return {};
+  const std::string& name = overload.schema().arguments()[i].name();
+  for (const std::string* key : {&overload.keywords[i], &name}) {
+    if (call.keywords().HasOwnProperty(*key)) return call.keywords().Get(*key);
   }
   return {};
 }
 
+/// Several integers in place of a list count as one argument.
+size_t count_of(const Call& call, const BoundOverload& overload) {
+  const size_t first = overload.spread;
+  if (first == kNone || call.count() <= first + 1) return call.count();
+  for (size_t i = first; i < call.count(); ++i) {
+    if (!call.is_integer(i)) return call.count();
+  }
+  return first + 1;
+}
+
 /// Fills the stack with the arguments of one overload; false where they do not fit.
-bool match(const c10::FunctionSchema& schema, const Call& call, torch::jit::Stack& stack) {
-  const auto& arguments = schema.arguments();
-  if (call.count() > arguments.size()) return false;
+bool match(const BoundOverload& overload, const Call& call, torch::jit::Stack& stack) {
+  const auto& arguments = overload.schema().arguments();
+  const size_t count = count_of(call, overload);
+  if (count > overload.positional) return false;
   uint32_t keywords_used = 0;
   stack.clear();
+  stack.reserve(arguments.size());
   for (size_t i = 0; i < arguments.size(); ++i) {
     const c10::Argument& argument = arguments[i];
-    if (i < call.count() && argument.kwarg_only()) return false;
-    const Napi::Value value = given(call, argument, i);
-    if (i >= call.count() && !value.IsEmpty()) ++keywords_used;
+    const Napi::Value value = given(call, overload, i);
+    if (i >= count && !value.IsEmpty()) ++keywords_used;
     if (value.IsEmpty() || value.IsUndefined()) {
       if (!argument.default_value()) return false;
       stack.push_back(*argument.default_value());
       continue;
     }
-    if (argument.type()->kind() == c10::TypeKind::TensorType) {
+    if (overload.is_tensor[i]) {
       if (!TensorHandle::is(value)) return false;
       stack.emplace_back(TensorHandle::tensor(value));
       continue;
@@ -95,7 +172,7 @@ bool match(const c10::FunctionSchema& schema, const Call& call, torch::jit::Stac
   return call.keywords().IsEmpty() || keywords_used == call.keywords().GetPropertyNames().Length();
 }
 
-std::string kind_of(const Napi::Value& value) {
+std::string describe(const Napi::Value& value) {
   if (TensorHandle::is(value)) return "a Tensor";
   if (value.IsArray()) return "an array";
   if (value.IsNull()) return "null";
@@ -107,47 +184,68 @@ std::string kind_of(const Napi::Value& value) {
 }
 
 /// Why the arguments do not fit one overload.
-std::string mismatch(const c10::FunctionSchema& schema, const Call& call) {
-  const auto& arguments = schema.arguments();
-  const auto positional = static_cast<size_t>(
-      std::count_if(arguments.begin(), arguments.end(), [](const c10::Argument& a) { return !a.kwarg_only(); }));
-  if (call.count() > positional) {
-    return c10::str("expected at most ", positional, " arguments (others by name), got ", call.count());
+std::string mismatch(const BoundOverload& overload, const Call& call) {
+  const auto& arguments = overload.schema().arguments();
+  const size_t count = count_of(call, overload);
+  if (count > overload.positional) {
+    return c10::str("expected at most ", overload.positional, " arguments (others by name), got ", count);
   }
   for (size_t i = 0; i < arguments.size(); ++i) {
     const c10::Argument& argument = arguments[i];
-    const Napi::Value value = given(call, argument, i);
+    const Napi::Value value = given(call, overload, i);
     const std::string name = "\"" + argument.name() + "\"";
     if (value.IsEmpty() || value.IsUndefined()) {
       if (!argument.default_value()) return "the argument " + name + " is missing";
     } else if (!to_ivalue(value, argument)) {
-      return "expected " + name + " to be " + argument.real_type()->str() + ", got " + kind_of(value);
+      return "expected " + name + " to be " + argument.real_type()->str() + ", got " + describe(value);
     }
   }
-  std::string unknown;
   const Napi::Array names = call.keywords().GetPropertyNames();
   for (uint32_t i = 0; i < names.Length(); ++i) {
     const std::string name = names.Get(i).ToString().Utf8Value();
-    const auto at = std::find_if(arguments.begin(), arguments.end(),
-                                 [&](const c10::Argument& argument) { return argument.name() == name; });
-    if (at == arguments.end()) return "there is no argument \"" + name + "\"";
-    if (static_cast<size_t>(at - arguments.begin()) < call.count()) return "\"" + name + "\" is given twice";
+    size_t at = 0;
+    while (at < arguments.size() && arguments[at].name() != name && overload.keywords[at] != name) ++at;
+    if (at == arguments.size()) return "there is no argument \"" + name + "\"";
+    if (at < count) return "\"" + name + "\" is given twice";
   }
-  return unknown;
+  return "";
 }
 
 [[noreturn]] void throw_no_overload(const BoundOperator& bound, const Call& call) {
   std::string message = "operator " + bound.name + ": ";
   if (bound.overloads.size() == 1) {
-    message += mismatch(bound.overloads[0].schema(), call) + "; its schema is:";
+    message += mismatch(bound.overloads[0], call) + "; its schema is:";
   } else {
     message += "none of its overloads takes these arguments:";
   }
-  for (const c10::OperatorHandle& handle : bound.overloads) {
-    message += "\n  " + c10::str(handle.schema());
-    if (bound.overloads.size() > 1) message += "\n    " + mismatch(handle.schema(), call);
+  for (const BoundOverload& overload : bound.overloads) {
+    message += "\n  " + c10::str(overload.schema());
+    if (bound.overloads.size() > 1) message += "\n    " + mismatch(overload, call);
   }
   throw Error("ERR_NO_OVERLOAD", message);
+}
+
+/// Elements of the tensors among the arguments.
+int64_t elements_of(const BoundOverload& overload, const torch::jit::Stack& stack) {
+  int64_t elements = 0;
+  for (size_t i = 0; i < stack.size(); ++i) {
+    if (overload.is_tensor[i]) elements += stack[i].toTensor().numel();
+  }
+  return elements;
+}
+
+/// What libtorch reports, with the schema that the arguments were read by.
+void call_boxed(Environment& environment, const BoundOperator& bound, const BoundOverload& overload,
+                torch::jit::Stack& stack) {
+  try {
+    environment.run(elements_of(overload, stack) >= bound.large, [&] { overload.handle.callBoxed(stack); });
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const c10::Error& error) {
+    if (is_out_of_memory(error)) throw;
+    throw Error("ERR_TORCH", c10::str("operator ", overload.schema().name(), ": ", error.what_without_backtrace(),
+                                      "\n  ", overload.schema()));
+  }
 }
 
 napi_value call_operator(napi_env raw_env, napi_callback_info info) {
@@ -156,14 +254,19 @@ napi_value call_operator(napi_env raw_env, napi_callback_info info) {
     return guarded(env, [&]() -> Napi::Value {
       const Call call(env, info);
       const BoundOperator& bound = call.bound();
-      if (bound.moves_tensors && Environment::of(env).occupying_jobs > 0) {
+      Environment& environment = Environment::of(env);
+      if (bound.moves_tensors && environment.occupying_jobs > 0) {
         throw Error("ERR_BUSY",
                     "operator " + bound.name + ": expected no strategy to be training or evaluating, got one");
       }
       torch::jit::Stack stack;
-      for (const c10::OperatorHandle& handle : bound.overloads) {
-        if (!match(handle.schema(), call, stack)) continue;
-        handle.callBoxed(stack);
+      for (const BoundOverload& overload : bound.overloads) {
+        if (!match(overload, call, stack)) continue;
+        if (overload.device != kNone && environment.default_device && stack[overload.device].isNone()) {
+          stack[overload.device] = *environment.default_device;
+        }
+        call_boxed(environment, bound, overload, stack);
+        if (overload.returns_self && call.count() > 0) return call.positional(0);
         if (stack.empty()) return env.Undefined();
         if (stack.size() == 1) {
           if (stack[0].isTensor()) return TensorHandle::wrap(env, std::move(stack[0]).toTensor());
@@ -189,16 +292,23 @@ bool moves_tensors(const std::string& name) {
   return names.count(name) > 0;
 }
 
-/// An out-variant: it is called by its own name alone, because every call that leaves `out` away means another
-/// overload.
-bool writes_to_out(const c10::OperatorHandle& handle) {
-  const auto& arguments = handle.schema().arguments();
-  return std::any_of(arguments.begin(), arguments.end(), [](const c10::Argument& a) { return a.is_out(); });
+/// The way to the compute thread and back takes some 50 microseconds. Below libtorch's own grain size nothing is shared
+/// among threads; what only passes over its elements needs many more before half of its time is worth the way.
+int64_t least_large(const std::string& name) {
+  static const std::unordered_set<std::string> products{
+      "addbmm",      "addmm",       "baddbmm",          "bmm",              "cdist",            "conv1d",
+      "conv2d",      "conv3d",      "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution",
+      "einsum",      "gru",         "linear",           "lstm",             "matmul",           "mm",
+      "rnn_relu",    "rnn_tanh",    "tensordot",        "scaled_dot_product_attention"};
+  const std::string plain = name.substr(std::string("aten::").size());
+  const bool is_product = products.count(plain) > 0 || plain.rfind("linalg_", 0) == 0;
+  return is_product ? at::internal::GRAIN_SIZE : 32 * at::internal::GRAIN_SIZE;
 }
 
 /// Native: operatorFunction(name: string) -> (...args: Value[]) => Value
 /// `name` is "aten::add" or "aten::add.Tensor"; without an overload the first that takes the arguments is called, with
-/// it that one ("default" is the one without a name). A plain object in last place holds keyword arguments. The
+/// it that one ("default" is the one without a name). A plain object in last place holds keyword arguments, under the
+/// schema's names or these in camelCase. What changes its first argument and returns it gives back the very handle. The
 /// function is synchronous and throws ERR_NO_OVERLOAD (with the schemas there are), ERR_TORCH, ERR_BUSY. Throws
 /// ERR_UNKNOWN_OPERATOR.
 Napi::Value operator_function(const Napi::CallbackInfo& info) {
@@ -209,18 +319,21 @@ Napi::Value operator_function(const Napi::CallbackInfo& info) {
     const size_t dot = bound->name.find('.');
     const std::string base = bound->name.substr(0, dot);
     bound->moves_tensors = moves_tensors(base);
-    bound->overloads = overloads_of(base);
+    bound->large = least_large(base);
+    std::vector<c10::OperatorHandle> handles = overloads_of(base);
     if (dot == std::string::npos) {
-      std::erase_if(bound->overloads, writes_to_out);
+      // An out-variant is called by its own name alone: every call that leaves `out` away means another overload.
+      std::erase_if(handles, [](const c10::OperatorHandle& handle) { return writes_to_out(handle.schema()); });
     } else {
       std::string overload = bound->name.substr(dot + 1);
       if (overload == "default") overload.clear();
-      std::erase_if(bound->overloads,
+      std::erase_if(handles,
                     [&](const c10::OperatorHandle& handle) { return handle.schema().overload_name() != overload; });
     }
-    if (bound->overloads.empty()) {
+    if (handles.empty()) {
       throw Error("ERR_UNKNOWN_OPERATOR", "operator " + bound->name + " is not in this libtorch");
     }
+    for (const c10::OperatorHandle& handle : handles) bound->overloads.push_back(bind_overload(handle));
     napi_value function = nullptr;
     const std::string& name = bound->name;
     if (napi_create_function(env, name.c_str(), name.size(), call_operator, bound.get(), &function) != napi_ok) {

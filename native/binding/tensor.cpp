@@ -1,47 +1,76 @@
 #include "binding/tensor.h"
 
+#include <c10/util/safe_numerics.h>
+
 #include <cstring>
 
 #include "binding/arguments.h"
 #include "binding/dtypes.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
+#include "binding/ivalues.h"
 #include "binding/live_tensors.h"
+#include "binding/shared_memory.h"
 
 namespace continual::binding {
 namespace {
 
-/// Native: fromTypedArray(data: TypedArray, shape: number[], dtype: string) -> Tensor
-/// Copies. `dtype` names the elements of `data` (bool as Uint8Array); the shape is checked here because a mismatch
-/// would read beyond the array.
+/// Where a typed array's elements lie, and the tensor that they are to make.
+struct TypedArrayArgument {
+  void* data = nullptr;
+  std::vector<int64_t> shape;
+  at::ScalarType type = at::kFloat;
+  size_t count = 1;
+};
+
+/// `data: TypedArray, shape: number[], dtype: string`: `dtype` names the elements of `data` (bool as Uint8Array); the
+/// shape is checked here because a mismatch would read beyond the array.
+TypedArrayArgument typed_array_argument(const Napi::CallbackInfo& info) {
+  if (!info[0].IsTypedArray()) wrong_argument("data to be a typed array");
+  napi_typedarray_type array_type{};
+  size_t length = 0;
+  TypedArrayArgument result;
+  if (napi_get_typedarray_info(info.Env(), info[0], &array_type, &length, &result.data, nullptr, nullptr) != napi_ok) {
+    throw Napi::Error::New(info.Env());
+  }
+  result.shape = array_argument(info[1], "shape", [](const Napi::Value& v) { return integer_argument(v, "size"); });
+  const DType& dtype = dtype_named(string_argument(info[2], "dtype"));
+  if (dtype.typed_array != static_cast<int>(array_type)) {
+    wrong_argument("the typed array that belongs to " + std::string(dtype.name));
+  }
+  result.type = dtype.type;
+  for (const int64_t size : result.shape) {
+    uint64_t product = 0;
+    if (size < 0 || c10::mul_overflows(static_cast<uint64_t>(result.count), static_cast<uint64_t>(size), &product)) {
+      wrong_argument("sizes of at least 0 that multiply to less than 2^64");
+    }
+    result.count = static_cast<size_t>(product);
+  }
+  if (result.count != length) {
+    throw Error("ERR_SHAPE", "tensor: expected " + std::to_string(result.count) + " elements for shape " +
+                                 c10::str(at::IntArrayRef(result.shape)) + ", got " + std::to_string(length));
+  }
+  return result;
+}
+
+/// Native: fromTypedArray(data: TypedArray, shape: number[], dtype: string) -> Tensor: a copy, on the CPU.
 Napi::Value from_typed_array(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return guarded(env, [&]() -> Napi::Value {
-    if (!info[0].IsTypedArray()) wrong_argument("data to be a typed array");
-    napi_typedarray_type array_type{};
-    size_t length = 0;
-    void* data = nullptr;
-    if (napi_get_typedarray_info(env, info[0], &array_type, &length, &data, nullptr, nullptr) != napi_ok) {
-      throw Napi::Error::New(env);
-    }
-    const auto shape =
-        array_argument(info[1], "shape", [](const Napi::Value& v) { return integer_argument(v, "size"); });
-    const DType& dtype = dtype_named(string_argument(info[2], "dtype"));
-    if (dtype.typed_array != static_cast<int>(array_type)) {
-      wrong_argument("the typed array that belongs to " + std::string(dtype.name));
-    }
-    size_t count = 1;
-    for (const int64_t size : shape) {
-      if (size < 0) wrong_argument("sizes of at least 0");
-      count *= static_cast<size_t>(size);
-    }
-    if (count != length) {
-      throw Error("ERR_SHAPE", "tensor: expected " + std::to_string(count) + " elements for shape " +
-                                   c10::str(at::IntArrayRef(shape)) + ", got " + std::to_string(length));
-    }
-    at::Tensor tensor = at::empty(shape, dtype.type);
-    if (count > 0) std::memcpy(tensor.mutable_data_ptr(), data, tensor.nbytes());
-    return TensorHandle::wrap(env, tensor);
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const TypedArrayArgument array = typed_array_argument(info);
+    at::Tensor tensor = at::empty(array.shape, array.type);
+    if (array.count > 0) std::memcpy(tensor.mutable_data_ptr(), array.data, tensor.nbytes());
+    return TensorHandle::wrap(info.Env(), tensor);
+  });
+}
+
+/// Native: shareTypedArray(data: TypedArray, shape: number[], dtype: string) -> Tensor: on the same memory, which must be
+/// a SharedArrayBuffer's, because that of an ArrayBuffer can be taken away from it.
+Napi::Value share_typed_array(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const TypedArrayArgument array = typed_array_argument(info);
+    const std::shared_ptr<SharedMemory> memory = SharedMemory::hold(info.Env(), info[0]);
+    return TensorHandle::wrap(info.Env(), at::from_blob(
+                                              array.data, array.shape, [memory](void*) {}, at::TensorOptions(array.type)));
   });
 }
 
@@ -49,14 +78,6 @@ HeldTensor& held_argument(const Napi::CallbackInfo& info) {
   HeldTensor* held = TensorHandle::find(info[0]);
   if (held == nullptr) wrong_argument("a Tensor");
   return *held;
-}
-
-/// Jobs set and clear gradients, and unlike elements these are pointers: nobody may follow them meanwhile.
-const at::Tensor& idle(const Napi::CallbackInfo& info, const char* operation) {
-  if (Environment::of(info.Env()).occupying_jobs > 0) {
-    throw Error("ERR_BUSY", std::string(operation) + ": expected no strategy to be training or evaluating, got one");
-  }
-  return TensorHandle::tensor(info[0]);
 }
 
 /// Native: tensorShape(tensor: Tensor) -> number[]
@@ -85,45 +106,41 @@ Napi::Value device(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Native: tensorRequiresGrad(tensor: Tensor) -> boolean
-Napi::Value requires_grad(const Napi::CallbackInfo& info) {
+/// Native: tensorLayout(tensor: Tensor) -> Layout
+Napi::Value layout(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Boolean::New(info.Env(), TensorHandle::tensor(info[0]).requires_grad());
+    switch (TensorHandle::tensor(info[0]).layout()) {
+      case at::kStrided: return Napi::String::New(info.Env(), "strided");
+      case at::kSparse: return Napi::String::New(info.Env(), "sparseCoo");
+      case at::kSparseCsr: return Napi::String::New(info.Env(), "sparseCsr");
+      case at::kSparseCsc: return Napi::String::New(info.Env(), "sparseCsc");
+      case at::kSparseBsr: return Napi::String::New(info.Env(), "sparseBsr");
+      case at::kSparseBsc: return Napi::String::New(info.Env(), "sparseBsc");
+      default: return Napi::String::New(info.Env(), "other");
+    }
   });
 }
 
-/// Native: tensorSetRequiresGrad(tensor: Tensor, on: boolean) -> void
-Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    idle(info, "requiresGrad_").set_requires_grad(boolean_argument(info[1], "requiresGrad"));
-    return info.Env().Undefined();
-  });
-}
-
-/// Native: tensorGrad(tensor: Tensor) -> Tensor | null
-Napi::Value grad(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return TensorHandle::wrap(info.Env(), idle(info, "grad").grad()); });
-}
-
-/// Native: tensorItem(tensor: Tensor) -> number | boolean
+/// Native: tensorItem(tensor: Tensor) -> number | bigint | boolean | Float64Array
 Napi::Value item(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const at::Tensor& tensor = TensorHandle::tensor(info[0]);
     if (tensor.numel() != 1) {
       throw Error("ERR_SHAPE", "item: expected a tensor of one element, got shape " + c10::str(tensor.sizes()));
     }
-    const at::Scalar scalar = tensor.item();
-    if (scalar.isBoolean()) return Napi::Boolean::New(info.Env(), scalar.to<bool>());
-    return Napi::Number::New(info.Env(), scalar.to<double>());
+    return to_javascript(info.Env(), c10::IValue(tensor.item()));
   });
 }
 
-/// Native: tensorToTypedArray(tensor: Tensor) -> TypedArray: a copy, in the order of the elements.
+/// Native: tensorToTypedArray(tensor: Tensor) -> TypedArray: a copy, in the order of the elements; complex ones as pairs.
 Napi::Value to_typed_array(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     at::Tensor tensor = TensorHandle::tensor(info[0]).detach();
     if (tensor.layout() != at::kStrided) tensor = tensor.to_dense();
+    if (tensor.is_quantized()) tensor = tensor.dequantize();
+    if (tensor.scalar_type() == at::kComplexHalf) tensor = tensor.to(at::kComplexFloat);
+    if (tensor.is_complex()) tensor = at::view_as_real(tensor.resolve_conj());
     const DType* dtype = &dtype_of(tensor.scalar_type());
     if (dtype->typed_array < 0) dtype = &dtype_of(at::kFloat);
     tensor = tensor.to(at::kCPU, dtype->type).contiguous();
@@ -135,14 +152,6 @@ Napi::Value to_typed_array(const Napi::CallbackInfo& info) {
                                                       buffer, /*byte_offset=*/0, &result);
     if (status != napi_ok) throw Napi::Error::New(env);
     return Napi::Value(env, result);
-  });
-}
-
-/// Native: tensorBackward(tensor: Tensor) -> void
-Napi::Value backward(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    idle(info, "backward").backward();
-    return info.Env().Undefined();
   });
 }
 
@@ -175,15 +184,13 @@ void TensorHandle::define(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
   add("fromTypedArray", from_typed_array);
+  add("shareTypedArray", share_typed_array);
   add("tensorShape", shape);
   add("tensorDtype", dtype);
   add("tensorDevice", device);
-  add("tensorRequiresGrad", requires_grad);
-  add("tensorSetRequiresGrad", set_requires_grad);
-  add("tensorGrad", grad);
+  add("tensorLayout", layout);
   add("tensorItem", item);
   add("tensorToTypedArray", to_typed_array);
-  add("tensorBackward", backward);
   add("tensorIsSame", is_same);
   add("tensorDispose", dispose);
   add("tensorIsDisposed", is_disposed);

@@ -1,5 +1,6 @@
 #include "core/dispatcher.h"
 
+#include <algorithm>
 #include <mutex>
 #include <unordered_map>
 
@@ -19,6 +20,11 @@ const std::vector<c10::OperatorHandle>& overloads_of(const std::string& name) {
     }
   }
   return cache.emplace(name, std::move(handles)).first->second;
+}
+
+bool writes_to_out(const c10::FunctionSchema& schema) {
+  const auto& arguments = schema.arguments();
+  return std::any_of(arguments.begin(), arguments.end(), [](const c10::Argument& a) { return a.is_out(); });
 }
 
 }  // namespace continual

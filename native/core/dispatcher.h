@@ -8,4 +8,7 @@ namespace continual {
 /// The overloads of an operator such as "aten::add" in order of registration; empty where there is none of that name.
 const std::vector<c10::OperatorHandle>& overloads_of(const std::string& name);
 
+/// An out-variant.
+bool writes_to_out(const c10::FunctionSchema& schema);
+
 }  // namespace continual

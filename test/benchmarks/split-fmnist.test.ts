@@ -21,7 +21,7 @@ describe('splitFMNIST', () => {
         assert.deepEqual(benchmark.nClassesPerExp, [5, 1, 1, 1, 1, 1]);
         const [first] = benchmark.trainStream.experiences;
         const recorded = tensors('fashion.train.0');
-        const numbers = (await inputsOf(first!)).toNumbers().slice(0, recorded.numel);
+        const numbers = (await inputsOf(first!)).toNumbers().slice(0, recorded.numel());
         assertTensorClose(tensor(Float32Array.from(numbers), { shape: recorded.shape }), recorded);
       },
       { fashion: true },

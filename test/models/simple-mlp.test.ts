@@ -24,7 +24,7 @@ describe('models.SimpleMLP', () => {
       ],
     );
     assert.equal(
-      [...parameters.values()].reduce((sum, { numel }) => sum + numel, 0),
+      [...parameters.values()].reduce((sum, parameter) => sum + parameter.numel(), 0),
       407050,
     );
   });

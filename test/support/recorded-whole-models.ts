@@ -38,12 +38,12 @@ function assertDigests(actual: Map<string, Tensor>, expected: Record<string, Dig
     const first = (ops.aten.narrow!(values, 0, 0, digest.first.length) as Tensor).toNumbers();
     const sum = (ops.aten.sum!(values) as Tensor).item();
     const squares = (ops.aten.sum!(ops.aten.square!(values)) as Tensor).item();
-    const size = Math.sqrt(digest.squares / Math.max(1, value.numel)) || 1;
+    const size = Math.sqrt(digest.squares / Math.max(1, value.numel())) || 1;
     const tolerance = near ? 1e-4 * size : 0;
     first.forEach((v, i) =>
       assert.ok(Math.abs(v - digest.first[i]!) <= tolerance, `${name}[${i}]: ${v}, not ${digest.first[i]}`),
     );
-    const ofSum = (near ? 1e-5 : 1e-12) * size * value.numel;
+    const ofSum = (near ? 1e-5 : 1e-12) * size * value.numel();
     assert.ok(Math.abs(sum - digest.sum) <= ofSum, `sum of ${name}: ${sum}, not ${digest.sum}`);
     const ofSquares = (near ? 1e-4 : 1e-12) * digest.squares;
     assert.ok(Math.abs(squares - digest.squares) <= ofSquares, `squares of ${name}: ${squares}, not ${digest.squares}`);
@@ -90,5 +90,5 @@ export async function assertEqualsRecordedModel(name: string, make: () => nn.Mod
 
 /** Number of elements of all parameters. */
 export function parameterCount(model: nn.Module): number {
-  return model.parameters().reduce((sum, { numel }) => sum + numel, 0);
+  return model.parameters().reduce((sum, parameter) => sum + parameter.numel(), 0);
 }

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { ContinualTorchError } from '../../errors';
 import { boolean, parseOptions, positiveInteger } from '../../options';
 import { ops } from '../../tensor/operators';
-import { type Tensor, tensor } from '../../tensor/tensor';
+import { cpuTensor } from '../../tensor/creation';
+import { type Tensor } from '../../tensor/tensor';
 import { emit, type PluginMetric } from '../metric';
 import { ofStream } from './mean-metric';
 
@@ -82,7 +83,7 @@ class ConfusionCounts {
     for (const cell of cells) {
       matrix[cell.i * size + cell.j] = normalize === null ? cell.count : cell.count / sums.get(group(cell))!;
     }
-    return tensor(matrix, { shape: [size, size], dtype: normalize === null ? 'int64' : 'float64' });
+    return cpuTensor(matrix, { shape: [size, size], dtype: normalize === null ? 'int64' : 'float64' });
   }
 
   /** The labels of a mini-batch; the matrix has room for them afterwards. */

@@ -5,6 +5,7 @@ import type { Dataset } from '../../data/dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
 import { native } from '../../native/binding';
 import { Module } from '../../nn/module';
+import { getDefaultDevice } from '../../tensor/default-device';
 import { boolean, deviceName, instanceOf, parseOptions } from '../../options';
 import { noGrad } from '../../tensor/grad-mode';
 import { type HookName, listener, type Plugin, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../plugins/plugin';
@@ -20,14 +21,14 @@ const trainSchema = z.object({
 /** The option schema, for templates that add options of their own. */
 export const baseOptions = {
   model: instanceOf(Module, 'a Module (jit.load, nn, models)'),
-  device: deviceName.default('cpu'),
+  device: deviceName.default(getDefaultDevice),
   plugins: z.array(pluginSchema, 'an array of plugins').default([]),
 };
 const schema = z.object(baseOptions);
 
 export interface BaseTemplateOptions {
   model: Module;
-  /** `"cpu"`, `"cuda"` or `"cuda:N"`. Default `"cpu"`. */
+  /** `"cpu"`, `"cuda"` or `"cuda:N"`. Default: the default device, `"cpu"` at first. */
   device?: string;
   /** Called in this order; the array is copied. Default none. */
   plugins?: Plugin[];

@@ -87,7 +87,7 @@ export function requireMiniBatch(batch: unknown): MiniBatch {
       `mini-batch: expected as many targets as inputs, got x [${x.shape.join(', ')}] and y [${y.shape.join(', ')}]`,
     );
   }
-  const taskId = requireTensor('taskId of the mini-batch', batch[2] ?? ops.aten.zeros!([count], { dtype: 'int64' }));
+  const taskId = requireTensor('taskId of the mini-batch', batch[2] ?? ops.aten.zeros!([count], { dtype: 'int64', device: 'cpu' }));
   if (taskId.shape.length !== 1 || taskId.shape[0] !== count) {
     throw new ContinualTorchError(
       'ERR_LENGTH_MISMATCH',

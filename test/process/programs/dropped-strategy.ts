@@ -1,5 +1,6 @@
 // Trains one model with strategies that are dropped one after the other, turns a parameter into a computed tensor, and
 // collects the garbage: hooks of layouts that are gone must do nothing.
+import '../../support/device';
 import { models, optim, ops, SupervisedTemplate, tensor } from '../../../lib/index';
 import { quietEvaluator } from '../../support/evaluators';
 import { smallBenchmark } from '../../support/small-runs';

@@ -1,4 +1,5 @@
 // Trains for longer than anyone waits, and does in the middle of a job what the first argument says.
+import '../../support/device';
 import { parentPort } from 'node:worker_threads';
 import { benchmarkFromDatasets, MAS, models, optim, ops, type Tensor, tensor, TensorDataset } from '../../../lib/index';
 import { quietEvaluator } from '../../support/evaluators';

@@ -1,4 +1,5 @@
 // Prints, as JSON, what 2,000 training iterations leave behind; the first argument says who listens.
+import '../../support/device';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { benchmarkFromDatasets, memory, models, Naive, optim, type Plugin } from '../../../lib/index';
 import { quietEvaluator } from '../../support/evaluators';

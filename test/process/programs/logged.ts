@@ -1,4 +1,5 @@
 // Trains with loggers of files in the folder given, and ends the process in the middle of the fourth epoch.
+import '../../support/device';
 import { accuracyMetrics, CSVLogger, EvaluationPlugin, lossMetrics, Naive, optim, TensorboardLogger } from '../../../lib/index';
 import { smallBenchmark, smallModel } from '../../support/small-runs';
 

@@ -1,4 +1,5 @@
 // Makes a TensorboardLogger for the folder given, in this thread and in a worker; each has files of its own.
+import '../../support/device';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { TensorboardLogger } from '../../../lib/index';
 

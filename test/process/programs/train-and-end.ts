@@ -1,4 +1,5 @@
 // Does what the first argument says and comes to its end without any further ado.
+import '../../support/device';
 import { MAS, optim, tensor } from '../../../lib/index';
 import { quietEvaluator } from '../../support/evaluators';
 import { smallBenchmark, smallModel } from '../../support/small-runs';

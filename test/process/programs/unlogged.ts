@@ -1,4 +1,5 @@
 // Makes several evaluators without loggers; with the argument `silent`, evaluators of which that was said.
+import '../../support/device';
 import { accuracyMetrics, EvaluationPlugin, Naive, optim } from '../../../lib/index';
 import { smallModel } from '../../support/small-runs';
 

@@ -1,4 +1,5 @@
 // Learns two experiences of 10 mini-batches with MAS, verbose or not (first argument).
+import '../../support/device';
 import { EvaluationPlugin, MAS, optim } from '../../../lib/index';
 import { smallBenchmark, smallModel } from '../../support/small-runs';
 

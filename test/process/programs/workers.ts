@@ -1,4 +1,5 @@
 // A worker is terminated while it trains; a second one, and then this thread, train to the end.
+import '../../support/device';
 import path from 'node:path';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';

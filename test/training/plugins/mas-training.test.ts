@@ -55,7 +55,7 @@ describe('MAS', () => {
     manualSeed(2);
     const model = smallModel();
     const parameters = model.parameters();
-    const sizes = parameters.map((parameter) => parameter.numel);
+    const sizes = parameters.map((parameter) => parameter.numel());
     const coordinates = sizes.flatMap((size, p) => Array.from({ length: size }, (_, i) => ({ p, i })));
     // Iteration 0 reads the gradient; then two iterations for each coordinate, one step up and one step down.
     const iterations = 1 + 2 * coordinates.length;

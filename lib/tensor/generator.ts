@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { native } from '../native/binding';
+import type { NativeGenerator } from '../native/types';
+import { deviceName, instanceOf, parseArgument, parseOptions } from '../options';
+import { getDefaultDevice } from './default-device';
+import { Tensor } from './tensor';
+
+const generatorOptions = z.object({ device: deviceName.optional() });
+const expectedSeed = 'an integer in [-2^63, 2^64)';
+const seedSchema = z
+  .union([z.int(expectedSeed), z.bigint(expectedSeed)], expectedSeed)
+  .refine((seed) => BigInt(seed) >= -(2n ** 63n) && BigInt(seed) < 2n ** 64n, expectedSeed);
+
+/**
+ * Draws random numbers apart from the default generator (`torch.Generator`). Operators take it as `{ generator }`:
+ *
+ *     const generator = new Generator().manualSeed(0);
+ *     torch.randn([2, 3], { generator });
+ */
+export class Generator {
+  /** @internal */
+  readonly handle: NativeGenerator;
+
+  /**
+   * @param options device: `"cpu"`, `"cuda"` or `"cuda:N"`; default: the default device
+   * @throws ERR_DEVICE; ERR_UNKNOWN_OPTION
+   */
+  constructor(options?: { device?: string }) {
+    this.handle = native.createGenerator(parseOptions('Generator', generatorOptions, options).device ?? getDefaultDevice());
+  }
+
+  /** `"cpu"`, `"cuda:0"`, ... */
+  get device(): string {
+    return native.generatorDevice(this.handle);
+  }
+
+  /** Sets the seed: the numbers that follow depend on nothing else. @throws ERR_INVALID_ARG_VALUE, ERR_INVALID_ARG_TYPE */
+  manualSeed(seed: number | bigint): this {
+    const value = BigInt(parseArgument('manualSeed', 'seed', seedSchema, seed));
+    native.generatorSetSeed(this.handle, BigInt.asUintN(64, value));
+    return this;
+  }
+
+  /** Sets a seed that nobody can foresee, and returns it. */
+  seed(): bigint {
+    return native.generatorSeed(this.handle);
+  }
+
+  /** The seed that was set last. */
+  initialSeed(): bigint {
+    return native.generatorInitialSeed(this.handle);
+  }
+
+  /** A copy of the state, uint8. */
+  getState(): Tensor {
+    return new Tensor(native.generatorGetState(this.handle));
+  }
+
+  /** Goes on from a state of `getState`. @throws ERR_TORCH for a tensor that is none */
+  setState(state: Tensor): void {
+    const { handle } = parseArgument('setState', 'state', instanceOf(Tensor, 'a Tensor'), state);
+    native.generatorSetState(this.handle, handle);
+  }
+}

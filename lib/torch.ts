@@ -1,0 +1,46 @@
+import { native } from './native/binding';
+import { manualSeed } from './random';
+import * as autograd from './tensor/autograd';
+import { Complex } from './tensor/complex';
+import { asTensor, tensor } from './tensor/creation';
+import { getDefaultDevice, setDefaultDevice } from './tensor/default-device';
+import { Generator } from './tensor/generator';
+import { enableGrad, isGradEnabled, noGrad } from './tensor/grad-mode';
+import { slice } from './tensor/indexing';
+import { memory } from './tensor/memory';
+import { namespaceOf } from './tensor/namespaces';
+import { ops, torchFunctions } from './tensor/operators';
+import { Tensor } from './tensor/tensor';
+import { keep, tidy } from './tensor/tidy';
+
+/**
+ * PyTorch's module of functions: every ATen operator under its name in camelCase (`torch.addmm`, `torch.maskedFill`; see
+ * `TorchFunctions`), `torch.linalg`, `torch.fft` and `torch.special`, and what makes and handles tensors.
+ *
+ *     torch.randn([2, 3]).matmul(torch.ones([3, 4])).sum([1], { keepdim: true })
+ */
+export const torch = {
+  ...torchFunctions,
+  linalg: namespaceOf(torchFunctions, 'linalg'),
+  fft: namespaceOf(torchFunctions, 'fft'),
+  special: namespaceOf(torchFunctions, 'special'),
+  ops,
+  Tensor,
+  Complex,
+  Generator,
+  tensor,
+  asTensor,
+  slice,
+  manualSeed,
+  autograd,
+  noGrad,
+  enableGrad,
+  isGradEnabled,
+  tidy,
+  keep,
+  memory,
+  getDefaultDevice,
+  setDefaultDevice,
+  /** The version of the libtorch in use, `"2.13.0"` for example. */
+  version: native.torchVersion,
+};
