@@ -99,7 +99,7 @@ abstract class Conv extends Layer {
     const { inputs, outputs, kernel } = checked(`nn.${name}`, dimensions, inChannels, outChannels, kernelSize);
     const o = parseOptions(`nn.${name}`, convSchema(dimensions), options);
     const { stride, dilation, groups } = o;
-    const padding = o.padding as number[] | 'same' | 'valid';
+    const padding = o.padding;
     requireGroups(`nn.${name}`, groups, inputs, outputs);
     if (padding === 'same' && stride.some((step) => step !== 1)) {
       throw new ContinualTorchError(

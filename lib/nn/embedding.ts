@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
 import { boolean, instanceOf, integer, parseArgument, parseOptions, positiveInteger } from '../options';
 import { noGrad } from '../tensor/grad-mode';
-import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
 import { normal_ } from './init';
 import { Module, runsTorchScript } from './module';
@@ -59,7 +58,7 @@ function paddingRow(operation: string, paddingIdx: number | null, rows: number):
 function newWeight(rows: number, width: number, padding: number): Parameter {
   const weight = emptyParameter(rows, width);
   normal_(weight);
-  if (padding >= 0) noGrad(() => ops.aten.zero_!(ops.aten['select.int']!(weight, 0, padding)));
+  if (padding >= 0) noGrad(() => weight.select(0, padding).zero_());
   return weight;
 }
 

@@ -6,9 +6,10 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { nonNegativeNumber, parseArgument, parseOptions, positiveInteger, unitInterval } from '../options';
 import { randomPermutation } from '../random';
+import { tensor as makeTensor } from '../tensor/creation';
 import { noGrad } from '../tensor/grad-mode';
 import { ops } from '../tensor/operators';
-import { Tensor, tensor as makeTensor } from '../tensor/tensor';
+import { Tensor } from '../tensor/tensor';
 
 const nonlinearities = [
   'linear', 'conv1d', 'conv2d', 'conv3d', 'convTranspose1d', 'convTranspose2d', 'convTranspose3d',
@@ -86,14 +87,14 @@ export function calculateGain(kind: Nonlinearity, param = 0.01): number {
 export function uniform_(tensor: Tensor, options?: { a?: number; b?: number }): Tensor {
   const schema = z.object({ a: number.default(0), b: number.default(1) });
   const { a, b } = parseOptions('init.uniform_', schema, options);
-  return fill('uniform_', tensor, (t) => ops.aten.uniform_!(t, a, b));
+  return fill('uniform_', tensor, (t) => t.uniform_(a, b));
 }
 
 /** Draws from N(mean, std^2). @param options `mean` (default 0), `std` (default 1) */
 export function normal_(tensor: Tensor, options?: { mean?: number; std?: number }): Tensor {
   const schema = z.object({ mean: number.default(0), std: nonNegativeNumber.default(1) });
   const { mean, std } = parseOptions('init.normal_', schema, options);
-  return fill('normal_', tensor, (t) => ops.aten.normal_!(t, mean, std));
+  return fill('normal_', tensor, (t) => t.normal_(mean, std));
 }
 
 /** Draws from N(mean, std^2), cut off outside [a, b]. @param options `mean` 0, `std` 1, `a` -2, `b` 2 */
@@ -108,78 +109,65 @@ export function truncNormal_(tensor: Tensor, options?: { mean?: number; std?: nu
   if (a >= b) {
     throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `init.truncNormal_: expected a below b, got ${a} and ${b}`);
   }
-  const below = (x: number) => {
-    const z64 = makeTensor([x / Math.SQRT2], { dtype: 'float64' });
-    return (1 + (ops.aten.erf!(z64) as Tensor).item()) / 2;
-  };
+  const below = (x: number) => (1 + makeTensor([x / Math.SQRT2], { dtype: 'float64' }).erf().item()) / 2;
   const share = below((b - mean) / std) - below((a - mean) / std);
   return fill('truncNormal_', tensor, (t) => (share > 0.3 ? redraw(t, mean, std, a, b) : reject(t, mean, std, a, b)));
 }
 
-const any = (mask: Tensor) => (ops.aten.any!(mask) as Tensor).item() !== 0;
-
 /** Draws again what lies outside. */
 function redraw(tensor: Tensor, mean: number, std: number, a: number, b: number): void {
-  const bounds = ops.aten.to!(makeTensor([a, b], { dtype: 'float64' }), tensor.dtype) as Tensor;
-  const [low, high] = (ops.aten.to!(bounds, 'float64') as Tensor).toNumbers() as [number, number];
-  let result = ops.aten.normal_!(tensor, mean, std) as Tensor;
+  const bounds = makeTensor([a, b], { dtype: 'float64' }).to({ dtype: tensor.dtype });
+  const [low, high] = bounds.toNumbers() as [number, number];
+  let result = tensor.normal_(mean, std);
   for (;;) {
-    const outside = ops.aten.bitwise_or!(ops.aten.lt!(result, low), ops.aten.gt!(result, high)) as Tensor;
-    if (!any(outside)) break;
-    const again = ops.aten.normal_!(ops.aten.empty_like!(result), mean, std) as Tensor;
-    result = ops.aten.where!(outside, again, result) as Tensor;
+    const outside = result.lt(low).bitwiseOr(result.gt(high));
+    if (!outside.any().item()) break;
+    result = ops.aten.where!(outside, result.emptyLike().normal_(mean, std), result) as Tensor;
   }
-  if (result !== tensor) ops.aten.copy_!(tensor, result);
+  tensor.copy_(result);
 }
 
 /** Rejection from the uniform distribution on [a, b], where little of the normal one lies inside. */
 function reject(tensor: Tensor, mean: number, std: number, a: number, b: number): void {
   const mode = Math.max(a, Math.min(mean, b));
   const logPeak = -0.5 * ((mode - mean) / std) ** 2;
-  const candidates = ops.aten.empty_like!(tensor) as Tensor;
-  const chance = ops.aten.empty_like!(tensor) as Tensor;
+  const candidates = tensor.emptyLike();
+  const chance = tensor.emptyLike();
   const rejected = (): Tensor => {
-    ops.aten.sub_!(candidates, mean);
-    ops.aten.div_!(candidates, std);
-    ops.aten.pow_!(candidates, 2);
-    ops.aten.mul_!(candidates, -0.5);
-    ops.aten.sub_!(candidates, logPeak);
-    ops.aten.log_!(ops.aten.uniform_!(chance));
-    return ops.aten.gt!(chance, candidates) as Tensor;
+    candidates.sub_(mean).div_(std).pow_(2).mul_(-0.5).sub_(logPeak);
+    return chance.uniform_().log_().gt(candidates);
   };
-  ops.aten.uniform_!(tensor, a, b);
-  ops.aten.copy_!(candidates, tensor);
+  candidates.copy_(tensor.uniform_(a, b));
   let pending = rejected();
   let result = tensor;
-  while (any(pending)) {
-    ops.aten.uniform_!(candidates, a, b);
-    result = ops.aten.where!(pending, candidates, result) as Tensor;
-    pending = ops.aten.where!(pending, rejected(), pending) as Tensor;
+  while (pending.any().item()) {
+    result = ops.aten.where!(pending, candidates.uniform_(a, b), result) as Tensor;
+    pending = pending.bitwiseAnd(rejected());
   }
-  if (result !== tensor) ops.aten.copy_!(tensor, result);
+  tensor.copy_(result);
 }
 
 /** Sets every element to `value`. */
 export function constant_(tensor: Tensor, value: number): Tensor {
   parseArgument('init.constant_', 'value', number, value);
-  return fill('constant_', tensor, (t) => ops.aten.fill_!(t, value));
+  return fill('constant_', tensor, (t) => t.fill_(value));
 }
 
 /** Sets every element to 1. */
 export function ones_(tensor: Tensor): Tensor {
-  return fill('ones_', tensor, (t) => ops.aten.fill_!(t, 1));
+  return fill('ones_', tensor, (t) => t.fill_(1));
 }
 
 /** Sets every element to 0. */
 export function zeros_(tensor: Tensor): Tensor {
-  return fill('zeros_', tensor, (t) => ops.aten.zero_!(t));
+  return fill('zeros_', tensor, (t) => t.zero_());
 }
 
 /** The identity matrix. @throws ERR_SHAPE where the tensor has not 2 dimensions */
 export function eye_(tensor: Tensor): Tensor {
   return fill('eye_', tensor, (t) => {
     requireShape('eye_', t.shape.length === 2, 'a tensor of 2 dimensions', t.shape);
-    ops.aten.copy_!(t, ops.aten.eye!(t.shape[0]!, t.shape[1]!));
+    t.copy_(ops.aten.eye!(t.shape[0], t.shape[1]) as Tensor);
   });
 }
 
@@ -194,16 +182,12 @@ export function dirac_(tensor: Tensor, options?: { groups?: number }): Tensor {
     const { shape } = t;
     const isRight = shape.length >= 3 && shape.length <= 5 && shape[0]! % groups === 0;
     requireShape('dirac_', isRight, `3 to 5 dimensions, the first a multiple of groups ${groups}`, shape);
-    ops.aten.zero_!(t);
+    t.zero_();
     const perGroup = shape[0]! / groups;
     for (let group = 0; group < groups; group++) {
       for (let d = 0; d < Math.min(perGroup, shape[1]!); d++) {
         const middle = shape.slice(2).map((length) => Math.floor(length / 2));
-        const element = [group * perGroup + d, d, ...middle].reduce<Tensor>(
-          (at, index) => ops.aten['select.int']!(at, 0, index) as Tensor,
-          t,
-        );
-        ops.aten.fill_!(element, 1);
+        [group * perGroup + d, d, ...middle].reduce((at, index) => at.select(0, index), t).fill_(1);
       }
     }
   });
@@ -215,7 +199,7 @@ export function xavierUniform_(tensor: Tensor, options?: { gain?: number }): Ten
   return fill('xavierUniform_', tensor, (t) => {
     const { fanIn, fanOut } = fans('xavierUniform_', t);
     const bound = Math.sqrt(3) * (gain * Math.sqrt(2 / (fanIn + fanOut)));
-    ops.aten.uniform_!(t, -bound, bound);
+    t.uniform_(-bound, bound);
   });
 }
 
@@ -224,7 +208,7 @@ export function xavierNormal_(tensor: Tensor, options?: { gain?: number }): Tens
   const { gain } = parseOptions('init.xavierNormal_', gainSchema, options);
   return fill('xavierNormal_', tensor, (t) => {
     const { fanIn, fanOut } = fans('xavierNormal_', t);
-    ops.aten.normal_!(t, 0, gain * Math.sqrt(2 / (fanIn + fanOut)));
+    t.normal_(0, gain * Math.sqrt(2 / (fanIn + fanOut)));
   });
 }
 
@@ -237,14 +221,14 @@ function kaimingStd(operation: string, tensor: Tensor, options: KaimingOptions |
 export function kaimingUniform_(tensor: Tensor, options?: KaimingOptions): Tensor {
   return fill('kaimingUniform_', tensor, (t) => {
     const bound = Math.sqrt(3) * kaimingStd('kaimingUniform_', t, options);
-    ops.aten.uniform_!(t, -bound, bound);
+    t.uniform_(-bound, bound);
   });
 }
 
 /** Draws from N(0, std^2), std = gain / sqrt(fan) (He et al., 2015). @throws ERR_SHAPE */
 export function kaimingNormal_(tensor: Tensor, options?: KaimingOptions): Tensor {
   return fill('kaimingNormal_', tensor, (t) => {
-    ops.aten.normal_!(t, 0, kaimingStd('kaimingNormal_', t, options));
+    t.normal_(0, kaimingStd('kaimingNormal_', t, options));
   });
 }
 
@@ -253,15 +237,14 @@ export function orthogonal_(tensor: Tensor, options?: { gain?: number }): Tensor
   const { gain } = parseOptions('init.orthogonal_', gainSchema, options);
   return fill('orthogonal_', tensor, (t) => {
     requireShape('orthogonal_', t.shape.length >= 2, 'a tensor of at least 2 dimensions', t.shape);
-    if (t.numel === 0) return;
+    if (t.numel() === 0) return;
     const rows = t.shape[0]!;
-    const cols = t.numel / rows;
-    let flat = ops.aten.normal_!(ops.aten.new_empty!(t, [rows, cols]), 0, 1) as Tensor;
-    if (rows < cols) flat = ops.aten.t!(flat) as Tensor;
-    const [q, r] = ops.aten.linalg_qr!(flat) as [Tensor, Tensor];
-    ops.aten.mul_!(q, ops.aten.sign!(ops.aten.diag!(r, 0)));
-    ops.aten.copy_!(ops.aten.view_as!(t, rows < cols ? ops.aten.t!(q) : q), rows < cols ? ops.aten.t!(q) : q);
-    ops.aten.mul_!(t, gain);
+    const cols = t.numel() / rows;
+    const drawn = t.newEmpty([rows, cols]).normal_(0, 1);
+    const [q, r] = ops.aten.linalg_qr!(rows < cols ? drawn.t() : drawn) as [Tensor, Tensor];
+    q.mul_(r.diag().sign());
+    const result = rows < cols ? q.t() : q;
+    t.viewAs(result).copy_(result).mul_(gain);
   });
 }
 
@@ -276,11 +259,11 @@ export function sparse_(tensor: Tensor, sparsity: number, options?: { std?: numb
   return fill('sparse_', tensor, (t) => {
     requireShape('sparse_', t.shape.length === 2, 'a tensor of 2 dimensions', t.shape);
     const [rows, cols] = t.shape as [number, number];
-    ops.aten.normal_!(t, 0, std);
+    t.normal_(0, std);
     for (let column = 0; column < cols; column++) {
       const zeros = randomPermutation(rows).slice(0, Math.ceil(share * rows));
-      const indices = ops.aten.to!(makeTensor(zeros, { dtype: 'int64' }), { device: t.device }) as Tensor;
-      ops.aten.index_fill_!(ops.aten['select.int']!(t, 1, column), 0, indices, 0);
+      const indices = makeTensor(zeros, { dtype: 'int64' }).to({ device: t.device });
+      t.select(1, column).indexFill_(0, indices, 0);
     }
   });
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { boolean, instanceOf, integer, nonNegativeNumber, parseOptions, unitInterval } from '../options';
-import { Tensor, tensor } from '../tensor/tensor';
+import { tensor } from '../tensor/creation';
+import { Tensor } from '../tensor/tensor';
 import { Module, runsTorchScript } from './module';
 import { float, python } from './repr';
 import { exposeBuffers, scriptModule } from './script-module';

@@ -4,7 +4,9 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
 import type { DType, NativeModule, NativeTensor } from '../native/types';
 import { boolean, parseArgument, parseOptions } from '../options';
+import { isDtype } from '../tensor/dtype';
 import { Tensor } from '../tensor/tensor';
+import { keep } from '../tensor/tidy';
 import { asParameter, Parameter } from './parameter';
 import { describeModule } from './repr';
 import { fromNative, type ScriptValue, toNative } from './script-value';
@@ -14,7 +16,6 @@ import { type IncompatibleKeys, loadState, type StateDict } from './state-dict';
 export type Target = string | { device?: string; dtype?: DType };
 
 const floatingPoint = ['float32', 'float64', 'float16', 'bfloat16'];
-const otherDtypes = ['int64', 'int32', 'int16', 'int8', 'uint8', 'bool'];
 const targetSchema = z.object({
   device: z.string('a device name').optional(),
   dtype: z.enum(floatingPoint, `one of ${floatingPoint.join(', ')}`).optional(),
@@ -111,10 +112,12 @@ export class Module {
     return scriptedForwards.has(this.forward) && this.children().every((child) => child.#hasScriptedTree);
   }
 
+  /** The name of its class. */
   get #name(): string {
     return this.constructor.name || 'Module';
   }
 
+  /** What its properties make it of. */
   #parts(): Parts {
     const parts: Parts = { parameters: [], buffers: [], children: [] };
     for (const name of Object.keys(this)) {
@@ -157,6 +160,7 @@ export class Module {
     return new Tensor(this.#scripted.forward(input.handle) as NativeTensor);
   }
 
+  /** The native module, which has a forward in TorchScript. */
   get #scripted(): NativeModule {
     if (this.#native !== null && this.#isScript) return this.#native;
     throw new ContinualTorchError(
@@ -254,6 +258,7 @@ export class Module {
     return this.#found('getBuffer', 'a buffer', target, entry && new Tensor(entry[1]));
   }
 
+  /** What was looked for. @throws ERR_INVALID_ARG_VALUE where it is not there */
   #found<T>(operation: string, what: string, target: unknown, found: T | undefined): T {
     if (found !== undefined) return found;
     throw new ContinualTorchError(
@@ -276,6 +281,7 @@ export class Module {
     const { persistent } = parseOptions('registerBuffer', bufferSchema, options);
     this.#register('registerBuffer', name, tensor, tensor === null || tensor instanceof Tensor, 'a Tensor or null');
     this.#buffers.set(name, persistent);
+    if (tensor) keep(tensor);
   }
 
   /** Makes a module a child of this one, as setting a property does. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
@@ -288,6 +294,7 @@ export class Module {
     this.registerModule(name, module);
   }
 
+  /** Makes a checked value a property under a checked name. */
   #register(operation: string, name: unknown, value: unknown, isRight: boolean, expected: string): void {
     const wrong = (code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE', message: string) =>
       new ContinualTorchError(code, `${operation}: expected ${message}`);
@@ -310,6 +317,7 @@ export class Module {
     return new Map(entries.flatMap(([name, tensor]) => (leftOut.has(name) ? [] : [[name, new Tensor(tensor)]])));
   }
 
+  /** The names of all buffers that are not in the state dict. */
   #transientBuffers(): Set<string> {
     const names = new Set<string>();
     const visit = (module: Module, prefix: string): void => {
@@ -363,8 +371,7 @@ export class Module {
    * @throws ERR_DEVICE, ERR_BUSY, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
    */
   to(target: Target): this {
-    const isDtype = [...floatingPoint, ...otherDtypes].includes(target as string);
-    const named = typeof target !== 'string' ? target : isDtype ? { dtype: target } : { device: target };
+    const named = typeof target !== 'string' ? target : isDtype(target) ? { dtype: target } : { device: target };
     const { device, dtype } = parseOptions('to', targetSchema, parseArgument('to', 'target', targetType, named));
     this.handle.to(device ?? null, (dtype as DType | undefined) ?? null);
     return this;

@@ -4,6 +4,7 @@ import { native } from '../native/binding';
 import type { NativeTensor } from '../native/types';
 import { boolean, parseOptions } from '../options';
 import { Tensor } from '../tensor/tensor';
+import { keep } from '../tensor/tidy';
 
 const schema = z.object({ requiresGrad: boolean.default(true) });
 export interface ParameterOptions {
@@ -26,10 +27,12 @@ export class Parameter extends Tensor {
       );
     }
     super(native.newParameter(data.handle, requiresGrad));
+    keep(this);
   }
 }
 
 /** @internal A parameter that native code holds, as an object of JavaScript: the tensor itself. */
 export function asParameter(handle: NativeTensor): Parameter {
-  return Reflect.construct(Tensor, [handle], Parameter) as Parameter;
+  const parameter: unknown = Reflect.construct(Tensor, [handle], Parameter);
+  return keep(parameter as Parameter);
 }

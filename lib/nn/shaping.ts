@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
 import { boolean, integer, parseArgument, parseOptions, positiveInteger } from '../options';
-import { float, keywords, type Printed, python } from './repr';
+import { float, keywords, python } from './repr';
 import { Layer, returns, scriptModule } from './script-module';
 import type { Dimensions } from './sizes';
 
@@ -143,7 +143,7 @@ function padding(kind: string, mode: string, dimensions: Dimensions): PaddingCla
     constructor(sides: Padding) {
       const pad = parseArgument(`nn.${name}`, 'padding', paddingType(dimensions), sides);
       const source = returns(`torch.pad(input, [${pad.join(', ')}], "${mode}")`);
-      super(scriptModule(name, { source }), {}, python(pad as Printed));
+      super(scriptModule(name, { source }), {}, python(pad));
     }
   };
 }

@@ -1,6 +1,5 @@
 import { ContinualTorchError, describeValue } from '../errors';
 import { noGrad } from '../tensor/grad-mode';
-import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
 
 /** Tensors by the name of their parameter or buffer. */
@@ -47,7 +46,7 @@ export function loadState(
       `Error(s) in loading state_dict for ${moduleName}:\n\t${errors.join('\n\t')}`,
     );
   }
-  noGrad(() => copies.forEach(([to, from]) => ops.aten.copy_!(to, to.shape.length === 0 ? scalar(from) : from)));
+  noGrad(() => copies.forEach(([to, from]) => void to.copy_(to.shape.length === 0 ? scalar(from) : from)));
   return { missingKeys, unexpectedKeys };
 }
 
@@ -74,5 +73,5 @@ function misfit(key: string, tensor: Tensor, value: unknown): string | null {
 /** Old versions of PyTorch had no scalars: one stood as a tensor of one element. */
 function scalar(tensor: Tensor): Tensor {
   const { shape } = tensor;
-  return shape.length === 1 && shape[0] === 1 ? (ops.aten['select.int']!(tensor, 0, 0) as Tensor) : tensor;
+  return shape.length === 1 && shape[0] === 1 ? tensor.select(0, 0) : tensor;
 }

@@ -122,7 +122,7 @@ for (const [suffix, options] of Object.entries(recurrent)) {
   cases[`LSTM${suffix}`] = [() => new nn.LSTM(3, 4, options)];
   cases[`GRU${suffix}`] = [() => new nn.GRU(3, 4, options)];
 }
-const withStates = (layer: nn.Module, x: Tensor, h: Tensor, c: Tensor) => (layer as nn.LSTM).forward(x, [h, c]);
+const withStates = (layer: nn.Module, x: Tensor, h: Tensor, c: Tensor) => (layer).forward(x, [h, c]);
 const attention = (layer: nn.Module) => layer as nn.MultiheadAttention;
 
 Object.assign(cases, {
@@ -169,7 +169,7 @@ Object.assign(cases, {
       new nn.TransformerEncoder(new nn.TransformerEncoderLayer(4, 2, { dimFeedforward: 8 }), 2, {
         norm: new nn.LayerNorm(4),
       }),
-    (layer, x, mask) => (layer as nn.TransformerEncoder).forward(x, { mask }),
+    (layer, x, mask) => (layer).forward(x, { mask }),
   ],
 } satisfies Record<string, LayerCase>);
 

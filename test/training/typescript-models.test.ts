@@ -208,7 +208,7 @@ describe('a model in TypeScript', () => {
     const experience = three().trainStream.at(0)!;
     const error = await rejectsWithCode(strategy.train(experience), 'ERR_FORWARD', /^forward: failed: my own mistake$/);
     assert.ok(error instanceof ContinualTorchError && error.cause instanceof TypeError);
-    assert.match((error.cause as Error).stack!, /Broken\.forward/);
+    assert.match((error.cause).stack!, /Broken\.forward/);
     isBroken = false;
     wantsBrokenImportance = true;
     await rejectsWithCode(strategy.train(experience), 'ERR_FORWARD', /my own mistake/);
@@ -245,7 +245,7 @@ describe('losses as criteria', () => {
       const weight = tensor(model.weight.toTypedArray(), { shape: model.weight.shape }).requiresGrad_();
       const bias = tensor(model.bias!.toTypedArray()).requiresGrad_();
       const experience = three().trainStream.at(0)!;
-      const { x, y } = experience.dataset as TensorDataset;
+      const { x, y } = experience.dataset;
       const output = ops.aten.linear!(x, weight, bias) as Tensor;
       const loss = (typeof criterion === 'function' ? criterion(output, y) : criterion.forward(output, y)) as Tensor;
       loss.backward();

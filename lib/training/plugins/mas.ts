@@ -5,7 +5,6 @@ import { job, native } from '../../native/binding';
 import type { NativeMas } from '../../native/types';
 import { noProgressDisplay, progressDisplay } from '../../logging/progress-display';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
-import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
 import { failedForward } from '../templates/base-sgd';
 import { jobBudgetMs, succeeded } from '../templates/iteration-plan';
@@ -133,7 +132,7 @@ export class MASPlugin extends SupervisedPlugin {
       await job(step.accumulateBatch(this.handle, x.handle, y.handle, taskId.handle));
       return;
     }
-    const there = (tensor: Tensor) => ops.aten['to.dtype_layout']!(tensor, { device }) as Tensor;
+    const there = (tensor: Tensor) => tensor.to({ device });
     let output: Tensor;
     try {
       output = requireTensor('forward', await strategy.callModel(there(x), there(taskId)));
