@@ -76,9 +76,9 @@ describe('ContinualTorchError', () => {
       [() => undefined, 'a function'],
     ];
     for (const [value, description] of received) {
-      assert.throws(() => new nn.ReLU().forward(value as never), {
+      assert.throws(() => nn.init.zeros_(value as never), {
         code: 'ERR_INVALID_ARG_TYPE' satisfies ErrorCode,
-        message: `forward: expected a Tensor, got ${description}`,
+        message: `init.zeros_: expected a Tensor, got ${description}`,
       });
     }
   });

@@ -45,16 +45,23 @@ export { trace, type TraceInput } from './trace';
  */
 export async function save(model: Module, path: string): Promise<void> {
   requirePath('jit.save', path);
-  requireModule('jit.save', model);
-  await writeAside('jit.save', path, 'ERR_MODEL_SAVE', (aside) => job(model.handle.save(aside)));
+  const { handle } = requireScripted('jit.save', model);
+  await writeAside('jit.save', path, 'ERR_MODEL_SAVE', (aside) => job(handle.save(aside)));
 }
 
-/** What `jit.save` would write, as bytes. @throws ERR_BUSY, ERR_INVALID_ARG_TYPE */
+/** What `jit.save` would write, as bytes. @throws ERR_MODEL_SAVE, ERR_BUSY, ERR_INVALID_ARG_TYPE */
 export async function saveToBuffer(model: Module): Promise<Buffer> {
-  return job(requireModule('jit.saveToBuffer', model).handle.saved());
+  return job(requireScripted('jit.saveToBuffer', model).handle.saved());
 }
 
-function requireModule(operation: string, model: unknown): Module {
-  if (model instanceof Module) return model;
-  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Module, got ${describeValue(model)}`);
+function requireScripted(operation: string, model: unknown): Module {
+  if (!(model instanceof Module)) {
+    throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Module, got ${describeValue(model)}`);
+  }
+  if (model.isScripted) return model;
+  throw new ContinualTorchError(
+    'ERR_MODEL_SAVE',
+    `${operation}: expected a model whose forward is TorchScript, got ${model.constructor.name || 'a Module'}, whose forward, or that of a module in it, is JavaScript: ` +
+      'save `jit.trace(model, exampleInput)`, or hand over its state dict',
+  );
 }

@@ -15,7 +15,7 @@ export abstract class DynamicModule extends Module {
    * around it adapts it.
    */
   constructor(
-    handle: NativeModule,
+    handle?: NativeModule,
     children: Record<string, Module> = {},
     readonly autoAdapt: boolean = true,
   ) {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { Linear } from '../nn/linear';
-import { composeModule } from '../nn/module';
+import { composeModule } from '../nn/script-module';
 import { parseOptions } from '../options';
 import { headOptions, MultiHeadClassifier } from './multi-head-classifier';
-import { MultiTaskModule, multiTaskMethods } from './multi-task-module';
+import { ScriptedMultiTaskModule, multiTaskMethods } from './multi-task-module';
 import { simpleCNNFeatures, simpleCNNWidth } from './simple-cnn';
 
 const schema = z.object(headOptions);
@@ -18,7 +18,7 @@ export interface MTSimpleCNNOptions {
  * Avalanche's MTSimpleCNN: `features` of `SimpleCNN`, `classifier` a `MultiHeadClassifier`; input `[B, 3, H, W]`. A
  * mini-batch of one sample works too (in Avalanche it fails).
  */
-export class MTSimpleCNN extends MultiTaskModule {
+export class MTSimpleCNN extends ScriptedMultiTaskModule {
   readonly classifier: MultiHeadClassifier;
 
   constructor(options?: MTSimpleCNNOptions) {

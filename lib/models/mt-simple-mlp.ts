@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { Dropout } from '../nn/dropout';
 import { Linear } from '../nn/linear';
-import { composeModule } from '../nn/module';
-import { ReLU } from '../nn/relu';
+import { composeModule } from '../nn/script-module';
+import { ReLU } from '../nn/activations';
 import { Sequential } from '../nn/sequential';
 import { parseOptions, positiveInteger } from '../options';
 import { headOptions, MultiHeadClassifier } from './multi-head-classifier';
-import { MultiTaskModule, multiTaskMethods } from './multi-task-module';
+import { ScriptedMultiTaskModule, multiTaskMethods } from './multi-task-module';
 
 const schema = z.object({
   inputSize: positiveInteger.default(28 * 28),
@@ -28,7 +28,7 @@ export interface MTSimpleMLPOptions {
  * Avalanche's MTSimpleMLP: input `[B, ...]` flattened to `[B, inputSize]`, `features` (Linear, ReLU, Dropout 0.5),
  * `classifier`, a `MultiHeadClassifier`.
  */
-export class MTSimpleMLP extends MultiTaskModule {
+export class MTSimpleMLP extends ScriptedMultiTaskModule {
   readonly classifier: MultiHeadClassifier;
 
   constructor(options?: MTSimpleMLPOptions) {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { composeModule } from '../nn/module';
+import { composeModule } from '../nn/script-module';
 import { parseArgument, parseOptions, positiveInteger } from '../options';
 import { unitCount } from './incremental-classifier';
 import { headOptions, MultiHeadClassifier } from './multi-head-classifier';
-import { MultiTaskModule, multiTaskMethods } from './multi-task-module';
+import { ScriptedMultiTaskModule, multiTaskMethods } from './multi-task-module';
 import { slimResNet18Features, slimResNet18Trunk } from './slim-resnet18';
 
 const schema = z.object({ nf: positiveInteger.default(20), ...headOptions });
@@ -20,7 +20,7 @@ export interface MTSlimResNet18Options {
  * Avalanche's MTSlimResNet18: the trunk of `SlimResNet18`, `linear` a `MultiHeadClassifier` whose new heads have
  * `numClasses` units.
  */
-export class MTSlimResNet18 extends MultiTaskModule {
+export class MTSlimResNet18 extends ScriptedMultiTaskModule {
   readonly linear: MultiHeadClassifier;
 
   constructor(numClasses: number, options?: MTSlimResNet18Options) {

@@ -6,7 +6,7 @@ import { createModule, type Module } from '../nn/module';
 import { boolean, parseArgument, parseOptions, positiveInteger } from '../options';
 import { classesOf, taskLabelsOf } from './dynamic-module';
 import { IncrementalClassifier, maskValue, unitCount } from './incremental-classifier';
-import { MultiTaskModule } from './multi-task-module';
+import { ScriptedMultiTaskModule } from './multi-task-module';
 
 /** @internal What models with such a classifier let through to it. */
 export const headOptions = {
@@ -41,7 +41,7 @@ export interface MultiHeadClassifierOptions {
  * label up to the experience's largest one; and in train mode activates the units of the experience's classes. With
  * `masking`, outputs of units that are not active are `maskValue`.
  */
-export class MultiHeadClassifier extends MultiTaskModule {
+export class MultiHeadClassifier extends ScriptedMultiTaskModule {
   /** The heads by task label. */
   readonly classifiers: ReadonlyMap<number, IncrementalClassifier>;
   readonly masking: boolean;

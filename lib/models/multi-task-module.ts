@@ -1,7 +1,7 @@
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
-import { requireTensor } from '../nn/module';
+import { requireTensor, runsTorchScript } from '../nn/module';
 import { Tensor } from '../tensor/tensor';
 import { classesOf, DynamicModule, taskLabelsOf } from './dynamic-module';
 
@@ -23,6 +23,11 @@ export abstract class MultiTaskModule extends DynamicModule {
     return [...this.trainTasks].sort((a, b) => a - b);
   }
 
+  /** Whether `forward` takes the task label of each sample; one in TypeScript does with a second parameter. */
+  override get takesTaskLabels(): boolean {
+    return this.isScripted ? super.takesTaskLabels : this.forward.length >= 2;
+  }
+
   /**
    * Notes the classes and, in train mode, the tasks of an experience.
    * @throws ERR_NO_TASK_LABELS, ERR_MODEL_ADAPTATION where its classes or task labels are none
@@ -40,6 +45,18 @@ export abstract class MultiTaskModule extends DynamicModule {
   }
 
   /**
+   * A subclass says what it takes: an input and the task label of each sample (int64 `[B]`), where it declares two parameters.
+   */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a subclass takes and returns what it likes
+  override forward(input: Tensor, ...taskLabels: any[]): any {
+    return this.runNative(input, ...(taskLabels as Tensor[]));
+  }
+}
+runsTorchScript(MultiTaskModule.prototype.forward);
+
+/** A multi-task model whose forward is TorchScript. */
+export abstract class ScriptedMultiTaskModule extends MultiTaskModule {
+  /**
    * @param input `[B, ...]`
    * @param taskLabels int64 `[B]`: each sample goes to the head of its task, the result is `[B, maxClassLabel]`. A number:
    * all samples go to that task's head, whose output comes as it is. null: the outputs of all tasks in
@@ -50,7 +67,7 @@ export abstract class MultiTaskModule extends DynamicModule {
   override forward(input: Tensor, taskLabels: null): Map<number, Tensor>;
   override forward(input: Tensor, taskLabels?: Tensor | number | null): Tensor | Map<number, Tensor> {
     const { handle } = requireTensor('forward', input);
-    if (taskLabels instanceof Tensor) return super.forward(input, taskLabels);
+    if (taskLabels instanceof Tensor) return this.runNative(input, taskLabels) as Tensor;
     if (taskLabels === null) {
       return new Map(this.handle.forwardAllTasks(handle).map(([task, output]) => [task, new Tensor(output)]));
     }
@@ -62,6 +79,8 @@ export abstract class MultiTaskModule extends DynamicModule {
     );
   }
 }
+
+runsTorchScript(ScriptedMultiTaskModule.prototype.forward);
 
 /**
  * @internal The TorchScript methods of a model whose features go to the multi-head classifier `head`.

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { Conv2d } from '../nn/conv2d';
+import { Conv2d } from '../nn/conv';
 import { Dropout } from '../nn/dropout';
 import { Linear } from '../nn/linear';
-import { composeModule, Module } from '../nn/module';
+import { composeModule, Layer } from '../nn/script-module';
 import { AdaptiveMaxPool2d, MaxPool2d } from '../nn/pooling';
-import { ReLU } from '../nn/relu';
+import { ReLU } from '../nn/activations';
 import { Sequential } from '../nn/sequential';
 import { parseOptions, positiveInteger } from '../options';
 
@@ -43,7 +43,7 @@ export interface SimpleCNNOptions {
  * Avalanche's SimpleCNN: input `[B, 3, H, W]`, five convolutions with ReLU, max pooling and dropout 0.25, output
  * `[B, numClasses]`. State-dict names as there: `features.0.weight`, `features.2.weight`, ..., `classifier.0.weight`.
  */
-export class SimpleCNN extends Module {
+export class SimpleCNN extends Layer {
   constructor(options?: SimpleCNNOptions) {
     const { numClasses } = parseOptions('SimpleCNN', schema, options);
     const features = simpleCNNFeatures();

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { Dropout } from '../nn/dropout';
 import { Linear } from '../nn/linear';
-import { composeModule, Module } from '../nn/module';
-import { ReLU } from '../nn/relu';
+import { composeModule, Layer } from '../nn/script-module';
+import { ReLU } from '../nn/activations';
 import { Sequential } from '../nn/sequential';
 import { parseOptions, positiveInteger, unitInterval } from '../options';
 
@@ -31,7 +31,7 @@ export interface SimpleMLPOptions {
  * `[B, numClasses]`. State-dict names as there: `features.0.weight`, `features.3.0.weight` (second hidden layer),
  * `classifier.weight`, ...
  */
-export class SimpleMLP extends Module {
+export class SimpleMLP extends Layer {
   constructor(options?: SimpleMLPOptions) {
     const o = parseOptions('SimpleMLP', schema, options);
     const hidden = (width: number) => [new Linear(width, o.hiddenSize), new ReLU(), new Dropout(o.dropRate)];

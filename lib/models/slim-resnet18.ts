@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { BatchNorm2d } from '../nn/batch-norm2d';
-import { Conv2d } from '../nn/conv2d';
+import { BatchNorm2d } from '../nn/normalization';
+import { Conv2d } from '../nn/conv';
 import { Linear } from '../nn/linear';
-import { composeModule, Module } from '../nn/module';
+import { Module } from '../nn/module';
+import { composeModule, Layer } from '../nn/script-module';
 import { Sequential } from '../nn/sequential';
 import { parseArgument, parseOptions, positiveInteger } from '../options';
 
@@ -10,7 +11,7 @@ const conv3x3 = (inPlanes: number, planes: number, stride = 1) =>
   new Conv2d(inPlanes, planes, 3, { stride, padding: 1, bias: false });
 
 /** Two convolutions with a shortcut around them. */
-class BasicBlock extends Module {
+class BasicBlock extends Layer {
   constructor(inPlanes: number, planes: number, stride: number) {
     const children = {
       conv1: conv3x3(inPlanes, planes, stride),
@@ -71,7 +72,7 @@ export interface SlimResNet18Options {
  * output `[B, numClasses]`. State-dict names as there: `conv1.weight`, `bn1.weight`, `layer2.0.shortcut.0.weight`, ...,
  * `linear.weight`.
  */
-export class SlimResNet18 extends Module {
+export class SlimResNet18 extends Layer {
   constructor(numClasses: number, options?: SlimResNet18Options) {
     const classes = parseArgument('SlimResNet18', 'numClasses', positiveInteger, numClasses);
     const { nf } = parseOptions('SlimResNet18', schema, options);

@@ -88,7 +88,22 @@ export interface NativeModule {
   setKnown(maxClassLabel: number, trainTasks: readonly number[]): void;
   train(mode: boolean): void;
   isTraining(): boolean;
-  to(device: string): void;
+  /** Of the outermost module alone. */
+  setTraining(mode: boolean): void;
+  to(device: string | null, dtype: DType | null): void;
+  zeroGrad(): void;
+  /** In the order of PyTorch's state dict; of the outermost module alone unless `recurse`. */
+  state(recurse: boolean): [name: string, tensor: NativeTensor, isBuffer: boolean][];
+  /** A parameter or buffer of the outermost module; null where it does without. */
+  tensor(name: string): NativeTensor | null;
+  setTensor(name: string, tensor: NativeTensor): void;
+  /** Of a module without methods: takes out the parts of these names and puts others behind what is left. */
+  replaceParts(
+    removed: string[],
+    children: [string, NativeModule][],
+    parameters: [string, NativeTensor][],
+    buffers: [string, NativeTensor][],
+  ): void;
   /** Train (true) or eval mode of every module of the tree, by its name. */
   modes(): Record<string, boolean>;
   setModes(modes: Record<string, boolean>): void;
@@ -200,6 +215,7 @@ export interface NativeTrainingStep {
   beginImportance(mas: NativeMas): void;
   accumulateImportance(mas: NativeMas, budgetMs: number): Promise<Progress>;
   accumulateBatch(mas: NativeMas, x: NativeTensor, y: NativeTensor, taskId: NativeTensor): Promise<Progress>;
+  accumulateOutput(mas: NativeMas, output: NativeTensor): Promise<Progress>;
   endImportance(mas: NativeMas, firstExperience: boolean): Promise<Progress>;
   clear(): void;
   get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss'): NativeTensor | null;
@@ -332,11 +348,8 @@ export interface NativeAddon {
   writeZip(path: string, records: readonly NativePart[]): Promise<void>;
   manualSeed(seed: number): void;
   jitLoad(source: string | Uint8Array, device: string): Promise<NativeModule>;
-  createModule(kind: 'Linear', inFeatures: number, outFeatures: number, bias: boolean): NativeModule;
-  createModule(kind: 'ReLU'): NativeModule;
-  createModule(kind: 'Dropout', p: number): NativeModule;
-  createModule(kind: 'Flatten', startDim: number, endDim: number): NativeModule;
-  createModule(kind: 'Sequential', children: NativeModule[]): NativeModule;
+  /** A leaf that shares the memory of `data`. */
+  newParameter(data: NativeTensor, requiresGrad: boolean): NativeTensor;
   /** Parts under these names, and methods in TorchScript; null stands for a parameter or buffer that is None. */
   createModule(
     kind: 'Script',
@@ -346,25 +359,6 @@ export interface NativeAddon {
     buffers: [string, NativeTensor | null][],
     source: string,
   ): NativeModule;
-  createModule(
-    kind: 'Conv2d',
-    inChannels: number,
-    outChannels: number,
-    kernel: [number, number],
-    stride: [number, number],
-    padding: [number, number],
-    dilation: [number, number],
-    groups: number,
-    bias: boolean,
-  ): NativeModule;
-  createModule(kind: 'BatchNorm2d', numFeatures: number, eps: number, momentum: number): NativeModule;
-  createModule(
-    kind: 'MaxPool2d' | 'AvgPool2d',
-    kernel: [number, number],
-    stride: [number, number],
-    padding: [number, number],
-  ): NativeModule;
-  createModule(kind: 'AdaptiveMaxPool2d', output: [number, number]): NativeModule;
   createModule(
     kind: 'IncrementalClassifier',
     classifier: NativeModule,

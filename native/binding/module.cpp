@@ -1,12 +1,12 @@
 #include "binding/module.h"
 
 #include "binding/device.h"
+#include "binding/dtypes.h"
 #include "binding/promise_worker.h"
 #include "binding/script_values.h"
 #include "binding/tensor.h"
 #include "core/dynamic_modules.h"
 #include "core/frozen_modes.h"
-#include "core/modules.h"
 #include "core/script_module.h"
 #include "core/tracing.h"
 
@@ -53,6 +53,16 @@ Napi::Value jit_load(const Napi::CallbackInfo& info) {
   });
 }
 
+/// Native: newParameter(data: Tensor, requiresGrad: boolean) -> Tensor: a leaf that shares the memory of `data`. Unlike
+/// `tensorSetRequiresGrad` it may be made while jobs run: no job has this tensor.
+Napi::Value new_parameter(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    at::Tensor parameter = TensorHandle::tensor(info[0]).detach();
+    parameter.set_requires_grad(boolean_argument(info[1], "requiresGrad"));
+    return TensorHandle::wrap(info.Env(), parameter);
+  });
+}
+
 bool takes_tensor(const c10::Argument& argument) { return argument.type()->kind() == c10::TypeKind::TensorType; }
 
 std::vector<int64_t> integers(const Napi::Value& value, const char* name) {
@@ -74,13 +84,6 @@ std::shared_ptr<Shared<Model>> idle_child(const Napi::Value& value) {
   return child;
 }
 
-Napi::Value sequential(const Napi::CallbackInfo& info) {
-  const Children children = array_argument(info[1], "children", idle_child);
-  std::vector<torch::jit::Module> modules;
-  for (const auto& child : children) modules.push_back(child->object->module());
-  return wrap_with_children(info.Env(), modules::sequential(modules), children);
-}
-
 /// Names and values of a list of pairs.
 template <typename Convert>
 auto named_argument(const Napi::Value& value, const char* name, const Convert& convert) {
@@ -91,51 +94,37 @@ auto named_argument(const Napi::Value& value, const char* name, const Convert& c
   });
 }
 
-/// createModule('Script', className, children, parameters, buffers, source): lists of [name, value]; null stands for a
-/// parameter or buffer that the module does without.
-Napi::Value script(const Napi::CallbackInfo& info) {
+/// Children, parameters and buffers, as lists of [name, value]: arguments `first` and the two behind it. null stands for
+/// a parameter or buffer that the module does without.
+ScriptParts parts_argument(const Napi::CallbackInfo& info, size_t first, Children& children) {
   const auto tensor = [](const Napi::Value& value) {
     return is_absent(value) ? at::Tensor() : TensorHandle::tensor(value);
   };
-  const auto named_children = named_argument(info[2], "children", idle_child);
-  ScriptParts parts{.parameters = named_argument(info[3], "parameters", tensor),
-                    .buffers = named_argument(info[4], "buffers", tensor)};
-  Children children;
-  for (const auto& [name, child] : named_children) {
+  ScriptParts parts{.parameters = named_argument(info[first + 1], "parameters", tensor),
+                    .buffers = named_argument(info[first + 2], "buffers", tensor)};
+  for (const auto& [name, child] : named_argument(info[first], "children", idle_child)) {
     parts.children.emplace_back(name, child->object->module());
     children.push_back(child);
   }
+  return parts;
+}
+
+/// createModule('Script', className, children, parameters, buffers, source)
+Napi::Value script(const Napi::CallbackInfo& info) {
+  Children children;
+  const ScriptParts parts = parts_argument(info, 2, children);
   return wrap_with_children(
       info.Env(), compose(string_argument(info[1], "className"), parts, string_argument(info[5], "source")), children);
 }
 
-/// Native: createModule(kind: string, ...args) -> Module: one row for each layer.
+/// Native: createModule(kind: string, ...args) -> Module
 Napi::Value create_module(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     const std::string kind = string_argument(info[0], "kind");
-    const auto integer = [&](size_t i) { return integer_argument(info[i], "an option"); };
     const auto number = [&](size_t i) { return number_argument(info[i], "an option"); };
     const auto boolean = [&](size_t i) { return boolean_argument(info[i], "an option"); };
-    const auto size = [&](size_t i) {
-      const auto sizes = integers(info[i], "a size");
-      if (sizes.size() != 2) wrong_argument("height and width");
-      return modules::Size2d{sizes[0], sizes[1]};
-    };
-    const auto wrap = [&](torch::jit::Module module) { return wrap_with_children(env, std::move(module), {}); };
-    if (kind == "Linear") return wrap(modules::linear(integer(1), integer(2), boolean(3)));
-    if (kind == "ReLU") return wrap(modules::relu());
-    if (kind == "Dropout") return wrap(modules::dropout(number(1)));
-    if (kind == "Flatten") return wrap(modules::flatten(integer(1), integer(2)));
-    if (kind == "Sequential") return sequential(info);
     if (kind == "Script") return script(info);
-    if (kind == "Conv2d") {
-      return wrap(modules::conv2d(integer(1), integer(2), size(3), size(4), size(5), size(6), integer(7), boolean(8)));
-    }
-    if (kind == "BatchNorm2d") return wrap(modules::batch_norm2d(integer(1), number(2), number(3)));
-    if (kind == "MaxPool2d") return wrap(modules::max_pool2d(size(1), size(2), size(3)));
-    if (kind == "AvgPool2d") return wrap(modules::avg_pool2d(size(1), size(2), size(3)));
-    if (kind == "AdaptiveMaxPool2d") return wrap(modules::adaptive_max_pool2d(size(1)));
     if (kind == "IncrementalClassifier") {
       const auto classifier = idle_child(info[1]);
       return wrap_with_children(env, incremental_classifier(classifier->object->module(), boolean(2), number(3)),
@@ -163,7 +152,11 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
        InstanceMethod<&Self::forward_all_tasks>("forwardAllTasks"),
        InstanceMethod<&Self::adapt_incremental_classifier>("adaptIncrementalClassifier"),
        InstanceMethod<&Self::add_head>("addHead"), InstanceMethod<&Self::activate_units>("activateUnits"),
-       InstanceMethod<&Self::set_known>("setKnown"), InstanceMethod<&Self::train>("train"),
+       InstanceMethod<&Self::set_known>("setKnown"), InstanceMethod<&Self::state>("state"),
+       InstanceMethod<&Self::tensor>("tensor"), InstanceMethod<&Self::set_tensor>("setTensor"),
+       InstanceMethod<&Self::replace_parts>("replaceParts"), InstanceMethod<&Self::set_training>("setTraining"),
+       InstanceMethod<&Self::zero_grad>("zeroGrad"),
+       InstanceMethod<&Self::train>("train"),
        InstanceMethod<&Self::is_training>("isTraining"), InstanceMethod<&Self::to>("to"),
        InstanceMethod<&Self::modes>("modes"), InstanceMethod<&Self::set_modes>("setModes"),
        InstanceMethod<&Self::save>("save"), InstanceMethod<&Self::saved>("saved"),
@@ -171,6 +164,7 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
        InstanceMethod<&Self::code>("code"), InstanceMethod<&Self::graph>("graph")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
   exports.Set("jitLoad", Napi::Function::New(env, jit_load, "jitLoad"));
+  exports.Set("newParameter", Napi::Function::New(env, new_parameter, "newParameter"));
   exports.Set("createModule", Napi::Function::New(env, create_module, "createModule"));
 }
 
@@ -192,10 +186,15 @@ Napi::Value ModuleHandle::named_buffers(const Napi::CallbackInfo& info) {
 Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     Model& model = value_->idle("forward");
+    if (info.Length() == 1 && TensorHandle::is(info[0])) {
+      // Straight through: a model in TypeScript calls every layer like this.
+      if (SingleOperator* single = model.single_operator()) {
+        return from_script_value(info.Env(), (*single)(TensorHandle::tensor(info[0])));
+      }
+    }
     const torch::jit::Method method = model.method("forward");
     const c10::FunctionSchema& schema = method.function().getSchema();
     const auto is_tensor = [&](size_t i) { return TensorHandle::is(info[i]); };
-    // Straight through: a model in TypeScript calls every layer like this.
     if (info.Length() == 1 && schema.arguments().size() == 2 && is_tensor(0) && takes_tensor(schema.arguments()[1])) {
       return from_script_value(info.Env(), model.call(method, {TensorHandle::tensor(info[0])}));
     }
@@ -310,9 +309,79 @@ Napi::Value ModuleHandle::is_training(const Napi::CallbackInfo& info) {
   });
 }
 
+/// zeroGrad() -> void: of all parameters.
+Napi::Value ModuleHandle::zero_grad(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    for (auto& [name, parameter] : value_->idle("zeroGrad").named_parameters()) parameter.mutable_grad().reset();
+    return info.Env().Undefined();
+  });
+}
+
+/// setTraining(mode: boolean) -> void: of the outermost module alone.
+Napi::Value ModuleHandle::set_training(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    value_->idle("train").set_training(boolean_argument(info[0], "mode"));
+    return info.Env().Undefined();
+  });
+}
+
+/// to(device: string | null, dtype: string | null) -> void
 Napi::Value ModuleHandle::to(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    value_->idle("to").to(device_named(string_argument(info[0], "device")));
+    std::optional<at::Device> device;
+    std::optional<at::ScalarType> dtype;
+    if (!is_absent(info[0])) device = device_named(string_argument(info[0], "device"));
+    if (!is_absent(info[1])) dtype = dtype_named(string_argument(info[1], "dtype")).type;
+    value_->idle("to").to(device, dtype);
+    return info.Env().Undefined();
+  });
+}
+
+/// state(recurse: boolean) -> [name: string, tensor: Tensor, isBuffer: boolean][]
+Napi::Value ModuleHandle::state(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const auto entries = value_->idle("stateDict").state(boolean_argument(info[0], "recurse"));
+    Napi::Array result = Napi::Array::New(env, entries.size());
+    for (uint32_t i = 0; i < entries.size(); ++i) {
+      Napi::Array entry = Napi::Array::New(env, 3);
+      entry.Set(0u, Napi::String::New(env, entries[i].name));
+      entry.Set(1u, TensorHandle::wrap(env, entries[i].tensor));
+      entry.Set(2u, Napi::Boolean::New(env, entries[i].is_buffer));
+      result.Set(i, entry);
+    }
+    return result;
+  });
+}
+
+/// tensor(name: string) -> Tensor | null: a parameter or buffer of the outermost module; null where it does without.
+Napi::Value ModuleHandle::tensor(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const std::string name = string_argument(info[0], "name");
+    const torch::jit::Module& module = value_->idle(name.c_str()).module();
+    const bool found = module.hasattr(name) && module.attr(name).isTensor();
+    return TensorHandle::wrap(info.Env(), found ? module.attr(name).toTensor() : at::Tensor());
+  });
+}
+
+/// setTensor(name: string, tensor: Tensor) -> void
+Napi::Value ModuleHandle::set_tensor(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const std::string name = string_argument(info[0], "name");
+    continual::set_tensor(value_->idle(name.c_str()).module(), name, TensorHandle::tensor(info[1]));
+    return info.Env().Undefined();
+  });
+}
+
+/// replaceParts(removed: string[], children, parameters, buffers) -> void: of a module without methods.
+Napi::Value ModuleHandle::replace_parts(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Children children;
+    const ScriptParts parts = parts_argument(info, 1, children);
+    const auto removed =
+        array_argument(info[0], "removed", [](const Napi::Value& name) { return string_argument(name, "a name"); });
+    continual::replace_parts(value_->idle("module").module(), removed, parts);
+    for (const auto& child : children) child->join(*value_);
     return info.Env().Undefined();
   });
 }

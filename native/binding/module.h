@@ -30,6 +30,12 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   Napi::Value add_head(const Napi::CallbackInfo& info);
   Napi::Value activate_units(const Napi::CallbackInfo& info);
   Napi::Value set_known(const Napi::CallbackInfo& info);
+  Napi::Value state(const Napi::CallbackInfo& info);
+  Napi::Value tensor(const Napi::CallbackInfo& info);
+  Napi::Value set_tensor(const Napi::CallbackInfo& info);
+  Napi::Value replace_parts(const Napi::CallbackInfo& info);
+  Napi::Value zero_grad(const Napi::CallbackInfo& info);
+  Napi::Value set_training(const Napi::CallbackInfo& info);
   Napi::Value train(const Napi::CallbackInfo& info);
   Napi::Value is_training(const Napi::CallbackInfo& info);
   Napi::Value to(const Napi::CallbackInfo& info);

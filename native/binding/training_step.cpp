@@ -72,6 +72,7 @@ void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
                                                   InstanceMethod<&Self::begin_importance>("beginImportance"),
                                                   InstanceMethod<&Self::accumulate_importance>("accumulateImportance"),
                                                   InstanceMethod<&Self::accumulate_batch>("accumulateBatch"),
+                                                  InstanceMethod<&Self::accumulate_output>("accumulateOutput"),
                                                   InstanceMethod<&Self::end_importance>("endImportance"),
                                                   InstanceMethod<&Self::clear>("clear"),
                                                   InstanceMethod<&Self::get>("get"),
@@ -234,6 +235,18 @@ Napi::Value TrainingStepHandle::accumulate_batch(const Napi::CallbackInfo& info)
           step.accumulate_importance(*mas, batch);
           return Progress{.iterations = 1};
         });
+  });
+}
+
+/// accumulateOutput(mas: Mas, output: Tensor) -> Promise<Progress>: what the model gives for a mini-batch.
+Napi::Value TrainingStepHandle::accumulate_output(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    return submit(info.Env(), {MasHandle::get(info[0])},
+                  [mas = MasHandle::get(info[0])->object, output = TensorHandle::tensor(info[1])](
+                      TrainingStep& step, const std::atomic<bool>&) {
+                    step.accumulate_importance(*mas, output);
+                    return Progress{.iterations = 1};
+                  });
   });
 }
 

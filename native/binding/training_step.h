@@ -44,6 +44,7 @@ class TrainingStepHandle : public Wrapped<TrainingStepHandle, SharedStep> {
   Napi::Value begin_importance(const Napi::CallbackInfo& info);
   Napi::Value accumulate_importance(const Napi::CallbackInfo& info);
   Napi::Value accumulate_batch(const Napi::CallbackInfo& info);
+  Napi::Value accumulate_output(const Napi::CallbackInfo& info);
   Napi::Value end_importance(const Napi::CallbackInfo& info);
   Napi::Value clear(const Napi::CallbackInfo& info);
   Napi::Value get(const Napi::CallbackInfo& info);

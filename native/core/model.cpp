@@ -100,9 +100,15 @@ class CompactCopy {
   std::unordered_map<at::TensorImpl*, at::Tensor> tensors_;
 };
 
+void set_training_of(const torch::jit::Module& module, bool on) {
+  const c10::intrusive_ptr<c10::ivalue::Object> object = module._ivalue();
+  if (const auto slot = object->type()->findAttributeSlot("training")) object->setSlot(*slot, on);
+}
+
 }  // namespace
 
-Model::Model(torch::jit::Module module) : module_(std::move(module)), calls_(module_) {}
+Model::Model(torch::jit::Module module)
+    : module_(std::move(module)), calls_(module_), single_operator_(SingleOperator::of(module_)) {}
 
 Model Model::load(const ModelFile& file, const at::Device& device) {
   try {
@@ -219,19 +225,44 @@ at::Tensor Model::forward(const at::Tensor& input, const at::Tensor& task_labels
   return output.toTensor();
 }
 
-void Model::to(const at::Device& device) {
-  for (const auto& [name, parameter] : named_parameters()) {
-    if (parameter.device() != device) {
-      module_.to(device);
-      return;
+std::vector<Model::StateEntry> Model::state(bool recurse) const {
+  std::vector<StateEntry> entries;
+  const std::function<void(const torch::jit::Module&, const std::string&)> collect =
+      [&](const torch::jit::Module& module, const std::string& prefix) {
+        for (const auto& item : module.named_parameters(/*recurse=*/false)) {
+          entries.push_back({prefix + item.name, item.value, /*is_buffer=*/false});
+        }
+        for (const auto& item : module.named_buffers(/*recurse=*/false)) {
+          if (item.value.defined()) entries.push_back({prefix + item.name, item.value, /*is_buffer=*/true});
+        }
+        if (!recurse) return;
+        for (const auto& child : module.named_children()) collect(child.value, prefix + child.name + ".");
+      };
+  collect(module_, "");
+  return entries;
+}
+
+void Model::set_training(bool on) { set_training_of(module_, on); }
+
+void Model::to(std::optional<at::Device> device, std::optional<at::ScalarType> dtype) {
+  const at::NoGradGuard no_grad;
+  const auto moved = [&](const at::Tensor& tensor) {
+    const auto kind = dtype && at::isFloatingType(tensor.scalar_type()) ? *dtype : tensor.scalar_type();
+    return tensor.to(device.value_or(tensor.device()), kind);
+  };
+  const auto move = [&](at::Tensor tensor) {
+    const at::Tensor data = moved(tensor.detach());
+    if (data.device() == tensor.device() && data.scalar_type() == tensor.scalar_type()) return;
+    at::Tensor grad = tensor.is_leaf() ? tensor.grad() : at::Tensor();
+    if (grad.defined()) {
+      tensor.mutable_grad().reset();
+      grad = moved(grad.detach());
     }
-  }
-  for (const auto& [name, buffer] : named_buffers()) {
-    if (buffer.device() != device) {
-      module_.to(device);
-      return;
-    }
-  }
+    tensor.set_data(data);
+    if (grad.defined()) tensor.mutable_grad() = grad;
+  };
+  for (const auto& [name, parameter] : named_parameters()) move(parameter);
+  for (const auto& [name, buffer] : named_buffers()) move(buffer);
 }
 
 std::unordered_map<std::string, bool> Model::modes() const {
@@ -243,10 +274,7 @@ std::unordered_map<std::string, bool> Model::modes() const {
 void Model::set_modes(const std::unordered_map<std::string, bool>& modes) {
   for (const auto& module : module_.named_modules()) {
     const auto mode = modes.find(module.name);
-    const c10::intrusive_ptr<c10::ivalue::Object> object = module.value._ivalue();
-    if (const auto slot = object->type()->findAttributeSlot("training")) {
-      object->setSlot(*slot, mode == modes.end() || mode->second);
-    }
+    set_training_of(module.value, mode == modes.end() || mode->second);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/dynamic_modules.h"
 #include "core/script_archive.h"
+#include "core/single_operator.h"
 
 namespace continual {
 
@@ -32,12 +33,24 @@ class Model {
   std::vector<std::pair<std::string, at::Tensor>> named_parameters() const;
   std::vector<std::pair<std::string, at::Tensor>> named_buffers() const;
 
+  struct StateEntry {
+    std::string name;
+    at::Tensor tensor;
+    bool is_buffer;
+  };
+  /// In the order of PyTorch's state dict: of each module its parameters, its buffers, then what is in its children. A
+  /// tensor stands under every name that it has. Without `recurse` that of the outermost module alone.
+  std::vector<StateEntry> state(bool recurse) const;
+
   /// The methods that the class of the model defines itself.
   std::vector<std::string> method_names() const;
   /// A method, to be called at once. Throws ERR_INVALID_ARG_VALUE where there is none of that name.
   torch::jit::Method method(const std::string& name);
   /// Calls it with what its schema wants behind `self`.
   c10::IValue call(const torch::jit::Method& method, torch::jit::Stack inputs);
+
+  /// `forward` of one tensor, where it is a single operator; else null.
+  SingleOperator* single_operator() { return single_operator_ ? &*single_operator_ : nullptr; }
 
   /// True where forward takes the task label of each sample as its second argument.
   bool takes_task_labels() const;
@@ -53,7 +66,10 @@ class Model {
 
   void train(bool on) { module_.train(on); }
   bool is_training() const { return module_.is_training(); }
-  void to(const at::Device& device);
+  /// Train or eval mode of the outermost module alone.
+  void set_training(bool on);
+  /// Moves what is not there yet; of a dtype, what holds floating-point numbers. Tensors keep their identity.
+  void to(std::optional<at::Device> device, std::optional<at::ScalarType> dtype);
 
   /// The train/eval mode of every module by name, to be put back later; modules made meanwhile then go to train mode.
   std::unordered_map<std::string, bool> modes() const;
@@ -64,6 +80,7 @@ class Model {
 
   torch::jit::Module module_;
   MultiHeadCalls calls_;
+  std::optional<SingleOperator> single_operator_;
 };
 
 }  // namespace continual

@@ -1,5 +1,7 @@
 #include "core/script_module.h"
 
+#include "core/error.h"
+
 namespace continual {
 
 torch::jit::Module script_module(const std::string& name) {
@@ -9,20 +11,44 @@ torch::jit::Module script_module(const std::string& name) {
   return module;
 }
 
-torch::jit::Module compose(const std::string& name, const ScriptParts& parts, const std::string& source) {
-  torch::jit::Module module = script_module(name);
-  const auto add = [&](const std::string& tensor_name, const at::Tensor& tensor, bool is_buffer) {
+namespace {
+
+void add_parts(torch::jit::Module& module, const ScriptParts& parts) {
+  const auto add = [&](const std::string& name, const at::Tensor& tensor, bool is_buffer) {
     if (tensor.defined()) {
-      module.register_parameter(tensor_name, tensor, is_buffer);
+      module.register_parameter(name, tensor, is_buffer);
     } else {
-      module.register_attribute(tensor_name, c10::NoneType::get(), c10::IValue());
+      module.register_attribute(name, c10::NoneType::get(), c10::IValue());
     }
   };
-  for (const auto& [tensor_name, tensor] : parts.parameters) add(tensor_name, tensor, /*is_buffer=*/false);
-  for (const auto& [tensor_name, tensor] : parts.buffers) add(tensor_name, tensor, /*is_buffer=*/true);
-  for (const auto& [child_name, child] : parts.children) module.register_module(child_name, child);
+  for (const auto& [name, tensor] : parts.parameters) add(name, tensor, /*is_buffer=*/false);
+  for (const auto& [name, tensor] : parts.buffers) add(name, tensor, /*is_buffer=*/true);
+  for (const auto& [name, child] : parts.children) module.register_module(name, child);
+}
+
+}  // namespace
+
+torch::jit::Module compose(const std::string& name, const ScriptParts& parts, const std::string& source) {
+  torch::jit::Module module = script_module(name);
+  add_parts(module, parts);
   if (!source.empty()) module.define(source);
   return module;
+}
+
+void replace_parts(torch::jit::Module& module, const std::vector<std::string>& removed, const ScriptParts& parts) {
+  for (const std::string& name : removed) {
+    if (!module.hasattr(name)) continue;
+    module._ivalue()->unsafeRemoveAttr(name);
+    module.type()->unsafeRemoveAttribute(name);
+  }
+  add_parts(module, parts);
+}
+
+void set_tensor(torch::jit::Module& module, const std::string& name, const at::Tensor& tensor) {
+  if (!module.hasattr(name) || !module.attr(name).isTensor()) {
+    throw Error("ERR_INVALID_ARG_VALUE", "module: expected a parameter or buffer \"" + name + "\", found none");
+  }
+  module.setattr(name, tensor);
 }
 
 namespace {

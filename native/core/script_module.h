@@ -19,6 +19,12 @@ struct ScriptParts {
 /// @param source one or more `def`s, each with `self` first; "" for none
 torch::jit::Module compose(const std::string& name, const ScriptParts& parts, const std::string& source);
 
+/// Takes the parts of these names out of a module that has no methods, and puts `parts` behind what is left.
+void replace_parts(torch::jit::Module& module, const std::vector<std::string>& removed, const ScriptParts& parts);
+
+/// Another tensor takes the place of a parameter or buffer. Throws ERR_INVALID_ARG_VALUE where there is none.
+void set_tensor(torch::jit::Module& module, const std::string& name, const at::Tensor& tensor);
+
 /// Replaces all methods. Modules that call them must not run before `recompile`.
 void redefine(torch::jit::Module& module, const std::string& source);
 

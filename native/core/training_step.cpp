@@ -240,4 +240,12 @@ void TrainingStep::accumulate_importance(Mas& mas, const MiniBatch& current) {
       [&] { mas.accumulate(*flat_, model_->forward(current.x, current.task_id)); });
 }
 
+void TrainingStep::accumulate_importance(Mas& mas, const at::Tensor& model_output) {
+  const at::AutoGradMode grad_mode(true);
+  optimizer_->zero_grad();
+  explained(
+      "ERR_IMPORTANCE", [&] { return "importance: failed on a model output " + describe(model_output); },
+      [&] { mas.accumulate(*flat_, model_output); });
+}
+
 }  // namespace continual

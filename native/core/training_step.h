@@ -63,10 +63,11 @@ class TrainingStep {
   Progress run(const std::vector<PlannedPhase>& plan, bool grad_enabled, int64_t max_iterations,
                std::chrono::milliseconds budget, const std::atomic<bool>& stopping);
 
-  /// The importance pass over the open pass's mini-batches, for as long as `budget` allows, or over one of the
-  /// caller's.
+  /// The importance pass over the open pass's mini-batches, for as long as `budget` allows, over one of the caller's, or
+  /// over one whose output the caller has computed, after `zero_grad`.
   Progress accumulate_importance(Mas& mas, std::chrono::milliseconds budget, const std::atomic<bool>& stopping);
   void accumulate_importance(Mas& mas, const MiniBatch& batch);
+  void accumulate_importance(Mas& mas, const at::Tensor& model_output);
 
   /// Throws ERR_LOSS_NOT_FINITE with the likely cause where the loss is NaN or infinite.
   void check_loss() const;

@@ -7,7 +7,6 @@
 #include "core/mas.h"
 #include "core/mas_kernels.h"
 #include "core/minibatches.h"
-#include "core/modules.h"
 #include "core/name_groups.h"
 #include "core/optimizers/sgd.h"
 #include "core/script_module.h"
@@ -171,8 +170,15 @@ void a_shuffled_pass_draws_what_pytorchs_loader_draws() {
   EXPECT(at::equal(at::cat(seen), at::randperm(10, generator, at::kLong)));
 }
 
+torch::jit::Module linear(int64_t in_features, int64_t out_features) {
+  const torch::nn::Linear initial(in_features, out_features);
+  return compose("Linear", {.parameters = {{"weight", initial->weight}, {"bias", initial->bias}}},
+                 "def forward(self, input: Tensor) -> Tensor:\n"
+                 "  return torch.linear(input, self.weight, self.bias)\n");
+}
+
 void a_grown_classifier_keeps_its_rows_and_gets_new_tensors() {
-  auto classifier = incremental_classifier(modules::linear(3, 2, /*bias=*/true), /*masking=*/true, /*mask_value=*/-9);
+  auto classifier = incremental_classifier(linear(3, 2), /*masking=*/true, /*mask_value=*/-9);
   const at::Tensor before = classifier.attr("classifier").toModule().attr("weight").toTensor();
   adapt_incremental_classifier(classifier, {3, 1});
   const at::Tensor after = classifier.attr("classifier").toModule().attr("weight").toTensor();
@@ -192,7 +198,7 @@ void a_grown_classifier_keeps_its_rows_and_gets_new_tensors() {
 }
 
 void a_model_that_has_run_runs_the_heads_that_come_later() {
-  const auto head = [] { return incremental_classifier(modules::linear(3, 2, /*bias=*/true), /*masking=*/false, 0); };
+  const auto head = [] { return incremental_classifier(linear(3, 2), /*masking=*/false, 0); };
   auto heads = multi_head_classifier(head(), /*masking=*/false, /*mask_value=*/0, /*fill_value=*/0);
   Model model(compose("Model", {.children = {{"heads", heads}}},
                       "def forward(self, input: Tensor, task_labels: Tensor) -> Tensor:\n"

@@ -138,7 +138,7 @@ describe('calling a TorchScript module', () => {
     const layer = new nn.ReLU();
     assertTensorEqual(layer.forward(tensor([-1, 1])), tensor([0, 1]));
     throwsWithCode(
-      () => (layer).forward('x'),
+      () => layer.forward('x' as never),
       'ERR_INVALID_ARG_TYPE',
       /^forward: expected "input" to be Tensor, got "x"; the method is\n {2}forward\(input: Tensor\) -> Tensor$/,
     );

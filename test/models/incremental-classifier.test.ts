@@ -53,9 +53,9 @@ describe('models.IncrementalClassifier', () => {
     assert.deepEqual(
       [...layer.stateDict()].map(([name, { shape, dtype }]) => [name, shape, dtype]),
       [
+        ['active_units', [5], 'int8'],
         ['classifier.weight', [5, 3], 'float32'],
         ['classifier.bias', [5], 'float32'],
-        ['active_units', [5], 'int8'],
       ],
     );
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { describe, it } from 'mocha';
-import { jit, models, ops, tensor, type Tensor } from '../../lib/index';
+import { jit, models, type nn, ops, tensor, type Tensor } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
 import { experience, ramp, tasks } from '../support/recorded-models';
 import { assertEqualsRecordedModel, parameterCount } from '../support/recorded-whole-models';
@@ -78,7 +78,7 @@ describe('models.MTSimpleMLP', () => {
     }));
 
   it('a model without task labels leaves them aside', () => {
-    const model = new models.SimpleMLP({ inputSize: 4, hiddenSize: 2 }).eval();
+    const model: nn.Module = new models.SimpleMLP({ inputSize: 4, hiddenSize: 2 }).eval();
     assertTensorEqual(model.forward(ramp(2, 4), tasks(0, 1)), model.forward(ramp(2, 4)));
   });
 

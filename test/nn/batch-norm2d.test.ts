@@ -50,9 +50,9 @@ describe('nn.BatchNorm2d', () => {
       /momentum to be a number in \[0, 1\]/,
     );
     throwsWithCode(
-      () => new nn.BatchNorm2d(1, { affine: false } as never),
+      () => new nn.BatchNorm2d(1, { afine: false } as never),
       'ERR_UNKNOWN_OPTION',
-      /expected among eps, momentum$/,
+      /"afine"; expected among eps, momentum, affine, trackRunningStats, bias$/,
     );
   });
 });

@@ -44,7 +44,11 @@ describe('nn.Conv2d', () => {
       /inChannels to be a positive integer, got 0$/,
     );
     throwsWithCode(() => new nn.Conv2d(1, 1, 1, { padding: -1 }), 'ERR_INVALID_ARG_VALUE', /padding .* got -1$/);
-    throwsWithCode(() => new nn.Conv2d(3, 4, 1, { groups: 2 }), 'ERR_TORCH', /groups/);
+    throwsWithCode(
+      () => new nn.Conv2d(3, 4, 1, { groups: 2 }),
+      'ERR_INVALID_ARG_VALUE',
+      /^nn\.Conv2d: expected groups to divide inChannels and outChannels, got 2 for 3 and 4$/,
+    );
     throwsWithCode(
       () => new nn.Conv2d(1, 1, 1, { pad: 1 } as never),
       'ERR_UNKNOWN_OPTION',

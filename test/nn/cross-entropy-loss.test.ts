@@ -80,9 +80,14 @@ describe('nn.CrossEntropyLoss', () => {
       /expected weight to be a Tensor, got an array of 2$/,
     );
     throwsWithCode(
-      () => new nn.CrossEntropyLoss({ reduction: 'sum' } as never),
+      () => new nn.CrossEntropyLoss({ reduction: 'total' as never }),
+      'ERR_INVALID_ARG_VALUE',
+      /expected reduction to be "mean", "sum" or "none", got "total"$/,
+    );
+    throwsWithCode(
+      () => new nn.CrossEntropyLoss({ sizeAverage: true } as never),
       'ERR_UNKNOWN_OPTION',
-      /"reduction"; expected among weight, ignoreIndex, labelSmoothing$/,
+      /"sizeAverage"; expected among weight, ignoreIndex, reduction, labelSmoothing$/,
     );
   });
 });

@@ -60,9 +60,9 @@ describe('pooling', () => {
     );
     throwsWithCode(() => new nn.AdaptiveMaxPool2d([1, -1]), 'ERR_INVALID_ARG_VALUE', /expected outputSize/);
     throwsWithCode(
-      () => new nn.MaxPool2d(2, { size: 1 } as never),
+      () => new nn.MaxPool2d(2, { returnIndices: true } as never),
       'ERR_UNKNOWN_OPTION',
-      /expected among stride, padding$/,
+      /expected among stride, padding, dilation, ceilMode$/,
     );
     throwsWithCode(() => new nn.MaxPool2d(2, { padding: 2 }).forward(image()), 'ERR_TORCH', /pad/);
     throwsWithCode(() => new nn.AvgPool2d(9).forward(image()), 'ERR_TORCH', /Output size is too small/);

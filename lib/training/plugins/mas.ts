@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { DataLoader } from '../../data/data-loader';
-import { ContinualTorchError } from '../../errors';
+import type { MiniBatch } from '../../data/dataset';
 import { job, native } from '../../native/binding';
 import type { NativeMas } from '../../native/types';
 import { noProgressDisplay, progressDisplay } from '../../logging/progress-display';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
 import { Tensor } from '../../tensor/tensor';
+import { failedForward } from '../templates/base-sgd';
 import { jobBudgetMs, succeeded } from '../templates/iteration-plan';
-import { hasNativeTwin, nativeTwin } from '../templates/native-twin';
+import { requireTensor } from '../templates/mini-batch-source';
+import { hasNativeTwin } from '../templates/native-twin';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { SupervisedPlugin } from './plugin';
 
@@ -88,12 +90,6 @@ export class MASPlugin extends SupervisedPlugin {
   /** Measures the importance of the experience that has just been learned and merges it. */
   override async afterTrainingExp(strategy: SupervisedTemplate): Promise<void> {
     const { step, model } = strategy;
-    if (nativeTwin(model.forward, model, strategy) === undefined) {
-      throw new ContinualTorchError(
-        'ERR_UNSUPPORTED_MODEL',
-        `MASPlugin.afterTrainingExp: expected a model whose forward is not overridden, got ${model.constructor.name}; override the strategy's forward`,
-      );
-    }
     model.train();
     const loader = new DataLoader(strategy.experience!.dataset, { batchSize: strategy.trainMbSize });
     const total = loader.length ?? NaN;
@@ -108,7 +104,7 @@ export class MASPlugin extends SupervisedPlugin {
     step.open();
     try {
       step.beginImportance(this.handle);
-      const pass = loader.openNative();
+      const pass = model.isScripted ? loader.openNative() : null;
       if (pass) {
         step.load(pass);
         for (let exhausted = false; !exhausted; ) {
@@ -117,8 +113,8 @@ export class MASPlugin extends SupervisedPlugin {
           advanceBy(part.iterations);
         }
       } else {
-        for await (const [x, y, taskId] of loader) {
-          await job(step.accumulateBatch(this.handle, x.handle, y.handle, taskId.handle));
+        for await (const batch of loader) {
+          await this.accumulate(strategy, batch);
           advanceBy(1);
         }
       }
@@ -127,6 +123,23 @@ export class MASPlugin extends SupervisedPlugin {
       progress.stop();
       step.close();
     }
+  }
+
+  /** Adds one mini-batch to the importance; a forward in TypeScript runs here, the rest on the compute thread. */
+  private async accumulate(strategy: SupervisedTemplate, [x, y, taskId]: MiniBatch): Promise<void> {
+    const { step, model, device } = strategy;
+    if (model.isScripted) {
+      await job(step.accumulateBatch(this.handle, x.handle, y.handle, taskId.handle));
+      return;
+    }
+    const there = (tensor: Tensor) => tensor.to({ device });
+    let output: Tensor;
+    try {
+      output = requireTensor('forward', await strategy.callModel(there(x), there(taskId)));
+    } catch (error) {
+      throw failedForward(error);
+    }
+    await job(step.accumulateOutput(this.handle, output.handle));
   }
 }
 

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { Dataset, MiniBatch } from '../../data/dataset';
-import { ContinualTorchError } from '../../errors';
+import { ContinualTorchError, describeValue } from '../../errors';
 import type { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
 import type { LastMetrics } from '../../evaluation/metric';
 import { job, native } from '../../native/binding';
 import { type NativePhase, type NativeTrainingStep, Phase } from '../../native/types';
-import { CrossEntropyLoss } from '../../nn/cross-entropy-loss';
+import { CrossEntropyLoss } from '../../nn/losses';
 import type { Module } from '../../nn/module';
 import { Optimizer } from '../../optim/optimizer';
 import { parseArgument, parseOptions } from '../../options';
@@ -221,12 +221,12 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     this.evaluator.onProgress(this as unknown as SupervisedTemplate, progress);
   }
 
-  /** @internal The criterion that C++ can compute; null where it is one of the user's own. */
+  /** @internal The criterion that C++ can compute; null where it is another. */
   nativeCriterion(): CrossEntropyLoss | null {
     const { lossFunction } = this;
-    return lossFunction instanceof CrossEntropyLoss && lossFunction.forward === CrossEntropyLoss.prototype.forward
-      ? lossFunction
-      : null;
+    const isTwin =
+      lossFunction instanceof CrossEntropyLoss && lossFunction.isScripted && lossFunction.reduction === 'mean';
+    return isTwin ? lossFunction : null;
   }
 
   protected override async beforeTrainingExp(options: TrainOptions): Promise<void> {
@@ -386,7 +386,11 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   }
 
   private async takeOutput(): Promise<void> {
-    this.mbOutput = requireTensor('forward', await this.inGradMode(() => this.forward()));
+    try {
+      this.mbOutput = requireTensor('forward', await this.inGradMode(() => this.forward()));
+    } catch (error) {
+      throw failedForward(error);
+    }
   }
 
   private async takeLoss(): Promise<void> {
@@ -451,6 +455,13 @@ hasNativeTwin<BaseSGDTemplate>(BaseSGDTemplate.prototype.optimizerStep, ({ optim
 );
 hasNativeTwin(Optimizer.prototype.step, () => Phase.update);
 hasNativeTwin(Optimizer.prototype.zeroGrad, () => Phase.zeroGrad);
+
+/** @internal What a forward in TypeScript threw, as an error of ours with that error as its cause. */
+export function failedForward(error: unknown): unknown {
+  if (error instanceof ContinualTorchError && error.code !== 'ERR_TORCH') return error;
+  const reason = error instanceof Error ? error.message : describeValue(error);
+  return new ContinualTorchError('ERR_FORWARD', `forward: failed: ${reason}`, { cause: error });
+}
 
 function warnOfGrowth(): void {
   process.emitWarning(

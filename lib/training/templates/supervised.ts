@@ -1,14 +1,13 @@
 import { DataLoader, TaskBalancedDataLoader } from '../../data/data-loader';
 import { TensorDataset } from '../../data/tensor-dataset';
 import { avalancheModelAdaptation } from '../../models/model-adaptation';
-import { MultiTaskModule } from '../../models/multi-task-module';
 import { Phase } from '../../native/types';
-import { Module } from '../../nn/module';
+import type { Module } from '../../nn/module';
 import type { Tensor } from '../../tensor/tensor';
 import type { TrainOptions } from './base';
 import { BaseSGDTemplate } from './base-sgd';
 import { requireTensor } from './mini-batch-source';
-import { hasNativeTwin, nativeTwin } from './native-twin';
+import { hasNativeTwin } from './native-twin';
 import { type BaseSGDTemplateOptions, baseSGDOptions } from './sgd-options';
 
 /** The option schema, for strategies that add options of their own. */
@@ -51,10 +50,13 @@ export class SupervisedTemplate extends BaseSGDTemplate {
 
   /** The model's output for `mbX`; a multi-task model gets `mbTaskId` too. */
   forward(): Tensor | Promise<Tensor> {
+    return this.callModel(this.mbX!, this.mbTaskId!);
+  }
+
+  /** @internal The output of the model for any mini-batch. */
+  callModel(x: Tensor, taskId: Tensor): Tensor | Promise<Tensor> {
     const { model } = this;
-    // A forward in TypeScript leaves aside what it has no use for; one in TorchScript may take something else there.
-    const takesLabels = model.forward !== Module.prototype.forward || model.takesTaskLabels;
-    return takesLabels ? model.forward(this.mbX!, this.mbTaskId!) : model.forward(this.mbX!);
+    return (model.takesTaskLabels ? model.forward(x, taskId) : model.forward(x)) as Tensor | Promise<Tensor>;
   }
 
   /** The criterion's value for `mbOutput` and `mbY`. */
@@ -109,11 +111,9 @@ export class SupervisedTemplate extends BaseSGDTemplate {
   }
 }
 
-hasNativeTwin<SupervisedTemplate>(SupervisedTemplate.prototype.forward, ({ model }, strategy) =>
-  nativeTwin(model.forward, model, strategy),
+hasNativeTwin<SupervisedTemplate>(SupervisedTemplate.prototype.forward, ({ model }) =>
+  model.isScripted ? Phase.forward : undefined,
 );
-hasNativeTwin(Module.prototype.forward, () => Phase.forward);
-hasNativeTwin(MultiTaskModule.prototype.forward, () => Phase.forward);
 hasNativeTwin<SupervisedTemplate>(SupervisedTemplate.prototype.criterion, (strategy) =>
   strategy.nativeCriterion() ? Phase.criterion : undefined,
 );

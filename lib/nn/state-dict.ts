@@ -1,0 +1,77 @@
+import { ContinualTorchError, describeValue } from '../errors';
+import { noGrad } from '../tensor/grad-mode';
+import { Tensor } from '../tensor/tensor';
+
+/** Tensors by the name of their parameter or buffer. */
+export type StateDict = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
+
+/** What `loadStateDict` found to differ, with `strict: false`. */
+export interface IncompatibleKeys {
+  /** Names of the module that the state dict does not have. */
+  missingKeys: string[];
+  /** Names of the state dict that the module does not have. */
+  unexpectedKeys: string[];
+}
+
+const quoted = (keys: string[]) => keys.map((key) => `"${key}"`).join(', ');
+const size = (shape: readonly number[]) => `torch.Size([${shape.join(', ')}])`;
+
+/**
+ * @internal Copies the values of a state dict into tensors of the same names: all of them, or none where one does not fit.
+ * @throws ERR_STATE_DICT with PyTorch's message, ERR_INVALID_ARG_TYPE
+ */
+export function loadState(
+  moduleName: string,
+  into: ReadonlyMap<string, Tensor>,
+  stateDict: StateDict,
+  strict: boolean,
+): IncompatibleKeys {
+  const given = entriesOf(stateDict);
+  const missingKeys = [...into.keys()].filter((key) => !given.has(key));
+  const unexpectedKeys = [...given.keys()].filter((key) => !into.has(key));
+  const errors: string[] = [];
+  if (strict && missingKeys.length > 0) errors.push(`Missing key(s) in state_dict: ${quoted(missingKeys)}. `);
+  if (strict && unexpectedKeys.length > 0) errors.push(`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `);
+  const copies: [to: Tensor, from: Tensor][] = [];
+  for (const [key, tensor] of into) {
+    const value = given.get(key);
+    if (value === undefined) continue;
+    const problem = misfit(key, tensor, value);
+    if (problem !== null) errors.push(problem);
+    else copies.push([tensor, value as Tensor]);
+  }
+  if (errors.length > 0) {
+    throw new ContinualTorchError(
+      'ERR_STATE_DICT',
+      `Error(s) in loading state_dict for ${moduleName}:\n\t${errors.join('\n\t')}`,
+    );
+  }
+  noGrad(() => copies.forEach(([to, from]) => void to.copy_(to.shape.length === 0 ? scalar(from) : from)));
+  return { missingKeys, unexpectedKeys };
+}
+
+function entriesOf(stateDict: StateDict): Map<string, unknown> {
+  if (stateDict instanceof Map) return new Map(stateDict as Map<string, unknown>);
+  const isObject = typeof stateDict === 'object' && stateDict !== null && !Array.isArray(stateDict);
+  if (isObject && !(stateDict instanceof Tensor)) return new Map(Object.entries(stateDict));
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_TYPE',
+    `loadStateDict: expected a Map or an object of tensors by name, got ${describeValue(stateDict)}`,
+  );
+}
+
+function misfit(key: string, tensor: Tensor, value: unknown): string | null {
+  if (!(value instanceof Tensor)) {
+    return `While copying the parameter named "${key}", expected a Tensor from checkpoint but received ${describeValue(value)}.`;
+  }
+  const shape = tensor.shape;
+  const given = shape.length === 0 ? scalar(value).shape : value.shape;
+  if (given.length === shape.length && given.every((length, d) => length === shape[d])) return null;
+  return `size mismatch for ${key}: copying a param with shape ${size(given)} from checkpoint, the shape in current model is ${size(shape)}.`;
+}
+
+/** Old versions of PyTorch had no scalars: one stood as a tensor of one element. */
+function scalar(tensor: Tensor): Tensor {
+  const { shape } = tensor;
+  return shape.length === 1 && shape[0] === 1 ? tensor.select(0, 0) : tensor;
+}
