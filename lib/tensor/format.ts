@@ -127,7 +127,8 @@ function elementFormatter(elements: Element[], dtype: DType): { width: number; f
     width: real.width + imaginary.width + 1,
     format: (element) => {
       const { re, im } = element as Complex;
-      return `${real.format(re)}${im < 0 ? '' : '+'}${imaginary.format(im).trimStart()}j`;
+      const behind = imaginary.format(im).trimStart();
+      return `${real.format(re)}${behind.startsWith('-') ? '' : '+'}${behind}j`;
     },
   };
 }

@@ -7,9 +7,10 @@ import { Tensor } from './tensor';
 
 const generatorOptions = z.object({ device: deviceName.optional() });
 const expectedSeed = 'an integer in [-2^63, 2^64)';
-const seedSchema = z
-  .union([z.int(expectedSeed), z.bigint(expectedSeed)], expectedSeed)
-  .refine((seed) => BigInt(seed) >= -(2n ** 63n) && BigInt(seed) < 2n ** 64n, expectedSeed);
+const seedSchema = z.union(
+  [z.int(expectedSeed), z.bigint(expectedSeed).gte(-(2n ** 63n), expectedSeed).lt(2n ** 64n, expectedSeed)],
+  expectedSeed,
+);
 
 /**
  * Draws random numbers apart from the default generator (`torch.Generator`). Operators take it as `{ generator }`:

@@ -1,7 +1,9 @@
 import { inspect } from 'node:util';
+import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
 import type { DType, NativeTensor, TypedArray } from '../native/types';
+import { boolean, instanceOf, parseOptions } from '../options';
 import { Complex } from './complex';
 import { isComplexDtype, isDtype } from './dtype';
 import { formatTensor } from './format';
@@ -146,7 +148,10 @@ export class Tensor {
     this.requiresGrad_(on);
   }
 
-  /** Switches recording for backward on or off, in place, as `Tensor.requires_grad_` does. */
+  /**
+   * Switches recording for backward on or off, in place, as `Tensor.requires_grad_` does.
+   * @throws ERR_TORCH for integers, and to switch it off for what was computed
+   */
   requiresGrad_(on = true): this {
     native.tensorSetRequiresGrad(this.handle, on);
     return this;
@@ -179,16 +184,16 @@ export class Tensor {
   /**
    * The gradient of this scalar with respect to every leaf that it was computed from, added to their `grad`.
    * @throws ERR_TORCH without a graph, a second time without `retainGraph`, for more than one element without `gradient`;
-   * ERR_BUSY
+   * ERR_BUSY; ERR_INVALID_ARG_TYPE; ERR_UNKNOWN_OPTION
    */
-  backward(options: BackwardOptions = {}): void {
-    const { gradient = null, retainGraph = null, createGraph = false, inputs = null } = options;
+  backward(options?: BackwardOptions): void {
+    const { gradient, retainGraph, createGraph, inputs } = parseOptions('backward', backwardOptions, options);
     native.tensorBackward(
       this.handle,
-      gradient && requireTensor('backward', gradient).handle,
+      gradient && gradient.handle,
       retainGraph,
       createGraph,
-      inputs && inputs.map((input) => requireTensor('backward', input).handle),
+      inputs && inputs.map(({ handle }) => handle),
     );
   }
 
@@ -287,6 +292,16 @@ export class Tensor {
     return this;
   }
 
+  /** This tensor where the condition holds, the other elsewhere (`torch.where(condition, this, other)`). */
+  where(condition: Tensor, other: Tensor | Scalar): Tensor {
+    return call('where', condition, this, other) as Tensor;
+  }
+
+  /** The n-th derivative of `digamma`. */
+  polygamma(n: number): Tensor {
+    return call('polygamma', n, this) as Tensor;
+  }
+
   /** The parts along the first dimension, one after the other. @throws ERR_SHAPE for a scalar */
   *[Symbol.iterator](): IterableIterator<Tensor> {
     const [length] = this.shape;
@@ -364,6 +379,14 @@ export class Tensor {
 export interface Tensor extends TensorMethods {}
 
 const toLayout = operator('to.dtype_layout');
+
+const aTensor = instanceOf(Tensor, 'a Tensor');
+const backwardOptions = z.object({
+  gradient: aTensor.nullable().default(null),
+  retainGraph: boolean.nullable().default(null),
+  createGraph: boolean.default(false),
+  inputs: z.array(aTensor, 'an array of Tensors').nullable().default(null),
+});
 
 /** @internal */
 export function requireTensor(operation: string, value: unknown): Tensor {

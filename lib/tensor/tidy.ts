@@ -5,18 +5,21 @@ import { Tensor } from './tensor';
 class Scope {
   private readonly made = new Set<Tensor>();
 
+  constructor(private readonly outer: Scope | undefined) {}
+
   add(tensor: Tensor): void {
     this.made.add(tensor);
   }
 
+  /** From this scope or from one around it, where an inner call keeps what an outer one made. */
   delete(tensor: Tensor): void {
-    this.made.delete(tensor);
+    if (!this.made.delete(tensor)) this.outer?.delete(tensor);
   }
 
   /** Disposes all but what is reached from the result, which the scope around this one takes over. */
-  close(result: unknown, outer: Scope | undefined): void {
+  close(result: unknown): void {
     for (const tensor of tensorsIn(result)) {
-      if (this.made.delete(tensor)) outer?.add(tensor);
+      if (this.made.delete(tensor)) this.outer?.add(tensor);
     }
     for (const tensor of this.made) tensor.dispose();
     this.made.clear();
@@ -41,11 +44,10 @@ export function track(tensor: Tensor): void {
  *     const loss = tidy(() => model.forward(x).sub(y).square().mean());
  */
 export function tidy<T>(fn: () => T): T {
-  const outer = scopes.getStore();
-  const scope = new Scope();
+  const scope = new Scope(scopes.getStore());
   const finish = (result: unknown) => {
     openScopes--;
-    scope.close(result, outer);
+    scope.close(result);
   };
   openScopes++;
   let result: T;
