@@ -5,6 +5,7 @@ import { job, native } from '../native/binding';
 import type { NativePart } from '../native/types';
 import { boolean, deviceName, parseOptions } from '../options';
 import { ops } from '../tensor/operators';
+import { getDefaultDevice } from '../tensor/default-device';
 import { Tensor } from '../tensor/tensor';
 import { requirePath, writeAside } from '../write-aside';
 import { type Header, maxHeaderLength, parseHeader, type TensorEntry, writeHeader } from './safetensors-header';
@@ -33,7 +34,7 @@ const formatNames = new Map([...dtypes].map(([format, dtype]) => [dtype, format]
 
 /** How a file of weights is read. */
 export interface LoadOptions {
-  /** Where the tensors shall be; default: the CPU. */
+  /** Where the tensors shall be; default: `getDefaultDevice()`. */
   device?: string;
   /** Whether a large file is mapped into memory instead of read. */
   mmap?: boolean;
@@ -47,7 +48,7 @@ const loadSchema = z.object({ device: deviceName.optional(), mmap: boolean.defau
  * changes memory alone, never the file. The file must then keep its content (replacing it by renaming another is fine):
  * `mmap: false` reads it at once instead.
  * @param source a file name, or the bytes of a file, which are copied
- * @param options `device`, default the CPU; `mmap`, default true
+ * @param options `device`, default `getDefaultDevice()`; `mmap`, default true
  * @throws ERR_DATA_NOT_FOUND; ERR_SAFETENSORS_FORMAT for a damaged file, or a dtype that libtorch does not have;
  * ERR_DEVICE; ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
  */
@@ -55,8 +56,8 @@ export async function loadSafetensors(
   source: string | Uint8Array,
   options?: LoadOptions,
 ): Promise<Map<string, Tensor>> {
-  const { device, mmap } = parseOptions('loadSafetensors', loadSchema, options);
-  if (device !== undefined) native.checkDevice(device);
+  const { device = getDefaultDevice(), mmap } = parseOptions('loadSafetensors', loadSchema, options);
+  native.checkDevice(device);
   return withHeader('loadSafetensors', source, mmap, (bytes, { tensors }, dataBegin, damaged) => {
     checkOffsets(tensors, bytes.length - dataBegin, damaged);
     const result = new Map<string, Tensor>();

@@ -19,13 +19,12 @@ export class StoredBytes {
     offset: number,
     readonly length: number,
     alignment: number,
-    device: string | undefined,
+    device: string,
   ) {
     this.onCpu = bytes.storage(offset, length, alignment);
-    this.onDevice =
-      device === undefined || /^cpu\b/.test(device)
-        ? this.onCpu
-        : (ops.aten._to_copy!(new Tensor(this.onCpu), { device }) as Tensor).handle;
+    this.onDevice = /^cpu\b/.test(device)
+      ? this.onCpu
+      : (ops.aten._to_copy!(new Tensor(this.onCpu), { device }) as Tensor).handle;
   }
 
   /**

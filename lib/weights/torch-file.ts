@@ -4,6 +4,7 @@ import { checkZipRecords, readZipRecords, type ZipRecord } from '../data/zip-arc
 import { ContinualTorchError, quoteName } from '../errors';
 import { job, native } from '../native/binding';
 import { boolean, deviceName, parseOptions } from '../options';
+import { getDefaultDevice } from '../tensor/default-device';
 import { Tensor } from '../tensor/tensor';
 import { requirePath, writeAside } from '../write-aside';
 import { pickle, type Picklable } from './pickler';
@@ -41,13 +42,13 @@ const storageAlignment = 16;
  * const checkpoint = (await torch.load('checkpoint.pt')) as Map<string, Loaded>;
  * ```
  * @param source a file name, or the bytes of a file, which are copied
- * @param options `device` for all tensors, default the CPU; `mmap`, default false
+ * @param options `device` for all tensors, default `getDefaultDevice()`; `mmap`, default false
  * @throws ERR_UNSAFE_GLOBAL; ERR_TORCH_FILE_FORMAT for a file of another kind, cut short or damaged;
  * ERR_DATA_NOT_FOUND; ERR_DEVICE; ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
  */
 export async function load(source: string | Uint8Array, options?: LoadOptions): Promise<Loaded> {
-  const { device, mmap } = parseOptions('torch.load', schema, options);
-  if (device !== undefined) native.checkDevice(device);
+  const { device = getDefaultDevice(), mmap } = parseOptions('torch.load', schema, options);
+  native.checkDevice(device);
   const bytes = await FileBytes.open('torch.load', source, mmap);
   const damaged = (detail: string) =>
     new ContinualTorchError(
@@ -145,7 +146,7 @@ class Storages {
 
   constructor(
     private readonly bytes: FileBytes,
-    private readonly device: string | undefined,
+    private readonly device: string,
   ) {}
 
   /** @param id ('storage', class, key, location, number of elements) */
