@@ -122,6 +122,13 @@ Napi::Value create_optimizer(const Napi::CallbackInfo& info) {
   });
 }
 
+/// Whether an update is worth the whole OpenMP team, as an operator would be that passes over as many elements.
+bool is_large(const Optimizer& optimizer) {
+  int64_t elements = 0;
+  for (const at::Tensor& parameter : optimizer.parameters()) elements += parameter.numel();
+  return elements >= 32 * at::internal::GRAIN_SIZE;
+}
+
 size_t index_argument(const Napi::Value& value, const Optimizer& optimizer) {
   const int64_t group = integer_argument(value, "group");
   if (group < 0 || static_cast<size_t>(group) >= optimizer.groups().size()) wrong_argument("the index of a group");
@@ -145,7 +152,8 @@ void OptimizerHandle::define(Napi::Env env, Napi::Object exports) {
 
 Napi::Value OptimizerHandle::step(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    value_->idle("step").step();
+    Optimizer& optimizer = value_->idle("step");
+    Environment::of(info.Env()).run(is_large(optimizer), [&] { optimizer.step(); });
     return info.Env().Undefined();
   });
 }
