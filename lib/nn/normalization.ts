@@ -183,8 +183,9 @@ export class InstanceNorm2d extends instanceNorm(2) {}
 /** As `InstanceNorm1d` for `[B, numFeatures, D, H, W]` (`torch.nn.InstanceNorm3d`). */
 export class InstanceNorm3d extends instanceNorm(3) {}
 
+const shapeExpected = 'a positive integer, or an array of them';
 const shapeType = z
-  .union([positiveInteger, z.array(positiveInteger).min(1)], 'a positive integer, or an array of them')
+  .union([positiveInteger, z.array(positiveInteger).min(1, shapeExpected)], shapeExpected)
   .transform((value): number[] => (typeof value === 'number' ? [value] : value));
 const layerNormSchema = z.object({
   eps: nonNegativeNumber.default(1e-5),
