@@ -77,6 +77,9 @@ class SmallBlocks final : public c10::Allocator {
     return {block, block, kDeleters[size_class], at::Device(at::kCPU)};
   }
 
+  /// For memory without a DataPtr (oneDNN's): small blocks too come from the place where the large allocator frees them.
+  c10::DeleterFnPtr raw_deleter() const override { return large_->raw_deleter(); }
+
   void copy_data(void* to, const void* from, size_t count) const override { default_copy_data(to, from, count); }
 
  private:
