@@ -28,6 +28,11 @@ std::optional<c10::IValue> to_number(const Napi::Value& value, napi_valuetype ki
   if (kind == napi_boolean) return value.As<Napi::Boolean>().Value();
   if (const auto integer = to_integer(value, kind)) return *integer;
   if (kind == napi_number) return value.As<Napi::Number>().DoubleValue();
+  if (kind == napi_bigint) {
+    bool lossless = false;
+    const uint64_t integer = value.As<Napi::BigInt>().Uint64Value(&lossless);
+    return lossless ? std::optional<c10::IValue>(integer) : std::nullopt;
+  }
   if (!value.IsTypedArray()) return std::nullopt;
   const auto pair = value.As<Napi::TypedArray>();
   if (pair.TypedArrayType() != napi_float64_array || pair.ElementLength() != 2) return std::nullopt;
@@ -155,6 +160,7 @@ Napi::Value to_javascript(Napi::Env env, const c10::IValue& value) {
     if (std::abs(static_cast<double>(integer)) > kLargestSafeInteger) return Napi::BigInt::New(env, integer);
     return Napi::Number::New(env, static_cast<double>(integer));
   }
+  if (value.isUnsigned()) return Napi::BigInt::New(env, value.toUInt());  // beyond int64
   if (value.isDouble()) return Napi::Number::New(env, value.toDouble());
   if (value.isBool()) return Napi::Boolean::New(env, value.toBool());
   if (value.isComplexDouble()) {
