@@ -54,7 +54,13 @@ Napi::Value tensor_requires_grad(const Napi::CallbackInfo& info) {
 Napi::Value tensor_set_requires_grad(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     require_idle(info.Env(), "requiresGrad_");
-    TensorHandle::tensor(info[0]).set_requires_grad(boolean_argument(info[1], "requiresGrad"));
+    const at::Tensor& tensor = TensorHandle::tensor(info[0]);
+    const bool on = boolean_argument(info[1], "requiresGrad");
+    // libtorch would ignore it.
+    if (!on && !tensor.is_leaf()) {
+      throw Error("ERR_TORCH", "requiresGrad_: expected a leaf, got a tensor that was computed (use detach())");
+    }
+    tensor.set_requires_grad(on);
     return info.Env().Undefined();
   });
 }
