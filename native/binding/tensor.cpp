@@ -42,7 +42,8 @@ TypedArrayArgument typed_array_argument(const Napi::CallbackInfo& info) {
   for (const int64_t size : result.shape) {
     uint64_t product = 0;
     if (size < 0 || c10::mul_overflows(static_cast<uint64_t>(result.count), static_cast<uint64_t>(size), &product)) {
-      wrong_argument("sizes of at least 0 that multiply to less than 2^64");
+      throw Error("ERR_SHAPE", c10::str("tensor: expected sizes of at least 0 that multiply to less than 2^64, got ",
+                                        at::IntArrayRef(result.shape)));
     }
     result.count = static_cast<size_t>(product);
   }
@@ -140,6 +141,7 @@ Napi::Value to_typed_array(const Napi::CallbackInfo& info) {
     if (tensor.layout() != at::kStrided) tensor = tensor.to_dense();
     if (tensor.is_quantized()) tensor = tensor.dequantize();
     if (tensor.scalar_type() == at::kComplexHalf) tensor = tensor.to(at::kComplexFloat);
+    tensor = tensor.resolve_neg();
     if (tensor.is_complex()) tensor = at::view_as_real(tensor.resolve_conj());
     const DType* dtype = &dtype_of(tensor.scalar_type());
     if (dtype->typed_array < 0) dtype = &dtype_of(at::kFloat);
