@@ -1,5 +1,5 @@
 // Trains a model that is written with operators, as a newcomer writes it: no tidy, no dispose, no call of the collector.
-// Prints, as JSON, tensors and resident memory along the way. Arguments: width of the hidden layer, iterations, batch size.
+// Prints, as JSON, live tensors and resident memory along the way. Arguments: width of the hidden layer, iterations, batch size.
 import { memory, optim, type Tensor, torch } from '../../../lib/index';
 
 const [width, iterations, batchSize] = process.argv.slice(2).map(Number) as [number, number, number];
@@ -18,7 +18,7 @@ class Model {
 
 const model = new Model();
 const optimizer = new optim.SGD(model.weights, { lr: 1e-3, momentum: 0.9 });
-const samples: { iteration: number; tensors: number; rss: number; loss: number }[] = [];
+const samples: { iteration: number; tensors: number; bytes: number; rss: number; outsideHeap: number; loss: number }[] = [];
 for (let i = 1; i <= iterations; i++) {
   const x = torch.randn([batchSize, inputs]);
   const loss = model.forward(x).sub(x.sum([1], { keepdim: true })).square().mean();
@@ -26,7 +26,9 @@ for (let i = 1; i <= iterations; i++) {
   loss.backward();
   optimizer.step();
   if (i % (iterations / 10) === 0) {
-    samples.push({ iteration: i, tensors: memory().numTensors, rss: process.memoryUsage().rss, loss: loss.item() });
+    const { numTensors, numBytes } = memory();
+    const { rss, heapTotal } = process.memoryUsage();
+    samples.push({ iteration: i, tensors: numTensors, bytes: numBytes, rss, outsideHeap: rss - heapTotal, loss: loss.item() });
   }
 }
 console.log(JSON.stringify(samples));
