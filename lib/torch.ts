@@ -7,7 +7,6 @@ import { asTensor, tensor } from './tensor/creation';
 import { getDefaultDevice, setDefaultDevice } from './tensor/default-device';
 import { Generator } from './tensor/generator';
 import { enableGrad, isGradEnabled, noGrad } from './tensor/grad-mode';
-import { slice } from './tensor/indexing';
 import { memory } from './tensor/memory';
 import { namespaceOf } from './tensor/namespaces';
 import { ops, torchFunctions } from './tensor/operators';
@@ -32,7 +31,6 @@ export const torch = {
   Generator,
   tensor,
   asTensor,
-  slice,
   manualSeed,
   autograd,
   amp,

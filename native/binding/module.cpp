@@ -1,5 +1,7 @@
 #include "binding/module.h"
 
+#include <torch/csrc/jit/frontend/tracer.h>
+
 #include "binding/device.h"
 #include "binding/dtypes.h"
 #include "binding/promise_worker.h"
@@ -181,22 +183,40 @@ Napi::Value ModuleHandle::named_buffers(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->idle("namedBuffers").named_buffers()); });
 }
 
+/// What a method does with so many elements is worth the whole OpenMP team, as a rule: it is more than one operator.
+constexpr int64_t kLargeInput = 4096;
+
+Napi::Value call_model(Napi::Env env, Model& model, const torch::jit::Method& method,
+                       std::vector<c10::IValue> inputs) {
+  int64_t elements = 0;
+  for (const c10::IValue& input : inputs) {
+    if (input.isTensor() && input.toTensor().defined()) elements += input.toTensor().numel();
+  }
+  c10::IValue output;
+  Environment::of(env).run(elements >= kLargeInput, [&] { output = model.call(method, std::move(inputs)); });
+  return from_script_value(env, output);
+}
+
 /// forward(...inputs: Value[]) -> Value: synchronous, on the calling thread. Behind one tensor a second one may be task
 /// labels: a model of one input leaves them aside.
 Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     Model& model = value_->idle("forward");
     if (info.Length() == 1 && TensorHandle::is(info[0])) {
-      // Straight through: a model in TypeScript calls every layer like this.
-      if (SingleOperator* single = model.single_operator()) {
-        return from_script_value(info.Env(), (*single)(TensorHandle::tensor(info[0])));
+      // Straight through: a model in TypeScript calls every layer like this. A trace has to see the layer.
+      SingleOperator* single = torch::jit::tracer::isTracing() ? nullptr : model.single_operator();
+      if (single != nullptr) {
+        const at::Tensor& input = TensorHandle::tensor(info[0]);
+        c10::IValue output;
+        Environment::of(info.Env()).run(single->is_large(input), [&] { output = (*single)(input); });
+        return from_script_value(info.Env(), output);
       }
     }
     const torch::jit::Method method = model.method("forward");
     const c10::FunctionSchema& schema = method.function().getSchema();
     const auto is_tensor = [&](size_t i) { return TensorHandle::is(info[i]); };
     if (info.Length() == 1 && schema.arguments().size() == 2 && is_tensor(0) && takes_tensor(schema.arguments()[1])) {
-      return from_script_value(info.Env(), model.call(method, {TensorHandle::tensor(info[0])}));
+      return call_model(info.Env(), model, method, {TensorHandle::tensor(info[0])});
     }
     if (info.Length() == 1 && is_tensor(0) && model.takes_task_labels()) {
       return TensorHandle::wrap(info.Env(), model.forward(TensorHandle::tensor(info[0])));  // says that labels are missing
@@ -204,7 +224,7 @@ Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
     std::vector<Napi::Value> values;
     for (size_t i = 0; i < info.Length(); ++i) values.push_back(info[i]);
     if (values.size() == 2 && schema.arguments().size() == 2 && is_tensor(0) && is_tensor(1)) values.pop_back();
-    return from_script_value(info.Env(), model.call(method, to_script_arguments("forward", schema, values)));
+    return call_model(info.Env(), model, method, to_script_arguments("forward", schema, values));
   });
 }
 
@@ -215,8 +235,7 @@ Napi::Value ModuleHandle::call(const Napi::CallbackInfo& info) {
     const std::string name = string_argument(info[0], "method");
     const torch::jit::Method method = model.method(name);
     const auto inputs = array_argument(info[1], "inputs", [](const Napi::Value& value) { return value; });
-    return from_script_value(
-        info.Env(), model.call(method, to_script_arguments(name, method.function().getSchema(), inputs)));
+    return call_model(info.Env(), model, method, to_script_arguments(name, method.function().getSchema(), inputs));
   });
 }
 

@@ -60,6 +60,17 @@ std::optional<SingleOperator> SingleOperator::of(const torch::jit::Module& modul
   return result;
 }
 
+bool SingleOperator::is_large(const at::Tensor& input) const {
+  int64_t weights = 0;
+  for (const Source& source : sources_) {
+    if (source.kind != Source::Kind::kAttribute) continue;
+    const c10::IValue& value = object_->getSlot(source.slot);
+    if (value.isTensor() && value.toTensor().defined()) weights += value.toTensor().numel();
+  }
+  return weights > 0 ? input.numel() + weights >= at::internal::GRAIN_SIZE
+                     : input.numel() >= 32 * at::internal::GRAIN_SIZE;
+}
+
 c10::IValue SingleOperator::operator()(const at::Tensor& input) {
   torch::jit::Stack stack;
   stack.reserve(sources_.size());

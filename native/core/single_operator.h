@@ -17,6 +17,9 @@ class SingleOperator {
 
   c10::IValue operator()(const at::Tensor& input);
 
+  /// Whether that is worth a team of threads: a product with a weight from libtorch's grain size on.
+  bool is_large(const at::Tensor& input) const;
+
  private:
   /// What the operator gets: a constant, an attribute by its slot, or the input of `forward`.
   struct Source {

@@ -74,15 +74,35 @@ async function trained(make: () => nn.Module, plugins: () => Plugin[], Strategy:
   return { state: numbersOf(model.stateDict()), importance: mas ? numbersOf(mas.importance!) : null, metrics };
 }
 
+type Outcome = Awaited<ReturnType<typeof trained>>;
+
+/** The forward of one runs on one thread, of the other on all: a product of matrices may sum in another order. */
+const otherThreads = { relative: 1e-5, absolute: 1e-6 };
+
+function assertSameOutcome(actual: Outcome, expected: Outcome): void {
+  const walk = (a: unknown, e: unknown, path: string): void => {
+    if (typeof e === 'number') {
+      const close = Math.abs((a as number) - e) <= otherThreads.absolute + otherThreads.relative * Math.abs(e);
+      assert.ok(close, `${path}: expected ${e}, got ${a as number}`);
+    } else if (typeof e === 'object' && e !== null) {
+      assert.deepEqual(Object.keys(a as object), Object.keys(e), path);
+      for (const [key, value] of Object.entries(e)) walk((a as Record<string, unknown>)[key], value, `${path}.${key}`);
+    } else {
+      assert.equal(a, e, path);
+    }
+  };
+  walk(actual, expected, 'outcome');
+}
+
 describe('a model in TypeScript', () => {
-  it('trains to the same bits as its twin in TorchScript, by mini-batches joined or not, and measures the same', async () => {
-    assert.deepEqual(await trained(() => new Net(), () => []), await trained(scripted, () => []));
+  it('trains as its twin in TorchScript, by mini-batches joined or not, and measures the same', async () => {
+    assertSameOutcome(await trained(() => new Net(), () => []), await trained(scripted, () => []));
   });
 
-  it('has the same importances under MAS, over three experiences, to the bit', async () => {
+  it('has the same importances under MAS, over three experiences', async () => {
     const plugins = () => [new MASPlugin({ lambdaReg: 2, alpha: 0.3 })];
     const ours = await trained(() => new Net(), plugins);
-    assert.deepEqual(ours, await trained(scripted, plugins));
+    assertSameOutcome(ours, await trained(scripted, plugins));
     assert.deepEqual(Object.keys(ours.importance!), Object.keys(ours.state).filter((name) => /weight|bias/.test(name)));
     assert.ok(Object.values(ours.importance!).flat().some((value) => value > 0));
   });
