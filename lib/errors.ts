@@ -23,6 +23,7 @@ export const errorCodes = {
   ERR_MODEL_FILE_PICKLE: 'the model file is a Python pickle, not TorchScript',
   ERR_MODEL_FILE_FORMAT: 'the model file is no TorchScript, or is truncated or damaged',
   ERR_MODEL_SAVE: 'the model cannot be written',
+  ERR_TRACE: 'a forward cannot be recorded by `jit.trace`',
   ERR_MODEL_OUTPUT: 'the model returned something else than one tensor',
   ERR_STATE_DICT: 'a state dict does not fit the module: names or sizes differ',
   ERR_UNSUPPORTED_MODEL: 'the parameters are of several dtypes or devices',

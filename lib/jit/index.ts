@@ -3,37 +3,40 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { Module } from '../nn/module';
-import { fromNative, type ScriptValue, toNative } from '../nn/script-value';
-import { parseArgument } from '../options';
+import { deviceName, parseOptions } from '../options';
+import { getDefaultDevice } from '../tensor/default-device';
+import { warnOfEvalMode } from './frozen-modes';
+import { ScriptModule } from './script-module';
 
-/** A TorchScript model from a file. */
-export class ScriptModule extends Module {
-  /** The methods of the outermost module. */
-  get methodNames(): string[] {
-    return this.handle.methodNames();
-  }
+export type { FrozenMode } from './frozen-modes';
+export { ScriptModule } from './script-module';
 
-  /**
-   * Calls any method as `forward` is called; inputs and result are of the same kinds.
-   * @throws ERR_INVALID_ARG_VALUE for an unknown method; ERR_INVALID_ARG_TYPE with the method's signature where the inputs
-   * do not fit; ERR_BUSY, ERR_TORCH
-   */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the model, not TypeScript, knows what comes back
-  call(method: string, ...inputs: ScriptValue[]): any {
-    return fromNative(this.handle.call(parseArgument('call', 'method', z.string('a name'), method), inputs.map(toNative)));
-  }
+export interface LoadOptions {
+  /** Where parameters and buffers go: `"cpu"`, `"cuda"`, `"cuda:N"`; default: the default device. */
+  device?: string;
 }
+
+const loadSchema = z.object({ device: deviceName.default(getDefaultDevice) });
 
 /**
- * Loads a TorchScript file (written by `torch.jit.save` in Python or by `jit.save` here) onto the CPU. The file is read
- * on the compute thread. As in PyTorch, damage inside the weights of a file that is otherwise whole is not noticed.
+ * Loads TorchScript (`torch.jit.load`): what `torch.jit.save` wrote in Python, or `jit.save` here. It is read on the compute
+ * thread. The archive is checked before libtorch reads it, checksums included, so that a damaged file is refused; but a
+ * TorchScript file is code, which no check makes harmless: load only what comes from people you trust.
+ * @param source a file name, or the bytes of a file
  * @throws ERR_MODEL_FILE_NOT_FOUND, ERR_MODEL_FILE_READ, ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_FORMAT, and
- * ERR_MODEL_FILE_PICKLE for a file of `torch.save`, with how to export TorchScript instead
+ * ERR_MODEL_FILE_PICKLE for a file of `torch.save`, with how to export TorchScript instead; ERR_DEVICE; ERR_INVALID_ARG_TYPE,
+ * ERR_UNKNOWN_OPTION
  */
-export async function load(path: string): Promise<ScriptModule> {
-  requirePath('jit.load', path);
-  return new ScriptModule(await job(native.jitLoad(path)));
+export async function load(source: string | Uint8Array | ArrayBuffer, options?: LoadOptions): Promise<ScriptModule> {
+  const { device } = parseOptions('jit.load', loadSchema, options);
+  const bytes = source instanceof ArrayBuffer ? new Uint8Array(source) : source;
+  if (!(bytes instanceof Uint8Array)) requirePath('jit.load', bytes, ' or the bytes of a file');
+  const model = new ScriptModule(await job(native.jitLoad(bytes, device)));
+  warnOfEvalMode('jit.load', model);
+  return model;
 }
+
+export { trace, type TraceInput } from './trace';
 
 /** Two saves at a time must not write to one file. */
 let saves = 0;
@@ -45,15 +48,13 @@ let saves = 0;
  */
 export async function save(model: Module, path: string): Promise<void> {
   requirePath('jit.save', path);
-  if (!(model instanceof Module)) {
-    throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `jit.save: expected a Module, got ${describeValue(model)}`);
-  }
+  requireModule('jit.save', model);
   const aside = `${path}.partial-${process.pid}-${++saves}`;
   if (!model.isScripted) {
     throw new ContinualTorchError(
       'ERR_MODEL_SAVE',
       `jit.save: expected a model whose forward is TorchScript, got ${model.constructor.name || 'a Module'}, whose forward, or that of a module in it, is JavaScript: ` +
-        'save `await jit.trace(model, exampleInput)`, or hand over its state dict',
+        'save `jit.trace(model, exampleInput)`, or hand over its state dict',
     );
   }
   try {
@@ -67,10 +68,20 @@ export async function save(model: Module, path: string): Promise<void> {
   }
 }
 
-function requirePath(operation: string, path: unknown): void {
+/** What `jit.save` would write, as bytes. @throws ERR_BUSY, ERR_INVALID_ARG_TYPE */
+export async function saveToBuffer(model: Module): Promise<Buffer> {
+  return job(requireModule('jit.saveToBuffer', model).handle.saved());
+}
+
+function requireModule(operation: string, model: unknown): Module {
+  if (model instanceof Module) return model;
+  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Module, got ${describeValue(model)}`);
+}
+
+function requirePath(operation: string, path: unknown, orElse = ''): void {
   if (typeof path === 'string' && path !== '' && !path.includes('\0')) return;
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',
-    `${operation}: expected path to be a file name, got ${describeValue(path)}`,
+    `${operation}: expected path to be a file name${orElse}, got ${describeValue(path)}`,
   );
 }

@@ -108,6 +108,14 @@ export interface NativeModule {
   modes(): Record<string, boolean>;
   setModes(modes: Record<string, boolean>): void;
   save(path: string): Promise<void>;
+  /** What `save` would write. */
+  saved(): Promise<Buffer>;
+  /** Inputs and outputs are tensors and arrays of them. */
+  trace(inputs: NativeScriptValue[], forward: (inputs: NativeScriptValue[]) => NativeScriptValue): NativeModule;
+  frozenModes(): { module: string; operator: string; mode: 'train' | 'eval' }[];
+  /** Of the method `forward`. */
+  code(): string;
+  graph(): string;
 }
 
 export type NativeOptimizerOptions = Record<string, number | boolean>;
@@ -198,7 +206,16 @@ export type NativeValue =
 
 /** What TorchScript takes and returns. */
 export type NativeScriptValue =
-  NativeTensor | NativeDict | number | bigint | boolean | string | null | undefined | NativeScriptValue[];
+  | NativeTensor
+  | NativeDict
+  | number
+  | bigint
+  | boolean
+  | string
+  | Float64Array
+  | null
+  | undefined
+  | NativeScriptValue[];
 
 /** A dict. `isMap` false: a plain object, whose keys are texts, and which may stand for a named tuple or keywords. */
 export interface NativeDict {
@@ -265,7 +282,7 @@ export interface NativeAddon {
   setDefaultDevice(name: string): string;
   cudaDeviceCount(): number;
   manualSeed(seed: number): void;
-  jitLoad(path: string): Promise<NativeModule>;
+  jitLoad(source: string | Uint8Array, device: string): Promise<NativeModule>;
   /** A leaf that shares the memory of `data`. */
   newParameter(data: NativeTensor, requiresGrad: boolean): NativeTensor;
   /** Parts under these names, and methods in TorchScript; null stands for a parameter or buffer that is None. */

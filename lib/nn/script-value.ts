@@ -1,4 +1,5 @@
 import type { NativeDict, NativeScriptValue, NativeTensor } from '../native/types';
+import { Complex } from '../tensor/complex';
 import { Tensor } from '../tensor/tensor';
 
 /**
@@ -31,6 +32,7 @@ export function toNative(value: ScriptValue): NativeScriptValue {
 export function fromNative(value: NativeScriptValue): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(fromNative);
+  if (value instanceof Float64Array) return new Complex(value[0]!, value[1]!);
   const { pairs } = value as NativeDict;
   if (pairs) return new Map(pairs.map(([key, item]) => [fromNative(key), fromNative(item)]));
   return new Tensor(value as NativeTensor);

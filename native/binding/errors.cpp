@@ -6,6 +6,7 @@
 
 #include "binding/environment.h"
 #include "core/error.h"
+#include "core/script_errors.h"
 
 namespace continual::binding {
 namespace {
@@ -30,11 +31,11 @@ Failure describe(std::exception_ptr error) {
     return {"ERR_OUT_OF_MEMORY", without_backtrace(failure.what_without_backtrace())};
   } catch (const c10::Error& failure) {
     return {is_out_of_memory(failure) ? "ERR_OUT_OF_MEMORY" : "ERR_TORCH",
-            without_backtrace(failure.what_without_backtrace())};
+            cause_first(without_backtrace(failure.what_without_backtrace()))};
   } catch (const std::bad_alloc&) {
     return {"ERR_OUT_OF_MEMORY", "not enough memory"};
   } catch (const std::exception& failure) {
-    return {"ERR_TORCH", without_backtrace(failure.what())};
+    return {"ERR_TORCH", cause_first(without_backtrace(failure.what()))};
   } catch (...) {
     return {"ERR_TORCH", "an unknown C++ exception"};
   }

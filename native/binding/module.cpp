@@ -6,7 +6,9 @@
 #include "binding/script_values.h"
 #include "binding/tensor.h"
 #include "core/dynamic_modules.h"
+#include "core/frozen_modes.h"
 #include "core/script_module.h"
+#include "core/tracing.h"
 
 namespace continual::binding {
 namespace {
@@ -22,11 +24,29 @@ Napi::Value to_entries(Napi::Env env, const std::vector<std::pair<std::string, a
   return entries;
 }
 
-/// Native: jitLoad(path: string) -> Promise<Module>
+/// A copy, because JavaScript may change its own meanwhile.
+std::string bytes_argument(const Napi::Value& value) {
+  if (!value.IsTypedArray()) wrong_argument("a path or a Uint8Array");
+  napi_typedarray_type type{};
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok) {
+    throw Napi::Error::New(value.Env());
+  }
+  if (type != napi_uint8_array) wrong_argument("a path or a Uint8Array");
+  return length == 0 ? std::string() : std::string(static_cast<const char*>(data), length);
+}
+
+/// Native: jitLoad(source: string | Uint8Array, device: string) -> Promise<Module>
 Napi::Value jit_load(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
+    const bool is_path = info[0].IsString();
     return run_on_compute_thread(
-        info.Env(), {}, [path = string_argument(info[0], "path")] { return Model::load(path); },
+        info.Env(), {},
+        [is_path, source = is_path ? string_argument(info[0], "path") : bytes_argument(info[0]),
+         device = device_named(string_argument(info[1], "device"))]() mutable {
+          return Model::load(is_path ? ModelFile::open(source) : ModelFile::of(std::move(source)), device);
+        },
         [](Napi::Env env, Model model) {
           return ModuleHandle::wrap(env, std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(model))));
         });
@@ -139,7 +159,9 @@ void ModuleHandle::define(Napi::Env env, Napi::Object exports) {
        InstanceMethod<&Self::train>("train"),
        InstanceMethod<&Self::is_training>("isTraining"), InstanceMethod<&Self::to>("to"),
        InstanceMethod<&Self::modes>("modes"), InstanceMethod<&Self::set_modes>("setModes"),
-       InstanceMethod<&Self::save>("save")});
+       InstanceMethod<&Self::save>("save"), InstanceMethod<&Self::saved>("saved"),
+       InstanceMethod<&Self::trace>("trace"), InstanceMethod<&Self::frozen_modes>("frozenModes"),
+       InstanceMethod<&Self::code>("code"), InstanceMethod<&Self::graph>("graph")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
   exports.Set("jitLoad", Napi::Function::New(env, jit_load, "jitLoad"));
   exports.Set("newParameter", Napi::Function::New(env, new_parameter, "newParameter"));
@@ -399,6 +421,70 @@ Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
         },
         [](Napi::Env env, bool) { return env.Undefined(); });
   });
+}
+
+/// saved() -> Promise<Buffer>: what `save` would write.
+Napi::Value ModuleHandle::saved(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return run_on_compute_thread(
+        info.Env(), {value_}, [model = value_->object] { return model->saved(); },
+        [](Napi::Env env, const std::string& bytes) -> Napi::Value {
+          return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
+        });
+  });
+}
+
+/// A tensor, or an array of them as a tuple.
+c10::IValue traceable(const Napi::Value& value) {
+  if (!value.IsArray()) return TensorHandle::tensor(value);
+  return c10::ivalue::Tuple::create(array_argument(value, "tensors", traceable));
+}
+
+/// trace(inputs: Value[], forward: (inputs: Value[]) => Value) -> Module: inputs and output are tensors and arrays of them.
+Napi::Value ModuleHandle::trace(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const torch::jit::Stack inputs = array_argument(info[0], "inputs", traceable);
+    const Napi::Function forward = info[1].As<Napi::Function>();
+    torch::jit::Module traced =
+        continual::trace(value_->idle("jit.trace").module(), inputs, [&](const torch::jit::Stack& values) {
+          Napi::Array array = Napi::Array::New(env, values.size());
+          for (uint32_t i = 0; i < values.size(); ++i) array.Set(i, from_script_value(env, values[i]));
+          return traceable(forward.Call({array}));
+        });
+    auto shared = std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(traced)));
+    value_->idle("jit.trace");
+    shared->join(*value_);
+    return ModuleHandle::wrap(env, std::move(shared));
+  });
+}
+
+/// frozenModes() -> { module, operator, mode }[]
+Napi::Value ModuleHandle::frozen_modes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    Napi::Array result = Napi::Array::New(env);
+    for (const FrozenMode& frozen : continual::frozen_modes(value_->object->module())) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("module", frozen.module);
+      entry.Set("operator", frozen.operation);
+      entry.Set("mode", frozen.train ? "train" : "eval");
+      result.Set(result.Length(), entry);
+    }
+    return result;
+  });
+}
+
+/// code() -> string: of the method `forward`.
+Napi::Value ModuleHandle::code(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), value_->idle("code").code()); });
+}
+
+/// graph() -> string: of the method `forward`.
+Napi::Value ModuleHandle::graph(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), value_->idle("graph").graph()); });
 }
 
 }  // namespace continual::binding

@@ -42,6 +42,11 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   Napi::Value modes(const Napi::CallbackInfo& info);
   Napi::Value set_modes(const Napi::CallbackInfo& info);
   Napi::Value save(const Napi::CallbackInfo& info);
+  Napi::Value saved(const Napi::CallbackInfo& info);
+  Napi::Value trace(const Napi::CallbackInfo& info);
+  Napi::Value frozen_modes(const Napi::CallbackInfo& info);
+  Napi::Value code(const Napi::CallbackInfo& info);
+  Napi::Value graph(const Napi::CallbackInfo& info);
 };
 
 }  // namespace continual::binding

@@ -57,7 +57,10 @@ TypedArrayArgument typed_array_argument(const Napi::CallbackInfo& info) {
 Napi::Value from_typed_array(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const TypedArrayArgument array = typed_array_argument(info);
-    at::Tensor tensor = at::empty(array.shape, array.type);
+    at::Tensor tensor = [&] {
+      const at::tracer::impl::NoTracerDispatchMode as_constant;  // a trace would record memory without contents
+      return at::empty(array.shape, array.type);
+    }();
     if (array.count > 0) std::memcpy(tensor.mutable_data_ptr(), array.data, tensor.nbytes());
     return TensorHandle::wrap(info.Env(), tensor);
   });

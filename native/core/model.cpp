@@ -1,13 +1,18 @@
 #include "core/model.h"
 
-#include <array>
-#include <filesystem>
+#include <torch/csrc/jit/frontend/tracer.h>
+#include <torch/csrc/jit/serialization/export.h>
+#include <torch/csrc/jit/serialization/python_print.h>
+
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "core/error.h"
 #include "core/script_module.h"
+#include "core/tracing.h"
 
 namespace continual {
 namespace {
@@ -24,62 +29,40 @@ std::vector<std::pair<std::string, at::Tensor>> each_tensor_once(const List& lis
   return result;
 }
 
-const char* const kHowToExport =
-    "export the model in Python with torch.jit.script(model).save(\"model.pt\") "
-    "(or torch.jit.trace in train mode)";
+/// Writes on after a failure, into nothing: libtorch's zip writer would end the process where its output fails twice.
+class Output {
+ public:
+  explicit Output(const std::string& path) {
+    errno = 0;
+    stream_.open(path, std::ios::binary | std::ios::trunc);
+    note_failure();
+  }
 
-/// TorchScript is a zip archive that holds constants.pkl and code; torch.save writes the same zip without code, and
-/// before PyTorch 1.6 a bare pickle.
-void check_is_torchscript(const std::string& path) {
-  std::error_code ignored;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    const bool exists = std::filesystem::exists(path, ignored);
-    throw Error(exists ? "ERR_MODEL_FILE_READ" : "ERR_MODEL_FILE_NOT_FOUND",
-                "jit.load: expected a TorchScript file, " + std::string(exists ? "cannot read " : "found no file ") +
-                    "\"" + path + "\"");
-  }
-  if (std::filesystem::is_directory(path, ignored)) {
-    throw Error("ERR_MODEL_FILE_FORMAT", "jit.load: expected a TorchScript file, \"" + path + "\" is a folder");
-  }
-  std::array<unsigned char, 4> head{};
-  file.read(reinterpret_cast<char*>(head.data()), head.size());
-  if (file.gcount() == 0) {
-    throw Error("ERR_MODEL_FILE_EMPTY", "jit.load: expected a TorchScript file, \"" + path + "\" is empty");
-  }
-  if (head[0] == 0x80 && head[1] >= 2 && head[1] <= 5) {
-    throw Error("ERR_MODEL_FILE_PICKLE", "jit.load: expected a TorchScript file, \"" + path +
-                                             "\" is a Python pickle (written by torch.save or pickle.dump), which only "
-                                             "Python can run: " +
-                                             kHowToExport);
-  }
-  if (!(head[0] == 'P' && head[1] == 'K')) {
-    throw Error("ERR_MODEL_FILE_FORMAT",
-                "jit.load: expected a TorchScript file, \"" + path + "\" is not one (no zip archive): " + kHowToExport);
-  }
-}
-
-[[noreturn]] void throw_damaged(const std::string& path, const std::string& detail) {
-  throw Error("ERR_MODEL_FILE_FORMAT",
-              "jit.load: expected a whole TorchScript file, \"" + path + "\" is truncated or damaged: " + detail);
-}
-
-void check_archive(const std::string& path) {
-  try {
-    caffe2::serialize::PyTorchStreamReader reader(path);
-    if (reader.hasRecord("constants.pkl")) return;
-    if (reader.hasRecord("data.pkl")) {
-      throw Error("ERR_MODEL_FILE_PICKLE", "jit.load: expected a TorchScript file, \"" + path +
-                                               "\" was written by torch.save: it holds pickled Python objects (weights "
-                                               "or a whole module) and no code: " +
-                                               kHowToExport);
+  size_t write(const void* data, size_t size) {
+    if (reason_.empty()) {
+      stream_.write(static_cast<const char*>(data), static_cast<std::streamsize>(size));
+      note_failure();
     }
-    throw Error("ERR_MODEL_FILE_FORMAT", "jit.load: expected a TorchScript file, \"" + path +
-                                             "\" is a zip archive without TorchScript in it: " + kHowToExport);
-  } catch (const c10::Error& error) {
-    throw_damaged(path, error.what_without_backtrace());
+    return size;
   }
-}
+
+  /// What went wrong; "" if nothing did.
+  std::string close() {
+    if (reason_.empty()) {
+      stream_.close();
+      note_failure();
+    }
+    return reason_;
+  }
+
+ private:
+  void note_failure() {
+    if (!stream_.good()) reason_ = errno == 0 ? "the output failed" : std::strerror(errno);
+  }
+
+  std::ofstream stream_;
+  std::string reason_;
+};
 
 /// Copies a module so that each tensor has a storage of its own: a parameter that lies in a flat buffer would otherwise
 /// take the whole buffer into the file. (`Module::deepcopy` takes tensors that share a storage for the same tensor.)
@@ -127,26 +110,58 @@ void set_training_of(const torch::jit::Module& module, bool on) {
 Model::Model(torch::jit::Module module)
     : module_(std::move(module)), calls_(module_), single_operator_(SingleOperator::of(module_)) {}
 
-Model Model::load(const std::string& path) {
-  check_is_torchscript(path);
-  check_archive(path);
+Model Model::load(const ModelFile& file, const at::Device& device) {
   try {
-    return Model(torch::jit::load(path, at::kCPU));
+    check_script_archive(file);
+    return Model(torch::jit::load(file.bytes, device));
+  } catch (const Error&) {
+    throw;
   } catch (const c10::Error& error) {
-    throw_damaged(path, error.what_without_backtrace());
+    if (is_out_of_memory(error)) throw;
+    throw_damaged(file, error.what_without_backtrace());
   } catch (const std::exception& error) {
-    throw_damaged(path, error.what());
+    throw_damaged(file, error.what());
   }
 }
 
-void Model::save(const std::string& path) const {
-  try {
-    CompactCopy copy;
-    torch::jit::Module(copy.of(module_._ivalue())).save(path);
-  } catch (const c10::Error& error) {
-    throw Error("ERR_MODEL_SAVE", "jit.save: cannot write \"" + path + "\": " + error.what_without_backtrace());
-  }
+void Model::write(const std::function<size_t(const void*, size_t)>& output) const {
+  CompactCopy copy;
+  torch::jit::ExportModule(torch::jit::Module(copy.of(module_._ivalue())), output);
 }
+
+void Model::save(const std::string& path) const {
+  const auto fail = [&](const std::string& reason) {
+    throw Error("ERR_MODEL_SAVE", "jit.save: cannot write \"" + path + "\": " + reason);
+  };
+  Output output(path);
+  try {
+    write([&](const void* data, size_t size) { return output.write(data, size); });
+  } catch (const c10::Error& error) {
+    if (is_out_of_memory(error)) throw;
+    fail(error.what_without_backtrace());
+  }
+  const std::string reason = output.close();
+  if (!reason.empty()) fail(reason);
+}
+
+std::string Model::saved() const {
+  std::string bytes;
+  write([&](const void* data, size_t size) {
+    bytes.append(static_cast<const char*>(data), size);
+    return size;
+  });
+  return bytes;
+}
+
+std::string Model::code() {
+  std::vector<c10::IValue> constants;
+  torch::jit::PrintDepsTable types;
+  torch::jit::PythonPrint printer(constants, types);
+  printer.printMethod(method("forward").function());
+  return printer.str();
+}
+
+std::string Model::graph() { return method("forward").graph()->toString(/*print_source_locations=*/false); }
 
 std::vector<std::pair<std::string, at::Tensor>> Model::named_parameters() const {
   return each_tensor_once(module_.named_parameters(/*recurse=*/true));
@@ -157,6 +172,10 @@ std::vector<std::pair<std::string, at::Tensor>> Model::named_buffers() const {
 }
 
 bool Model::takes_task_labels() const { return continual::takes_task_labels(module_); }
+
+SingleOperator* Model::single_operator() {
+  return single_operator_ && !torch::jit::tracer::isTracing() ? &*single_operator_ : nullptr;
+}
 
 std::vector<std::string> Model::method_names() const {
   std::vector<std::string> names;
@@ -175,6 +194,7 @@ torch::jit::Method Model::method(const std::string& name) {
 
 c10::IValue Model::call(const torch::jit::Method& method, torch::jit::Stack inputs) {
   const torch::jit::GraphOptimizerEnabledGuard as_in_eager_mode(false);
+  if (torch::jit::tracer::isTracing()) return call_traced(module_, method, std::move(inputs));
   return method(std::move(inputs));
 }
 

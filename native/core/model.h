@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "core/dynamic_modules.h"
+#include "core/script_archive.h"
 #include "core/single_operator.h"
 
 namespace continual {
@@ -14,10 +15,16 @@ class Model {
  public:
   explicit Model(torch::jit::Module module);
 
-  /// Throws ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_PICKLE, ERR_MODEL_FILE_FORMAT, ERR_MODEL_FILE_NOT_FOUND.
-  static Model load(const std::string& path);
+  /// Throws ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_PICKLE, ERR_MODEL_FILE_FORMAT, ERR_MODEL_FILE_READ.
+  static Model load(const ModelFile& file, const at::Device& device);
   /// Throws ERR_MODEL_SAVE; what is then at `path` is of no use.
   void save(const std::string& path) const;
+  /// The bytes of the file that `save` would write.
+  std::string saved() const;
+
+  /// The method `forward` as source, and as a graph.
+  std::string code();
+  std::string graph();
 
   const torch::jit::Module& module() const { return module_; }
   torch::jit::Module& module() { return module_; }
@@ -42,8 +49,8 @@ class Model {
   /// Calls it with what its schema wants behind `self`.
   c10::IValue call(const torch::jit::Method& method, torch::jit::Stack inputs);
 
-  /// `forward` of one tensor, where it is a single operator; else null.
-  SingleOperator* single_operator() { return single_operator_ ? &*single_operator_ : nullptr; }
+  /// `forward` of one tensor, where it is a single operator; null otherwise, and while a trace writes calls down.
+  SingleOperator* single_operator();
 
   /// True where forward takes the task label of each sample as its second argument.
   bool takes_task_labels() const;
@@ -69,6 +76,8 @@ class Model {
   void set_modes(const std::unordered_map<std::string, bool>& modes);
 
  private:
+  void write(const std::function<size_t(const void*, size_t)>& output) const;
+
   torch::jit::Module module_;
   MultiHeadCalls calls_;
   std::optional<SingleOperator> single_operator_;

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/script_errors.h"
 
 namespace continual {
 namespace {
@@ -11,16 +12,6 @@ namespace {
 std::string describe(const at::Tensor& tensor) {
   if (!tensor.defined()) return "nothing";
   return std::string(c10::getDtypeNames(tensor.scalar_type()).first) + " " + c10::str(tensor.sizes());
-}
-
-/// TorchScript puts where it was before what went wrong: this puts it behind.
-std::string cause_first(const std::string& message) {
-  const std::string mark = "\nRuntimeError: ";
-  const size_t at = message.rfind(mark);
-  if (at == std::string::npos) return message;
-  std::string cause = message.substr(at + mark.size());
-  while (!cause.empty() && cause.back() == '\n') cause.pop_back();
-  return cause + "\n" + message.substr(0, at);
 }
 
 /// Runs `body`; what libtorch reports is given the operation and the tensors that it was about.

@@ -41,6 +41,18 @@ describe('jit.save', () => {
       assertTensorEqual(loaded.forward(someInput()), model.forward(someInput()));
     }));
 
+  it('gives the same as bytes', async () => {
+    const model = smallMLP().eval();
+    const bytes = await jit.saveToBuffer(model);
+    assert.ok(Buffer.isBuffer(bytes));
+    assertTensorEqual((await jit.load(bytes)).forward(someInput()), model.forward(someInput()));
+    await rejectsWithCode(
+      jit.saveToBuffer('x' as never),
+      'ERR_INVALID_ARG_TYPE',
+      /^jit\.saveToBuffer: expected a Module, got "x"$/,
+    );
+  });
+
   it('keeps buffers and shared parameters of a model of Python', () =>
     withTempFolder(async (folder) => {
       const model = await jit.load(fixturePath('models', 'affine.pt'));

@@ -78,6 +78,11 @@ describe('calling a TorchScript module', () => {
     throwsWithCode(() => model.call(3 as never), 'ERR_INVALID_ARG_TYPE', /^call: expected method to be a name, got 3$/);
   });
 
+  it('shows forward as source and as a graph', () => {
+    assert.match(model.code, /^def forward\(self,\n\s+x: Tensor,\n\s+factor: int=2,/);
+    assert.match(model.graph, /^graph\(%self : [^]*aten::mul/);
+  });
+
   it('says what does not fit, and the signature', () => {
     const signature = /forward\(x: Tensor, factor: int = 2, shift: Optional\[Tensor\] = None, negate: bool = False\) -> Tensor$/;
     const cases: [unknown[], RegExp][] = [

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Experience, type Stream } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
+import { warnOfEvalModeOnce } from '../../jit/frozen-modes';
 import { native } from '../../native/binding';
 import { Module } from '../../nn/module';
 import { getDefaultDevice } from '../../tensor/default-device';
@@ -141,6 +142,7 @@ export abstract class BaseTemplate {
       this.isTraining = true;
       this.model.to(this.device);
       this.model.train();
+      warnOfEvalModeOnce('train', this.model);
       this.evalStreams = evalStreams;
       await this.dispatch('beforeTraining', parsed);
       for (const experience of list) {
