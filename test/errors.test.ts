@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'mocha';
-import { ContinualTorchError, type ErrorCode, errorCodes, nn, tensor } from '../lib/index';
+import { ContinualTorchError, type ErrorCode, errorCodes, jit, tensor } from '../lib/index';
 
 const root = path.join(__dirname, '..');
 
@@ -76,9 +76,9 @@ describe('ContinualTorchError', () => {
       [() => undefined, 'a function'],
     ];
     for (const [value, description] of received) {
-      assert.throws(() => nn.init.zeros_(value as never), {
+      assert.throws(() => jit.trace(value as never, []), {
         code: 'ERR_INVALID_ARG_TYPE' satisfies ErrorCode,
-        message: `init.zeros_: expected a Tensor, got ${description}`,
+        message: `jit.trace: expected a Module, got ${description}`,
       });
     }
   });

@@ -23,8 +23,8 @@ export type TraceInput = Tensor | readonly TraceInput[];
  * ```
  * @param exampleInputs the one input, or an array of all; an array in it is a tuple
  * @throws ERR_TRACE where the result does not give the model's output for the example inputs, to 1e-5; ERR_INVALID_ARG_TYPE
- * where an input or the output is no tensor or tuple (array) of tensors; whatever `forward` throws. Buffers and random
- * generators are afterwards as before.
+ * where an input or the output is no tensor or tuple (array) of tensors; whatever `forward` throws. Buffers, random
+ * generators and the example inputs are afterwards as before.
  */
 export function trace(model: Module, exampleInputs: TraceInput): ScriptModule {
   if (!(model instanceof Module)) {

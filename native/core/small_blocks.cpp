@@ -77,8 +77,8 @@ class SmallBlocks final : public c10::Allocator {
     return {block, block, kDeleters[size_class], at::Device(at::kCPU)};
   }
 
-  /// oneDNN frees by this what it has allocated here (a convolution's workspace); all blocks are malloc's.
-  c10::DeleterFnPtr raw_deleter() const override { return large_->raw_deleter(); }
+  /// For those who take the memory alone, as oneDNN does: every block comes from `alloc_cpu`, and may go back there.
+  c10::DeleterFnPtr raw_deleter() const override { return &c10::free_cpu; }
 
   void copy_data(void* to, const void* from, size_t count) const override { default_copy_data(to, from, count); }
 

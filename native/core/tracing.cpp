@@ -83,6 +83,23 @@ void flatten(const c10::IValue& value, std::vector<at::Tensor>& into) {
   }
 }
 
+/// Forward may change its inputs, and an output may be an input: each run gets its own.
+c10::IValue copy_of(const c10::IValue& value) {
+  if (value.isTensor()) {
+    const at::Tensor& tensor = value.toTensor();
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad());
+  }
+  std::vector<c10::IValue> items;
+  for (const c10::IValue& item : value.toTupleRef().elements()) items.push_back(copy_of(item));
+  return c10::ivalue::Tuple::create(std::move(items));
+}
+
+torch::jit::Stack copies_of(const torch::jit::Stack& values) {
+  torch::jit::Stack result;
+  for (const c10::IValue& value : values) result.push_back(copy_of(value));
+  return result;
+}
+
 /// As far apart as PyTorch's check allows.
 constexpr double kTolerance = 1e-5;
 
@@ -123,7 +140,7 @@ torch::jit::Module trace(const torch::jit::Module& model, const torch::jit::Stac
   std::vector<std::string> names;
   for (size_t i = 0; i < inputs.size(); ++i) names.push_back(inputs.size() == 1 ? "input" : c10::str("input", i));
   const auto [state, outputs] = tracer::trace(
-      inputs,
+      copies_of(inputs),
       [&](const torch::jit::Stack& traced) {
         // The model's own TorchScript, where it has any, runs on the attributes of the copy.
         tracer::setValueTrace(model._ivalue(), tracer::getValueTrace(result._ivalue()));
@@ -134,9 +151,10 @@ torch::jit::Module trace(const torch::jit::Module& model, const torch::jit::Stac
   torch::jit::Function* function = result._ivalue()->compilation_unit()->create_function(
       c10::QualifiedName(*result.type()->name(), "forward"), state->graph);
   result.type()->addMethod(function);
+  const c10::IValue expected = copy_of(outputs.at(0));
   surroundings.restore();
   const torch::jit::GraphOptimizerEnabledGuard as_in_eager_mode(false);
-  check_same(result.get_method("forward")(inputs), outputs.at(0));
+  check_same(result.get_method("forward")(copies_of(inputs)), expected);
   return result;
 }
 
