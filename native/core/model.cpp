@@ -173,6 +173,10 @@ std::vector<std::pair<std::string, at::Tensor>> Model::named_buffers() const {
 
 bool Model::takes_task_labels() const { return continual::takes_task_labels(module_); }
 
+SingleOperator* Model::single_operator() {
+  return single_operator_ && !torch::jit::tracer::isTracing() ? &*single_operator_ : nullptr;
+}
+
 std::vector<std::string> Model::method_names() const {
   std::vector<std::string> names;
   for (const torch::jit::Function* method : module_.type()->methods()) names.push_back(method->name());

@@ -240,6 +240,15 @@ describe('nn.Module as a class of your own', () => {
     assert.deepEqual([...net.namedParameters().keys()], names, 'the model is as it was');
   });
 
+  it('becomes TorchScript by jit.trace, which then runs on the compute thread and shares its parameters', () => {
+    const net = new Net();
+    const traced = jit.trace(net, input());
+    assert.equal(traced.isScripted, true);
+    assertTensorClose(traced.forward(input()) as Tensor, net.forward(input()));
+    nn.init.zeros_(net.scale);
+    assertTensorEqual(traced.forward(input()) as Tensor, ops.aten.zeros!([2, 2]) as Tensor);
+  });
+
   it('misuse: jit.save of a forward in TypeScript, wherever it is in the model', async () => {
     for (const model of [new Net(), new nn.Sequential(new Net())]) {
       await rejectsWithCode(jit.save(model, 'never.pt'), 'ERR_MODEL_SAVE', /jit\.trace\(model, exampleInput\).*state dict/);
