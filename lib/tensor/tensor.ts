@@ -188,13 +188,8 @@ export class Tensor {
    */
   backward(options?: BackwardOptions): void {
     const { gradient, retainGraph, createGraph, inputs } = parseOptions('backward', backwardOptions, options);
-    native.tensorBackward(
-      this.handle,
-      gradient && gradient.handle,
-      retainGraph,
-      createGraph,
-      inputs && inputs.map(({ handle }) => handle),
-    );
+    const reached = inputs && inputs.map(({ handle }) => handle);
+    native.tensorBackward(this.handle, gradient && gradient.handle, retainGraph, createGraph, reached);
   }
 
   /** The same tensor outside of the graph, in place. @throws ERR_BUSY */

@@ -63,7 +63,9 @@ export class Recording {
   }
 }
 
-function toTensor({ elements, shape, dtype }: RecordedTensor): Tensor {
+function toTensor({ elements, shape, dtype, layout }: RecordedTensor): Tensor {
+  if (layout === 'sparse_coo') return toTensor({ elements, shape, dtype, layout: 'strided' }).toSparse();
+  if (layout === 'sparse_csr') return toTensor({ elements, shape, dtype, layout: 'strided' }).toSparseCsr();
   if (dtype.startsWith('complex')) return tensor(elements, { shape: [...shape, 2], device: 'cpu' }).viewAsComplex();
   const stored = tensor(elements, { shape, device: 'cpu' });
   return stored.dtype === dtype ? stored : stored.to(dtype);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Complex, type DType, slice, tensor, type TensorIndex } from '../../lib/index';
 import { fixturePath } from './fixtures';
 
-type PackedIndex = number | boolean | string | null | { slice: (number | null)[] } | { tensor: any; dtype: DType } | (number | boolean)[];
+type PackedIndex = number | boolean | string | null | { slice: [number | null, number | null, number | null] } | { tensor: any; dtype: DType } | (number | boolean)[];
 
 /** A number, or what JSON cannot say. */
 type PackedNumber = number | boolean | { number: string } | { bigint: string } | { complex: [PackedNumber, PackedNumber] } | PackedNumber[];
@@ -24,7 +24,7 @@ export const recordedTensors = JSON.parse(readFileSync(fixturePath('tensors.json
 export function toIndices(packed: PackedIndex[]): TensorIndex[] {
   return packed.map((index): TensorIndex => {
     if (typeof index !== 'object' || index === null || Array.isArray(index)) return index as TensorIndex;
-    if ('slice' in index) return slice(index.slice[0]!, index.slice[1]!, index.slice[2]);
+    if ('slice' in index) return slice(...index.slice);
     return tensor(index.tensor, { dtype: index.dtype });
   });
 }

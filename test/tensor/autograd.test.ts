@@ -222,7 +222,7 @@ describe('noGrad and enableGrad', () => {
   it('end at the first await of an async function', async () => {
     const seen = await noGrad(async () => {
       const before = isGradEnabled();
-      await null;
+      await Promise.resolve();
       return [before, isGradEnabled()];
     });
     assert.deepEqual(seen, [false, true]);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { describe, it } from 'mocha';
 import { tensor, Tensor, torch } from '../../lib/index';
+import { onCpu } from '../support/on-cpu';
 import { recordedTensors, toNumbers } from '../support/recorded-tensors';
 
 /** The recorder's names in its expressions. */
@@ -14,6 +15,7 @@ function evaluate(expression: string): Tensor {
 }
 
 describe('a tensor as text', () => {
+  onCpu(); // other devices are named
   for (const [values, dtype, text] of recordedTensors.format) {
     it(`is PyTorch's: ${text.replace(/\s+/g, ' ')}`, () => {
       assert.equal(tensor(toNumbers(values), { dtype }).toString(), text);

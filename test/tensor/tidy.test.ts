@@ -64,7 +64,7 @@ describe('tidy', () => {
       result.map.get('x')!.y,
       result.cyclic['x'] as Tensor,
       [...result.set][0]!,
-      result.bare.x!,
+      result.bare.x,
     ];
     assert.deepEqual(found.map((x) => x.item()), [1, 2, 3, 4, 5, 6]); // prettier-ignore
   });

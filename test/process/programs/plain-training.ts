@@ -1,5 +1,6 @@
 // Trains a model that is written with operators, as a newcomer writes it: no tidy, no dispose, no call of the collector.
 // Prints, as JSON, live tensors and resident memory along the way. Arguments: width of the hidden layer, iterations, batch size.
+import '../../support/device';
 import { memory, optim, type Tensor, torch } from '../../../lib/index';
 
 const [width, iterations, batchSize] = process.argv.slice(2).map(Number) as [number, number, number];
