@@ -1,7 +1,5 @@
 #include "binding/module.h"
 
-#include <torch/csrc/jit/frontend/tracer.h>
-
 #include "binding/device.h"
 #include "binding/dtypes.h"
 #include "binding/promise_worker.h"
@@ -203,9 +201,8 @@ Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     Model& model = value_->idle("forward");
     if (info.Length() == 1 && TensorHandle::is(info[0])) {
-      // Straight through: a model in TypeScript calls every layer like this. A trace has to see the layer.
-      SingleOperator* single = torch::jit::tracer::isTracing() ? nullptr : model.single_operator();
-      if (single != nullptr) {
+      // Straight through: a model in TypeScript calls every layer like this.
+      if (SingleOperator* single = model.single_operator()) {
         const at::Tensor& input = TensorHandle::tensor(info[0]);
         c10::IValue output;
         Environment::of(info.Env()).run(single->is_large(input), [&] { output = (*single)(input); });

@@ -49,8 +49,8 @@ class Model {
   /// Calls it with what its schema wants behind `self`.
   c10::IValue call(const torch::jit::Method& method, torch::jit::Stack inputs);
 
-  /// `forward` of one tensor, where it is a single operator; else null.
-  SingleOperator* single_operator() { return single_operator_ ? &*single_operator_ : nullptr; }
+  /// `forward` of one tensor, where it is a single operator; null otherwise, and while a trace writes calls down.
+  SingleOperator* single_operator();
 
   /// True where forward takes the task label of each sample as its second argument.
   bool takes_task_labels() const;
