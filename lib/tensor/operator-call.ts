@@ -20,15 +20,19 @@ export type Operator = (...args: (OperatorArgument | OperatorKeywords)[]) => Ope
 /** @internal The operator `aten::NAME` (or `NAME.OVERLOAD`) as a function; it is looked up when it is first called. */
 export function operator(name: string): Operator {
   const invoke = invocation(name);
-  return (...args): OperatorResult => invoke(args);
+  // Up to three arguments go without an array of them: garbage is most of what a small operator costs in JavaScript.
+  return function (a?: unknown, b?: unknown, c?: unknown): OperatorResult {
+    // eslint-disable-next-line prefer-rest-params
+    return arguments.length > 3 ? invoke.all([...arguments]) : invoke.few(arguments.length, a, b, c);
+  };
 }
 
 /** @internal The operator as a method of its first argument. */
 export function method(name: string) {
   const invoke = invocation(name);
-  return function (this: unknown, ...args: unknown[]): OperatorResult {
-    args.unshift(this);
-    return invoke(args);
+  return function (this: unknown, a?: unknown, b?: unknown): OperatorResult {
+    // eslint-disable-next-line prefer-rest-params
+    return arguments.length > 2 ? invoke.all([this, ...arguments]) : invoke.few(arguments.length + 1, this, a, b);
   };
 }
 
@@ -41,19 +45,27 @@ export function call(name: string, ...args: (OperatorArgument | OperatorKeywords
   return found(...args);
 }
 
-function invocation(name: string): (args: unknown[]) => OperatorResult {
+function invocation(name: string) {
   let nativeCall: ((...args: NativeValue[]) => NativeValue) | null = null;
-  return (args) => {
-    nativeCall ??= native.operatorFunction(`aten::${name}`);
-    const self = args[0];
-    for (let i = 0; i < args.length; i++) {
-      const value = args[i];
-      if (typeof value === 'object' && value !== null) args[i] = unwrap(value);
-    }
-    const result = nativeCall(...(args as NativeValue[]));
-    if (typeof result !== 'object' || result === null) return result;
-    // What changed its first argument gives it back.
-    return result === args[0] ? self : wrap(result);
+  return {
+    few(count: number, a: unknown, b: unknown, c: unknown): OperatorResult {
+      nativeCall ??= native.operatorFunction(`aten::${name}`);
+      if (count === 0) return wrap(nativeCall());
+      const self = unwrapItem(a);
+      const result =
+        count === 1
+          ? nativeCall(self)
+          : count === 2
+            ? nativeCall(self, unwrapItem(b))
+            : nativeCall(self, unwrapItem(b), unwrapItem(c));
+      return result === self ? a : wrap(result);
+    },
+    all(args: unknown[]): OperatorResult {
+      nativeCall ??= native.operatorFunction(`aten::${name}`);
+      const values = args.map(unwrapItem);
+      const result = nativeCall(...values);
+      return result === values[0] ? args[0] : wrap(result);
+    },
   };
 }
 

@@ -22,7 +22,10 @@ Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_u
 #ifndef __SANITIZE_ADDRESS__  // sees only blocks that malloc gives and gets back
   keep_small_blocks();
 #endif
-  use_only_this_thread();
+  static std::atomic_flag is_taken = ATOMIC_FLAG_INIT;
+  may_have_team_ = can_end_team() && !is_taken.test_and_set();
+  has_team_ = may_have_team_;
+  if (!has_team_) leave_team();
   const Napi::String name = Napi::String::New(env, "continual-torch compute thread");
   const napi_status status =
       napi_create_threadsafe_function(env, nullptr, nullptr, name, /*max_queue_size=*/0, /*initial_thread_count=*/1,
@@ -37,6 +40,22 @@ Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_u
 void Environment::end() {
   stop();
   live_tensors->end(env_);
+}
+
+void Environment::give_team() {
+  large_calls_ = 0;
+  if (!has_team_) return;
+  has_team_ = false;
+  leave_team();
+}
+
+bool Environment::takes_team() {
+  constexpr int64_t kManyCalls = 200;
+  if (!may_have_team_ || ++large_calls_ < kManyCalls) return false;
+  run_with_team(*compute_thread_, leave_team);
+  join_team();
+  has_team_ = true;
+  return true;
 }
 
 ComputeThread& Environment::computing() {

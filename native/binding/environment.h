@@ -22,17 +22,19 @@ struct Environment {
 
   /// The compute thread. Throws ERR_ENDED once it has been stopped.
   ComputeThread& computing();
-  /// Runs `work` before it returns: with the compute thread's OpenMP team where that is worth the way there and no job
-  /// is under way, else on this thread alone.
+  /// Runs `work` before it returns, on this thread with its OpenMP team, or where the team is the compute thread's: there
+  /// if that is worth the way and no job is under way, else on this thread alone.
   template <typename Work>
   void run(bool is_large, const Work& work) {
     ran_large_work = ran_large_work || is_large;
-    if (is_large && compute_thread_ && jobs_under_way == 0) {
+    if (is_large && !has_team_ && compute_thread_ && jobs_under_way == 0 && !takes_team()) {
       run_with_team(*compute_thread_, work);
     } else {
       work();
     }
   }
+  /// Before a job: the team is the compute thread's.
+  void give_team();
   /// Since the last backward pass, which will then have as much to do.
   bool ran_large_work = false;
   /// Lets the running job reach its next mini-batch and ends the thread.
@@ -63,7 +65,12 @@ struct Environment {
 
  private:
   void end();
+  /// Takes the team back after many large calls with no job between them.
+  bool takes_team();
 
+  bool may_have_team_ = false;  // the first environment of the process, where the team can be handed over
+  bool has_team_ = false;
+  int64_t large_calls_ = 0;  // since the last job
   Napi::Env env_;
   std::unique_ptr<ComputeThread> compute_thread_;
 };

@@ -34,7 +34,7 @@ struct BoundOperator {
   std::string name;
   std::vector<BoundOverload> overloads;  // in the order in which they are tried
   bool moves_tensors = false;            // changes what a tensor is, not only its elements
-  int64_t large = 0;                     // from so many elements on it is worth the whole OpenMP team
+  bool is_product = false;               // does much more than pass over its elements
 };
 
 std::string camel_case(const std::string& name) {
@@ -225,20 +225,34 @@ std::string mismatch(const BoundOverload& overload, const Call& call) {
   throw Error("ERR_NO_OVERLOAD", message);
 }
 
-/// Elements of the tensors among the arguments.
-int64_t elements_of(const BoundOverload& overload, const torch::jit::Stack& stack) {
+/// Whether a call is worth the whole OpenMP team.
+bool is_large(const BoundOperator& bound, const BoundOverload& overload, const torch::jit::Stack& stack) {
   int64_t elements = 0;
+  const at::Tensor* left = nullptr;
+  const at::Tensor* right = nullptr;
+  const auto look_at = [&](const c10::IValue& value) {
+    const at::Tensor& tensor = value.toTensor();
+    if (!tensor.defined()) return;
+    elements += tensor.numel();
+    if (left == nullptr) left = &tensor;
+    else if (right == nullptr) right = &tensor;
+  };
   for (size_t i = 0; i < stack.size(); ++i) {
-    if (overload.is_tensor[i]) elements += stack[i].toTensor().numel();
+    if (overload.is_tensor[i]) {
+      look_at(stack[i]);
+    } else if (stack[i].isTensorList()) {
+      for (const c10::IValue& item : stack[i].toListRef()) look_at(item);
+    }
   }
-  return elements;
+  if (elements >= kLargePass) return true;
+  return bound.is_product && left != nullptr && multiplications(*left, right == nullptr ? *left : *right) >= kLargeProduct;
 }
 
 /// What libtorch reports, with the schema that the arguments were read by.
 void call_boxed(Environment& environment, const BoundOperator& bound, const BoundOverload& overload,
                 torch::jit::Stack& stack) {
   try {
-    environment.run(elements_of(overload, stack) >= bound.large, [&] { overload.handle.callBoxed(stack); });
+    environment.run(is_large(bound, overload, stack), [&] { overload.handle.callBoxed(stack); });
   } catch (const c10::OutOfMemoryError&) {
     throw;
   } catch (const c10::Error& error) {
@@ -292,17 +306,15 @@ bool moves_tensors(const std::string& name) {
   return names.count(name) > 0;
 }
 
-/// The way to the compute thread and back takes some 50 microseconds. Below libtorch's own grain size nothing is shared
-/// among threads; what only passes over its elements needs many more before half of its time is worth the way.
-int64_t least_large(const std::string& name) {
+/// Multiplies tensors, or solves for one.
+bool is_product(const std::string& name) {
   static const std::unordered_set<std::string> products{
       "addbmm",      "addmm",       "baddbmm",          "bmm",              "cdist",            "conv1d",
       "conv2d",      "conv3d",      "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution",
       "einsum",      "gru",         "linear",           "lstm",             "matmul",           "mm",
       "rnn_relu",    "rnn_tanh",    "tensordot",        "scaled_dot_product_attention"};
   const std::string plain = name.substr(std::string("aten::").size());
-  const bool is_product = products.count(plain) > 0 || plain.rfind("linalg_", 0) == 0;
-  return is_product ? at::internal::GRAIN_SIZE : 32 * at::internal::GRAIN_SIZE;
+  return products.count(plain) > 0 || plain.rfind("linalg_", 0) == 0;
 }
 
 /// Native: operatorFunction(name: string) -> (...args: Value[]) => Value
@@ -319,7 +331,7 @@ Napi::Value operator_function(const Napi::CallbackInfo& info) {
     const size_t dot = bound->name.find('.');
     const std::string base = bound->name.substr(0, dot);
     bound->moves_tensors = moves_tensors(base);
-    bound->large = least_large(base);
+    bound->is_product = is_product(base);
     std::vector<c10::OperatorHandle> handles = overloads_of(base);
     if (dot == std::string::npos) {
       // An out-variant is called by its own name alone: every call that leaves `out` away means another overload.

@@ -9,6 +9,7 @@ void deliver(Environment& environment, Delivery* delivery) {
 
 void job_begins(Napi::Env env, const Used& used) {
   Environment& environment = Environment::of(env);
+  environment.give_team();
   if (environment.jobs_under_way++ == 0) napi_ref_threadsafe_function(env, environment.deliver);
   for (const auto& occupation : used) ++occupation->jobs();
   if (!used.empty()) ++environment.occupying_jobs;

@@ -1,5 +1,7 @@
 #include "core/single_operator.h"
 
+#include "core/team_work.h"
+
 namespace continual {
 namespace {
 
@@ -61,14 +63,14 @@ std::optional<SingleOperator> SingleOperator::of(const torch::jit::Module& modul
 }
 
 bool SingleOperator::is_large(const at::Tensor& input) const {
-  int64_t weights = 0;
+  if (input.numel() >= kLargePass) return true;
   for (const Source& source : sources_) {
     if (source.kind != Source::Kind::kAttribute) continue;
-    const c10::IValue& value = object_->getSlot(source.slot);
-    if (value.isTensor() && value.toTensor().defined()) weights += value.toTensor().numel();
+    const c10::IValue& weight = object_->getSlot(source.slot);
+    if (!weight.isTensor() || !weight.toTensor().defined()) continue;
+    if (multiplications(input, weight.toTensor()) >= kLargeProduct) return true;
   }
-  return weights > 0 ? input.numel() + weights >= at::internal::GRAIN_SIZE
-                     : input.numel() >= 32 * at::internal::GRAIN_SIZE;
+  return false;
 }
 
 c10::IValue SingleOperator::operator()(const at::Tensor& input) {

@@ -17,7 +17,7 @@ class SingleOperator {
 
   c10::IValue operator()(const at::Tensor& input);
 
-  /// Whether that is worth a team of threads: a product with a weight from libtorch's grain size on.
+  /// Whether that is worth a team of threads.
   bool is_large(const at::Tensor& input) const;
 
  private:
