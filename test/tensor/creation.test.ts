@@ -5,6 +5,7 @@ import { asTensor, Complex, type DType, memory, tensor, Tensor, torch, type Type
 import { throwsWithCode } from '../support/assertions';
 import { processTestTimeout, runProgram } from '../support/child-process';
 import { recordedTensors, toNumbers } from '../support/recorded-tensors';
+import { settledMemory } from '../support/settled-memory';
 
 const floats: DType[] = ['float32', 'float64', 'float16', 'bfloat16'];
 const eights: DType[] = ['float8_e4m3fn', 'float8_e5m2', 'float8_e4m3fnuz', 'float8_e5m2fnuz'];
@@ -244,7 +245,7 @@ describe('elements', () => {
   });
 
   it('are freed with the tensors that shared them', async () => {
-    const before = memory();
+    const before = settledMemory();
     const held: Tensor[] = [];
     for (let i = 0; i < 10; i++) held.push(asTensor(new Float32Array(new SharedArrayBuffer(4000)), { device: 'cpu' }));
     assert.equal(memory().numBytes - before.numBytes, 40000);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { memory, ops, tensor, type Tensor } from '../../lib/index';
+import { settledMemory } from '../support/settled-memory';
 
 /** What `use` adds to the tensors held; the garbage collector may only take away what others left. */
 function heldAfter(use: () => unknown): { numTensors: number; numBytes: number } {
-  const before = memory();
+  const before = settledMemory();
   use();
   const after = memory();
   return { numTensors: after.numTensors - before.numTensors, numBytes: after.numBytes - before.numBytes };

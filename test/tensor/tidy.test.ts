@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, it } from 'mocha';
 import { keep, memory, tensor, type Tensor, tidy } from '../../lib/index';
+import { settledMemory } from '../support/settled-memory';
 
 /** What a call adds to the tensors held, once all that it left to the collector is disposed. */
 async function left(use: () => unknown): Promise<number> {
-  const before = memory().numTensors;
+  const before = settledMemory().numTensors;
   await use();
   return memory().numTensors - before;
 }
