@@ -19,6 +19,16 @@ export const seed = z
   .min(0, 'an integer in [0, 2^32)')
   .lt(2 ** 32, 'an integer in [0, 2^32)');
 
+const generatorSeedExpected = 'an integer in [-2^63, 2^64)';
+/** What PyTorch's generators take. */
+export const generatorSeed = z.union(
+  [
+    z.int(generatorSeedExpected),
+    z.bigint(generatorSeedExpected).gte(-(2n ** 63n), generatorSeedExpected).lt(2n ** 64n, generatorSeedExpected),
+  ],
+  generatorSeedExpected,
+);
+
 /** An object of a class. */
 export function instanceOf<T>(type: abstract new (...args: never[]) => T, expected: string) {
   return z.custom<T>((value) => value instanceof type, expected);

@@ -95,10 +95,15 @@ function signatures(schema: OperatorSchema, skipped: number): string[] | null {
     const named = [...optional.slice(i), ...keywords];
     const mark = named.some(({ hasDefault }) => !hasDefault) ? '' : '?';
     const fields = named.map(({ key, declared, hasDefault }) => `${key}${hasDefault ? '?' : ''}: ${declared}`);
+    if (isFactory(schema)) fields.push('requiresGrad?: boolean');
     const options = fields.length > 0 ? [`options${mark}: { ${fields.join('; ')} }`] : [];
     return `(${[...positional, ...options].join(', ')}): ${result}`;
   });
 }
+
+/** Takes `requiresGrad` too, which no schema has; conversions have a factory's arguments, but are none. */
+const isFactory = ({ name, arguments: all }: OperatorSchema) =>
+  name !== 'to' && name !== '_to_copy' && all.some((argument) => argument.name === 'pin_memory');
 
 /** x.view(2, 3) for x.view([2, 3]), where the list is all that there is to give by position. */
 function spread(schema: OperatorSchema): string[] {

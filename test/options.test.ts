@@ -65,12 +65,21 @@ describe('manualSeed', () => {
     assert.notDeepEqual(drawn(0).toNumbers(), drawn(1).toNumbers());
   });
 
-  it('misuse: seeds outside [0, 2^32), fractions, other things', () => {
-    for (const seed of [-1, 1.5, NaN, 2 ** 32]) {
+  it('takes what PyTorch takes: negative seeds and 64 bits', () => {
+    const drawn = (seed: number | bigint) => {
+      manualSeed(seed);
+      return ops.aten.randn!([20]);
+    };
+    assertTensorEqual(drawn(-1), drawn(2n ** 64n - 1n));
+    assert.notDeepEqual(drawn(2n ** 40n).toNumbers(), drawn(0).toNumbers());
+  });
+
+  it('misuse: seeds outside [-2^63, 2^64), fractions, other things', () => {
+    for (const seed of [1.5, NaN, 2n ** 64n, -(2n ** 63n) - 1n]) {
       throwsWithCode(
         () => manualSeed(seed),
         'ERR_INVALID_ARG_VALUE',
-        new RegExp(`^manualSeed: expected seed to be an integer in \\[0, 2\\^32\\), got ${seed}$`),
+        new RegExp(`^manualSeed: expected seed to be an integer in \\[-2\\^63, 2\\^64\\), got ${seed}$`),
       );
     }
     throwsWithCode(() => manualSeed('1' as never), 'ERR_INVALID_ARG_TYPE', /got "1"$/);

@@ -346,7 +346,7 @@ export interface NativeAddon {
   describeStorage(tensor: NativeTensor): NativeStorageView;
   writeFile(path: string, parts: readonly NativePart[]): Promise<void>;
   writeZip(path: string, records: readonly NativePart[]): Promise<void>;
-  manualSeed(seed: number): void;
+  manualSeed(seed: bigint): void;
   jitLoad(source: string | Uint8Array, device: string): Promise<NativeModule>;
   /** A leaf that shares the memory of `data`. */
   newParameter(data: NativeTensor, requiresGrad: boolean): NativeTensor;

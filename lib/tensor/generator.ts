@@ -1,16 +1,11 @@
 import { z } from 'zod';
 import { native } from '../native/binding';
 import type { NativeGenerator } from '../native/types';
-import { deviceName, instanceOf, parseArgument, parseOptions } from '../options';
+import { deviceName, generatorSeed, instanceOf, parseArgument, parseOptions } from '../options';
 import { getDefaultDevice } from './default-device';
 import { Tensor } from './tensor';
 
 const generatorOptions = z.object({ device: deviceName.optional() });
-const expectedSeed = 'an integer in [-2^63, 2^64)';
-const seedSchema = z.union(
-  [z.int(expectedSeed), z.bigint(expectedSeed).gte(-(2n ** 63n), expectedSeed).lt(2n ** 64n, expectedSeed)],
-  expectedSeed,
-);
 
 /**
  * Draws random numbers apart from the default generator (`torch.Generator`). Operators take it as `{ generator }`:
@@ -37,7 +32,7 @@ export class Generator {
 
   /** Sets the seed: the numbers that follow depend on nothing else. @throws ERR_INVALID_ARG_VALUE, ERR_INVALID_ARG_TYPE */
   manualSeed(seed: number | bigint): this {
-    const value = BigInt(parseArgument('manualSeed', 'seed', seedSchema, seed));
+    const value = BigInt(parseArgument('manualSeed', 'seed', generatorSeed, seed));
     native.generatorSetSeed(this.handle, BigInt.asUintN(64, value));
     return this;
   }

@@ -25,6 +25,7 @@ struct BoundOverload {
   size_t spread = kNone;              // a list of integers that may be given element by element: x.view(2, 3)
   size_t device = kNone;              // of an operator that makes tensors of nothing
   bool returns_self = false;          // x.add_(y)
+  bool is_factory = false;            // takes requiresGrad too, as PyTorch's functions do
 
   const c10::FunctionSchema& schema() const { return handle.schema(); }
 };
@@ -53,6 +54,9 @@ bool is_list_of_integers(const c10::Argument& argument) {
           list->getElementType()->kind() == c10::TypeKind::SymIntType);
 }
 
+/// Conversions have the arguments of a factory, but are none.
+bool makes_tensors(const std::string& name) { return name != "aten::to" && name != "aten::_to_copy"; }
+
 BoundOverload bind_overload(const c10::OperatorHandle& handle) {
   BoundOverload bound{.handle = handle, .keywords = {}, .is_tensor = {}};
   const auto& arguments = handle.schema().arguments();
@@ -64,6 +68,7 @@ BoundOverload bind_overload(const c10::OperatorHandle& handle) {
     if (!argument.kwarg_only()) ++bound.positional;
     takes_tensors = takes_tensors || argument.type()->str().find("Tensor") != std::string::npos;
     if (argument.name() == "device" && argument.default_value()) bound.device = i;
+    if (argument.name() == "pin_memory") bound.is_factory = makes_tensors(handle.schema().name());
   }
   if (takes_tensors) bound.device = kNone;
   // As Python's parser: where the one argument behind the tensor is a list.
@@ -133,6 +138,15 @@ Napi::Value given(const Call& call, const BoundOverload& overload, size_t i) {
   return {};
 }
 
+/// The keyword that no schema has.
+Napi::Value requires_grad(const Call& call, const BoundOverload& overload) {
+  if (!overload.is_factory || call.keywords().IsEmpty()) return {};
+  for (const char* key : {"requiresGrad", "requires_grad"}) {
+    if (call.keywords().HasOwnProperty(key)) return call.keywords().Get(key);
+  }
+  return {};
+}
+
 /// Several integers in place of a list count as one argument.
 size_t count_of(const Call& call, const BoundOverload& overload) {
   const size_t first = overload.spread;
@@ -169,7 +183,13 @@ bool match(const BoundOverload& overload, const Call& call, torch::jit::Stack& s
     if (!converted) return false;
     stack.push_back(std::move(*converted));
   }
-  return call.keywords().IsEmpty() || keywords_used == call.keywords().GetPropertyNames().Length();
+  if (call.keywords().IsEmpty()) return true;
+  const Napi::Value with_gradient = requires_grad(call, overload);
+  if (!with_gradient.IsEmpty()) {
+    if (!with_gradient.IsBoolean() && !with_gradient.IsUndefined()) return false;
+    ++keywords_used;
+  }
+  return keywords_used == call.keywords().GetPropertyNames().Length();
 }
 
 std::string describe(const Napi::Value& value) {
@@ -205,6 +225,9 @@ std::string mismatch(const BoundOverload& overload, const Call& call) {
     const std::string name = names.Get(i).ToString().Utf8Value();
     size_t at = 0;
     while (at < arguments.size() && arguments[at].name() != name && overload.keywords[at] != name) ++at;
+    if (at == arguments.size() && !requires_grad(call, overload).IsEmpty() && name.rfind("requires", 0) == 0) {
+      return "expected \"" + name + "\" to be bool, got " + describe(call.keywords().Get(name));
+    }
     if (at == arguments.size()) return "there is no argument \"" + name + "\"";
     if (at < count) return "\"" + name + "\" is given twice";
   }
@@ -280,6 +303,10 @@ napi_value call_operator(napi_env raw_env, napi_callback_info info) {
           stack[overload.device] = *environment.default_device;
         }
         call_boxed(environment, bound, overload, stack);
+        const Napi::Value with_gradient = requires_grad(call, overload);
+        if (!with_gradient.IsEmpty() && with_gradient.IsBoolean() && with_gradient.As<Napi::Boolean>().Value()) {
+          stack[0].toTensor().set_requires_grad(true);
+        }
         if (overload.returns_self && call.count() > 0) return call.positional(0);
         if (stack.empty()) return env.Undefined();
         if (stack.size() == 1) {

@@ -7,10 +7,12 @@
 namespace continual::binding {
 namespace {
 
-/// Native: manualSeed(seed: number) -> void: libtorch's default generators, CPU and CUDA.
+/// Native: manualSeed(seed: bigint) -> void: libtorch's default generators, CPU and CUDA.
 Napi::Value manual_seed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    torch::manual_seed(static_cast<uint64_t>(integer_argument(info[0], "seed")));
+    if (!info[0].IsBigInt()) wrong_argument("seed to be a bigint");
+    bool lossless = false;
+    torch::manual_seed(info[0].As<Napi::BigInt>().Uint64Value(&lossless));
     return info.Env().Undefined();
   });
 }

@@ -254,3 +254,20 @@ describe('elements', () => {
     assert.equal(memory().numBytes - before.numBytes, 0);
   });
 });
+
+describe('factories', () => {
+  it('make leaves that are recorded with requiresGrad, which no schema has', () => {
+    const x = torch.ones([2], { requiresGrad: true });
+    x.square().sum().backward();
+    assertTensorEqual(x.grad!, tensor([2, 2]));
+    assert.equal(torch.zerosLike(x, { requiresGrad: true }).requiresGrad, true);
+    assert.equal(x.newZeros([1], { requiresGrad: true }).requiresGrad, true);
+    assert.equal(torch.randn([2], { requiresGrad: false }).requiresGrad, false);
+  });
+
+  it('misuse: requiresGrad that is no boolean, of integers, of what is no factory', () => {
+    throwsWithCode(() => torch.zeros([2], { requiresGrad: 1 as never }), 'ERR_NO_OVERLOAD', /"requiresGrad" to be bool, got 1/);
+    throwsWithCode(() => torch.zeros([2], { dtype: 'int64', requiresGrad: true }), 'ERR_TORCH', /floating point/);
+    throwsWithCode(() => torch.relu(tensor([1]), { requiresGrad: true } as never), 'ERR_NO_OVERLOAD', /no argument "requiresGrad"/);
+  });
+});
