@@ -71,7 +71,7 @@ describe('manualSeed', () => {
       return ops.aten.randn!([20]);
     };
     assertTensorEqual(drawn(-1), drawn(2n ** 64n - 1n));
-    assert.notDeepEqual(drawn(2n ** 40n).toNumbers(), drawn(0).toNumbers());
+    assert.notDeepEqual(drawn(-1).toNumbers(), drawn(0).toNumbers());
   });
 
   it('misuse: seeds outside [-2^63, 2^64), fractions, other things', () => {
