@@ -71,7 +71,7 @@ export interface BaseSGDTemplateOptions extends BaseTemplateOptions {
 
 /** The evaluator that an option says. */
 export function makeEvaluator(given: EvaluationPlugin | (() => EvaluationPlugin) | null | undefined): EvaluationPlugin {
-  if (given === null) return new EvaluationPlugin();
+  if (given === null) return new EvaluationPlugin({ loggers: [] });
   if (given === undefined) return defaultEvaluator();
   if (given instanceof EvaluationPlugin) return given;
   const made: unknown = given();
