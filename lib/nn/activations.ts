@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { boolean, integer, parseArgument, parseOptions, positiveInteger } from '../options';
-import { Parameter } from './parameter';
-import { ops } from '../tensor/operators';
-import type { Tensor } from '../tensor/tensor';
+import { type FactoryOptions, factoryOptions, filledParameter } from './factory';
+import type { Parameter } from './parameter';
 import { float, keywords, python } from './repr';
 import { exposeParameters, Layer, returns, scriptModule } from './script-module';
 
@@ -194,23 +193,27 @@ export class Threshold extends Layer {
   }
 }
 
-const preluSchema = z.object({ numParameters: positiveInteger.default(1), init: number.default(0.25) });
+const preluSchema = z.object({
+  numParameters: positiveInteger.default(1),
+  init: number.default(0.25),
+  ...factoryOptions,
+});
 
 /**
  * `max(0, x) + weight min(0, x)` (`torch.nn.PReLU`). Parameter `weight` [numParameters], at first `init`. Options
- * `numParameters` (1, the default, or the number of channels) and `init` (default 0.25).
+ * `numParameters` (1, the default, or the number of channels) and `init` (default 0.25), `device`, `dtype`.
  */
 export class PReLU extends Layer {
   /** [numParameters]. */
   declare weight: Parameter;
 
-  constructor(options?: { numParameters?: number; init?: number }) {
-    const { numParameters, init } = parseOptions('nn.PReLU', preluSchema, options);
-    const weight = new Parameter(ops.aten.full!([numParameters], init, { dtype: 'float32' }) as Tensor);
+  constructor(options?: { numParameters?: number; init?: number } & FactoryOptions) {
+    const o = parseOptions('nn.PReLU', preluSchema, options);
+    const weight = filledParameter([o.numParameters], o.init, o);
     super(
       scriptModule('PReLU', { parameters: { weight }, source: returns('torch.prelu(input, self.weight)') }),
       {},
-      keywords({ num_parameters: `${numParameters}` }),
+      keywords({ num_parameters: `${o.numParameters}` }),
     );
   }
 }

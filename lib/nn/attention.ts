@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
 import { boolean, instanceOf, parseArgument, parseOptions, positiveInteger, unitInterval } from '../options';
 import { Tensor } from '../tensor/tensor';
+import { emptyParameter, type FactoryOptions, factoryOptions } from './factory';
 import { xavierNormal_, xavierUniform_, zeros_ } from './init';
 import { Linear } from './linear';
 import { Module, runsTorchScript } from './module';
-import { emptyParameter } from './new-parameter';
 import type { Parameter } from './parameter';
 import { float } from './repr';
 import { exposeParameters, scriptModule } from './script-module';
@@ -18,8 +18,9 @@ const schema = z.object({
   kdim: positiveInteger.nullable().default(null),
   vdim: positiveInteger.nullable().default(null),
   batchFirst: boolean.default(false),
+  ...factoryOptions,
 });
-export interface MultiheadAttentionOptions {
+export interface MultiheadAttentionOptions extends FactoryOptions {
   /** Probability of dropout of the attention weights, in train mode. Default 0. */
   dropout?: number;
   /** Default true. */
@@ -87,20 +88,21 @@ export class MultiheadAttention extends Module {
     }
     const [kdim, vdim] = [o.kdim ?? embed, o.vdim ?? embed];
     const isPacked = kdim === embed && vdim === embed;
-    const outProj = new NonDynamicallyQuantizableLinear(embed, embed, { bias: o.bias });
+    const { bias, device, dtype } = o;
+    const outProj = new NonDynamicallyQuantizableLinear(embed, embed, { bias, device, dtype });
     const parameters = {
-      in_proj_weight: isPacked ? emptyParameter(3 * embed, embed) : null,
-      q_proj_weight: isPacked ? null : emptyParameter(embed, embed),
-      k_proj_weight: isPacked ? null : emptyParameter(embed, kdim),
-      v_proj_weight: isPacked ? null : emptyParameter(embed, vdim),
-      in_proj_bias: o.bias ? emptyParameter(3 * embed) : null,
-      bias_k: o.addBiasKv ? emptyParameter(1, 1, embed) : null,
-      bias_v: o.addBiasKv ? emptyParameter(1, 1, embed) : null,
+      in_proj_weight: isPacked ? emptyParameter([3 * embed, embed], o) : null,
+      q_proj_weight: isPacked ? null : emptyParameter([embed, embed], o),
+      k_proj_weight: isPacked ? null : emptyParameter([embed, kdim], o),
+      v_proj_weight: isPacked ? null : emptyParameter([embed, vdim], o),
+      in_proj_bias: bias ? emptyParameter([3 * embed], o) : null,
+      bias_k: o.addBiasKv ? emptyParameter([1, 1, embed], o) : null,
+      bias_v: o.addBiasKv ? emptyParameter([1, 1, embed], o) : null,
     };
     const { in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight, in_proj_bias, bias_k, bias_v } = parameters;
     for (const weight of [in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight]) if (weight) xavierUniform_(weight);
-    for (const bias of [in_proj_bias, o.bias ? outProj.bias : null]) if (bias) zeros_(bias);
-    for (const bias of [bias_k, bias_v]) if (bias) xavierNormal_(bias);
+    for (const zero of [in_proj_bias, outProj.bias]) if (zero) zeros_(zero);
+    for (const extra of [bias_k, bias_v]) if (extra) xavierNormal_(extra);
     const children = { out_proj: outProj };
     const source = attentionSource(embed, heads, isPacked, o);
     super(scriptModule('MultiheadAttention', { children, parameters, source }), children);

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
 import { boolean, parseArgument, parseOptions, positiveInteger } from '../options';
+import { emptyParameter, type FactoryOptions, factoryOptions } from './factory';
 import { resetLinear } from './init';
-import { emptyParameter } from './new-parameter';
 import type { Parameter } from './parameter';
 import { keywords, python } from './repr';
 import { exposeParameters, Layer, returns, scriptModule } from './script-module';
 import { type Dimensions, size, sizeOrWord, type Size1d, type Size2d, type Size3d } from './sizes';
 
 const paddingModes = ['zeros', 'reflect', 'replicate', 'circular'] as const;
-export interface ConvOptions<Size> {
+export interface ConvOptions<Size> extends FactoryOptions {
   /** Default 1. */
   stride?: Size;
   /** On each side of the input; "same" keeps its size (with stride 1), "valid" is 0. Default 0. */
@@ -23,7 +23,7 @@ export interface ConvOptions<Size> {
   /** What stands in the padding: "zeros" (default), "reflect", "replicate" or "circular". */
   paddingMode?: (typeof paddingModes)[number];
 }
-export interface ConvTransposeOptions<Size> {
+export interface ConvTransposeOptions<Size> extends FactoryOptions {
   /** Default 1. */
   stride?: Size;
   /** dilation (kernel - 1) - padding zeros are added on each side of the input. Default 0. */
@@ -43,6 +43,7 @@ const common = (dimensions: Dimensions) => ({
   dilation: size(dimensions, 1).prefault(1),
   groups: positiveInteger.default(1),
   bias: boolean.default(true),
+  ...factoryOptions,
 });
 
 const convSchema = (dimensions: Dimensions) =>
@@ -76,9 +77,9 @@ function requireGroups(operation: string, groups: number, inputs: number, output
   );
 }
 
-function newTensors(shape: number[], outputs: number, hasBias: boolean) {
-  const weight = emptyParameter(...shape);
-  const bias = hasBias ? emptyParameter(outputs) : null;
+function newTensors(shape: number[], outputs: number, o: Required<FactoryOptions> & { bias: boolean }) {
+  const weight = emptyParameter(shape, o);
+  const bias = o.bias ? emptyParameter([outputs], o) : null;
   resetLinear(weight, bias);
   return { weight, bias };
 }
@@ -107,7 +108,7 @@ abstract class Conv extends Layer {
         `nn.${name}: expected stride 1 with padding "same", got ${list(stride)}`,
       );
     }
-    const parameters = newTensors([outputs, inputs / groups, ...kernel], outputs, o.bias);
+    const parameters = newTensors([outputs, inputs / groups, ...kernel], outputs, o);
     const conv = (input: string, pad: string) =>
       `torch.conv${dimensions}d(${input}, self.weight, self.bias, ${list(stride)}, ${pad}, ${list(dilation)}, ${groups})`;
     const usual = conv('input', typeof padding === 'string' ? `"${padding}"` : list(padding));
@@ -159,7 +160,7 @@ abstract class ConvTranspose extends Layer {
     requireGroups(`nn.${name}`, groups, inputs, outputs);
     super(
       scriptModule(name, {
-        parameters: newTensors([inputs, outputs / groups, ...kernel], outputs, o.bias),
+        parameters: newTensors([inputs, outputs / groups, ...kernel], outputs, o),
         source: returns(
           `torch.conv_transpose${dimensions}d(input, self.weight, self.bias, ${list(stride)}, ${list(padding)}, ` +
             `${list(outputPadding)}, ${groups}, ${list(dilation)})`,

@@ -3,9 +3,9 @@ import { ContinualTorchError } from '../errors';
 import { boolean, instanceOf, integer, parseArgument, parseOptions, positiveInteger } from '../options';
 import { noGrad } from '../tensor/grad-mode';
 import { Tensor } from '../tensor/tensor';
+import { emptyParameter, type FactoryOptions, factoryOptions } from './factory';
 import { normal_ } from './init';
 import { Module, runsTorchScript } from './module';
-import { emptyParameter } from './new-parameter';
 import { Parameter } from './parameter';
 import { float, keywords, python } from './repr';
 import { exposeParameters, Layer, scriptModule } from './script-module';
@@ -18,15 +18,17 @@ const common = {
   scaleGradByFreq: boolean.default(false),
   sparse: boolean.default(false),
 };
-const schema = z.object(common);
-type Common = z.output<typeof schema>;
+const schema = z.object({ ...common, ...factoryOptions });
+const pretrainedSchema = z.object({ ...common, freeze: boolean.default(true) });
+type Common = Omit<z.output<typeof pretrainedSchema>, 'freeze'>;
 const bagSchema = z.object({
   ...common,
+  ...factoryOptions,
   mode: z.enum(['sum', 'mean', 'max'], '"sum", "mean" or "max"').default('mean'),
   includeLastOffset: boolean.default(false),
 });
 
-export interface EmbeddingOptions {
+export interface EmbeddingOptions extends FactoryOptions {
   /** The row that gets no gradient, at first 0; counted from the end where negative. Default null: none. */
   paddingIdx?: number | null;
   /** Rows whose norm is larger are scaled to it, in place, when they are looked up. Default null: never. */
@@ -55,8 +57,8 @@ function paddingRow(operation: string, paddingIdx: number | null, rows: number):
   );
 }
 
-function newWeight(rows: number, width: number, padding: number): Parameter {
-  const weight = emptyParameter(rows, width);
+function newWeight(rows: number, width: number, padding: number, o: Required<FactoryOptions>): Parameter {
+  const weight = emptyParameter([rows, width], o);
   normal_(weight);
   if (padding >= 0) noGrad(() => weight.select(0, padding).zero_());
   return weight;
@@ -93,7 +95,7 @@ export class Embedding extends Layer {
     const padding = paddingRow('nn.Embedding', o.paddingIdx, rows);
     super(
       scriptModule('Embedding', {
-        parameters: { weight: pretrained ?? newWeight(rows, width, padding) },
+        parameters: { weight: pretrained ?? newWeight(rows, width, padding, o) },
         source:
           `def forward(self, input: Tensor) -> Tensor:\n${renormalise(o)}` +
           `  return torch.embedding(self.weight, input, ${padding}, ${python(o.scaleGradByFreq)}, ${python(o.sparse)})\n`,
@@ -106,13 +108,15 @@ export class Embedding extends Layer {
   /**
    * A layer with a given table, which it shares (`torch.nn.Embedding.from_pretrained`).
    * @param embeddings `[numEmbeddings, embeddingDim]`
-   * @param options those of the constructor, and `freeze` (default true): the table is not trained
+   * @param options those of the constructor but `device` and `dtype`, and `freeze` (default true): the table is not trained
    * @throws ERR_INVALID_ARG_TYPE, ERR_SHAPE, ERR_UNKNOWN_OPTION
    */
-  static fromPretrained(embeddings: Tensor, options: EmbeddingOptions & { freeze?: boolean } = {}): Embedding {
-    const { freeze = true, ...others } = options;
+  static fromPretrained(
+    embeddings: Tensor,
+    options?: Omit<EmbeddingOptions, keyof FactoryOptions> & { freeze?: boolean },
+  ): Embedding {
     const operation = 'nn.Embedding.fromPretrained';
-    parseArgument(operation, 'freeze', boolean, freeze);
+    const { freeze, ...others } = parseOptions(operation, pretrainedSchema, options);
     const { shape } = parseArgument(operation, 'embeddings', instanceOf(Tensor, 'a Tensor'), embeddings);
     if (shape.length !== 2) {
       throw new ContinualTorchError('ERR_SHAPE', `${operation}: expected 2 dimensions, got shape [${shape.join(', ')}]`);
@@ -174,7 +178,7 @@ ${renormalise(o)}  if input.dim() == 2:
   return ${call(python(o.includeLastOffset))}
 `;
     super(
-      scriptModule('EmbeddingBag', { parameters: { weight: newWeight(rows, width, padding) }, source }),
+      scriptModule('EmbeddingBag', { parameters: { weight: newWeight(rows, width, padding, o) }, source }),
       {},
       `${rows}, ${width}` +
         suffix({

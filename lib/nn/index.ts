@@ -1,5 +1,6 @@
 export * as init from './init';
 export { Module, type Target } from './module';
+export type { FactoryOptions } from './factory';
 export { Parameter, type ParameterOptions } from './parameter';
 export type { IncompatibleKeys, StateDict } from './state-dict';
 export type { ScriptValue } from './script-value';

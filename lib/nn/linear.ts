@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { boolean, parseArgument, parseOptions, positiveInteger } from '../options';
 import type { Tensor } from '../tensor/tensor';
+import { emptyParameter, factoryOptions } from './factory';
 import { resetLinear, uniform_ } from './init';
 import { Module, runsTorchScript } from './module';
-import { emptyParameter } from './new-parameter';
 import type { Parameter } from './parameter';
 import { keywords, python } from './repr';
 import { exposeParameters, Layer, returns, scriptModule } from './script-module';
 
-const schema = z.object({ bias: boolean.default(true) });
+const schema = z.object({ bias: boolean.default(true), ...factoryOptions });
 export type LinearOptions = z.input<typeof schema>;
 
 /**
@@ -25,11 +25,11 @@ export class Linear extends Layer {
   declare bias: Parameter | null;
 
   constructor(inFeatures: number, outFeatures: number, options?: LinearOptions) {
-    const { bias: hasBias } = parseOptions('nn.Linear', schema, options);
+    const o = parseOptions('nn.Linear', schema, options);
     const width = parseArgument('nn.Linear', 'inFeatures', positiveInteger, inFeatures);
     const outputs = parseArgument('nn.Linear', 'outFeatures', positiveInteger, outFeatures);
-    const weight = emptyParameter(outputs, width);
-    const bias = hasBias ? emptyParameter(outputs) : null;
+    const weight = emptyParameter([outputs, width], o);
+    const bias = o.bias ? emptyParameter([outputs], o) : null;
     resetLinear(weight, bias);
     super(
       scriptModule('Linear', {
@@ -37,7 +37,7 @@ export class Linear extends Layer {
         source: returns('torch.linear(input, self.weight, self.bias)'),
       }),
       {},
-      keywords({ in_features: `${width}`, out_features: `${outputs}`, bias: python(hasBias) }),
+      keywords({ in_features: `${width}`, out_features: `${outputs}`, bias: python(o.bias) }),
     );
     this.inFeatures = width;
     this.outFeatures = outputs;
@@ -57,12 +57,12 @@ export class Bilinear extends Module {
   declare bias: Parameter | null;
 
   constructor(in1Features: number, in2Features: number, outFeatures: number, options?: LinearOptions) {
-    const { bias: hasBias } = parseOptions('nn.Bilinear', schema, options);
+    const o = parseOptions('nn.Bilinear', schema, options);
     const first = parseArgument('nn.Bilinear', 'in1Features', positiveInteger, in1Features);
     const second = parseArgument('nn.Bilinear', 'in2Features', positiveInteger, in2Features);
     const outputs = parseArgument('nn.Bilinear', 'outFeatures', positiveInteger, outFeatures);
-    const weight = emptyParameter(outputs, first, second);
-    const bias = hasBias ? emptyParameter(outputs) : null;
+    const weight = emptyParameter([outputs, first, second], o);
+    const bias = o.bias ? emptyParameter([outputs], o) : null;
     const bound = 1 / Math.sqrt(first);
     for (const parameter of [weight, bias]) if (parameter) uniform_(parameter, { a: -bound, b: bound });
     super(
@@ -77,7 +77,7 @@ export class Bilinear extends Module {
         in1_features: `${first}`,
         in2_features: `${second}`,
         out_features: `${outputs}`,
-        bias: python(hasBias),
+        bias: python(o.bias),
       }),
     );
   }

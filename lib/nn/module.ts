@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
 import type { DType, NativeModule, NativeTensor } from '../native/types';
-import { boolean, parseArgument, parseOptions } from '../options';
+import { boolean, deviceName, parseArgument, parseOptions } from '../options';
 import { isDtype } from '../tensor/dtype';
 import { Tensor } from '../tensor/tensor';
 import { keep } from '../tensor/tidy';
+import { floatingPointDtype } from './factory';
 import { asParameter, Parameter } from './parameter';
 import { describeModule } from './repr';
 import { fromNative, type ScriptValue, toNative } from './script-value';
@@ -15,11 +16,7 @@ import { type IncompatibleKeys, loadState, type StateDict } from './state-dict';
 /** A device name, a floating-point dtype, or both. */
 export type Target = string | { device?: string; dtype?: DType };
 
-const floatingPoint = ['float32', 'float64', 'float16', 'bfloat16'];
-const targetSchema = z.object({
-  device: z.string('a device name').optional(),
-  dtype: z.enum(floatingPoint, `one of ${floatingPoint.join(', ')}`).optional(),
-});
+const targetSchema = z.object({ device: deviceName.optional(), dtype: floatingPointDtype.optional() });
 const targetType = z.record(z.string(), z.unknown(), 'a device, a dtype, or { device, dtype }');
 const bufferSchema = z.object({ persistent: boolean.default(true) });
 const loadSchema = z.object({ strict: boolean.default(true) });
@@ -373,7 +370,7 @@ export class Module {
   to(target: Target): this {
     const named = typeof target !== 'string' ? target : isDtype(target) ? { dtype: target } : { device: target };
     const { device, dtype } = parseOptions('to', targetSchema, parseArgument('to', 'target', targetType, named));
-    this.handle.to(device ?? null, (dtype as DType | undefined) ?? null);
+    this.handle.to(device ?? null, dtype ?? null);
     return this;
   }
 

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
 import { boolean, nonNegativeNumber, parseArgument, parseOptions, positiveInteger, unitInterval } from '../options';
-import { ops } from '../tensor/operators';
 import type { Tensor } from '../tensor/tensor';
-import { onesParameter, zerosParameter } from './new-parameter';
+import { type FactoryOptions, factoryOptions, filledParameter, filledTensor } from './factory';
 import type { Parameter } from './parameter';
 import { float, python } from './repr';
 import { exposeBuffers, exposeParameters, Layer, returns, scriptModule } from './script-module';
@@ -11,7 +10,7 @@ import type { Dimensions } from './sizes';
 
 const number = z.number('a number');
 
-export interface BatchNormOptions {
+export interface BatchNormOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
   /** Weight of a mini-batch in the running statistics, in [0, 1]; null: their plain mean over all mini-batches. Default 0.1. */
@@ -31,20 +30,21 @@ const normSchema = (usual: boolean) =>
     affine: boolean.default(usual),
     trackRunningStats: boolean.default(usual),
     bias: boolean.default(true),
+    ...factoryOptions,
   });
 
-function affineParameters(features: number[], affine: boolean, bias: boolean) {
+function affineParameters(features: number[], affine: boolean, bias: boolean, o: Required<FactoryOptions>) {
   return {
-    weight: affine ? onesParameter(...features) : null,
-    bias: affine && bias ? zerosParameter(...features) : null,
+    weight: affine ? filledParameter(features, 1, o) : null,
+    bias: affine && bias ? filledParameter(features, 0, o) : null,
   };
 }
 
-function runningStatistics(features: number, track: boolean) {
+function runningStatistics(features: number, track: boolean, o: Required<FactoryOptions>) {
   return {
-    running_mean: track ? (ops.aten.zeros!([features]) as Tensor) : null,
-    running_var: track ? (ops.aten.ones!([features]) as Tensor) : null,
-    num_batches_tracked: track ? (ops.aten.zeros!([], { dtype: 'int64' }) as Tensor) : null,
+    running_mean: track ? filledTensor([features], 0, o) : null,
+    running_var: track ? filledTensor([features], 1, o) : null,
+    num_batches_tracked: track ? filledTensor([], 0, { ...o, dtype: 'int64' }) : null,
   };
 }
 
@@ -72,8 +72,8 @@ abstract class Norm extends Layer {
     const o = parseOptions(`nn.${name}`, normSchema(isUsual), options);
     super(
       scriptModule(name, {
-        parameters: affineParameters([features], o.affine, o.bias),
-        buffers: runningStatistics(features, o.trackRunningStats),
+        parameters: affineParameters([features], o.affine, o.bias, o),
+        buffers: runningStatistics(features, o.trackRunningStats, o),
         source: source(o, features),
       }),
       {},
@@ -191,16 +191,18 @@ const layerNormSchema = z.object({
   eps: nonNegativeNumber.default(1e-5),
   elementwiseAffine: boolean.default(true),
   bias: boolean.default(true),
+  ...factoryOptions,
 });
 const rmsNormSchema = z.object({
   eps: nonNegativeNumber.nullable().default(null),
   elementwiseAffine: boolean.default(true),
+  ...factoryOptions,
 });
 
 /**
  * `y = (x - mean) / sqrt(variance + eps) * weight + bias` over the last dimensions, whose sizes are `normalizedShape`
  * (`torch.nn.LayerNorm`). Parameters `weight` (ones) and `bias` (zeros) of that shape. Options `eps` (default 1e-5),
- * `elementwiseAffine` (default true: there are parameters), `bias` (default true).
+ * `elementwiseAffine` (default true: there are parameters), `bias` (default true), `device`, `dtype`.
  */
 export class LayerNorm extends Layer {
   /** Of `normalizedShape`; null without `elementwiseAffine`. */
@@ -210,13 +212,13 @@ export class LayerNorm extends Layer {
 
   constructor(
     normalizedShape: number | readonly number[],
-    options?: { eps?: number; elementwiseAffine?: boolean; bias?: boolean },
+    options?: { eps?: number; elementwiseAffine?: boolean; bias?: boolean } & FactoryOptions,
   ) {
     const shape = parseArgument('nn.LayerNorm', 'normalizedShape', shapeType, normalizedShape);
     const o = parseOptions('nn.LayerNorm', layerNormSchema, options);
     super(
       scriptModule('LayerNorm', {
-        parameters: affineParameters(shape, o.elementwiseAffine, o.bias),
+        parameters: affineParameters(shape, o.elementwiseAffine, o.bias, o),
         source: returns(`torch.layer_norm(input, [${shape.join(', ')}], self.weight, self.bias, ${float(o.eps)})`),
       }),
       {},
@@ -228,7 +230,8 @@ exposeParameters(LayerNorm, 'weight', 'bias');
 
 /**
  * `y = x / sqrt(mean(x^2) + eps) * weight` over the last dimensions, whose sizes are `normalizedShape` (`torch.nn.RMSNorm`).
- * Parameter `weight` (ones). Options `eps` (default null: the smallest of the dtype), `elementwiseAffine` (default true).
+ * Parameter `weight` (ones). Options `eps` (default null: the smallest of the dtype), `elementwiseAffine` (default true),
+ * `device`, `dtype`.
  */
 export class RMSNorm extends Layer {
   /** Of `normalizedShape`; null without `elementwiseAffine`. */
@@ -236,18 +239,18 @@ export class RMSNorm extends Layer {
 
   constructor(
     normalizedShape: number | readonly number[],
-    options?: { eps?: number | null; elementwiseAffine?: boolean },
+    options?: { eps?: number | null; elementwiseAffine?: boolean } & FactoryOptions,
   ) {
     const shape = parseArgument('nn.RMSNorm', 'normalizedShape', shapeType, normalizedShape);
-    const { eps, elementwiseAffine } = parseOptions('nn.RMSNorm', rmsNormSchema, options);
-    const printed = eps === null ? 'None' : float(eps);
+    const o = parseOptions('nn.RMSNorm', rmsNormSchema, options);
+    const printed = o.eps === null ? 'None' : float(o.eps);
     super(
       scriptModule('RMSNorm', {
-        parameters: { weight: affineParameters(shape, elementwiseAffine, false).weight },
+        parameters: { weight: o.elementwiseAffine ? filledParameter(shape, 1, o) : null },
         source: returns(`torch.rms_norm(input, [${shape.join(', ')}], self.weight, ${printed})`),
       }),
       {},
-      `${python(shape)}, eps=${printed}, elementwise_affine=${python(elementwiseAffine)}`,
+      `${python(shape)}, eps=${printed}, elementwise_affine=${python(o.elementwiseAffine)}`,
     );
   }
 }
@@ -257,12 +260,13 @@ const groupNormSchema = z.object({
   eps: nonNegativeNumber.default(1e-5),
   affine: boolean.default(true),
   bias: boolean.default(true),
+  ...factoryOptions,
 });
 
 /**
  * `y = (x - mean) / sqrt(variance + eps) * weight + bias`, mean and variance over each of `numGroups` groups of channels of a
  * sample (`torch.nn.GroupNorm`): `[B, numChannels, ...]`. Options `eps` (default 1e-5), `affine` (default true), `bias`
- * (default true).
+ * (default true), `device`, `dtype`.
  * @throws ERR_INVALID_ARG_VALUE where numGroups does not divide numChannels
  */
 export class GroupNorm extends Layer {
@@ -271,7 +275,11 @@ export class GroupNorm extends Layer {
   /** [numChannels]; null without `affine` or `bias`. */
   declare bias: Parameter | null;
 
-  constructor(numGroups: number, numChannels: number, options?: { eps?: number; affine?: boolean; bias?: boolean }) {
+  constructor(
+    numGroups: number,
+    numChannels: number,
+    options?: { eps?: number; affine?: boolean; bias?: boolean } & FactoryOptions,
+  ) {
     const groups = parseArgument('nn.GroupNorm', 'numGroups', positiveInteger, numGroups);
     const channels = parseArgument('nn.GroupNorm', 'numChannels', positiveInteger, numChannels);
     const o = parseOptions('nn.GroupNorm', groupNormSchema, options);
@@ -283,7 +291,7 @@ export class GroupNorm extends Layer {
     }
     super(
       scriptModule('GroupNorm', {
-        parameters: affineParameters([channels], o.affine, o.bias),
+        parameters: affineParameters([channels], o.affine, o.bias, o),
         source: returns(`torch.group_norm(input, ${groups}, self.weight, self.bias, ${float(o.eps)})`),
       }),
       {},

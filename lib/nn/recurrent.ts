@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
 import { boolean, nonNegativeInteger, parseArgument, parseOptions, positiveInteger, unitInterval } from '../options';
 import type { Tensor } from '../tensor/tensor';
+import { emptyParameter, type FactoryOptions, factoryOptions } from './factory';
 import { uniform_ } from './init';
 import { Module, runsTorchScript } from './module';
-import { emptyParameter } from './new-parameter';
 import type { Parameter } from './parameter';
 import { float, keywords, python } from './repr';
 import { exposeParameters, scriptModule } from './script-module';
@@ -15,6 +15,7 @@ const common = {
   batchFirst: boolean.default(false),
   dropout: unitInterval.default(0),
   bidirectional: boolean.default(false),
+  ...factoryOptions,
 };
 const nonlinearity = z.enum(['tanh', 'relu'], '"tanh" or "relu"').default('tanh');
 const schemas = {
@@ -22,13 +23,14 @@ const schemas = {
   GRU: z.object(common),
   LSTM: z.object({ ...common, projSize: nonNegativeInteger.default(0) }),
 };
+const cell = { bias: boolean.default(true), ...factoryOptions };
 const cellSchemas = {
-  RNNCell: z.object({ bias: boolean.default(true), nonlinearity }),
-  GRUCell: z.object({ bias: boolean.default(true) }),
-  LSTMCell: z.object({ bias: boolean.default(true) }),
+  RNNCell: z.object({ ...cell, nonlinearity }),
+  GRUCell: z.object(cell),
+  LSTMCell: z.object(cell),
 };
 
-export interface RecurrentOptions {
+export interface RecurrentOptions extends FactoryOptions {
   /** Layers one above the other. Default 1. */
   numLayers?: number;
   /** Default true. */
@@ -64,13 +66,13 @@ function newWeights(gates: number, o: Sizes): Record<string, Parameter> {
     const width = layer === 0 ? o.input : output * directions.length;
     for (const direction of directions) {
       const name = (kind: string) => `${kind}_l${layer}${direction}`;
-      weights[name('weight_ih')] = emptyParameter(gates * o.hidden, width);
-      weights[name('weight_hh')] = emptyParameter(gates * o.hidden, output);
+      weights[name('weight_ih')] = emptyParameter([gates * o.hidden, width], o);
+      weights[name('weight_hh')] = emptyParameter([gates * o.hidden, output], o);
       if (o.bias) {
-        weights[name('bias_ih')] = emptyParameter(gates * o.hidden);
-        weights[name('bias_hh')] = emptyParameter(gates * o.hidden);
+        weights[name('bias_ih')] = emptyParameter([gates * o.hidden], o);
+        weights[name('bias_hh')] = emptyParameter([gates * o.hidden], o);
       }
-      if (o.projSize > 0) weights[name('weight_hr')] = emptyParameter(o.projSize, o.hidden);
+      if (o.projSize > 0) weights[name('weight_hr')] = emptyParameter([o.projSize, o.hidden], o);
     }
   }
   draw(Object.values(weights), o.hidden);
@@ -218,13 +220,13 @@ abstract class Cell extends Module {
     const name = `${kind}Cell` as const;
     const input = parseArgument(`nn.${name}`, 'inputSize', positiveInteger, inputSize);
     const hidden = parseArgument(`nn.${name}`, 'hiddenSize', positiveInteger, hiddenSize);
-    const o = parseOptions(`nn.${name}`, cellSchemas[name], options) as { bias: boolean; nonlinearity?: string };
+    const o = parseOptions(`nn.${name}`, cellSchemas[name], options) as Required<CellOptions> & { nonlinearity?: string };
     const rows = gatesOf[kind] * hidden;
     const parameters = {
-      weight_ih: emptyParameter(rows, input),
-      weight_hh: emptyParameter(rows, hidden),
-      bias_ih: o.bias ? emptyParameter(rows) : null,
-      bias_hh: o.bias ? emptyParameter(rows) : null,
+      weight_ih: emptyParameter([rows, input], o),
+      weight_hh: emptyParameter([rows, hidden], o),
+      bias_ih: o.bias ? emptyParameter([rows], o) : null,
+      bias_hh: o.bias ? emptyParameter([rows], o) : null,
     };
     draw(Object.values(parameters).filter((parameter) => parameter !== null), hidden);
     const operator = `${kind === 'RNN' ? `rnn_${o.nonlinearity}` : lower[kind]}_cell`;
@@ -267,7 +269,7 @@ ${isLstm ? '    h, c = hx\n' : '    h = hx\n'}${lifted('h')}${isLstm ? lifted('c
   }`;
 }
 
-export interface CellOptions {
+export interface CellOptions extends FactoryOptions {
   /** Default true. */
   bias?: boolean;
 }

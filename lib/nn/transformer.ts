@@ -5,6 +5,7 @@ import type { Tensor } from '../tensor/tensor';
 import { mask, MultiheadAttention } from './attention';
 import { ModuleList } from './containers';
 import { Dropout } from './dropout';
+import { type FactoryOptions, factoryOptions } from './factory';
 import { withoutDraws } from './init';
 import { Linear } from './linear';
 import { Module, runsTorchScript } from './module';
@@ -19,8 +20,9 @@ const schema = z.object({
   batchFirst: boolean.default(false),
   normFirst: boolean.default(false),
   bias: boolean.default(true),
+  ...factoryOptions,
 });
-export interface TransformerEncoderLayerOptions {
+export interface TransformerEncoderLayerOptions extends FactoryOptions {
   /** Width of the hidden layer behind attention. Default 2048. */
   dimFeedforward?: number;
   /** Probability of dropout, in train mode. Default 0.1. */
@@ -60,14 +62,15 @@ export class TransformerEncoderLayer extends Module {
     const width = parseArgument(name, 'dModel', positiveInteger, dModel);
     const heads = parseArgument(name, 'nhead', positiveInteger, nhead);
     const o = parseOptions(name, schema, options);
-    const { dropout, bias, batchFirst, normFirst, layerNormEps: eps } = o;
+    const { dropout, batchFirst, normFirst, layerNormEps: eps, bias, device, dtype } = o;
+    const common = { bias, device, dtype };
     const children = {
-      self_attn: new MultiheadAttention(width, heads, { dropout, bias, batchFirst }),
-      linear1: new Linear(width, o.dimFeedforward, { bias }),
+      self_attn: new MultiheadAttention(width, heads, { dropout, batchFirst, ...common }),
+      linear1: new Linear(width, o.dimFeedforward, common),
       dropout: new Dropout(dropout),
-      linear2: new Linear(o.dimFeedforward, width, { bias }),
-      norm1: new LayerNorm(width, { eps, bias }),
-      norm2: new LayerNorm(width, { eps, bias }),
+      linear2: new Linear(o.dimFeedforward, width, common),
+      norm1: new LayerNorm(width, { eps, ...common }),
+      norm2: new LayerNorm(width, { eps, ...common }),
       dropout1: new Dropout(dropout),
       dropout2: new Dropout(dropout),
     };
@@ -93,9 +96,11 @@ ${body}`;
     return this.runNative(src, o.srcMask, o.srcKeyPaddingMask, o.isCausal) as Tensor;
   }
 
-  /** @internal Another layer with the same options and values. */
+  /** @internal Another layer with the same options and values, where this one is now. */
   clone(): TransformerEncoderLayer {
-    const copy = withoutDraws(() => new TransformerEncoderLayer(...this.#arguments));
+    const [width, heads, options] = this.#arguments;
+    const { device, dtype } = this.parameters()[0]!;
+    const copy = withoutDraws(() => new TransformerEncoderLayer(width, heads, { ...options, device, dtype }));
     copy.loadStateDict(this.stateDict());
     return copy;
   }

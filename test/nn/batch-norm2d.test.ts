@@ -52,7 +52,7 @@ describe('nn.BatchNorm2d', () => {
     throwsWithCode(
       () => new nn.BatchNorm2d(1, { afine: false } as never),
       'ERR_UNKNOWN_OPTION',
-      /"afine"; expected among eps, momentum, affine, trackRunningStats, bias$/,
+      /"afine"; expected among eps, momentum, affine, trackRunningStats, bias, device, dtype$/,
     );
   });
 });

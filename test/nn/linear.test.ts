@@ -68,7 +68,7 @@ describe('nn.Linear', () => {
     throwsWithCode(
       () => new nn.Linear(2, 2, { bais: true } as never),
       'ERR_UNKNOWN_OPTION',
-      /^nn\.Linear: unknown option "bais"; expected among bias$/,
+      /^nn\.Linear: unknown option "bais"; expected among bias, device, dtype$/,
     );
     throwsWithCode(
       () => new nn.Linear(2, 2, { bias: 1 as never }),

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { before, describe, it } from 'mocha';
-import { manualSeed, nn, ops, Tensor } from '../../lib/index';
-import { assertTensorClose, assertTensorEqual } from '../support/assertions';
+import { type DType, manualSeed, nn, ops, Tensor } from '../../lib/index';
+import { assertTensorClose, assertTensorEqual, exact, type Tolerance } from '../support/assertions';
 import { fixturePath, loadFixture } from '../support/fixtures';
 import { initCases, layerCases } from '../support/layer-cases';
 
@@ -19,8 +19,13 @@ const { aliases, ...recordedCases } = JSON.parse(readFileSync(fixturePath('nn.js
   aliases: Record<string, string>;
 } & Record<string, RecordedLayer>;
 const isInit = (name: string) => name.startsWith('init.');
-/** float32 sums of squares over a layer, in another order than the recording machine's. */
-const tolerance = { relative: 2e-5, absolute: 2e-6 };
+/** Sums of squares over a layer, in another order than the recording machine's. */
+const tolerances: Partial<Record<DType, Tolerance>> = {
+  float32: { relative: 2e-5, absolute: 2e-6 },
+  float64: { relative: 2e-13, absolute: 2e-14 },
+};
+const assertClose = (actual: Tensor, expected: Tensor, name: string) =>
+  assertTensorClose(actual, expected, tolerances[expected.dtype] ?? exact, name);
 
 const digest = (tensor: Tensor) => {
   const { buffer, byteOffset, byteLength } = tensor.toTypedArray();
@@ -65,28 +70,28 @@ describe('nn equals PyTorch from the same seed', () => {
 
       const inputs = Array.from({ length: count }, (_, i) => {
         const input = ops.aten.clone!(recorded(`${name}.in${i}`)) as Tensor;
-        return i === 0 && input.dtype === 'float32' ? input.requiresGrad_() : input;
+        return i === 0 && input.isFloatingPoint() ? input.requiresGrad_() : input;
       });
       manualSeed(seed + 100);
       const outputs = flat(call(layer, ...inputs));
-      outputs.forEach((output, i) => assertTensorClose(output, recorded(`${name}.train${i}`), tolerance, `output ${i}`));
+      outputs.forEach((output, i) => assertClose(output, recorded(`${name}.train${i}`), `output ${i}`));
       assert.ok(!isRecorded(`${name}.train${outputs.length}`), 'as many outputs');
       const sum = outputs
         .map((output) => ops.aten.sum!(ops.aten.square!(output)) as Tensor)
         .reduce((a, b) => ops.aten.add!(a, b) as Tensor);
       sum.backward();
       if (inputs[0]!.requiresGrad) {
-        assertTensorClose(inputs[0]!.grad!, recorded(`${name}.grad.in0`), tolerance, 'gradient of the input');
+        assertClose(inputs[0]!.grad!, recorded(`${name}.grad.in0`), 'gradient of the input');
       }
       for (const [key, parameter] of layer.namedParameters()) {
-        assertTensorClose(parameter.grad!, recorded(`${name}.grad.${key}`), tolerance, `gradient of ${key}`);
+        assertClose(parameter.grad!, recorded(`${name}.grad.${key}`), `gradient of ${key}`);
       }
       for (const [key, buffer] of layer.namedBuffers()) {
-        if (key.includes('running')) assertTensorClose(buffer, recorded(`${name}.after.${key}`), tolerance, key);
+        if (key.includes('running')) assertClose(buffer, recorded(`${name}.after.${key}`), key);
       }
       flat(call(layer.eval(), ...inputs)).forEach((output, i) => {
         const expected = isRecorded(`${name}.eval${i}`) ? `${name}.eval${i}` : `${name}.train${i}`;
-        assertTensorClose(output, recorded(expected), tolerance, `output ${i} in eval mode`);
+        assertClose(output, recorded(expected), `output ${i} in eval mode`);
       });
       if (layer instanceof nn.Layer) {
         // Alone a layer of one operator goes past TorchScript's interpreter, inside another module it does not.

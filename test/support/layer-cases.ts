@@ -209,6 +209,19 @@ for (const [name, make] of Object.entries(losses)) {
 }
 cases['KLDivLoss-batchmean'] = [() => new nn.KLDivLoss({ reduction: 'batchmean' })];
 
+const double = { dtype: 'float64' } as const;
+Object.assign(cases, {
+  'Linear-float64': [() => new nn.Linear(6, 3, double)],
+  'Conv2d-float64': [() => new nn.Conv2d(4, 2, 2, double)],
+  'BatchNorm2d-float64': [() => new nn.BatchNorm2d(4, double)],
+  'Embedding-float64': [() => new nn.Embedding(5, 3, { paddingIdx: 1, ...double })],
+  'LSTM-float64': [() => new nn.LSTM(3, 4, double)],
+  'MultiheadAttention-float64': [
+    () => new nn.MultiheadAttention(4, 2, { addBiasKv: true, ...double }),
+    (layer, x, y) => attention(layer).forward(x, y, y),
+  ],
+} satisfies Record<string, LayerCase>);
+
 export const layerCases: Readonly<Record<string, LayerCase>> = cases;
 
 const { init } = nn;
