@@ -8,6 +8,7 @@ import { isDtype } from '../tensor/dtype';
 import { Tensor } from '../tensor/tensor';
 import { keep } from '../tensor/tidy';
 import { floatingPointDtype } from './factory';
+import { ModuleParts } from './module-parts';
 import { asParameter, Parameter } from './parameter';
 import { describeModule } from './repr';
 import { fromNative, type ScriptValue, toNative } from './script-value';
@@ -20,13 +21,6 @@ const targetSchema = z.object({ device: deviceName.optional(), dtype: floatingPo
 const targetType = z.record(z.string(), z.unknown(), 'a device, a dtype, or { device, dtype }');
 const bufferSchema = z.object({ persistent: boolean.default(true) });
 const loadSchema = z.object({ strict: boolean.default(true) });
-
-/** What a module is made of beside its native part, in the order of its properties. */
-interface Parts {
-  parameters: [string, Parameter][];
-  buffers: [string, Tensor][];
-  children: [string, Module][];
-}
 
 /** Methods `forward` that do nothing but run the TorchScript of their module. */
 const scriptedForwards = new WeakSet<object>();
@@ -56,10 +50,8 @@ const scriptedForwards = new WeakSet<object>();
 export class Module {
   #native: NativeModule | null;
   readonly #isScript: boolean;
-  readonly #given: ReadonlyMap<string, Module>;
+  readonly #parts: ModuleParts;
   readonly #extraRepr: string;
-  /** Names of registered buffers; whether they stand in the state dict. */
-  readonly #buffers = new Map<string, boolean>();
   /** The parts that the native module has got from this object, as a list of names and objects. */
   #synced: unknown[] = [];
   #visiting = false;
@@ -68,7 +60,7 @@ export class Module {
   constructor(handle?: NativeModule, children: Record<string, Module> = {}, extraRepr = '') {
     this.#native = handle ?? null;
     this.#isScript = handle !== undefined;
-    this.#given = new Map(Object.entries(children));
+    this.#parts = new ModuleParts(this, children);
     this.#extraRepr = extraRepr;
   }
 
@@ -79,8 +71,8 @@ export class Module {
     }
     this.#visiting = true;
     try {
-      for (const child of this.#given.values()) void child.handle;
-      const { parameters, buffers, children } = this.#parts();
+      for (const child of this.#parts.given()) void child.handle;
+      const { parameters, buffers, children } = this.#parts.added();
       const handles = (tensors: [string, Tensor][]) =>
         tensors.map(([name, tensor]): [string, NativeTensor] => [name, tensor.handle]);
       const natives = children.map(([name, child]): [string, NativeModule] => [name, child.handle]);
@@ -112,26 +104,6 @@ export class Module {
   /** The name of its class. */
   get #name(): string {
     return this.constructor.name || 'Module';
-  }
-
-  /** What its properties make it of. */
-  #parts(): Parts {
-    const parts: Parts = { parameters: [], buffers: [], children: [] };
-    for (const name of Object.keys(this)) {
-      const value = (this as Record<string, unknown>)[name];
-      if (value instanceof Parameter) parts.parameters.push([name, value]);
-      else if (value instanceof Tensor && this.#buffers.has(name)) parts.buffers.push([name, value]);
-      else if (value instanceof Module && this.#given.get(name) !== value) parts.children.push([name, value]);
-      else continue;
-      if (!this.#given.has(name) && !name.includes('.')) continue;
-      throw new ContinualTorchError(
-        'ERR_INVALID_ARG_VALUE',
-        this.#given.has(name)
-          ? `${this.#name}: expected "${name}" to stay what it is, because its forward in TorchScript uses it; extend nn.Module to put another in its place`
-          : `${this.#name}: expected a name without a dot, got "${name}"`,
-      );
-    }
-    return parts;
   }
 
   /**
@@ -190,8 +162,7 @@ export class Module {
   /** The modules that this one is made of, by name; one that is there twice stands once, under its first name. */
   namedChildren(): Map<string, Module> {
     const seen = new Set<Module>();
-    const all = [...this.#given, ...this.#parts().children];
-    return new Map(all.filter(([, child]) => !seen.has(child) && seen.add(child)));
+    return new Map(this.#parts.children().filter(([, child]) => !seen.has(child) && seen.add(child)));
   }
 
   /** The modules that this one is made of. */
@@ -266,7 +237,7 @@ export class Module {
 
   /** Makes a parameter a property of this module; null is one that it does without. @throws ERR_INVALID_ARG_TYPE, _VALUE */
   registerParameter(name: string, parameter: Parameter | null): void {
-    this.#register('registerParameter', name, parameter, parameter === null || parameter instanceof Parameter, 'an nn.Parameter or null');
+    this.#parts.register('registerParameter', name, parameter, Parameter, 'an nn.Parameter');
   }
 
   /**
@@ -276,32 +247,19 @@ export class Module {
    */
   registerBuffer(name: string, tensor: Tensor | null, options?: { persistent?: boolean }): void {
     const { persistent } = parseOptions('registerBuffer', bufferSchema, options);
-    this.#register('registerBuffer', name, tensor, tensor === null || tensor instanceof Tensor, 'a Tensor or null');
-    this.#buffers.set(name, persistent);
+    this.#parts.register('registerBuffer', name, tensor, Tensor, 'a Tensor');
+    this.#parts.setBuffer(name, persistent);
     if (tensor) keep(tensor);
   }
 
   /** Makes a module a child of this one, as setting a property does. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
   registerModule(name: string, module: Module | null): void {
-    this.#register('registerModule', name, module, module === null || module instanceof Module, 'a Module or null');
+    this.#parts.register('registerModule', name, module, Module, 'a Module');
   }
 
   /** As `registerModule`. */
   addModule(name: string, module: Module | null): void {
     this.registerModule(name, module);
-  }
-
-  /** Makes a checked value a property under a checked name. */
-  #register(operation: string, name: unknown, value: unknown, isRight: boolean, expected: string): void {
-    const wrong = (code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE', message: string) =>
-      new ContinualTorchError(code, `${operation}: expected ${message}`);
-    if (typeof name !== 'string') throw wrong('ERR_INVALID_ARG_TYPE', `name to be a string, got ${describeValue(name)}`);
-    if (name === '' || name.includes('.')) throw wrong('ERR_INVALID_ARG_VALUE', `a name without a dot, got "${name}"`);
-    if (!isRight) throw wrong('ERR_INVALID_ARG_TYPE', `${expected}, got ${describeValue(value)}`);
-    if (name in this && (this as Record<string, unknown>)[name] !== undefined) {
-      throw wrong('ERR_INVALID_ARG_VALUE', `a name that is free, got "${name}": attribute '${name}' already exists`);
-    }
-    Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
   }
 
   /**
@@ -318,8 +276,8 @@ export class Module {
   #transientBuffers(): Set<string> {
     const names = new Set<string>();
     const visit = (module: Module, prefix: string): void => {
-      for (const [name, persistent] of module.#buffers) if (!persistent) names.add(prefix + name);
-      for (const [name, child] of [...module.#given, ...module.#parts().children]) visit(child, `${prefix}${name}.`);
+      for (const name of module.#parts.transientBuffers()) names.add(prefix + name);
+      for (const [name, child] of module.#parts.children()) visit(child, `${prefix}${name}.`);
     };
     visit(this, '');
     return names;
@@ -340,7 +298,7 @@ export class Module {
   train(mode = true): this {
     parseArgument('train', 'mode', boolean, mode);
     this.handle.train(mode);
-    for (const [, child] of this.#parts().children) child.train(mode);
+    for (const [, child] of this.#parts.added().children) child.train(mode);
     return this;
   }
 
@@ -413,8 +371,8 @@ export class Module {
 
   /** The module tree as PyTorch prints it. */
   toString(): string {
-    const all = [...this.#given, ...this.#parts().children];
-    return describeModule(this.#name, this.extraRepr(), all.map(([name, child]) => [name, child.toString()]));
+    const children = this.#parts.children().map(([name, child]): [string, string] => [name, child.toString()]);
+    return describeModule(this.#name, this.extraRepr(), children);
   }
 
   [inspect.custom](): string {
