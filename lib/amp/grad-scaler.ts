@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
-import { requireTensor } from '../nn/module';
 import type { Optimizer } from '../optim/optimizer';
 import { parseState } from '../optim/parse-state';
 import { requireOptimizer } from '../optim/require-optimizer';
@@ -8,7 +7,7 @@ import { boolean, nonNegativeInteger, parseArgument, parseOptions, positiveInteg
 import { tensor } from '../tensor/creation';
 import { noGrad } from '../tensor/grad-mode';
 import { ops } from '../tensor/operators';
-import type { Tensor } from '../tensor/tensor';
+import { requireTensor, type Tensor } from '../tensor/tensor';
 import { keep } from '../tensor/tidy';
 
 const positive = z.number('a number above 0').positive('a number above 0');

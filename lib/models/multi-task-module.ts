@@ -1,8 +1,8 @@
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
-import { requireTensor, runsTorchScript } from '../nn/module';
-import { Tensor } from '../tensor/tensor';
+import { runsTorchScript } from '../nn/module';
+import { requireTensor, Tensor } from '../tensor/tensor';
 import { classesOf, DynamicModule, taskLabelsOf } from './dynamic-module';
 
 /**

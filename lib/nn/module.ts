@@ -386,11 +386,5 @@ export function runsTorchScript(forward: (...inputs: never[]) => unknown): void 
 }
 runsTorchScript(Module.prototype.forward);
 
-/** @internal */
-export function requireTensor(operation: string, value: unknown): Tensor {
-  if (value instanceof Tensor) return value;
-  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Tensor, got ${describeValue(value)}`);
-}
-
 /** @internal Creates a native module. */
 export const createModule = native.createModule;

@@ -1,7 +1,6 @@
 import { native } from '../native/binding';
 import type { NativeOptimizer } from '../native/types';
-import { requireTensor } from '../nn/module';
-import { Tensor } from '../tensor/tensor';
+import { requireTensor, Tensor } from '../tensor/tensor';
 import { toCamelCase } from './case';
 import {
   type CommonOptions,

@@ -3,7 +3,7 @@ import type { MiniBatch } from '../../data/dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
 import type { NativeTrainingStep } from '../../native/types';
 import { ops } from '../../tensor/operators';
-import { Tensor } from '../../tensor/tensor';
+import { requireTensor, Tensor } from '../../tensor/tensor';
 import type { FetchMiniBatch } from './iteration-plan';
 
 /** What a strategy iterates over: a `DataLoader`, or anything that gives mini-batches; a missing task label is 0. */
@@ -95,13 +95,4 @@ export function requireMiniBatch(batch: unknown): MiniBatch {
     );
   }
   return [x, y, taskId];
-}
-
-/** @throws ERR_INVALID_ARG_TYPE for anything but a tensor */
-export function requireTensor(operation: string, value: unknown): Tensor {
-  if (value instanceof Tensor) return value;
-  throw new ContinualTorchError(
-    'ERR_INVALID_ARG_TYPE',
-    `${operation}: expected a Tensor, got ${describeValue(value)}`,
-  );
 }

@@ -3,10 +3,9 @@ import { TensorDataset } from '../../data/tensor-dataset';
 import { avalancheModelAdaptation } from '../../models/model-adaptation';
 import { Phase } from '../../native/types';
 import type { Module } from '../../nn/module';
-import type { Tensor } from '../../tensor/tensor';
+import { requireTensor, type Tensor } from '../../tensor/tensor';
 import type { TrainOptions } from './base';
 import { BaseSGDTemplate } from './base-sgd';
-import { requireTensor } from './mini-batch-source';
 import { hasNativeTwin } from './native-twin';
 import { type BaseSGDTemplateOptions, baseSGDOptions } from './sgd-options';
 
