@@ -147,7 +147,10 @@ function notRepresentable(number: unknown, dtype: DType): ContinualTorchError {
   );
 }
 
-function flatten(data: NestedNumbers, into: (number | bigint | boolean | Complex)[]): number[] {
+/** As in PyTorch. */
+const mostDimensions = 128;
+
+function flatten(data: NestedNumbers, into: (number | bigint | boolean | Complex)[], depth = 0): number[] {
   if (typeof data === 'number' || typeof data === 'boolean' || typeof data === 'bigint' || data instanceof Complex) {
     into.push(data);
     return [];
@@ -158,9 +161,12 @@ function flatten(data: NestedNumbers, into: (number | bigint | boolean | Complex
       `tensor: expected a typed array, or numbers or booleans nested in arrays, got ${describeValue(data)}`,
     );
   }
+  if (depth === mostDimensions) {
+    throw new ContinualTorchError('ERR_SHAPE', `tensor: expected at most ${mostDimensions} dimensions, got more, or an array that holds itself`);
+  }
   let inner: number[] = [];
   data.forEach((item: NestedNumbers, i) => {
-    const shape = flatten(item, into);
+    const shape = flatten(item, into, depth + 1);
     if (i > 0 && (shape.length !== inner.length || shape.some((size, d) => size !== inner[d]))) {
       throw new ContinualTorchError(
         'ERR_SHAPE',

@@ -99,6 +99,13 @@ describe('tensor() of every dtype', () => {
     throwsWithCode(() => tensor(new DataView(new ArrayBuffer(8)) as never), 'ERR_INVALID_ARG_TYPE', /typed array of numbers/);
   });
 
+  it('misuse: an array that holds itself', () => {
+    const list: unknown[] = [];
+    list.push(list);
+    throwsWithCode(() => tensor(list as never), 'ERR_SHAPE', /at most 128 dimensions/);
+    throwsWithCode(() => tensor([1]).index([list] as never), 'ERR_SHAPE', /at most 128 dimensions/);
+  });
+
   it('takes arrays of no elements in any shape that has none', () => {
     assert.deepEqual(tensor(new Float32Array(0)).shape, [0]);
     assert.deepEqual(tensor(new Float32Array(0), { shape: [2, 0, 3] }).toArray(), [[], []]);
