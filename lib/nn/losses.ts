@@ -311,8 +311,15 @@ export class CTCLoss extends Module {
         ctc,
         options,
         ['log_probs', 'targets', 'input_lengths', 'target_lengths'],
+        // libtorch reads outside the probabilities for a target that is no class. What pads a row may be anything.
         ({ blank, zeroInfinity }, r) =>
-          `torch.ctc_loss(log_probs, targets, input_lengths, target_lengths, ${blank}, ${r}, ${python(zeroInfinity)})`,
+          `classes = log_probs.size(-1)
+used = targets
+if targets.dim() == 2:
+  places = torch.arange(targets.size(1), device=targets.device)
+  used = torch.masked_select(targets, places < target_lengths.to(targets.device).unsqueeze(1))
+assert not bool(torch.any((used < 0) | (used >= classes))), "CTCLoss: expected targets in [0, {}), got others".format(classes)
+return torch.ctc_loss(log_probs, targets, input_lengths, target_lengths, ${blank}, ${r}, ${python(zeroInfinity)})`,
       ).handle,
     );
   }

@@ -67,6 +67,8 @@ const calls: Misuse[] = [
   ['BCELoss, another shape', () => new nn.BCELoss().forward(zeros(2, 2), zeros(2)), 'ERR_TORCH', /expected a target of the input's size \[2, 2\], got \[2\]/],
   ['GaussianNLLLoss, a negative variance', () => new nn.GaussianNLLLoss().forward(zeros(2), zeros(2), tensor([1, -1])), 'ERR_TORCH', /no negative variance/],
   ['NLLLoss, a class outside', () => new nn.NLLLoss().forward(zeros(1, 2), labels(2)), 'ERR_TORCH', /out of bounds/],
+  ['CTCLoss, a class outside', () => new nn.CTCLoss().forward(zeros(4, 1, 3), labels(1, 3).reshape(1, 2), [4], [2]), 'ERR_TORCH', /expected targets in \[0, 3\)/],
+  ['CTCLoss, a negative class among joined targets', () => new nn.CTCLoss().forward(zeros(4, 1, 3), labels(1, -1), [4], [2]), 'ERR_TORCH', /expected targets in \[0, 3\)/],
   ['Bilinear, one input', () => new nn.Bilinear(1, 1, 1).forward(zeros(1, 1), wrong(undefined)), 'ERR_INVALID_ARG_TYPE', /expected "input2" to be Tensor, got nothing/],
 ];
 
