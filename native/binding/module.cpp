@@ -426,9 +426,11 @@ Napi::Value ModuleHandle::set_modes(const Napi::CallbackInfo& info) {
   });
 }
 
-/// save(path: string) -> Promise<void>, behind whatever the compute thread has to do before.
+/// save(path: string) -> Promise<void>, behind whatever the compute thread has to do before. Throws ERR_BUSY: between two
+/// jobs of a training it would occupy the model, and the training would find it busy.
 Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
+    value_->idle("jit.save");
     return run_on_compute_thread(
         info.Env(), {value_},
         [model = value_->object, path = string_argument(info[0], "path")] {
@@ -439,9 +441,10 @@ Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
   });
 }
 
-/// saved() -> Promise<Buffer>: what `save` would write.
+/// saved() -> Promise<Buffer>: what `save` would write. Throws ERR_BUSY.
 Napi::Value ModuleHandle::saved(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
+    value_->idle("jit.saveToBuffer");
     return run_on_compute_thread(
         info.Env(), {value_}, [model = value_->object] { return model->saved(); },
         [](Napi::Env env, const std::string& bytes) -> Napi::Value {

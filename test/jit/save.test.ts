@@ -6,6 +6,8 @@ import { describe, it } from 'mocha';
 import { jit, models, nn, ops, optim, tensor, type Tensor } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, rejectsWithCode } from '../support/assertions';
 import { fixturePath } from '../support/fixtures';
+import { smallBenchmark } from '../support/small-runs';
+import { smallStrategy } from '../support/survival';
 import { withTempFolder } from '../support/temp-folder';
 
 const python = process.env.PYTHON ?? 'python3';
@@ -96,6 +98,15 @@ describe('jit.save', () => {
       assert.deepEqual(await readdir(folder), ['model.pt']);
       assert.deepEqual((await jit.load(file)).parameters()[0]!.shape, [500, 500]);
     }));
+
+  it('refuses a model that is training, and the training goes on', async () => {
+    const strategy = smallStrategy({ trainEpochs: 50 });
+    const training = strategy.train(smallBenchmark().trainStream.at(0)!);
+    await new Promise((resolve) => setImmediate(resolve));
+    await rejectsWithCode(jit.saveToBuffer(strategy.model), 'ERR_BUSY', /^jit\.saveToBuffer: expected nothing to be at work on it/);
+    await training;
+    assert.ok((await jit.saveToBuffer(strategy.model)).length > 0);
+  });
 
   it('fails in a folder that does not exist', () =>
     withTempFolder(async (folder) => {
