@@ -1,3 +1,4 @@
+import { ContinualTorchError, describeValue } from '../errors';
 import type { NativeDict, NativeScriptValue, NativeTensor } from '../native/types';
 import { Complex } from '../tensor/complex';
 import { Tensor } from '../tensor/tensor';
@@ -18,14 +19,36 @@ export type ScriptValue =
   | ReadonlyMap<ScriptValue, ScriptValue>
   | { readonly [key: string]: ScriptValue };
 
-/** @internal */
+/** Far deeper than the types of TorchScript are nested. */
+const deepest = 100;
+
+/** @internal @throws ERR_INVALID_ARG_TYPE for what no TorchScript takes: another object, or an array that holds itself */
 export function toNative(value: ScriptValue): NativeScriptValue {
+  return converted(value, 0);
+}
+
+function converted(value: ScriptValue, depth: number): NativeScriptValue {
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Tensor) return value.handle;
-  if (Array.isArray(value)) return value.map(toNative);
+  if (depth === deepest) throw refused(`values nested at most ${deepest} deep`, value);
+  if (Array.isArray(value)) return value.map((item: ScriptValue) => converted(item, depth + 1));
   const isMap = value instanceof Map;
+  if (!isMap && !isPlain(value)) throw refused('tensors, numbers, strings, booleans, arrays, Maps and plain objects', value);
   const entries = (isMap ? [...value] : Object.entries(value)) as [ScriptValue, ScriptValue][];
-  return { pairs: entries.map(([key, item]): [NativeScriptValue, NativeScriptValue] => [toNative(key), toNative(item)]), isMap };
+  const pairs = entries.map(([key, item]): [NativeScriptValue, NativeScriptValue] => [
+    converted(key, depth + 1),
+    converted(item, depth + 1),
+  ]);
+  return { pairs, isMap };
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function refused(expected: string, value: unknown): ContinualTorchError {
+  return new ContinualTorchError('ERR_INVALID_ARG_TYPE', `forward: expected ${expected}, got ${describeValue(value)}`);
 }
 
 /** @internal A list or tuple comes as an array, a dict as a Map, None as null. */

@@ -143,4 +143,16 @@ describe('calling a TorchScript module', () => {
       /^forward: expected "input" to be Tensor, got "x"; the method is\n {2}forward\(input: Tensor\) -> Tensor$/,
     );
   });
+
+  it('misuse: objects that are not plain, and an array or object that holds itself', () => {
+    for (const object of [new Date(), /x/, Promise.resolve()]) {
+      throwsWithCode(() => model.forward(x, object), 'ERR_INVALID_ARG_TYPE', /^forward: expected .*, got a (Date|RegExp|Promise)$/);
+    }
+    const list: unknown[] = [];
+    list.push(list);
+    const dict = { list };
+    for (const endless of [list, dict]) {
+      throwsWithCode(() => model.forward(x, endless), 'ERR_INVALID_ARG_TYPE', /^forward: expected values nested at most 100 deep/);
+    }
+  });
 });
