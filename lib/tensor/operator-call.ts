@@ -62,25 +62,29 @@ function invocation(name: string) {
     },
     all(args: unknown[]): OperatorResult {
       nativeCall ??= native.operatorFunction(`aten::${name}`);
-      const values = args.map(unwrapItem);
+      const values = args.map((item) => unwrapItem(item));
       const result = nativeCall(...values);
       return result === values[0] ? args[0] : wrap(result);
     },
   };
 }
 
-function unwrap(value: object): NativeValue {
+/** Deeper than any schema: an array that holds itself ends here, and fits none. */
+const deepest = 4;
+
+function unwrap(value: object, depth: number): NativeValue {
   if (value instanceof Tensor || value instanceof Generator) return value.handle;
-  if (Array.isArray(value)) return value.map(unwrapItem);
+  if (depth === deepest) return value as NativeValue;
+  if (Array.isArray(value)) return value.map((item) => unwrapItem(item, depth + 1));
   if (value instanceof Complex) return Float64Array.of(value.re, value.im);
   if (Object.getPrototypeOf(value) !== Object.prototype) return value as NativeValue; // refused by its kind
   const keywords: Record<string, NativeValue> = {};
-  for (const [key, item] of Object.entries(value)) keywords[key] = unwrapItem(item);
+  for (const [key, item] of Object.entries(value)) keywords[key] = unwrapItem(item, depth + 1);
   return keywords as never;
 }
 
-const unwrapItem = (value: unknown): NativeValue =>
-  typeof value === 'object' && value !== null ? unwrap(value) : (value as NativeValue);
+const unwrapItem = (value: unknown, depth = 0): NativeValue =>
+  typeof value === 'object' && value !== null ? unwrap(value, depth) : (value as NativeValue);
 
 function wrap(value: NativeValue): unknown {
   if (typeof value !== 'object' || value === null) return value;

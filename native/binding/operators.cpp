@@ -111,7 +111,18 @@ class Call {
     bool is_other = false;
     if (napi_typeof(env_, value, &type) != napi_ok || type != napi_object) return false;
     const auto is = [&](auto question) { return question(env_, value, &is_other) == napi_ok && is_other; };
-    return !is(napi_is_array) && !is(napi_is_typedarray);
+    return !is(napi_is_array) && !is(napi_is_typedarray) && is_plain(value);
+  }
+
+  /// A Date or a Map would pass for an object without keywords. The prototype of a plain object has none itself.
+  bool is_plain(napi_value value) const {
+    for (int depth = 0; depth < 2; ++depth) {
+      napi_valuetype type{};
+      if (napi_get_prototype(env_, value, &value) != napi_ok) return false;
+      if (napi_typeof(env_, value, &type) != napi_ok) return false;
+      if (type == napi_null) return true;
+    }
+    return false;
   }
 
   Napi::Env env_;
@@ -194,7 +205,18 @@ bool match(const BoundOverload& overload, const Call& call, torch::jit::Stack& s
 
 std::string describe(const Napi::Value& value) {
   if (TensorHandle::is(value)) return "a Tensor";
-  if (value.IsArray()) return "an array";
+  if (value.IsArray()) {
+    constexpr uint32_t kShown = 8;
+    const auto array = value.As<Napi::Array>();
+    std::string text = "[";
+    for (uint32_t i = 0; i < array.Length() && i < kShown; ++i) {
+      const Napi::Value item = array.Get(i);
+      text += (i > 0 ? ", " : "") + (item.IsArray() ? std::string("an array") : describe(item));
+    }
+    return text + (array.Length() > kShown ? ", ...]" : "]");
+  }
+  if (value.IsUndefined()) return "undefined";
+  if (value.IsSymbol()) return "a symbol";
   if (value.IsNull()) return "null";
   if (value.IsNumber() || value.IsBoolean()) return value.ToString();
   if (value.IsBigInt()) return c10::str(value.ToString().Utf8Value(), "n");

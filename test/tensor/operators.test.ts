@@ -138,13 +138,33 @@ describe('ops.aten', () => {
       [() => ops.aten.relu!('x'), 'expected "self" to be Tensor, got "x"'],
       [() => ops.aten.relu!(tensor([1]), 2), 'expected at most 1 arguments (others by name), got 2'],
       [() => ops.aten.relu!(null), 'expected "self" to be Tensor, got null'],
-      [() => ops.aten.relu!([tensor([1])]), 'expected "self" to be Tensor, got an array'],
+      [() => ops.aten.relu!([tensor([1])]), 'expected "self" to be Tensor, got [a Tensor]'],
       [() => ops.aten.relu!(tensor([1]), { nosuch: 1 }), 'there is no argument "nosuch"'],
     ];
     for (const [call, reason] of refused) {
       assert.throws(call, { code: 'ERR_NO_OVERLOAD', message: `operator aten::relu: ${reason}${schema}` });
     }
     throwsWithCode(() => ops.aten.select!(matrix(), 0.5, 0), 'ERR_NO_OVERLOAD', /aten::select\.int\(/);
+  });
+
+  it('misuse: an object that is not plain in last place, which has no keywords', () => {
+    for (const object of [new Map([['dim', 1]]), new Date(), /dim/, new (class Keywords { dim = 1 })()]) {
+      throwsWithCode(() => ops.aten.sum!(matrix(), object as never), 'ERR_NO_OVERLOAD', /expected "dim" to be int\[\]\?, got an object/);
+    }
+    assertTensorEqual(ops.aten.sum!(matrix(), Object.assign(Object.create(null), { dim: 0 })), tensor([5, 7, 9]));
+  });
+
+  it('misuse: an array or keywords that hold themselves', () => {
+    const list: unknown[] = [matrix()];
+    list.push(list);
+    throwsWithCode(() => ops.aten.cat!(list as never), 'ERR_NO_OVERLOAD', /expected "tensors" to be Tensor\[\], got \[a Tensor, an array\]/);
+    const keywords: Record<string, unknown> = {};
+    keywords.dim = keywords;
+    throwsWithCode(() => ops.aten.sum!(matrix(), keywords as never), 'ERR_NO_OVERLOAD', /expected "dim"/);
+  });
+
+  it('misuse: sizes that are no integers; the message shows them', () => {
+    throwsWithCode(() => ops.aten.zeros!([2, NaN]), 'ERR_NO_OVERLOAD', /expected "size" to be SymInt\[\], got \[2, NaN\]/);
   });
 
   it('misuse: an argument given by position and by keyword', () => {
