@@ -1,5 +1,7 @@
 #include "binding/environment.h"
 
+#include <ATen/Context.h>
+
 #include "binding/promise_worker.h"
 #include "core/error.h"
 #include "core/small_blocks.h"
@@ -22,6 +24,8 @@ Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_u
 #ifndef __SANITIZE_ADDRESS__  // sees only blocks that malloc gives and gets back
   keep_small_blocks();
 #endif
+  // Without it libtorch believes the indices of sparse tensors, and reads and writes where they point.
+  at::globalContext().setCheckSparseTensorInvariants(true);
   static std::atomic_flag is_taken = ATOMIC_FLAG_INIT;
   may_have_team_ = can_end_team() && !is_taken.test_and_set();
   has_team_ = may_have_team_;

@@ -26,6 +26,7 @@ struct BoundOverload {
   size_t device = kNone;              // of an operator that makes tensors of nothing
   bool returns_self = false;          // x.add_(y)
   bool is_factory = false;            // takes requiresGrad too, as PyTorch's functions do
+  bool moves = false;                 // may give a tensor other memory
 
   const c10::FunctionSchema& schema() const { return handle.schema(); }
 };
@@ -293,15 +294,65 @@ bool is_large(const BoundOperator& bound, const BoundOverload& overload, const t
   return bound.is_product && left != nullptr && multiplications(*left, right == nullptr ? *left : *right) >= kLargeProduct;
 }
 
+/// Where a tensor's elements lie. libtorch sets new sizes before it has memory for them; where there is none, whoever
+/// reads the tensor afterwards reads what is not there.
+class Placement {
+ public:
+  explicit Placement(const at::Tensor& tensor)
+      : tensor_(tensor),
+        storage_(tensor.storage()),
+        offset_(tensor.storage_offset()),
+        sizes_(tensor.sizes().vec()),
+        strides_(tensor.strides().vec()) {}
+
+  void restore() const {
+    at::TensorImpl* impl = tensor_.unsafeGetTensorImpl();
+    impl->set_storage_keep_dtype(storage_);
+    impl->set_storage_offset(offset_);
+    impl->set_sizes_and_strides(sizes_, strides_);
+  }
+
+ private:
+  at::Tensor tensor_;
+  at::Storage storage_;
+  int64_t offset_;
+  std::vector<int64_t> sizes_, strides_;
+};
+
+/// Calls what may give the tensors that it writes to other memory.
+void call_moving(const BoundOverload& overload, torch::jit::Stack& stack) {
+  const auto& arguments = overload.schema().arguments();
+  std::vector<Placement> before;
+  for (size_t i = 0; i < stack.size(); ++i) {
+    const c10::AliasInfo* alias = arguments[i].alias_info();
+    if (alias == nullptr || !alias->isWrite() || !stack[i].isTensor()) continue;
+    const at::Tensor& tensor = stack[i].toTensor();
+    if (tensor.defined() && tensor.layout() == at::kStrided && tensor.has_storage()) before.emplace_back(tensor);
+  }
+  if (overload.schema().name() == "aten::set_" && stack.size() > 1 && stack[1].isTensor()) {
+    const auto expected = stack[0].toTensor().scalar_type();
+    const auto got = stack[1].toTensor().scalar_type();
+    TORCH_CHECK(expected == got, "expected a source of dtype ", expected, ", got ", got);
+  }
+  try {
+    overload.handle.callBoxed(stack);
+  } catch (...) {
+    for (const Placement& placement : before) placement.restore();
+    throw;
+  }
+}
+
 /// What libtorch reports, with the schema that the arguments were read by.
 void call_boxed(Environment& environment, const BoundOperator& bound, const BoundOverload& overload,
                 torch::jit::Stack& stack) {
   try {
-    environment.run(is_large(bound, overload, stack), [&] { overload.handle.callBoxed(stack); });
-  } catch (const c10::OutOfMemoryError&) {
-    throw;
+    environment.run(is_large(bound, overload, stack),
+                    [&] { overload.moves ? call_moving(overload, stack) : overload.handle.callBoxed(stack); });
   } catch (const c10::Error& error) {
-    if (is_out_of_memory(error)) throw;
+    if (is_out_of_memory(error)) {
+      throw Error("ERR_OUT_OF_MEMORY",
+                  c10::str("operator ", overload.schema().name(), ": ", error.what_without_backtrace()));
+    }
     throw Error("ERR_TORCH", c10::str("operator ", overload.schema().name(), ": ", error.what_without_backtrace(),
                                       "\n  ", overload.schema()));
   }
@@ -394,7 +445,10 @@ Napi::Value operator_function(const Napi::CallbackInfo& info) {
     if (handles.empty()) {
       throw Error("ERR_UNKNOWN_OPERATOR", "operator " + bound->name + " is not in this libtorch");
     }
-    for (const c10::OperatorHandle& handle : handles) bound->overloads.push_back(bind_overload(handle));
+    for (const c10::OperatorHandle& handle : handles) {
+      bound->overloads.push_back(bind_overload(handle));
+      bound->overloads.back().moves = bound->moves_tensors || writes_to_out(handle.schema());
+    }
     napi_value function = nullptr;
     const std::string& name = bound->name;
     if (napi_create_function(env, name.c_str(), name.size(), call_operator, bound.get(), &function) != napi_ok) {

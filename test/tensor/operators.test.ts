@@ -199,6 +199,33 @@ describe('operators on tensors of other kinds', () => {
     assert.deepEqual(sparse.toNumbers(), [1, 0, 2]);
   });
 
+  it('misuse: sparse indices outside the size, which libtorch would follow', () => {
+    const index = (...values: number[]) => tensor(values, { dtype: 'int64' });
+    const outside = () => ops.aten.sparse_coo_tensor!(index(0, 99).reshape(1, 2), tensor([1, 2]), [3]) as Tensor;
+    throwsWithCode(outside, 'ERR_TORCH', /size is inconsistent with indices/);
+    throwsWithCode(() => ops.aten.sparse_csr_tensor!(index(0, 99, 5), index(0, 1), tensor([1, 2]), [2, 2]), 'ERR_TORCH', /crow_indices/);
+  });
+
+  it('keep their memory where there is not enough for a larger one', () => {
+    const more = [2 ** 50];
+    for (const enlarge of [
+      (x: Tensor) => x.resize_(more),
+      (x: Tensor) => x.set_(tensor([1]), 0, more, [1]),
+      (x: Tensor) => ops.aten['zeros.out']!(more, { out: x }) as Tensor,
+    ]) {
+      const x = tensor([1, 2]);
+      throwsWithCode(() => enlarge(x), 'ERR_OUT_OF_MEMORY', /^operator aten::/);
+      assertTensorEqual(x, tensor([1, 2]));
+    }
+    const x = tensor([1, 2]);
+    throwsWithCode(() => x.resize_([-3]), 'ERR_TORCH', /resize_/);
+    assertTensorEqual(x, tensor([1, 2]));
+  });
+
+  it('misuse: the memory of a tensor of another dtype', () => {
+    throwsWithCode(() => tensor([1, 2], { dtype: 'float64' }).set_(tensor([1, 2])), 'ERR_TORCH', /expected a source of dtype Double, got Float/);
+  });
+
   it('EXPECTED FAILURE: more memory than there is', () => {
     throwsWithCode(() => ops.aten.zeros!([2 ** 50]), 'ERR_OUT_OF_MEMORY', /allocate/);
   });
