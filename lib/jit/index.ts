@@ -41,7 +41,7 @@ export { trace, type TraceInput } from './trace';
 /**
  * Writes a model as TorchScript: `torch.jit.load` in Python opens it. Written aside and renamed, so that a file which was
  * there is replaced whole or not at all.
- * @throws ERR_MODEL_SAVE
+ * @throws ERR_MODEL_SAVE, ERR_BUSY, ERR_INVALID_ARG_TYPE
  */
 export async function save(model: Module, path: string): Promise<void> {
   requirePath('jit.save', path);

@@ -426,8 +426,8 @@ Napi::Value ModuleHandle::set_modes(const Napi::CallbackInfo& info) {
   });
 }
 
-/// save(path: string) -> Promise<void>, behind whatever the compute thread has to do before. Throws ERR_BUSY: between two
-/// jobs of a training it would occupy the model, and the training would find it busy.
+/// save(path: string) -> Promise<void>, behind whatever the compute thread has to do before. Throws ERR_BUSY: between
+/// two jobs of a training it would occupy the model, and the training would find it busy.
 Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     value_->idle("jit.save");
