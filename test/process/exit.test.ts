@@ -57,4 +57,9 @@ describe('process', function () {
       stderr: '',
     });
   });
+
+  it('survives a worker that is terminated between operators', async () => {
+    const ended = await runProgram(`${programs}/terminated-operators.ts`);
+    assert.deepEqual(ended, { code: 0, signal: null, stdout: 'terminated\nterminated\nterminated\n', stderr: '' });
+  });
 });
