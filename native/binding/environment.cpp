@@ -14,8 +14,12 @@ void settle_on_javascript_thread(napi_env env, napi_value, void*, void* data) {
   const std::unique_ptr<Delivery> delivery(static_cast<Delivery*>(data));
   // Without an environment the function is being torn down: the result has nobody to go to.
   if (env == nullptr) return;
-  const Napi::HandleScope scope(env);
-  delivery->settle(env);
+  try {
+    const Napi::HandleScope scope(env);
+    delivery->settle(env);
+  } catch (const Napi::Error&) {
+    // Nor does a worker that is being terminated take results.
+  }
 }
 
 }  // namespace

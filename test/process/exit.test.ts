@@ -62,4 +62,9 @@ describe('process', function () {
     const ended = await runProgram(`${programs}/terminated-operators.ts`);
     assert.deepEqual(ended, { code: 0, signal: null, stdout: 'terminated\nterminated\nterminated\n', stderr: '' });
   });
+
+  it('survives a worker that exits while a job of its own is under way', async () => {
+    const ended = await runProgram(`${programs}/exiting-worker.ts`);
+    assert.deepEqual(ended, { code: 0, signal: null, stdout: 'exit 3\n', stderr: '' });
+  });
 });
