@@ -1,6 +1,8 @@
 // Calling any operator from JavaScript.
 #include "binding/operators.h"
 
+#include <torch/csrc/jit/frontend/tracer.h>
+
 #include <unordered_set>
 
 #include "binding/arguments.h"
@@ -10,6 +12,8 @@
 #include "binding/live_tensors.h"
 #include "binding/tensor.h"
 #include "core/dispatcher.h"
+#include "core/moving_call.h"
+#include "core/unchecked_arguments.h"
 
 namespace continual::binding {
 namespace {
@@ -36,6 +40,7 @@ struct BoundOperator {
   std::string name;
   std::vector<BoundOverload> overloads;  // in the order in which they are tried
   bool moves_tensors = false;            // changes what a tensor is, not only its elements
+  ArgumentCheck check = nullptr;         // of what libtorch does not look at
   bool is_product = false;               // does much more than pass over its elements
 };
 
@@ -294,62 +299,16 @@ bool is_large(const BoundOperator& bound, const BoundOverload& overload, const t
   return bound.is_product && left != nullptr && multiplications(*left, right == nullptr ? *left : *right) >= kLargeProduct;
 }
 
-/// Where a tensor's elements lie. libtorch sets new sizes before it has memory for them; where there is none, whoever
-/// reads the tensor afterwards reads what is not there.
-class Placement {
- public:
-  explicit Placement(const at::Tensor& tensor)
-      : tensor_(tensor),
-        storage_(tensor.storage()),
-        offset_(tensor.storage_offset()),
-        sizes_(tensor.sizes().vec()),
-        strides_(tensor.strides().vec()) {}
-
-  void restore() const {
-    at::TensorImpl* impl = tensor_.unsafeGetTensorImpl();
-    impl->set_storage_keep_dtype(storage_);
-    impl->set_storage_offset(offset_);
-    impl->set_sizes_and_strides(sizes_, strides_);
-  }
-
- private:
-  at::Tensor tensor_;
-  at::Storage storage_;
-  int64_t offset_;
-  std::vector<int64_t> sizes_, strides_;
-};
-
-/// Calls what may give the tensors that it writes to other memory.
-void call_moving(const BoundOverload& overload, torch::jit::Stack& stack) {
-  const auto& arguments = overload.schema().arguments();
-  std::vector<Placement> before;
-  for (size_t i = 0; i < stack.size(); ++i) {
-    const c10::AliasInfo* alias = arguments[i].alias_info();
-    if (alias == nullptr || !alias->isWrite() || !stack[i].isTensor()) continue;
-    const at::Tensor& tensor = stack[i].toTensor();
-    if (tensor.defined() && tensor.layout() == at::kStrided && tensor.has_storage()) before.emplace_back(tensor);
-  }
-  if (overload.schema().name() == "aten::set_" && stack.size() > 1 && stack[1].isTensor()) {
-    const auto expected = stack[0].toTensor().scalar_type();
-    const auto got = stack[1].toTensor().scalar_type();
-    TORCH_CHECK(expected == got, "expected a source of dtype ", expected, ", got ", got);
-  }
-  try {
-    overload.handle.callBoxed(stack);
-  } catch (...) {
-    for (const Placement& placement : before) placement.restore();
-    throw;
-  }
-}
-
 /// What libtorch reports, with the schema that the arguments were read by.
 void call_boxed(Environment& environment, const BoundOperator& bound, const BoundOverload& overload,
                 torch::jit::Stack& stack) {
+  const bool is_tracing = torch::jit::tracer::isTracing();  // What a check calls would be recorded.
+  if (bound.check != nullptr && !is_tracing) bound.check(overload.schema(), stack);
   try {
     environment.run(is_large(bound, overload, stack),
-                    [&] { overload.moves ? call_moving(overload, stack) : overload.handle.callBoxed(stack); });
+                    [&] { overload.moves ? call_or_restore(overload.handle, stack) : overload.handle.callBoxed(stack); });
   } catch (const c10::Error& error) {
-    if (is_out_of_memory(error)) {
+    if (is_out_of_memory(error) || dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) {
       throw Error("ERR_OUT_OF_MEMORY",
                   c10::str("operator ", overload.schema().name(), ": ", error.what_without_backtrace()));
     }
@@ -432,6 +391,7 @@ Napi::Value operator_function(const Napi::CallbackInfo& info) {
     const std::string base = bound->name.substr(0, dot);
     bound->moves_tensors = moves_tensors(base);
     bound->is_product = is_product(base);
+    bound->check = unchecked_arguments_of(base);
     std::vector<c10::OperatorHandle> handles = overloads_of(base);
     if (dot == std::string::npos) {
       // An out-variant is called by its own name alone: every call that leaves `out` away means another overload.
