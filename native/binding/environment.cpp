@@ -20,6 +20,8 @@ void settle_on_javascript_thread(napi_env env, napi_value, void*, void* data) {
 
 Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_unique<ComputeThread>()) {
   keep_small_blocks();
+  // Operators on sparse tensors write where the indices say: those outside of the tensor are refused when one is made.
+  at::globalContext().setCheckSparseTensorInvariants(true);
   use_only_this_thread();
   const Napi::String name = Napi::String::New(env, "continual-torch compute thread");
   const napi_status status =
