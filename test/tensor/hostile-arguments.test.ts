@@ -1,0 +1,78 @@
+// Arguments that would write or read outside of a tensor's memory, or that are no arguments at all: an error, never a crash.
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import { asTensor, Generator, tensor, Tensor, torch } from '../../lib/index';
+import { throwsWithCode } from '../support/assertions';
+import { onCpu } from '../support/on-cpu';
+
+const longs = (...values: number[]) => tensor(values, { dtype: 'int64' });
+
+describe('positions outside of the memory', () => {
+  onCpu(); // CUDA finds out later, and ends
+  const refused: [string, () => unknown, RegExp][] = [
+    ['asStrided beyond the end', () => tensor([1, 2]).asStrided([100], [1]), /out of bounds/],
+    ['asStrided before the start', () => tensor([1, 2]).asStrided([2], [1], -5), /invalid storage offset/],
+    ['embedding', () => torch.embedding(tensor([[1]]), longs(5)), /index out of range/],
+    ['embeddingBag', () => torch.embeddingBag(tensor([[1]]), longs(5), longs(0)), /not in the valid range/],
+    ['gather', () => tensor([1, 2]).gather(0, longs(7)), /out of bounds/],
+    ['take', () => tensor([1, 2]).take(longs(-70)), /out of range/],
+    ['indexAdd', () => tensor([1, 2]).indexAdd(0, longs(9), tensor([1])), /out of range/],
+    ['scatter_', () => tensor([1, 2]).scatter_(0, longs(9), 1), /out of bounds/],
+    ['nllLoss', () => torch.nllLoss(tensor([[1, 2]]), longs(9)), /out of bounds/],
+    ['maxUnpool2d', () => torch.maxUnpool2d(torch.ones([1, 1, 1, 1]), torch.full([1, 1, 1, 1], 99), [2, 2]), /invalid max index/],
+    ['sparseCooTensor', () => torch.sparseCooTensor(longs(5).view(1, 1), tensor([1]), [2]).toDense(), /found index 5/],
+    ['sparseCooTensor, negative', () => torch.sparseCooTensor(longs(-5).view(1, 1), tensor([1]), [2]).toDense(), /negative index -5/],
+    ['sparseCsrTensor', () => torch.sparseCsrTensor(longs(0, 1, 2), longs(0, 9), tensor([1, 2]), [2, 2]), /col_indices < ncols/],
+    ['resize_ of shared memory', () => asTensor(new Float32Array(new SharedArrayBuffer(4))).resize_([1000]), /not resizable/],
+    ['a part copied onto itself', () => overlapping(), /single memory location/],
+  ];
+  for (const [name, call, message] of refused) {
+    it(`are refused: ${name}`, () => void throwsWithCode(call, 'ERR_TORCH', message));
+  }
+
+  it('more memory than there is', () => {
+    throwsWithCode(() => longs(2 ** 40).bincount(), 'ERR_OUT_OF_MEMORY', /memory/);
+    throwsWithCode(() => tensor([1]).repeat([2 ** 40]), 'ERR_OUT_OF_MEMORY', /memory/);
+    throwsWithCode(() => torch.zeros([2 ** 52, 2 ** 52]), 'ERR_TORCH', /overflowed/);
+  });
+});
+
+function overlapping(): Tensor {
+  const x = tensor([1, 2, 3]);
+  return x.index(torch.slice(1, null)).copy_(x.index(torch.slice(0, 2)));
+}
+
+describe('what is no argument', () => {
+  it('is refused by its kind, also where it looks like one', () => {
+    const imitation = Object.create(Tensor.prototype) as Tensor;
+    const generator = Object.assign(Object.create(Generator.prototype) as object, { handle: tensor([1]).handle });
+    const refused: (() => unknown)[] = [
+      () => torch.add({ handle: {} } as never, 1),
+      () => torch.add(imitation, 1),
+      () => torch.add(new Generator() as never, 1),
+      () => imitation.add(1),
+      () => torch.rand([1], { generator: generator as never }),
+      () => torch.zeros('2' as never),
+      () => torch.zeros([Symbol('x') as never]),
+      () => torch.zeros((() => 0) as never),
+      () => torch.cat([null as never]),
+      () => torch.zeros([2], { dtype: 1 as never }),
+    ];
+    for (const call of refused) throwsWithCode(call, 'ERR_NO_OVERLOAD', /^operator aten::/);
+  });
+
+  it('passes on what its getters throw', () => {
+    const keywords = {
+      get dtype(): never {
+        throw new Error('from the getter');
+      },
+    };
+    assert.throws(() => torch.zeros([2], keywords), /^Error: from the getter$/);
+  });
+});
+
+describe('operators that oneDNN computes', () => {
+  it('give their memory back without an end of the process: gelu', () => {
+    for (const size of [1, 6, 100, 1000]) assert.equal(torch.gelu(torch.zeros([size])).sum().item(), 0);
+  });
+});
