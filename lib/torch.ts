@@ -7,9 +7,11 @@ import { asTensor, tensor } from './tensor/creation';
 import { getDefaultDevice, setDefaultDevice } from './tensor/default-device';
 import { Generator } from './tensor/generator';
 import { enableGrad, isGradEnabled, noGrad } from './tensor/grad-mode';
+import { slice } from './tensor/indexing';
 import { memory } from './tensor/memory';
 import { namespaceOf } from './tensor/namespaces';
 import { ops, torchFunctions } from './tensor/operators';
+import type { TorchFunctions } from './tensor/operators.generated';
 import { Tensor } from './tensor/tensor';
 import { keep, tidy } from './tensor/tidy';
 import { load, save } from './weights/torch-file';
@@ -25,6 +27,11 @@ export const torch = {
   linalg: namespaceOf(torchFunctions, 'linalg'),
   fft: namespaceOf(torchFunctions, 'fft'),
   special: namespaceOf(torchFunctions, 'special'),
+  /** Of a tensor: the operator. Of bounds: an index, as Python's `slice`. */
+  slice: ((...args: Parameters<typeof slice>) =>
+    (args[0] as unknown) instanceof Tensor
+      ? (torchFunctions.slice as (...given: unknown[]) => Tensor)(...args)
+      : slice(...args)) as typeof slice & TorchFunctions['slice'],
   ops,
   Tensor,
   Complex,

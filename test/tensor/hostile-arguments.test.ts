@@ -76,3 +76,49 @@ describe('operators that oneDNN computes', () => {
     for (const size of [1, 6, 100, 1000]) assert.equal(torch.gelu(torch.zeros([size])).sum().item(), 0);
   });
 });
+
+describe('arguments that libtorch does not look at', () => {
+  const long = (values: unknown) => tensor(values as number[], { dtype: 'int64', device: 'cpu' });
+
+  it('misuse: targets of ctcLoss that are no class; padding behind a target does not count', () => {
+    const logProbs = torch.zeros([4, 2, 3], { device: 'cpu', requiresGrad: true }).logSoftmax(2);
+    const loss = (targets: unknown, lengths: number[]) => torch.ctcLoss(logProbs, long(targets), [4, 4], lengths);
+    throwsWithCode(
+      () => loss([[1, 99999999], [1, 1]], [2, 2]), // prettier-ignore
+      'ERR_INVALID_ARG_VALUE',
+      /^operator aten::ctc_loss: expected targets in \[0, 3\), got 99999999/,
+    );
+    throwsWithCode(() => loss([1, -5, 1], [2, 1]), 'ERR_INVALID_ARG_VALUE', /got -5/);
+    loss([[1, 99], [1, 1]], [1, 2]).backward(); // prettier-ignore
+  });
+
+  it('misuse: the least integer divided by -1, which processors trap', () => {
+    const least = tensor([-(2n ** 63n)], { dtype: 'int64', device: 'cpu' });
+    const least32 = tensor([-(2 ** 31)], { dtype: 'int32', device: 'cpu' });
+    const calls = [
+      () => torch.div(least, long([-1]), { roundingMode: 'trunc' }),
+      () => torch.div(least, -1, { roundingMode: 'floor' }),
+      () => torch.floorDivide(least, long([-1])),
+      () => torch.remainder(least, -1),
+      () => torch.fmod(least32, long([-1]).int()),
+    ];
+    for (const call of calls) throwsWithCode(call, 'ERR_INVALID_ARG_VALUE', /least integer divided by -1/);
+    assert.deepEqual(torch.div(long([7]), -1, { roundingMode: 'trunc' }).toArray(), [-7]);
+    assert.deepEqual(torch.remainder(least, 2).toArray(), [0]);
+  });
+
+  it('misuse: offsets and indices outside of their tensor', () => {
+    const weight = torch.ones([2, 3], { device: 'cpu' });
+    const bag = (offsets: number[]) => () => torch.embeddingBag(weight, long([0, 1]), long(offsets));
+    throwsWithCode(bag([0, -99999]), 'ERR_INVALID_ARG_VALUE', /offsets in \[0, 3\), got -99999/);
+    throwsWithCode(bag([1, 0]), 'ERR_INVALID_ARG_VALUE', /ascending/);
+    const data = tensor([1, 2], { device: 'cpu' });
+    const reduce = () => torch.segmentReduce(data, 'sum', { offsets: long([0, 99999]) });
+    throwsWithCode(reduce, 'ERR_INVALID_ARG_VALUE', /offsets in \[0, 3\)/);
+    const x = torch.ones([1, 4, 4], { device: 'cpu' });
+    const [y] = torch.maxPool2dWithIndices(x, 2);
+    const indices = long([[[0, 1], [2, 99999999]]]); // prettier-ignore
+    const backward = () => torch.maxPool2dWithIndicesBackward(y, x, [2, 2], [2, 2], [0, 0], [1, 1], false, indices);
+    throwsWithCode(backward, 'ERR_INVALID_ARG_VALUE', /indices in \[0, 16\), got 99999999/);
+  });
+});
