@@ -10,7 +10,7 @@
 #include "binding/indexing.h"
 #include "binding/mas.h"
 #include "binding/minibatches.h"
-#include "binding/module.h"
+#include "binding/module_creation.h"
 #include "binding/operator_schemas.h"
 #include "binding/operators.h"
 #include "binding/optimizer.h"
@@ -52,7 +52,8 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("liveTensors", Napi::Function::New(env, live_tensors, "liveTensors"));
   exports.Set("torchVersion", TORCH_VERSION);
   TensorHandle::define(env, exports);
-  ModuleHandle::define(env, exports);
+  ModuleHandle::define(env);
+  define_module_creation(env, exports);
   OptimizerHandle::define(env, exports);
   DatasetHandle::define(env, exports);
   MiniBatchesHandle::define(env, exports);
