@@ -64,7 +64,7 @@ export class Tensor {
   size(): number[];
   /** Size of one dimension. */
   size(dim: number): number;
-  /** */
+  /** Sizes, or one of them. */
   size(dim?: number): number | number[] {
     return dim === undefined ? this.shape : (call('size', this, dim) as number);
   }
@@ -73,7 +73,7 @@ export class Tensor {
   stride(): number[];
   /** How many elements lie between two neighbours of one dimension. */
   stride(dim: number): number;
-  /** */
+  /** Strides, or one of them. */
   stride(dim?: number): number | number[] {
     if (dim !== undefined) return call('stride', this, dim) as number;
     return this.shape.map((_, i) => call('stride', this, i) as number);
