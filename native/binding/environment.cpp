@@ -4,6 +4,7 @@
 
 #include "binding/promise_worker.h"
 #include "core/error.h"
+#include "core/products.h"
 #include "core/small_blocks.h"
 #include "core/threads.h"
 
@@ -28,6 +29,7 @@ Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_u
 #ifndef __SANITIZE_ADDRESS__  // sees only blocks that malloc gives and gets back
   keep_small_blocks();
 #endif
+  speed_up_products();
   // Without it libtorch believes the indices of sparse tensors, and reads and writes where they point.
   at::globalContext().setCheckSparseTensorInvariants(true);
   static std::atomic_flag is_taken = ATOMIC_FLAG_INIT;

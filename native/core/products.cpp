@@ -1,0 +1,91 @@
+#include "core/products.h"
+
+#include <torch/library.h>
+
+#include "core/torch.h"
+
+namespace continual {
+namespace {
+
+/// `input [M, K]`, `weight [N, K]`, `bias [N]`: input weight^T + bias, [M, N].
+using LinearPointwise = at::Tensor(const at::Tensor& input, const at::Tensor& weight,
+                                   const std::optional<at::Tensor>& bias, std::string_view activation,
+                                   c10::List<std::optional<at::Scalar>> scalars,
+                                   std::optional<std::string_view> algorithm);
+
+bool mkl_misses_avx512() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  return __builtin_cpu_is("amd") && __builtin_cpu_supports("avx512f") && at::hasMKL() && at::globalContext().hasMKLDNN();
+#else
+  return false;
+#endif
+}
+
+std::optional<c10::TypedOperatorHandle<LinearPointwise>> find_linear() {
+  const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  if (!found) return std::nullopt;
+  try {
+    return found->typed<LinearPointwise>();
+  } catch (const c10::Error&) {
+    return std::nullopt;  // another libtorch, which calls it otherwise
+  }
+}
+
+std::optional<c10::TypedOperatorHandle<LinearPointwise>>& linear() {
+  static auto found = find_linear();
+  return found;
+}
+
+/// From so many multiplications on the way through oneDNN is worth its 10 microseconds.
+constexpr int64_t kLeastMultiplications = int64_t{1} << 21;
+/// MKL has a quick way for products with a few rows or columns.
+constexpr int64_t kLeastWidth = 4;
+
+bool is_plain(const at::Tensor& matrix) {
+  return matrix.dim() == 2 && matrix.scalar_type() == at::kFloat && matrix.device().is_cpu() &&
+         matrix.layout() == at::kStrided && (matrix.is_contiguous() || matrix.t().is_contiguous());
+}
+
+bool is_for_onednn(const at::Tensor& left, const at::Tensor& right) {
+  return is_plain(left) && is_plain(right) && left.size(1) == right.size(0) &&
+         std::min(left.size(0), right.size(1)) >= kLeastWidth &&
+         left.numel() * right.size(1) >= kLeastMultiplications && at::globalContext().userEnabledMkldnn();
+}
+
+at::Tensor through_onednn(const at::Tensor& left, const at::Tensor& right, const std::optional<at::Tensor>& bias) {
+  static const c10::List<std::optional<at::Scalar>> no_scalars;
+  return linear()->call(left, right.t(), bias, "none", no_scalars, "");
+}
+
+constexpr c10::DispatchKeySet kBelow(c10::DispatchKeySet::FULL_AFTER, c10::DispatchKey::BackendSelect);
+
+at::Tensor mm(c10::DispatchKeySet keys, const at::Tensor& left, const at::Tensor& right) {
+  if (is_for_onednn(left, right)) return through_onednn(left, right, std::nullopt);
+  return at::_ops::mm::redispatch(keys & kBelow, left, right);
+}
+
+at::Tensor addmm(c10::DispatchKeySet keys, const at::Tensor& self, const at::Tensor& left, const at::Tensor& right,
+                 const at::Scalar& beta, const at::Scalar& alpha) {
+  const bool is_bias = self.dim() == 1 && self.scalar_type() == at::kFloat && self.device().is_cpu() &&
+                       self.is_contiguous() && right.dim() == 2 && self.size(0) == right.size(1) && beta.equal(1) &&
+                       alpha.equal(1);
+  if (is_bias && is_for_onednn(left, right)) return through_onednn(left, right, self);
+  return at::_ops::addmm::redispatch(keys & kBelow, self, left, right, beta, alpha);
+}
+
+}  // namespace
+
+void speed_up_products() {
+  // Between autograd and the backends lies a place that libtorch leaves empty for these operators. What is put there stays
+  // to the end of the process.
+  static const auto* const library = [] () -> torch::Library* {
+    if (!mkl_misses_avx512() || !linear()) return nullptr;
+    auto* made = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::BackendSelect, __FILE__, __LINE__);
+    made->impl("mm", TORCH_FN(mm));
+    made->impl("addmm", TORCH_FN(addmm));
+    return made;
+  }();
+  (void)library;
+}
+
+}  // namespace continual
