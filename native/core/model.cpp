@@ -198,6 +198,12 @@ c10::IValue Model::call(const torch::jit::Method& method, torch::jit::Stack inpu
   return method(std::move(inputs));
 }
 
+c10::IValue Model::run_forward(const torch::jit::Method& forward, torch::jit::Stack inputs) {
+  if (torch::jit::tracer::isTracing()) return call(forward, std::move(inputs));
+  if (!inlined_forward_ || !inlined_forward_->is_of(module_)) inlined_forward_.emplace(module_);
+  return (*inlined_forward_)(module_, std::move(inputs));
+}
+
 at::Tensor Model::forward_single_task(const at::Tensor& input, int64_t task) {
   return call(method("forward_single_task"), {input, task}).toTensor();
 }
@@ -222,7 +228,7 @@ at::Tensor Model::forward(const at::Tensor& input, const at::Tensor& task_labels
     }
     inputs.emplace_back(task_labels);
   }
-  const c10::IValue output = call(forward, std::move(inputs));
+  const c10::IValue output = run_forward(forward, std::move(inputs));
   if (!output.isTensor()) {
     throw Error("ERR_MODEL_OUTPUT", "forward: expected the model to return one tensor, got " + output.tagKind());
   }

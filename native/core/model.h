@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "core/dynamic_modules.h"
+#include "core/inlined_forward.h"
 #include "core/script_archive.h"
 #include "core/single_operator.h"
 
@@ -76,11 +77,13 @@ class Model {
   void set_modes(const std::unordered_map<std::string, bool>& modes);
 
  private:
+  c10::IValue run_forward(const torch::jit::Method& forward, torch::jit::Stack inputs);
   void write(const std::function<size_t(const void*, size_t)>& output) const;
 
   torch::jit::Module module_;
   MultiHeadCalls calls_;
   std::optional<SingleOperator> single_operator_;
+  std::optional<InlinedForward> inlined_forward_;
 };
 
 }  // namespace continual

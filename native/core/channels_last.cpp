@@ -1,0 +1,129 @@
+#include "core/channels_last.h"
+
+#include <torch/library.h>
+
+#include <unordered_set>
+
+namespace continual {
+namespace {
+
+using torch::jit::Graph;
+using torch::jit::Node;
+using torch::jit::Value;
+
+using Names = std::unordered_set<std::string>;
+
+/// Give a tensor of their own, never one that shares memory with another.
+const Names kFresh{"conv2d",     "_convolution", "batch_norm", "linear",      "addmm",     "add",       "sub",
+                   "mul",        "div",          "relu",       "leaky_relu",  "gelu",      "silu",      "elu",
+                   "hardtanh",   "relu6",        "hardswish",  "hardsigmoid", "sigmoid",   "tanh",      "softplus",
+                   "max_pool2d", "avg_pool2d",   "cat",        "mean",        "softmax",   "log_softmax", "group_norm",
+                   "layer_norm", "matmul",       "mm",         "adaptive_avg_pool2d", "adaptive_max_pool2d",
+                   "constant_pad_nd", "upsample_nearest2d", "upsample_bilinear2d"};
+/// May give a view of their input, which as an image need not lie as a view of another shape wants it.
+const Names kViews{"view", "reshape", "flatten"};
+const Names kOthers{"contiguous", "detach", "dropout", "feature_dropout", "dropout_", "relu_", "hardtanh_", "relu6_",
+                    "leaky_relu_", "add_", "silu_", "hardswish_", "squeeze", "unsqueeze"};
+
+bool is_tensor(const Value* value) {
+  return value->type()->isSubtypeOf(*c10::TensorType::get()) ||
+         value->type()->isSubtypeOf(*c10::ListType::ofTensors());
+}
+
+bool gives_tensors(const Node& node) { return std::any_of(node.outputs().begin(), node.outputs().end(), is_tensor); }
+
+std::string name_of(const Node& node) { return node.kind().toUnqualString(); }
+
+bool is_one_of(const Names& names, const Node& node) { return node.kind().is_aten() && names.count(name_of(node)) > 0; }
+
+/// What changes a tensor in place must not reach it through a view that may have become a copy.
+bool changes_in_place_only_what_is_fresh(const Node& node) {
+  const torch::jit::Operator* schema = node.maybeOperator();
+  if (schema == nullptr || !schema->schema().is_mutable()) return true;
+  const Value* self = node.inputs().at(0);
+  if (self->node()->kind() == c10::prim::GetAttr) return true;
+  if (!is_one_of(kFresh, *self->node())) return false;
+  return std::none_of(self->uses().begin(), self->uses().end(),
+                      [](const torch::jit::Use& use) { return is_one_of(kViews, *use.user); });
+}
+
+/// Reading attributes, choosing by them, and lists of tensors; calls have been inlined.
+bool is_known(const Node& node) {
+  const auto kind = node.kind();
+  if (kind == c10::prim::GetAttr || kind == c10::prim::Constant || kind == c10::prim::If ||
+      kind == c10::prim::ListConstruct) {
+    return true;
+  }
+  if (kind == c10::prim::Loop || kind == c10::prim::CallMethod || kind == c10::prim::CallFunction) {
+    return kind == c10::prim::Loop && !gives_tensors(node);
+  }
+  if (!changes_in_place_only_what_is_fresh(node)) return false;
+  if (!gives_tensors(node)) return kind.is_aten() || kind.is_prim();
+  return is_one_of(kFresh, node) || is_one_of(kViews, node) || is_one_of(kOthers, node);
+}
+
+template <typename Block, typename Visit>
+void each_node(Block& block, const Visit& visit) {
+  for (auto* node : block.nodes()) {
+    visit(*node);
+    for (auto* inner : node->blocks()) each_node(*inner, visit);
+  }
+}
+
+void make_contiguous(Graph& graph, Node& user, size_t input) {
+  const torch::jit::WithInsertPoint before(&user);
+  user.replaceInput(input, graph.insert(c10::aten::contiguous, {user.input(input)}));
+}
+
+thread_local int channels_last_guards = 0;
+
+at::Tensor& bernoulli_(c10::DispatchKeySet keys, at::Tensor& self, double p, std::optional<at::Generator> generator) {
+  constexpr c10::DispatchKeySet kBelow(c10::DispatchKeySet::FULL_AFTER, c10::DispatchKey::BackendSelect);
+  if (channels_last_guards == 0 || self.is_contiguous()) {
+    return at::_ops::bernoulli__float::redispatch(keys & kBelow, self, p, std::move(generator));
+  }
+  at::Tensor in_order = at::empty(self.sizes(), self.options());
+  at::_ops::bernoulli__float::redispatch(keys & kBelow, in_order, p, std::move(generator));
+  return self.copy_(in_order);
+}
+
+}  // namespace
+
+bool may_run_channels_last(const Graph& graph) {
+  bool convolves = false;
+  bool all_known = true;
+  each_node(*graph.block(), [&](const Node& node) {
+    convolves |= node.kind() == c10::aten::conv2d || node.kind() == c10::aten::_convolution;
+    all_known = all_known && is_known(node);
+  });
+  return convolves && all_known && graph.outputs().size() == 1 && is_tensor(graph.outputs()[0]);
+}
+
+void prepare_for_channels_last(Graph& graph) {
+  std::vector<Node*> views;
+  each_node(*graph.block(), [&](Node& node) {
+    if (node.kind() == c10::aten::view) views.push_back(&node);
+  });
+  for (Node* view : views) make_contiguous(graph, *view, 0);
+  make_contiguous(graph, *graph.return_node(), 0);
+}
+
+bool gains_from_channels_last(const at::Tensor& input) {
+  return input.dim() == 4 && input.device().is_cpu() && input.scalar_type() == at::kFloat &&
+         input.layout() == at::kStrided && at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn();
+}
+
+ChannelsLastGuard::ChannelsLastGuard() {
+  // Between autograd and the backends lies a place that libtorch leaves empty for this operator.
+  static const auto* const library = [] {
+    auto* made = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::BackendSelect, __FILE__, __LINE__);
+    made->impl("bernoulli_.float", TORCH_FN(bernoulli_));
+    return made;
+  }();
+  (void)library;
+  ++channels_last_guards;
+}
+
+ChannelsLastGuard::~ChannelsLastGuard() { --channels_last_guards; }
+
+}  // namespace continual
