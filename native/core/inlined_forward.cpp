@@ -8,13 +8,13 @@
 namespace continual {
 namespace {
 
-std::shared_ptr<torch::jit::Graph> graph_of(const torch::jit::Module& module) {
-  return torch::jit::toGraphFunction(module.get_method("forward").function()).graph();
+std::shared_ptr<torch::jit::Graph> graph_of(const torch::jit::Method& forward) {
+  return torch::jit::toGraphFunction(forward.function()).graph();
 }
 
 }  // namespace
 
-InlinedForward::InlinedForward(const torch::jit::Module& module) : source_(graph_of(module)) {
+InlinedForward::InlinedForward(const torch::jit::Method& forward) : source_(graph_of(forward)) {
   std::shared_ptr<torch::jit::Graph> graph = source_->copy();
   torch::jit::Inline(*graph);
   torch::jit::EliminateDeadCode(graph);
@@ -25,14 +25,15 @@ InlinedForward::InlinedForward(const torch::jit::Module& module) : source_(graph
   channels_last_ = torch::jit::Code(graph, "forward");
 }
 
-bool InlinedForward::is_of(const torch::jit::Module& module) const { return graph_of(module) == source_; }
+bool InlinedForward::is_of(const torch::jit::Method& forward) const { return graph_of(forward) == source_; }
 
-c10::IValue InlinedForward::operator()(const torch::jit::Module& module, torch::jit::Stack inputs) const {
-  const bool with_channels_last = channels_last_ && inputs[0].isTensor() && gains_from_channels_last(inputs[0].toTensor());
-  if (with_channels_last) inputs[0] = inputs[0].toTensor().contiguous(at::MemoryFormat::ChannelsLast);
-  inputs.insert(inputs.begin(), module._ivalue());
-  if (with_channels_last) {
+c10::IValue InlinedForward::operator()(const torch::jit::Method& forward, torch::jit::Stack inputs) const {
+  inputs.insert(inputs.begin(), forward.owner()._ivalue());
+  forward.function().getSchema().checkAndNormalizeInputs(inputs);
+  c10::IValue& input = inputs[1];
+  if (channels_last_ && input.isTensor() && gains_from_channels_last(input.toTensor())) {
     const ChannelsLastGuard guard;
+    input = input.toTensor().contiguous(at::MemoryFormat::ChannelsLast);
     torch::jit::InterpreterState(*channels_last_).run(inputs);
   } else {
     torch::jit::InterpreterState(code_).run(inputs);

@@ -14,13 +14,13 @@ namespace continual {
 /// but for the order of sums inside convolutions and normalisations.
 class InlinedForward {
  public:
-  explicit InlinedForward(const torch::jit::Module& module);
+  explicit InlinedForward(const torch::jit::Method& forward);
 
   /// False where the method has been compiled anew since.
-  bool is_of(const torch::jit::Module& module) const;
+  bool is_of(const torch::jit::Method& forward) const;
 
-  /// Takes what the method takes, without `self`.
-  c10::IValue operator()(const torch::jit::Module& module, torch::jit::Stack inputs) const;
+  /// Calls it with what its schema wants behind `self`, at least one.
+  c10::IValue operator()(const torch::jit::Method& forward, torch::jit::Stack inputs) const;
 
  private:
   std::shared_ptr<torch::jit::Graph> source_;

@@ -200,8 +200,8 @@ c10::IValue Model::call(const torch::jit::Method& method, torch::jit::Stack inpu
 
 c10::IValue Model::run_forward(const torch::jit::Method& forward, torch::jit::Stack inputs) {
   if (torch::jit::tracer::isTracing()) return call(forward, std::move(inputs));
-  if (!inlined_forward_ || !inlined_forward_->is_of(module_)) inlined_forward_.emplace(module_);
-  return (*inlined_forward_)(module_, std::move(inputs));
+  if (!inlined_forward_ || !inlined_forward_->is_of(forward)) inlined_forward_.emplace(forward);
+  return (*inlined_forward_)(forward, std::move(inputs));
 }
 
 at::Tensor Model::forward_single_task(const at::Tensor& input, int64_t task) {
