@@ -1,5 +1,8 @@
 #include "core/flat_parameters.h"
 
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/variable.h>
+
 #include "core/error.h"
 
 namespace continual {
@@ -36,6 +39,7 @@ FlatParameters::FlatParameters(const std::vector<std::pair<std::string, at::Tens
   auto options = named.empty() ? at::TensorOptions() : named.front().second.options().requires_grad(false);
   values_ = at::empty({total}, options);
   grads_ = at::zeros({total}, options);
+  for (size_t i = 0; i < slots_.size(); ++i) grad_views_.push_back(slice(grads_, i));
   watched_.resize(slots_.size());
 }
 
@@ -67,32 +71,58 @@ void FlatParameters::settle() {
     }
     at::Tensor& grad = parameter.mutable_grad();
     if (grad.defined() && !is_slice_of(grad, grads_, slots_[i].offset)) {
-      slice(grads_, i).copy_(grad.is_sparse() ? grad.to_dense() : grad);
+      ++claim_;
+      grad_views_[i].copy_(grad.is_sparse() ? grad.to_dense() : grad);
       install_grad(i);
     }
     watch(i);
   }
 }
 
+/// Lives in the parameter and may outlive the flat parameters, whose end comes on another thread than backward: it holds
+/// nothing, and does nothing afterwards.
+class FlatParameters::Hook final : public torch::autograd::FunctionPreHook {
+ public:
+  Hook(std::weak_ptr<FlatParameters> flat, size_t slot) : flat_(std::move(flat)), slot_(slot) {}
+
+  /// Without a gradient autograd has nothing to accumulate.
+  std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& gradients) override {
+    const std::shared_ptr<FlatParameters> flat = flat_.lock();
+    const bool is_received =
+        flat && flat->receive_ && gradients[0].defined() && flat->receive_(slot_, gradients[0]);
+    return is_received ? std::vector<at::Tensor>(1) : gradients;
+  }
+
+  bool is_left_over() const { return flat_.expired(); }
+
+ private:
+  std::weak_ptr<FlatParameters> flat_;
+  size_t slot_;
+};
+
 void FlatParameters::watch(size_t slot) {
-  at::Tensor& parameter = slots_[slot].parameter;
+  const at::Tensor& parameter = slots_[slot].parameter;
   if (watched_[slot] || !parameter.requires_grad() || !parameter.is_leaf()) return;
   watched_[slot] = true;
-  // The hook lives in the parameter and may outlive this object, whose end comes on another thread than backward: it
-  // holds nothing, does nothing afterwards, and is never removed.
-  parameter.register_hook([self = weak_from_this(), slot](const at::Tensor&) {
-    const std::shared_ptr<FlatParameters> flat = self.lock();
-    if (!flat) return;
-    const ParameterSlot& watched = flat->slots_[slot];
-    if (watched.parameter.grad().defined() || !is_slice_of(watched.parameter, flat->values_, watched.offset)) return;
-    flat->slice(flat->grads_, slot).zero_();
-    flat->install_grad(slot);
+  auto& hooks = torch::autograd::impl::hooks(parameter);
+  std::erase_if(hooks, [](const auto& hook) {
+    const auto* earlier = dynamic_cast<const Hook*>(hook.get());
+    return earlier != nullptr && earlier->is_left_over();
   });
+  hooks.push_back(std::make_unique<Hook>(weak_from_this(), slot));
 }
 
-void FlatParameters::install_grad(size_t slot) { slots_[slot].parameter.mutable_grad() = slice(grads_, slot); }
+void FlatParameters::install_grad(size_t slot) { slots_[slot].parameter.mutable_grad() = grad_views_[slot]; }
 
-at::Tensor FlatParameters::exchange_grads(at::Tensor buffer) { return std::exchange(grads_, std::move(buffer)); }
+bool FlatParameters::write_grad(size_t slot, const at::Tensor& gradient) {
+  if (at::GradMode::is_enabled() || gradient.layout() != at::kStrided || slots_[slot].parameter.grad().defined()) {
+    return false;
+  }
+  ++claim_;
+  grad_views_[slot].copy_(gradient);
+  install_grad(slot);
+  return true;
+}
 
 std::vector<Run> FlatParameters::runs(const std::function<int64_t(size_t slot)>& key) const {
   std::vector<Run> result;

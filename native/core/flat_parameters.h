@@ -20,14 +20,19 @@ struct Run {
   size_t first_slot = 0;
   int64_t offset = 0;
   int64_t numel = 0;
+
+  /// Its stretch of a buffer.
+  at::Tensor of(const at::Tensor& buffer) const {
+    return numel == buffer.numel() ? buffer : buffer.narrow(0, offset, numel);
+  }
 };
 
 /// Lays parameters into one buffer (keeping the tensors' identity) and their gradients into another.
 ///
 /// Invariants: slots lie in the order given, without gaps; all have one dtype and one device. A gradient is either
-/// undefined (no backward has reached the parameter since `zero_grad`, exactly as in PyTorch) or a view of `grads()`:
-/// a hook on each parameter installs the zeroed view just before autograd accumulates into it. `settle` repairs
-/// what someone outside moved (a parameter's storage, a gradient of their own).
+/// undefined (no backward has reached the parameter since `zero_grad`, exactly as in PyTorch), or a view of `grads()`
+/// once `settle` has been called: it moves what autograd, or somebody outside, has put elsewhere (a gradient of its own,
+/// a parameter's storage). While no gradient is defined the memory of `grads()` holds nothing that counts.
 class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
  public:
   static std::shared_ptr<FlatParameters> create(const std::vector<std::pair<std::string, at::Tensor>>& named);
@@ -44,8 +49,28 @@ class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
   /// Moves parameters and gradients back into the buffers where somebody replaced their storage.
   void settle();
 
-  /// Makes `buffer` the memory of gradients and returns the one before. No gradient may be defined.
-  at::Tensor exchange_grads(at::Tensor buffer);
+  /// Gradients that a backward pass brings go to `receive(slot, gradient)` while one of these lives, each once a pass and
+  /// summed up over all uses of the parameter; where it returns false autograd accumulates as ever.
+  using Receive = std::function<bool(size_t slot, const at::Tensor& gradient)>;
+  class Receiving {
+   public:
+    Receiving(FlatParameters& flat, Receive receive) : flat_(flat) { flat_.receive_ = std::move(receive); }
+    ~Receiving() { flat_.receive_ = nullptr; }
+    Receiving(const Receiving&) = delete;
+    Receiving& operator=(const Receiving&) = delete;
+
+   private:
+    FlatParameters& flat_;
+  };
+
+  /// Makes a copy of it in `grads()` the gradient of a slot that has none: one pass, where autograd would fill with zeros
+  /// and add. False, having done nothing, where there is one, or where autograd records.
+  bool write_grad(size_t slot, const at::Tensor& gradient);
+
+  /// Before writing to `grads()` while no gradient is defined: a number that is the current one (`claim() == ...`) until
+  /// somebody else writes there.
+  uint64_t claim_grads() { return ++claim_; }
+  uint64_t claim() const { return claim_; }
 
   /// The slice of `buffer` (laid out like `values()`) that belongs to a slot, in the parameter's shape.
   at::Tensor slice(const at::Tensor& buffer, size_t slot) const;
@@ -59,9 +84,13 @@ class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
  private:
   explicit FlatParameters(const std::vector<std::pair<std::string, at::Tensor>>& named);
   void watch(size_t slot);
+  class Hook;
 
   std::vector<ParameterSlot> slots_;
+  std::vector<at::Tensor> grad_views_;  // of `grads_`, in the parameters' shapes
   std::vector<bool> watched_;
+  Receive receive_;
+  uint64_t claim_ = 0;
   at::Tensor values_;
   at::Tensor grads_;
 };

@@ -24,61 +24,59 @@ void copy_to_low_indices(const std::string& name, const at::Tensor& from, at::Te
 
 /// The quadratic penalty of one mini-batch: its value now, its gradient when backward comes to it.
 ///
-/// The pass that yields the value writes the gradient into a buffer of its own. Backward reaches the penalty before any
-/// parameter, so that this buffer can become the memory of gradients, to which the rest is then added; where it cannot
-/// (somebody scaled the loss, or gradients are already there) a second pass adds the gradient.
+/// The pass that yields the value writes the gradient too, into the memory of gradients, which holds nothing meanwhile.
+/// Backward reaches the penalty before any parameter, and adds the rest to it. Where that memory is in use, or the loss has
+/// been scaled, a second pass adds the gradient.
 class PendingPenalty {
  public:
   PendingPenalty(std::shared_ptr<FlatParameters> flat, at::Tensor omega, at::Tensor anchor, std::vector<bool> known,
-                 double lambda, std::shared_ptr<at::Tensor> spare)
+                 double lambda)
       : flat_(std::move(flat)),
         omega_(std::move(omega)),
         anchor_(std::move(anchor)),
         known_(std::move(known)),
-        lambda_(lambda),
-        spare_(std::move(spare)) {}
+        lambda_(lambda) {}
 
   double value() {
-    gradient_ = spare_->defined() ? std::move(*spare_) : at::empty_like(flat_->values());
-    spare_->reset();
-    return lambda_ * pass(gradient_, lambda_, [this](size_t i) { return takes_gradient(i) ? kWrite : kValueOnly; });
+    const bool is_free = !any_grad();
+    if (is_free) claim_ = flat_->claim_grads();
+    return lambda_ * pass(lambda_, [&](size_t i) { return is_free && takes_gradient(i) ? kWrite : kValueOnly; });
   }
 
   void backward(double factor) {
-    const auto& slots = flat_->slots();
-    const auto has_grad = [&](size_t i) { return slots[i].parameter.grad().defined(); };
-    bool any_grad = false;
-    for (size_t i = 0; i < slots.size(); ++i) any_grad = any_grad || has_grad(i);
-
-    std::vector<bool> install(slots.size());
-    for (size_t i = 0; i < slots.size(); ++i) install[i] = takes_gradient(i) && !has_grad(i);
-    if (factor == 1 && gradient_.defined() && !any_grad) {
-      *spare_ = flat_->exchange_grads(std::move(gradient_));
-      gradient_.reset();
-    } else {
-      pass(flat_->grads(), lambda_ * factor, [&](size_t i) -> int64_t {
-        return !takes_gradient(i) ? kNothing : install[i] ? kWrite : kAccumulate;
+    const bool is_written = factor == 1 && claim_ == flat_->claim() && !any_grad();
+    std::vector<bool> installed(flat_->slots().size());
+    for (size_t i = 0; i < installed.size(); ++i) installed[i] = takes_gradient(i) && !has_grad(i);
+    if (!is_written) {
+      pass(lambda_ * factor, [&](size_t i) -> int64_t {
+        return !takes_gradient(i) ? kNothing : installed[i] ? kWrite : kAccumulate;
       });
     }
-    for (size_t i = 0; i < slots.size(); ++i) {
-      if (install[i]) flat_->install_grad(i);
+    flat_->claim_grads();
+    for (size_t i = 0; i < installed.size(); ++i) {
+      if (installed[i]) flat_->install_grad(i);
     }
   }
 
  private:
   enum Treatment : int64_t { kNothing = -1, kValueOnly, kWrite, kAccumulate };
 
+  bool has_grad(size_t slot) const { return flat_->slots()[slot].parameter.grad().defined(); }
   bool takes_gradient(size_t slot) const { return known_[slot] && flat_->slots()[slot].parameter.requires_grad(); }
 
+  bool any_grad() const {
+    const auto& slots = flat_->slots();
+    return std::any_of(slots.begin(), slots.end(), [](const ParameterSlot& slot) { return slot.parameter.grad().defined(); });
+  }
+
   template <typename Treat>
-  double pass(const at::Tensor& gradient, double scale, const Treat& treat) const {
+  double pass(double scale, const Treat& treat) const {
     const auto treatment = [&](size_t i) -> int64_t { return known_[i] ? treat(i) : kNothing; };
     double sum = 0;
     for (const Run& run : flat_->runs(treatment)) {
-      const auto slice = [&](const at::Tensor& tensor) { return tensor.narrow(0, run.offset, run.numel); };
       const int64_t how = treatment(run.first_slot);
-      sum += quadratic_penalty(slice(flat_->values()), slice(anchor_), slice(omega_),
-                               how == kValueOnly ? at::Tensor() : slice(gradient), scale, how == kAccumulate);
+      sum += quadratic_penalty(run.of(flat_->values()), run.of(anchor_), run.of(omega_),
+                               how == kValueOnly ? at::Tensor() : run.of(flat_->grads()), scale, how == kAccumulate);
     }
     return sum;
   }
@@ -87,8 +85,7 @@ class PendingPenalty {
   at::Tensor omega_, anchor_;
   std::vector<bool> known_;
   double lambda_;
-  at::Tensor gradient_;                // undefined once it has become the memory of gradients
-  std::shared_ptr<at::Tensor> spare_;  // a buffer to write the next gradient into
+  uint64_t claim_ = 0;  // on the memory that the gradient was written to
 };
 
 }  // namespace
@@ -115,7 +112,6 @@ void Mas::align(const std::shared_ptr<FlatParameters>& flat) {
     known[slot] = true;
   }
   memory_ = std::move(memory);
-  spare_ = std::make_shared<at::Tensor>();
   omega_ = omega;
   anchor_ = anchor;
   known_ = std::move(known);
@@ -133,7 +129,7 @@ void Mas::add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& l
   }
   flat->settle();
   align(flat);
-  const auto penalty = std::make_shared<PendingPenalty>(flat, omega_, anchor_, known_, lambda_, spare_);
+  const auto penalty = std::make_shared<PendingPenalty>(flat, omega_, anchor_, known_, lambda_);
   at::Tensor value;
   {
     at::NoGradGuard no_grad;
@@ -153,18 +149,20 @@ void Mas::add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& l
 void Mas::begin_pass(const std::shared_ptr<FlatParameters>& flat) {
   pass_sum_ = at::zeros_like(flat->values());
   pass_batches_ = 0;
+  latest_.clear();
 }
 
 void Mas::accumulate(FlatParameters& flat, const at::Tensor& output) {
-  at::linalg_vector_norm(output, /*ord=*/2, /*dim=*/1).pow(2).mean().backward();
+  const at::Tensor objective = at::linalg_vector_norm(output, /*ord=*/2, /*dim=*/1).pow(2).mean();
   flat.settle();
-  const auto has_grad = [&](size_t i) -> int64_t {
-    const at::Tensor& parameter = flat.slots()[i].parameter;
-    return parameter.requires_grad() && parameter.grad().defined() ? 0 : -1;
-  };
-  for (const Run& run : flat.runs(has_grad)) {
-    add_magnitudes(pass_sum_.narrow(0, run.offset, run.numel), flat.grads().narrow(0, run.offset, run.numel));
-  }
+  latest_.assign(flat.slots().size(), {});
+  const FlatParameters::Receiving receiving(flat, [&](size_t slot, const at::Tensor& gradient) {
+    latest_[slot] = gradient.is_sparse() ? gradient.to_dense() : gradient.contiguous();
+    const ParameterSlot& place = flat.slots()[slot];
+    add_magnitudes(pass_sum_.narrow(0, place.offset, place.numel), latest_[slot].view(-1));
+    return true;
+  });
+  objective.backward();
   ++pass_batches_;
 }
 
@@ -182,8 +180,8 @@ void Mas::end_pass(const std::shared_ptr<FlatParameters>& flat, bool first_exper
   align(flat);
   pass_sum_.div_(static_cast<double>(pass_batches_));
   for (const Run& run : flat->runs([&](size_t i) -> int64_t { return known_[i] ? 1 : 0; })) {
-    at::Tensor old = omega_.narrow(0, run.offset, run.numel);
-    at::Tensor current = pass_sum_.narrow(0, run.offset, run.numel);
+    at::Tensor old = run.of(omega_);
+    at::Tensor current = run.of(pass_sum_);
     if (known_[run.first_slot]) {
       old.mul_(alpha_).add_(current.mul_(1 - alpha_));
     } else {
@@ -191,6 +189,11 @@ void Mas::end_pass(const std::shared_ptr<FlatParameters>& flat, bool first_exper
     }
   }
   pass_sum_.reset();
+  // What the reference leaves behind: the gradients of the last mini-batch.
+  for (size_t i = 0; i < latest_.size(); ++i) {
+    if (latest_[i].defined()) flat->write_grad(i, latest_[i]);
+  }
+  latest_.clear();
   flat->settle();
   anchor_.copy_(flat->values());
   remember(flat);

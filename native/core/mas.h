@@ -51,11 +51,11 @@ class Mas {
   std::shared_ptr<FlatParameters> flat_;  // the layout of the next three
   at::Tensor omega_;
   at::Tensor anchor_;
-  std::vector<bool> known_;            // slot has an importance
-  std::shared_ptr<at::Tensor> spare_;  // memory for the penalty's next gradient
+  std::vector<bool> known_;               // slot has an importance
 
   at::Tensor pass_sum_;
   int64_t pass_batches_ = 0;
+  std::vector<at::Tensor> latest_;  // gradients of the pass's latest mini-batch, by slot
 };
 
 }  // namespace continual

@@ -3,36 +3,41 @@
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
+#include "core/vector_targets.h"
+
 namespace continual {
 namespace {
 
 // Elements of one partial sum: 32 KiB of float32 for each of the four arrays, a half of a common L2 cache.
 constexpr int64_t kChunk = 8192;
-// Independent accumulators, so that the sum vectorises without reordering a single chain of additions.
-constexpr int64_t kLanes = 16;
+// Independent accumulators, so that the sum vectorises without reordering a single chain of additions: the same number for
+// every width of vectors, and enough of them to hide how long an addition takes.
+constexpr int64_t kLanes = 64;
 
 enum class GradMode { kNone, kWrite, kAccumulate };
 
 template <GradMode mode, typename T>
-double penalty_chunk(const T* __restrict theta, const T* __restrict anchor, const T* __restrict omega,
-                     T* __restrict grad, T scale, int64_t count) {
-  T lanes[kLanes] = {};
-  const auto element = [&](int64_t i) {
-    const T distance = theta[i] - anchor[i];
-    const T weighted = omega[i] * distance;
-    if constexpr (mode == GradMode::kWrite) grad[i] = scale * (weighted + weighted);
-    if constexpr (mode == GradMode::kAccumulate) grad[i] += scale * (weighted + weighted);
-    return weighted * distance;
-  };
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += element(i + lane);
+struct PenaltyOfChunk {
+  CONTINUAL_INLINE double operator()(const T* __restrict theta, const T* __restrict anchor, const T* __restrict omega,
+                                     T* __restrict grad, T scale, int64_t count) const {
+    T lanes[kLanes] = {};
+    const auto element = [&](int64_t i) CONTINUAL_INLINE {
+      const T distance = theta[i] - anchor[i];
+      const T weighted = omega[i] * distance;
+      if constexpr (mode == GradMode::kWrite) grad[i] = scale * (weighted + weighted);
+      if constexpr (mode == GradMode::kAccumulate) grad[i] += scale * (weighted + weighted);
+      return weighted * distance;
+    };
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) {
+      for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += element(i + lane);
+    }
+    double sum = 0;
+    for (; i < count; ++i) sum += element(i);
+    for (const T lane : lanes) sum += lane;
+    return sum;
   }
-  double sum = 0;
-  for (; i < count; ++i) sum += element(i);
-  for (const T lane : lanes) sum += lane;
-  return sum;
-}
+};
 
 template <GradMode mode, typename T>
 double penalty_cpu(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega, const at::Tensor& grad,
@@ -47,15 +52,22 @@ double penalty_cpu(const at::Tensor& theta, const at::Tensor& anchor, const at::
   at::parallel_for(0, chunks, /*grain_size=*/2, [&](int64_t begin, int64_t end) {
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       const int64_t offset = chunk * kChunk;
-      partial[chunk] = penalty_chunk<mode, T>(theta_data + offset, anchor_data + offset, omega_data + offset,
-                                              mode == GradMode::kNone ? nullptr : grad_data + offset,
-                                              static_cast<T>(scale), std::min(kChunk, count - offset));
+      partial[chunk] = vectorised(PenaltyOfChunk<mode, T>(), theta_data + offset, anchor_data + offset,
+                                  omega_data + offset, mode == GradMode::kNone ? nullptr : grad_data + offset,
+                                  static_cast<T>(scale), std::min(kChunk, count - offset));
     }
   });
   double sum = 0;
   for (const double value : partial) sum += value;
   return sum;
 }
+
+struct AddMagnitudes {
+  template <typename T>
+  CONTINUAL_INLINE void operator()(T* __restrict omega, const T* __restrict grad, int64_t count) const {
+    for (int64_t i = 0; i < count; ++i) omega[i] += std::abs(grad[i]);
+  }
+};
 
 bool has_cpu_kernel(const at::Tensor& tensor) {
   return tensor.device().is_cpu() && (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble);
@@ -89,10 +101,10 @@ void add_magnitudes(const at::Tensor& omega, const at::Tensor& grad) {
     return;
   }
   AT_DISPATCH_FLOATING_TYPES(omega.scalar_type(), "add_magnitudes", [&] {
-    scalar_t* __restrict omega_data = omega.mutable_data_ptr<scalar_t>();
-    const scalar_t* __restrict grad_data = grad.const_data_ptr<scalar_t>();
+    scalar_t* omega_data = omega.mutable_data_ptr<scalar_t>();
+    const scalar_t* grad_data = grad.const_data_ptr<scalar_t>();
     at::parallel_for(0, omega.numel(), /*grain_size=*/2 * kChunk, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) omega_data[i] += std::abs(grad_data[i]);
+      vectorised(AddMagnitudes(), omega_data + begin, grad_data + begin, end - begin);
     });
   });
 }

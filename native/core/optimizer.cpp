@@ -251,11 +251,10 @@ void Optimizer::step() {
     return state_.steps[slot] * group_count + group_of_slot_[slot];
   };
   for (const Run& run : parameters.runs(group_and_steps)) {
-    const auto slice = [&](const at::Tensor& buffer) { return buffer.narrow(0, run.offset, run.numel); };
     const UpdateRule& rule = rule_of(run.first_slot);
     std::vector<at::Tensor> state;
-    for (const std::string& name : rule.state_names()) state.push_back(slice(buffer(name)));
-    rule.step(slice(parameters.values()), slice(parameters.grads()), state, state_.steps[run.first_slot]);
+    for (const std::string& name : rule.state_names()) state.push_back(run.of(buffer(name)));
+    rule.step(run.of(parameters.values()), run.of(parameters.grads()), state, state_.steps[run.first_slot]);
   }
   for (size_t i = 0; i < state_.steps.size(); ++i) {
     if (group_and_steps(i) < 0 || rule_of(i).state_names().empty()) continue;

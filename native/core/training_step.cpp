@@ -174,6 +174,8 @@ void TrainingStep::criterion(bool training) {
 
 void TrainingStep::backward() {
   check_loss();
+  std::optional<FlatParameters::Receiving> in_place;
+  if (flat_) in_place.emplace(*flat_, [this](size_t i, const at::Tensor& grad) { return flat_->write_grad(i, grad); });
   explained("ERR_BACKWARD", [&] { return "backward: failed on loss " + describe(loss); }, [&] { loss.backward(); });
 }
 

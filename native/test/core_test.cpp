@@ -44,12 +44,15 @@ void parameters_move_into_one_buffer_and_keep_their_identity() {
   EXPECT(named[1].second.storage_offset() == 2);
 }
 
-void a_gradient_is_a_slice_after_backward_and_undefined_where_backward_did_not_come() {
+void a_gradient_is_a_slice_once_settled_and_undefined_where_backward_did_not_come() {
   const Named named{{"used", parameter({1, 2})}, {"unused", parameter({3})}};
   const auto flat = FlatParameters::create(named);
-  for (int i = 0; i < 2; ++i) {
+  for (const bool in_place : {false, true, false}) {
     clear_gradients(*flat);
+    std::optional<FlatParameters::Receiving> receiving;
+    if (in_place) receiving.emplace(*flat, [&](size_t i, const at::Tensor& grad) { return flat->write_grad(i, grad); });
     (named[0].second * named[0].second).sum().backward();
+    if (!in_place) flat->settle();
     EXPECT(named[0].second.grad().is_alias_of(flat->grads()));
     EXPECT(at::equal(named[0].second.grad(), at::tensor({2., 4.}, at::kDouble)));
     EXPECT(!named[1].second.grad().defined());
@@ -279,7 +282,7 @@ void a_parameter_that_takes_anothers_place_has_no_state_of_either() {
 
 int main() {
   parameters_move_into_one_buffer_and_keep_their_identity();
-  a_gradient_is_a_slice_after_backward_and_undefined_where_backward_did_not_come();
+  a_gradient_is_a_slice_once_settled_and_undefined_where_backward_did_not_come();
   neighbours_with_one_key_are_one_run();
   penalty_equals_its_definition_and_its_gradient_a_finite_difference();
   importance_is_the_mean_magnitude_of_each_batchs_gradient();
