@@ -1,25 +1,16 @@
 #include "core/minibatches.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+
+#include "core/threads.h"
 
 namespace continual {
 namespace {
 
 int64_t draw_seed() { return at::empty({}, at::kLong).random_().item<int64_t>(); }
 
-at::Tensor permuted(const at::Tensor& x, const Transform& transform) {
-  at::Tensor features = x.flatten(1);
-  if (transform.fill) features = at::cat({features, at::zeros({x.size(0), 1}, x.options())}, 1);
-  return features.index_select(1, transform.permutation).view(x.sizes());
-}
-
-at::Tensor apply(const Transform& transform, at::Tensor x) {
-  if (transform.draws > 0) at::empty({x.size(0), transform.draws}).uniform_();
-  if (transform.permutation.defined()) x = permuted(x, transform);
-  if (transform.to_float) x = x.to(at::kFloat).div_(255);
-  if (transform.mean) x = x.sub_(*transform.mean).div_(*transform.std);
-  return x;
-}
+bool has_core_to_spare() { return static_cast<int64_t>(std::thread::hardware_concurrency()) > at::get_num_threads(); }
 
 }  // namespace
 
@@ -55,46 +46,59 @@ void MiniBatches::start(Group& group) const {
   }
 }
 
-bool MiniBatches::next(MiniBatch& batch, const at::Device& device) {
-  at::NoGradGuard no_grad;
+bool MiniBatches::starts_next(const Group& group) const {
+  if (group.length() == 0) return false;
+  return group.next == 0 || (&group != &groups_[longest_] && group.remaining() == 0 && oversample_);
+}
+
+std::optional<Positions> MiniBatches::draw() {
   Group& longest = groups_[longest_];
-  if (longest.remaining() == 0) return false;
-  if (longest.next == 0) start(longest);
+  if (longest.remaining() == 0) return std::nullopt;
+  if (starts_next(longest)) start(longest);
 
   std::vector<at::Tensor> parts;
-  int64_t first = 0;
-  int64_t total = 0;
+  Positions drawn;
   for (Group& group : groups_) {
-    if (&group != &longest && group.length() > 0) {
-      if (group.next == 0 || (group.remaining() == 0 && oversample_)) start(group);
-    }
+    if (&group != &longest && starts_next(group)) start(group);
     const int64_t size = group.length() > 0 ? group.remaining() : 0;
     if (size == 0) continue;
     if (group.order.defined()) parts.push_back(group.order.narrow(0, group.next, size));
-    first = group.next;
-    total += size;
+    drawn.first = group.next;
+    drawn.count += size;
     group.next += size;
   }
+  if (!parts.empty()) drawn.list = parts.size() == 1 ? parts[0] : at::cat(parts);
+  return drawn;
+}
 
-  const Dataset& data = *dataset_;
-  const bool in_order = parts.empty();
-  const at::Tensor positions = in_order ? at::Tensor() : parts.size() == 1 ? parts[0] : at::cat(parts);
-  const auto of_positions = [&](const at::Tensor& tensor) {
-    return in_order ? tensor.narrow(0, first, total) : tensor.index_select(0, positions);
-  };
-  if (data.indices.defined() || !in_order) {
-    const at::Tensor rows = data.indices.defined() ? of_positions(data.indices) : positions;
-    batch.x = data.inputs.index_select(0, rows);
-    batch.labels = data.targets.index_select(0, rows);
-  } else {
-    // Copied: an in-place operation of the model on its input must not reach the data.
-    batch.x = of_positions(data.inputs).clone();
-    batch.labels = of_positions(data.targets).clone();
+void MiniBatches::gather_ahead() {
+  if (groups_[longest_].remaining() == 0) return;
+  if (std::any_of(groups_.begin(), groups_.end(), [this](const Group& group) { return starts_next(group); })) return;
+  if (!helper_) {
+    helper_ = std::make_unique<ComputeThread>();
+    helper_->submit(leave_team);
   }
-  batch.task_id = data.task_labels.dim() == 0 ? data.task_labels.expand({total}) : of_positions(data.task_labels);
-  batch.x = apply(dataset_->transform, batch.x).to(device, /*non_blocking=*/true);
-  batch.y = batch.labels.to(device, /*non_blocking=*/true);
-  batch.task_id = batch.task_id.clone().to(device, /*non_blocking=*/true);
+  auto task = std::make_shared<std::packaged_task<MiniBatch()>>(
+      [gatherer = &*gatherer_, positions = *draw()] { return (*gatherer)(positions); });
+  ahead_ = task->get_future();
+  helper_->submit([task] { (*task)(); });
+}
+
+bool MiniBatches::next(MiniBatch& batch, const at::Device& device) {
+  const at::NoGradGuard no_grad;
+  if (!gatherer_) gatherer_.emplace(dataset_, /*pinned=*/device.is_cuda());
+  MiniBatch gathered;
+  if (ahead_.valid()) {
+    gathered = ahead_.get();
+  } else {
+    const std::optional<Positions> drawn = draw();
+    if (!drawn) return false;
+    gathered = (*gatherer_)(*drawn);
+  }
+  const Transform& transform = dataset_->transform;
+  if (transform.draws > 0) at::empty({gathered.size(), transform.draws}).uniform_();
+  batch = gathered.to(device);
+  if (device.is_cuda() || has_core_to_spare()) gather_ahead();
   return true;
 }
 

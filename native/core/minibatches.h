@@ -1,43 +1,12 @@
-// Data in memory, and mini-batches drawn from it in PyTorch's order.
+// Mini-batches of data in memory, drawn in PyTorch's order.
 #pragma once
 
-#include "core/torch.h"
+#include <future>
+
+#include "core/compute_thread.h"
+#include "core/gatherer.h"
 
 namespace continual {
-
-/// What happens to the gathered inputs of a mini-batch, in this order.
-struct Transform {
-  at::Tensor permutation;           // int64 [features] or undefined: x.flatten(1)[:, permutation]
-  bool fill = false;                // the permutation may name feature [features], which is 0
-  bool to_float = false;            // uint8 -> float32 / 255
-  std::optional<double> mean, std;  // (x - mean) / std
-  int64_t draws = 0;                // random numbers that the reference draws for each sample it transforms
-};
-
-/// Samples x[i], y[i] with task labels t[i]. `indices` picks and orders samples without copying them.
-struct Dataset {
-  at::Tensor inputs;       // [N, ...] on the CPU
-  at::Tensor targets;      // [N, ...] on the CPU
-  at::Tensor indices;      // int64 [n] or undefined: all N in order
-  at::Tensor task_labels;  // int64 [n], or [] for one label that all samples have
-  Transform transform;
-
-  int64_t size() const { return indices.defined() ? indices.numel() : inputs.size(0); }
-};
-
-struct MiniBatch {
-  at::Tensor x;        // [B, ...]
-  at::Tensor y;        // [B, ...]
-  at::Tensor task_id;  // int64 [B]
-  at::Tensor labels;   // y where it was gathered, on the CPU
-  int64_t size() const { return y.size(0); }
-
-  /// Replaces the target by one of the caller's.
-  void set_target(const at::Tensor& target) {
-    y = target;
-    labels = target.to(at::kCPU);
-  }
-};
 
 /// How a pass draws from a dataset.
 struct Sampling {
@@ -54,6 +23,9 @@ struct Sampling {
 /// One pass over a dataset. Random numbers come from libtorch's default CPU generator exactly as PyTorch's DataLoader
 /// takes them: one full-range int64 when the loader opens, and with `shuffle` one more whenever a group starts (the
 /// longest one first), which seeds a generator of its own for randperm.
+///
+/// Where a processor core is left for it, and for a GPU always, a thread of the pass's own gathers the next mini-batch while
+/// the current one is worked on.
 class MiniBatches {
  public:
   MiniBatches(std::shared_ptr<const Dataset> dataset, Sampling sampling);
@@ -77,12 +49,21 @@ class MiniBatches {
     int64_t remaining() const;
   };
   void start(Group& group) const;
+  bool starts_next(const Group& group) const;
+  /// The positions of the next mini-batch; nothing at the end.
+  std::optional<Positions> draw();
+  /// Begins to gather the next mini-batch if drawing it takes no random numbers.
+  void gather_ahead();
 
   std::shared_ptr<const Dataset> dataset_;
   bool shuffle_;
   bool oversample_;
   std::vector<Group> groups_;
   size_t longest_ = 0;
+  std::optional<Gatherer> gatherer_;
+  std::future<MiniBatch> ahead_;
+  // Last member: it is joined before the others go.
+  std::unique_ptr<ComputeThread> helper_;
 };
 
 }  // namespace continual
