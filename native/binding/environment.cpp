@@ -5,7 +5,7 @@
 #include "binding/promise_worker.h"
 #include "core/error.h"
 #include "core/products.h"
-#include "core/small_blocks.h"
+#include "core/kept_blocks.h"
 #include "core/threads.h"
 
 namespace continual::binding {

@@ -6,6 +6,7 @@
 #include "binding/minibatches.h"
 #include "binding/promise_worker.h"
 #include "binding/tensor.h"
+#include "core/kept_blocks.h"
 
 namespace continual::binding {
 namespace {
@@ -266,6 +267,7 @@ Napi::Value TrainingStepHandle::end_importance(const Napi::CallbackInfo& info) {
 Napi::Value TrainingStepHandle::clear(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     value_.step->idle("strategy").clear();
+    Environment::of(info.Env()).computing().submit([] { keep_large_blocks(false); });
     return info.Env().Undefined();
   });
 }

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/kept_blocks.h"
 #include "core/script_errors.h"
 
 namespace continual {
@@ -107,6 +108,7 @@ TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, 
                                          int64_t max_iterations, std::chrono::milliseconds budget,
                                          const std::atomic<bool>& stopping) {
   const at::AutoGradMode grad_mode(grad_enabled);
+  keep_large_blocks(true);
   const auto deadline = std::chrono::steady_clock::now() + budget;
   Progress progress;
   try {
@@ -220,6 +222,7 @@ void TrainingStep::measure() {
 TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono::milliseconds budget,
                                                            const std::atomic<bool>& stopping) {
   const at::AutoGradMode grad_mode(true);
+  keep_large_blocks(true);
   const auto deadline = std::chrono::steady_clock::now() + budget;
   Progress progress;
   MiniBatch current;

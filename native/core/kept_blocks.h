@@ -1,0 +1,22 @@
+// Memory of CPU tensors, kept for the next tensor of its size.
+//
+// libtorch asks malloc for memory aligned to 64 bytes, for which malloc has no cache, and gets what is large from the
+// system page by page. Where thousands of small tensors are made and collected that takes longer than what is computed in
+// them; where every training iteration makes the same tensors, none need be asked for twice.
+#pragma once
+
+#include <cstdint>
+
+namespace continual {
+
+/// From now on blocks of up to 512 bytes are kept, in this process. May be called again.
+void keep_small_blocks();
+
+/// While on, larger ones that are freed on this thread are kept too, up to 1 GiB of them. Off, they go back to the system.
+/// Takes effect once `keep_small_blocks` has been called.
+void keep_large_blocks(bool on);
+
+/// Blocks that this thread has taken from the system so far.
+uint64_t blocks_from_system();
+
+}  // namespace continual
