@@ -211,7 +211,14 @@ export interface NativeTrainingStep {
   passes(): number;
   setBatch(x: NativeTensor, y: NativeTensor, taskId: NativeTensor): void;
   checkLoss(): void;
-  run(plan: NativePhase[], gradEnabled: boolean, maxIterations: number, budgetMs: number): Promise<Progress>;
+  /** What takes no longer than `patienceUs` comes back at once. */
+  run(
+    plan: NativePhase[],
+    gradEnabled: boolean,
+    maxIterations: number,
+    budgetMs: number,
+    patienceUs: number,
+  ): Progress | Promise<Progress>;
   beginImportance(mas: NativeMas): void;
   accumulateImportance(mas: NativeMas, budgetMs: number): Promise<Progress>;
   accumulateBatch(mas: NativeMas, x: NativeTensor, y: NativeTensor, taskId: NativeTensor): Promise<Progress>;

@@ -91,14 +91,17 @@ TrainingStep& TrainingStepHandle::idle() const {
 
 /// Runs `work(step, stopping)` on the compute thread; model, optimizer and what else it uses are occupied meanwhile.
 template <typename Work>
-Napi::Value TrainingStepHandle::submit(Napi::Env env, Used used, Work work) {
+Napi::Value TrainingStepHandle::submit(Napi::Env env, Used used, Work work, std::chrono::microseconds patience) {
   idle();
   used.insert(used.end(), {value_.step, value_.model, value_.optimizer});
   const std::atomic<bool>& stopping = Environment::of(env).computing().stopping();
   return run_on_compute_thread(
       env, std::move(used),
-      [step = value_.step->object, work = std::move(work), &stopping]() -> Progress { return work(*step, stopping); },
-      [](Napi::Env result_env, const Progress& progress) { return to_object(result_env, progress); });
+      [step = value_.step->object, work = std::move(work), &stopping]() -> Progress {
+        keep_large_blocks(true);  // until `clear`
+        return work(*step, stopping);
+      },
+      [](Napi::Env result_env, const Progress& progress) { return to_object(result_env, progress); }, patience);
 }
 
 /// setModel(model: Module) -> void
@@ -186,22 +189,32 @@ Napi::Value TrainingStepHandle::close(const Napi::CallbackInfo& info) {
   });
 }
 
-/// What fails ends the run and stands in the result, beside the iterations that had come to their end.
-/// run(plan: (number | Mas)[], gradEnabled: boolean, maxIterations: number, budgetMs: number) -> Promise<Progress>
+/// What fails ends the run and stands in the result, beside the iterations that had come to their end. A run that takes a
+/// few microseconds is no job. For one that takes no longer than `patienceUs` this thread waits, and no promise is made.
+/// run(plan: (number | Mas)[], gradEnabled: boolean, maxIterations: number, budgetMs: number, patienceUs: number) ->
+/// Progress | Promise<Progress>
 Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
+  return guarded(info.Env(), [&]() -> Napi::Value {
     Used used;
     array_argument(info[0], "plan", [&](const Napi::Value& phase) {
       if (MasHandle::is(phase)) used.push_back(MasHandle::get(phase));
       return true;
     });
-    return submit(info.Env(), std::move(used),
-                  [plan = array_argument(info[0], "plan", to_phase), grad = boolean_argument(info[1], "gradEnabled"),
-                   max_iterations = integer_argument(info[2], "maxIterations"),
-                   budget = std::chrono::milliseconds(integer_argument(info[3], "budgetMs"))](
-                      TrainingStep& step, const std::atomic<bool>& stopping) {
-                    return step.run(plan, grad, max_iterations, budget, stopping);
-                  });
+    const bool grad = boolean_argument(info[1], "gradEnabled");
+    const int64_t max_iterations = integer_argument(info[2], "maxIterations");
+    const std::chrono::milliseconds budget(integer_argument(info[3], "budgetMs"));
+    const std::chrono::microseconds patience(integer_argument(info[4], "patienceUs"));
+    auto plan = array_argument(info[0], "plan", to_phase);
+    if (idle().is_light(plan, max_iterations)) {
+      static const std::atomic<bool> never{false};
+      return to_object(info.Env(), idle().run(plan, grad, max_iterations, budget, never));
+    }
+    return submit(
+        info.Env(), std::move(used),
+        [plan = std::move(plan), grad, max_iterations, budget](TrainingStep& step, const std::atomic<bool>& stopping) {
+          return step.run(plan, grad, max_iterations, budget, stopping);
+        },
+        patience);
   });
 }
 

@@ -27,7 +27,7 @@ class TrainingStepHandle : public Wrapped<TrainingStepHandle, SharedStep> {
  private:
   TrainingStep& idle() const;
   template <typename Work>
-  Napi::Value submit(Napi::Env env, Used used, Work work);
+  Napi::Value submit(Napi::Env env, Used used, Work work, std::chrono::microseconds patience = {});
 
   Napi::Value set_model(const Napi::CallbackInfo& info);
   Napi::Value set_optimizer(const Napi::CallbackInfo& info);

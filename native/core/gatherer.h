@@ -55,6 +55,8 @@ class Gatherer {
   /// @param pinned into memory from which a GPU can copy while the processor goes on
   Gatherer(std::shared_ptr<const Dataset> dataset, bool pinned);
 
+  bool is_for_gpu() const { return pinned_; }
+
   /// On the CPU.
   MiniBatch operator()(const Positions& positions) const;
 

@@ -21,7 +21,7 @@ constexpr size_t kSteps = 4;
 constexpr size_t kDoublings = 18;
 constexpr size_t kClasses = kSmallClasses + kDoublings * kSteps;
 constexpr size_t kSmallBytesKept = size_t{1} << 20;  // of each class, on each thread
-constexpr size_t kLargeBytesKept = size_t{1} << 30;  // of all classes, on each thread
+constexpr size_t kLargeBytesKept = size_t{1} << 30;  // of all classes together
 
 constexpr size_t size_of(size_t block_class) {
   if (block_class < kSmallClasses) return (block_class + 1) * kAlignment;
@@ -39,58 +39,100 @@ size_t class_for(size_t bytes) {
   return std::min(kSmallClasses + doubling * kSteps + step, kClasses);
 }
 
-/// The free blocks of one size on one thread, each of which holds the address of the next.
-struct FreeList {
-  void* first = nullptr;
-  size_t count = 0;
+/// Free blocks of one size, each of which holds the address of the next.
+class FreeList {
+ public:
+  size_t count() const { return count_; }
+
+  void push(void* block) {
+    *static_cast<void**>(block) = first_;
+    first_ = block;
+    ++count_;
+  }
+
+  /// Null where there is none.
+  void* pop() {
+    if (first_ == nullptr) return nullptr;
+    --count_;
+    return std::exchange(first_, *static_cast<void**>(first_));
+  }
+
+  void release() {
+    while (void* block = pop()) c10::free_cpu(block);
+  }
+
+ private:
+  void* first_ = nullptr;
+  size_t count_ = 0;
 };
 
 /// Belongs to one thread. A block may be freed on another thread than it was made on, and is that thread's then.
-struct FreeLists {
-  std::array<FreeList, kClasses> of_class;
-  bool keeps_large = false;
+struct SmallBlocks {
+  std::array<FreeList, kSmallClasses> of_class;
   bool is_over = false;
-  size_t large_bytes = 0;
-  uint64_t from_system = 0;
 
-  ~FreeLists() {
-    release(0);
+  ~SmallBlocks() {
+    for (FreeList& list : of_class) list.release();
     is_over = true;  // What is freed after the thread's end goes straight to malloc.
   }
 
-  void release(size_t from_class) {
-    for (size_t i = from_class; i < kClasses; ++i) {
-      FreeList& list = of_class[i];
-      while (list.first != nullptr) {
-        void* block = std::exchange(list.first, *static_cast<void**>(list.first));
-        c10::free_cpu(block);
-      }
-      list.count = 0;
-    }
-    large_bytes = 0;
+  static SmallBlocks& of_thread() {
+    static thread_local SmallBlocks blocks;
+    return blocks;
   }
 };
 
-FreeLists& free_lists() {
-  static thread_local FreeLists lists;
-  return lists;
-}
+/// Of all threads: what a training step has made may be freed by JavaScript, and is wanted by the next step.
+class LargeBlocks {
+ public:
+  static LargeBlocks& of_process() {
+    static auto& blocks = *new LargeBlocks();  // tensors may outlive everything else
+    return blocks;
+  }
+
+  void keep(bool on) {
+    const std::lock_guard lock(mutex_);
+    keepers_ += on ? 1 : -1;
+    if (keepers_ > 0) return;
+    for (FreeList& list : of_class_) list.release();
+    bytes_ = 0;
+  }
+
+  void* take(size_t block_class) {
+    const std::lock_guard lock(mutex_);
+    void* block = of_class_[block_class - kSmallClasses].pop();
+    if (block != nullptr) bytes_ -= size_of(block_class);
+    return block;
+  }
+
+  /// False where the block is not kept.
+  bool put(size_t block_class, void* block) {
+    const std::lock_guard lock(mutex_);
+    if (keepers_ == 0 || bytes_ + size_of(block_class) > kLargeBytesKept) return false;
+    of_class_[block_class - kSmallClasses].push(block);
+    bytes_ += size_of(block_class);
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::array<FreeList, kClasses - kSmallClasses> of_class_;
+  size_t bytes_ = 0;
+  int keepers_ = 0;
+};
+
+std::atomic<uint64_t> from_system{0};
 
 template <size_t block_class>
 void free_block(void* block) {
-  constexpr bool kIsSmall = block_class < kSmallClasses;
-  FreeLists& lists = free_lists();
-  FreeList& list = lists.of_class[block_class];
-  const bool is_kept = kIsSmall ? list.count < kSmallBytesKept / size_of(block_class)
-                                : lists.keeps_large && lists.large_bytes + size_of(block_class) <= kLargeBytesKept;
-  if (!is_kept || lists.is_over) {
-    c10::free_cpu(block);
-    return;
+  if constexpr (block_class < kSmallClasses) {
+    SmallBlocks& blocks = SmallBlocks::of_thread();
+    FreeList& list = blocks.of_class[block_class];
+    if (!blocks.is_over && list.count() < kSmallBytesKept / size_of(block_class)) return list.push(block);
+  } else {
+    if (LargeBlocks::of_process().put(block_class, block)) return;
   }
-  if (!kIsSmall) lists.large_bytes += size_of(block_class);
-  *static_cast<void**>(block) = list.first;
-  list.first = block;
-  ++list.count;
+  c10::free_cpu(block);
 }
 
 template <size_t... block_class>
@@ -105,20 +147,12 @@ class KeptBlocks final : public c10::Allocator {
 
   c10::DataPtr allocate(size_t bytes) override {
     if (bytes == 0) return system_->allocate(bytes);
-    FreeLists& lists = free_lists();
     const size_t block_class = class_for(bytes);
-    if (block_class == kClasses || (block_class >= kSmallClasses && !lists.keeps_large)) {
-      ++lists.from_system;
-      return system_->allocate(bytes);
-    }
-    FreeList& list = lists.of_class[block_class];
-    void* block = list.first;
-    if (block != nullptr) {
-      list.first = *static_cast<void**>(block);
-      --list.count;
-      if (block_class >= kSmallClasses) lists.large_bytes -= size_of(block_class);
-    } else {
-      ++lists.from_system;
+    if (block_class == kClasses) return system_->allocate(bytes);
+    void* block = block_class < kSmallClasses ? SmallBlocks::of_thread().of_class[block_class].pop()
+                                              : LargeBlocks::of_process().take(block_class);
+    if (block == nullptr) {
+      from_system.fetch_add(1, std::memory_order_relaxed);
       block = c10::alloc_cpu(size_of(block_class));
     }
     return {block, block, kDeleters[block_class], at::Device(at::kCPU)};
@@ -142,11 +176,10 @@ void keep_small_blocks() {
 }
 
 void keep_large_blocks(bool on) {
-  FreeLists& lists = free_lists();
-  lists.keeps_large = on;
-  if (!on) lists.release(kSmallClasses);
+  static thread_local bool is_on = false;
+  if (std::exchange(is_on, on) != on) LargeBlocks::of_process().keep(on);
 }
 
-uint64_t blocks_from_system() { return free_lists().from_system; }
+uint64_t blocks_from_system() { return from_system; }
 
 }  // namespace continual

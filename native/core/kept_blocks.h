@@ -12,11 +12,11 @@ namespace continual {
 /// From now on blocks of up to 512 bytes are kept, in this process. May be called again.
 void keep_small_blocks();
 
-/// While on, larger ones that are freed on this thread are kept too, up to 1 GiB of them. Off, they go back to the system.
-/// Takes effect once `keep_small_blocks` has been called.
+/// While on for any thread, larger ones are kept too, whichever thread frees them, up to 1 GiB of them; then they go back to
+/// the system. Takes effect once `keep_small_blocks` has been called.
 void keep_large_blocks(bool on);
 
-/// Blocks that this thread has taken from the system so far.
+/// Blocks that have been taken from the system so far, but for those of more than 128 MiB.
 uint64_t blocks_from_system();
 
 }  // namespace continual

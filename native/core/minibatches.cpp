@@ -71,15 +71,34 @@ std::optional<Positions> MiniBatches::draw() {
   return drawn;
 }
 
-void MiniBatches::gather_ahead() {
-  if (groups_[longest_].remaining() == 0) return;
-  if (std::any_of(groups_.begin(), groups_.end(), [this](const Group& group) { return starts_next(group); })) return;
+bool MiniBatches::draws_random_numbers() const {
+  return std::any_of(groups_.begin(), groups_.end(), [this](const Group& group) { return starts_next(group); });
+}
+
+void MiniBatches::prepare() {
+  if (!gatherer_ || ahead_.valid() || draws_random_numbers()) return;
+  const std::optional<Positions> drawn = draw();
+  if (!drawn) return;
+  std::promise<MiniBatch> gathered;
+  ahead_ = gathered.get_future();
+  gathered.set_value((*gatherer_)(*drawn));
+}
+
+bool MiniBatches::is_prepared() const {
+  return ahead_.valid() && ahead_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+}
+
+void MiniBatches::prepare_meanwhile() {
+  if (!gatherer_ || ahead_.valid() || draws_random_numbers()) return;
+  if (!gatherer_->is_for_gpu() && !has_core_to_spare()) return;
+  const std::optional<Positions> drawn = draw();
+  if (!drawn) return;
   if (!helper_) {
     helper_ = std::make_unique<ComputeThread>();
     helper_->submit(leave_team);
   }
   auto task = std::make_shared<std::packaged_task<MiniBatch()>>(
-      [gatherer = &*gatherer_, positions = *draw()] { return (*gatherer)(positions); });
+      [gatherer = &*gatherer_, positions = *drawn] { return (*gatherer)(positions); });
   ahead_ = task->get_future();
   helper_->submit([task] { (*task)(); });
 }
@@ -98,7 +117,6 @@ bool MiniBatches::next(MiniBatch& batch, const at::Device& device) {
   const Transform& transform = dataset_->transform;
   if (transform.draws > 0) at::empty({gathered.size(), transform.draws}).uniform_();
   batch = gathered.to(device);
-  if (device.is_cuda() || has_core_to_spare()) gather_ahead();
   return true;
 }
 

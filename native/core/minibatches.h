@@ -23,9 +23,6 @@ struct Sampling {
 /// One pass over a dataset. Random numbers come from libtorch's default CPU generator exactly as PyTorch's DataLoader
 /// takes them: one full-range int64 when the loader opens, and with `shuffle` one more whenever a group starts (the
 /// longest one first), which seeds a generator of its own for randperm.
-///
-/// Where a processor core is left for it, and for a GPU always, a thread of the pass's own gathers the next mini-batch while
-/// the current one is worked on.
 class MiniBatches {
  public:
   MiniBatches(std::shared_ptr<const Dataset> dataset, Sampling sampling);
@@ -35,6 +32,13 @@ class MiniBatches {
 
   /// Puts the next mini-batch into `batch`, on `device`; false at the end.
   bool next(MiniBatch& batch, const at::Device& device);
+
+  /// Gathers the mini-batch that `next` will give, if drawing it takes no random numbers. Does nothing before the first.
+  void prepare();
+  /// The same on a thread of the pass's own, where the calling thread's team leaves it a processor core, and for a GPU.
+  void prepare_meanwhile();
+  /// Whether `next` has nothing left to gather.
+  bool is_prepared() const;
 
  private:
   struct Group {
@@ -52,8 +56,7 @@ class MiniBatches {
   bool starts_next(const Group& group) const;
   /// The positions of the next mini-batch; nothing at the end.
   std::optional<Positions> draw();
-  /// Begins to gather the next mini-batch if drawing it takes no random numbers.
-  void gather_ahead();
+  bool draws_random_numbers() const;
 
   std::shared_ptr<const Dataset> dataset_;
   bool shuffle_;
@@ -61,7 +64,7 @@ class MiniBatches {
   std::vector<Group> groups_;
   size_t longest_ = 0;
   std::optional<Gatherer> gatherer_;
-  std::future<MiniBatch> ahead_;
+  std::future<MiniBatch> ahead_;  // the next mini-batch, where somebody gathers it or has done so
   // Last member: it is joined before the others go.
   std::unique_ptr<ComputeThread> helper_;
 };

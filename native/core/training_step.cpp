@@ -4,7 +4,6 @@
 #include <unordered_set>
 
 #include "core/error.h"
-#include "core/kept_blocks.h"
 #include "core/script_errors.h"
 
 namespace continual {
@@ -108,7 +107,6 @@ TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, 
                                          int64_t max_iterations, std::chrono::milliseconds budget,
                                          const std::atomic<bool>& stopping) {
   const at::AutoGradMode grad_mode(grad_enabled);
-  keep_large_blocks(true);
   const auto deadline = std::chrono::steady_clock::now() + budget;
   Progress progress;
   try {
@@ -119,6 +117,7 @@ TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, 
               "ERR_BATCH", [] { return "mini-batch: cannot be gathered from the dataset"; },
               [&] { progress.exhausted = !fetch(batch); });
           if (progress.exhausted) return progress;
+          if (max_iterations > 1 && passes_.back().loader) passes_.back().loader->prepare_meanwhile();
         } else {
           run_phase(planned, grad_enabled);
         }
@@ -126,10 +125,27 @@ TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, 
       ++progress.iterations;
       if (stopping || std::chrono::steady_clock::now() >= deadline) break;
     }
+    // Between two iterations of which each is several jobs: the next one can then begin on the calling thread.
+    const bool ends_iteration = !plan.empty() && plan.back().phase == (grad_enabled ? Phase::kUpdate : Phase::kCriterion);
+    if (max_iterations == 1 && ends_iteration && !passes_.empty() && passes_.back().loader) passes_.back().loader->prepare();
   } catch (...) {
     progress.error = std::current_exception();
   }
   return progress;
+}
+
+bool TrainingStep::is_light(const std::vector<PlannedPhase>& plan, int64_t max_iterations) const {
+  // libtorch's operators never split so few elements over threads: the result is the compute thread's.
+  constexpr int64_t kFew = 16384;
+  if (max_iterations != 1) return false;
+  return std::all_of(plan.begin(), plan.end(), [&](const PlannedPhase& planned) {
+    switch (planned.phase) {
+      case Phase::kZeroGrad: return true;
+      case Phase::kFetch: return !passes_.empty() && passes_.back().loader && passes_.back().loader->is_prepared();
+      case Phase::kCriterion: return output.defined() && output.device().is_cpu() && output.numel() <= kFew;
+      default: return false;
+    }
+  });
 }
 
 void TrainingStep::run_phase(const PlannedPhase& planned, bool grad_enabled) {
@@ -222,7 +238,6 @@ void TrainingStep::measure() {
 TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono::milliseconds budget,
                                                            const std::atomic<bool>& stopping) {
   const at::AutoGradMode grad_mode(true);
-  keep_large_blocks(true);
   const auto deadline = std::chrono::steady_clock::now() + budget;
   Progress progress;
   MiniBatch current;
@@ -231,6 +246,7 @@ TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono
       progress.exhausted = true;
       return progress;
     }
+    passes_.back().loader->prepare_meanwhile();
     accumulate_importance(mas, current);
     ++progress.iterations;
   } while (!stopping && std::chrono::steady_clock::now() < deadline);

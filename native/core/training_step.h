@@ -63,6 +63,9 @@ class TrainingStep {
   Progress run(const std::vector<PlannedPhase>& plan, bool grad_enabled, int64_t max_iterations,
                std::chrono::milliseconds budget, const std::atomic<bool>& stopping);
 
+  /// Whether `run` would take a few microseconds: clear gradients, take a prepared mini-batch, or compute a small loss.
+  bool is_light(const std::vector<PlannedPhase>& plan, int64_t max_iterations) const;
+
   /// The importance pass over the open pass's mini-batches, for as long as `budget` allows, over one of the caller's, or
   /// over one whose output the caller has computed, after `zero_grad`.
   Progress accumulate_importance(Mas& mas, std::chrono::milliseconds budget, const std::atomic<bool>& stopping);

@@ -4,7 +4,7 @@ import { ContinualTorchError, describeValue } from '../../errors';
 import type { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
 import type { LastMetrics } from '../../evaluation/metric';
 import { job, native } from '../../native/binding';
-import { type NativePhase, type NativeTrainingStep, Phase } from '../../native/types';
+import { type NativePhase, type NativeTrainingStep, Phase, type Progress } from '../../native/types';
 import { CrossEntropyLoss } from '../../nn/losses';
 import type { Module } from '../../nn/module';
 import { Optimizer } from '../../optim/optimizer';
@@ -22,6 +22,11 @@ import { type BaseSGDTemplateOptions, baseSGDOptions, type Criterion, makeEvalua
 import type { SupervisedTemplate } from './supervised';
 
 const schema = z.object(baseSGDOptions);
+
+/** How long hooks and short jobs may keep the event loop from turning. */
+const turnBudgetMs = 5;
+/** How long to wait for a job before going on by way of the event loop. */
+const patienceUs = 1000;
 
 /**
  * Epochs and iterations of stochastic gradient descent.
@@ -62,6 +67,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   protected readonly lossFunction: Criterion;
   private currentOptimizer: Optimizer;
   private stopRequested = false;
+  private latestTurn = 0;
   private isLearning = false;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
@@ -212,7 +218,23 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   /** @internal Runs phases on the compute thread, once. */
   async runNative(phases: NativePhase[]): Promise<void> {
-    succeeded(await job(this.step.run(phases, this.isTraining, 1, jobBudgetMs)));
+    succeeded(await this.runPhases(phases, 1));
+  }
+
+  /**
+   * A run of one iteration's phases between hooks is waited for: the way over the event loop would take longer than a small
+   * model's phase. The loop turns all the same, every few milliseconds.
+   */
+  private runPhases(phases: NativePhase[], maxIterations: number): Progress | Promise<Progress> {
+    const isPatient = maxIterations === 1 && performance.now() - this.latestTurn < turnBudgetMs;
+    const ran = this.step.run(phases, this.isTraining, maxIterations, jobBudgetMs, isPatient ? patienceUs : 0);
+    return ran instanceof Promise ? this.turn(ran) : ran;
+  }
+
+  private async turn(running: Promise<Progress>): Promise<Progress> {
+    const progress = await job(running);
+    this.latestTurn = performance.now();
+    return progress;
   }
 
   /** @internal */
@@ -407,8 +429,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   private async runPass(phase: 'train' | 'eval', parts: PlanPart[]): Promise<void> {
     const source = openSource(this.dataloader, this.step, (batch) => (this.mbatch = batch));
     const total = this.dataloader.length ?? NaN;
-    const runNative = (phases: NativePhase[], maxIterations: number) =>
-      job(this.step.run(phases, this.isTraining, maxIterations, jobBudgetMs));
+    const runNative = (phases: NativePhase[], maxIterations: number) => this.runPhases(phases, maxIterations);
     const plan = new IterationPlan(parts, runNative, source && source.fetch);
     try {
       for (let done = 0, exhausted = false; !exhausted; ) {

@@ -9,6 +9,7 @@ import { Module } from '../../nn/module';
 import { getDefaultDevice } from '../../tensor/default-device';
 import { boolean, deviceName, instanceOf, parseOptions } from '../../options';
 import { noGrad } from '../../tensor/grad-mode';
+import { isThenable } from './iteration-plan';
 import { type HookName, listener, type Plugin, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../plugins/plugin';
 
 const trainSchema = z.object({
@@ -243,20 +244,40 @@ export abstract class BaseTemplate {
 
   /** Calls a hook of every plugin that has it, in order, and waits for each. */
   protected async dispatch(name: HookName, options: TrainOptions): Promise<void> {
-    for (const plugin of [...this.plugins]) await this.callHook(plugin, name, options);
+    for (const plugin of [...this.plugins]) {
+      const called = this.callHook(plugin, name, options);
+      if (called) await called;
+    }
   }
 
-  /** @throws ERR_HOOK with the plugin's error as its cause, unless that is already one of ours */
-  protected async callHook(plugin: Plugin, name: HookName, options: TrainOptions): Promise<void> {
+  /**
+   * A hook that returns no promise has ended when this returns.
+   * @throws ERR_HOOK with the plugin's error as its cause, unless that is already one of ours
+   */
+  protected callHook(plugin: Plugin, name: HookName, options: TrainOptions): void | Promise<void> {
     const hook = listener(plugin, name);
     if (!hook) return;
     const call: HookCall = { strategy: this, evaluation: null };
+    let result: unknown;
     try {
-      await strategyOfHook.run(call, () => this.inGradMode(() => hook.call(plugin, this as never, options)));
+      result = strategyOfHook.run(call, () => this.inGradMode(() => hook.call(plugin, this as never, options)));
+    } catch (error) {
+      result = Promise.reject(error as Error);
+    }
+    if (!isThenable(result) && !call.evaluation) {
+      call.strategy = null;
+      return;
+    }
+    return this.finishHook(call, result, `${name} of ${pluginName(plugin)}`);
+  }
+
+  private async finishHook(call: HookCall, result: unknown, what: string): Promise<void> {
+    try {
+      await result;
     } catch (error) {
       if (error instanceof ContinualTorchError) throw error;
       const message = error instanceof Error ? error.message : describeValue(error);
-      throw new ContinualTorchError('ERR_HOOK', `${name} of ${pluginName(plugin)} failed: ${message}`, { cause: error });
+      throw new ContinualTorchError('ERR_HOOK', `${what} failed: ${message}`, { cause: error });
     } finally {
       call.strategy = null;
       // A hook may leave it alone, training may not: both work with the current mini-batch and the model's mode.

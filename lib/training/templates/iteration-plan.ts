@@ -10,8 +10,8 @@ export type PlanStep =
 /** A part of the iteration, a hook for example: says what its steps are at present. */
 export type PlanPart = () => PlanStep[];
 
-/** Runs native phases as one job, `maxIterations` times or for as long as a job may take. */
-export type RunNative = (phases: NativePhase[], maxIterations: number) => Promise<Progress>;
+/** Runs native phases as one job, `maxIterations` times or for as long as a job may take; what is short at once. */
+export type RunNative = (phases: NativePhase[], maxIterations: number) => Progress | Promise<Progress>;
 
 /** Puts the next mini-batch in place, from JavaScript; false at the end. */
 export type FetchMiniBatch = () => Promise<boolean>;
@@ -23,6 +23,11 @@ const atTheEnd: Progress = { iterations: 0, exhausted: true, error: null };
 export function succeeded(progress: Progress): Progress {
   if (progress.error) throw progress.error;
   return progress;
+}
+
+/** Whether `value` is to be awaited: what is not goes on at once, without a turn of the queue of promises. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 /** How long one job may take, so that progress, `stopTraining` and the end of the process stay prompt. */
@@ -68,7 +73,10 @@ export class IterationPlan {
     // Iterations that had come to their end before one failed count all the same.
     const progress = await this.runNative([Phase.fetch, ...phases], unlimited);
     for (let i = 0; i < progress.iterations; i++) {
-      for (const call of later) await call();
+      for (const call of later) {
+        const called = call();
+        if (isThenable(called)) await called;
+      }
     }
     return succeeded(progress);
   }
@@ -76,21 +84,22 @@ export class IterationPlan {
   private async advanceOne(): Promise<Progress> {
     if (this.fetchMiniBatch && !(await this.fetchMiniBatch())) return atTheEnd;
     let phases: NativePhase[] = this.fetchMiniBatch ? [] : [Phase.fetch];
-    const isExhausted = async () => {
-      const joined = phases;
-      phases = [];
-      return joined.length > 0 && succeeded(await this.runNative(joined, 1)).exhausted;
-    };
     for (const part of this.parts) {
       for (const step of part()) {
         if (step.kind === 'native') {
           phases.push(step.phase);
-        } else {
-          if (await isExhausted()) return atTheEnd;
-          await step.call();
+          continue;
         }
+        if (phases.length > 0) {
+          const ran = this.runNative(phases, 1);
+          if (succeeded(isThenable(ran) ? await ran : ran).exhausted) return atTheEnd;
+          phases = [];
+        }
+        const called = step.call();
+        if (isThenable(called)) await called;
       }
     }
-    return (await isExhausted()) ? atTheEnd : { iterations: 1, exhausted: false, error: null };
+    if (phases.length > 0 && succeeded(await this.runNative(phases, 1)).exhausted) return atTheEnd;
+    return { iterations: 1, exhausted: false, error: null };
   }
 }
