@@ -12,7 +12,6 @@
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/shared.h"
-#include "core/threads.h"
 
 namespace continual::binding {
 
@@ -85,7 +84,6 @@ Napi::Promise run_on_compute_thread(Napi::Env env, Used used, Work work, Convert
       std::make_unique<Job>(env, std::move(used), std::move(work), std::move(convert)));
   const Napi::Promise promise = (*job)->promise();
   compute_thread.submit([&environment, job] {
-    join_team();
     (*job)->run();
     deliver(environment, job->release());
   });
