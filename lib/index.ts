@@ -33,6 +33,7 @@ export { ops } from './tensor/operators';
 export type { TensorMethods, TorchFunctions } from './tensor/operators.generated';
 export { Tensor, type BackwardOptions, type NestedElements, type ToOptions } from './tensor/tensor';
 export { keep, tidy } from './tensor/tidy';
+export { getNumInteropThreads, getNumThreads, setNumInteropThreads, setNumThreads } from './threads';
 export { torch } from './torch';
 export type { DType, TypedArray } from './native/types';
 

@@ -14,6 +14,7 @@ import { ops, torchFunctions } from './tensor/operators';
 import type { TorchFunctions } from './tensor/operators.generated';
 import { Tensor } from './tensor/tensor';
 import { keep, tidy } from './tensor/tidy';
+import { getNumInteropThreads, getNumThreads, setNumInteropThreads, setNumThreads } from './threads';
 import { load, save } from './weights/torch-file';
 
 /**
@@ -53,6 +54,10 @@ export const torch = {
   save,
   getDefaultDevice,
   setDefaultDevice,
+  getNumThreads,
+  setNumThreads,
+  getNumInteropThreads,
+  setNumInteropThreads,
   /** The version of the libtorch in use, `"2.13.0"` for example. */
   version: native.torchVersion,
 };

@@ -354,6 +354,10 @@ export interface NativeAddon {
   writeFile(path: string, parts: readonly NativePart[]): Promise<void>;
   writeZip(path: string, records: readonly NativePart[]): Promise<void>;
   manualSeed(seed: bigint): void;
+  setNumThreads(threads: number): void;
+  getNumThreads(): number;
+  setNumInteropThreads(threads: number): void;
+  getNumInteropThreads(): number;
   jitLoad(source: string | Uint8Array, device: string): Promise<NativeModule>;
   /** A leaf that shares the memory of `data`. */
   newParameter(data: NativeTensor, requiresGrad: boolean): NativeTensor;

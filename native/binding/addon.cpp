@@ -16,6 +16,7 @@
 #include "binding/optimizer.h"
 #include "binding/random.h"
 #include "binding/tensor.h"
+#include "binding/threads.h"
 #include "binding/training_step.h"
 #include "binding/weights.h"
 
@@ -66,6 +67,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   define_operator_schemas(env, exports);
   define_devices(env, exports);
   define_random(env, exports);
+  define_threads(env, exports);
   define_autocast(env, exports);
   define_weights(env, exports);
   return exports;

@@ -34,8 +34,8 @@ Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_u
   at::globalContext().setCheckSparseTensorInvariants(true);
   static std::atomic_flag is_taken = ATOMIC_FLAG_INIT;
   may_have_team_ = can_end_team() && !is_taken.test_and_set();
-  has_team_ = may_have_team_;
-  if (!has_team_) leave_team();
+  threads_ = default_threads();
+  place_team(may_have_team_);
   const Napi::String name = Napi::String::New(env, "continual-torch compute thread");
   const napi_status status =
       napi_create_threadsafe_function(env, nullptr, nullptr, name, /*max_queue_size=*/0, /*initial_thread_count=*/1,
@@ -54,18 +54,31 @@ void Environment::end() {
 
 void Environment::give_team() {
   large_calls_ = 0;
-  if (!has_team_) return;
-  has_team_ = false;
-  leave_team();
+  if (has_team_) place_team(false);
 }
 
 bool Environment::takes_team() {
   constexpr int64_t kManyCalls = 200;
   if (!may_have_team_ || ++large_calls_ < kManyCalls) return false;
-  run_with_team(*compute_thread_, leave_team);
-  join_team();
-  has_team_ = true;
+  place_team(true);
   return true;
+}
+
+void Environment::place_team(bool here) {
+  has_team_ = here;
+  if (here) {
+    if (compute_thread_) compute_thread_->submit(leave_team);
+    join_team(threads_);
+  } else {
+    leave_team();
+    if (compute_thread_) compute_thread_->submit([threads = threads_] { join_team(threads); });
+  }
+}
+
+void Environment::set_threads(int threads) {
+  set_default_threads(threads);
+  threads_ = threads;
+  place_team(has_team_);
 }
 
 ComputeThread& Environment::computing() {

@@ -35,6 +35,11 @@ struct Environment {
   }
   /// Before a job: the team is the compute thread's.
   void give_team();
+  /// How many threads an operator may run on: the thread that has the team, and the team.
+  int threads() const { return threads_; }
+  /// For operators called from now on and jobs begun from now on, and where other environments begin. Throws
+  /// ERR_INVALID_ARG_VALUE where so many cannot be started.
+  void set_threads(int threads);
   /// Since the last backward pass, which will then have as much to do.
   bool ran_large_work = false;
   /// Lets the running job reach its next mini-batch and ends the thread.
@@ -54,6 +59,8 @@ struct Environment {
   Napi::FunctionReference dataset_class;
   Napi::FunctionReference mini_batches_class;
   Napi::FunctionReference training_step_class;
+  /// The usual result of a job on one iteration, made once: hooks have a job made for each phase.
+  Napi::ObjectReference one_iteration;
 
   /// What the functions that call operators refer to.
   std::vector<std::shared_ptr<void>> operators;
@@ -67,9 +74,12 @@ struct Environment {
   void end();
   /// Takes the team back after many large calls with no job between them.
   bool takes_team();
+  /// On this thread, or on the compute thread once that has done what it was given before.
+  void place_team(bool here);
 
   bool may_have_team_ = false;  // the first environment of the process, where the team can be handed over
   bool has_team_ = false;
+  int threads_ = 1;
   int64_t large_calls_ = 0;  // since the last job
   Napi::Env env_;
   std::unique_ptr<ComputeThread> compute_thread_;

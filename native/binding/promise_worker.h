@@ -15,7 +15,6 @@
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/shared.h"
-#include "core/threads.h"
 
 namespace continual::binding {
 
@@ -134,7 +133,6 @@ Napi::Value run_on_compute_thread(Napi::Env env, Used used, Work work, Convert c
     meeting->leave();
   }
   compute_thread.submit([&environment, job, meeting] {
-    join_team();
     (*job)->run();
     if (!meeting->end()) deliver(environment, job->release());
   });

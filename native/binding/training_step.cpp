@@ -13,7 +13,7 @@ namespace {
 
 using Progress = TrainingStep::Progress;
 
-Napi::Value to_object(Napi::Env env, const Progress& progress) {
+Napi::Object new_object(Napi::Env env, const Progress& progress) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("iterations", static_cast<double>(progress.iterations));
   object.Set("exhausted", progress.exhausted);
@@ -21,9 +21,19 @@ Napi::Value to_object(Napi::Env env, const Progress& progress) {
   return object;
 }
 
+Napi::Value to_object(Napi::Env env, const Progress& progress) {
+  if (progress.iterations != 1 || progress.exhausted || progress.error) return new_object(env, progress);
+  Napi::ObjectReference& usual = Environment::of(env).one_iteration;
+  if (usual.IsEmpty()) {
+    usual = Napi::Persistent(new_object(env, progress));
+    usual.Value().Freeze();
+  }
+  return usual.Value();
+}
+
 /// A phase is its number in `Phase`, or the Mas whose penalty is added.
 PlannedPhase to_phase(const Napi::Value& value) {
-  if (MasHandle::is(value)) return {Phase::kPenalty, MasHandle::get(value)->object};
+  if (value.IsObject()) return {Phase::kPenalty, MasHandle::get(value)->object};
   const int64_t number = integer_argument(value, "phase");
   if (number < 0 || number > static_cast<int64_t>(Phase::kMeasure) || number == static_cast<int64_t>(Phase::kPenalty)) {
     wrong_argument("a phase");
@@ -195,16 +205,16 @@ Napi::Value TrainingStepHandle::close(const Napi::CallbackInfo& info) {
 /// Progress | Promise<Progress>
 Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    Used used;
-    array_argument(info[0], "plan", [&](const Napi::Value& phase) {
-      if (MasHandle::is(phase)) used.push_back(MasHandle::get(phase));
-      return true;
-    });
     const bool grad = boolean_argument(info[1], "gradEnabled");
     const int64_t max_iterations = integer_argument(info[2], "maxIterations");
     const std::chrono::milliseconds budget(integer_argument(info[3], "budgetMs"));
     const std::chrono::microseconds patience(integer_argument(info[4], "patienceUs"));
-    auto plan = array_argument(info[0], "plan", to_phase);
+    Used used;
+    auto plan = array_argument(info[0], "plan", [&](const Napi::Value& phase) {
+      PlannedPhase planned = to_phase(phase);
+      if (planned.mas) used.push_back(MasHandle::get(phase));
+      return planned;
+    });
     if (idle().is_light(plan, max_iterations)) {
       static const std::atomic<bool> never{false};
       return to_object(info.Env(), idle().run(plan, grad, max_iterations, budget, never));

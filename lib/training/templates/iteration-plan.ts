@@ -16,6 +16,8 @@ export type RunNative = (phases: NativePhase[], maxIterations: number) => Progre
 /** Puts the next mini-batch in place, from JavaScript; false at the end. */
 export type FetchMiniBatch = () => Promise<boolean>;
 
+/** After how many iterations that JavaScript had a part in to look whether it still has. */
+const rarely = 20;
 const unlimited = Number.MAX_SAFE_INTEGER;
 const atTheEnd: Progress = { iterations: 0, exhausted: true, error: null };
 
@@ -41,6 +43,8 @@ export const jobBudgetMs = 20;
  * from there on.
  */
 export class IterationPlan {
+  private separateIterations = 0;
+
   /**
    * @param parts what happens after the mini-batch has been fetched
    * @param fetchMiniBatch null where C++ fetches it
@@ -55,10 +59,12 @@ export class IterationPlan {
    * Runs one job's worth of iterations (one, if JavaScript has a part in them).
    * @returns how many ran, and whether the loader is exhausted
    */
-  async advance(): Promise<Progress> {
-    if (this.fetchMiniBatch) return this.advanceOne();
+  advance(): Promise<Progress> {
+    if (this.fetchMiniBatch || this.separateIterations-- > 0) return this.advanceOne();
     const steps = this.parts.flatMap((part) => part());
-    return steps.some(({ kind }) => kind === 'call') ? this.advanceOne() : this.advanceJoined(steps);
+    if (!steps.some(({ kind }) => kind === 'call')) return this.advanceJoined(steps);
+    this.separateIterations = rarely;
+    return this.advanceOne();
   }
 
   /** Fetches a mini-batch and leaves it at that. */
