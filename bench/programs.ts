@@ -1,5 +1,5 @@
 /** The programs of the questions: made ready before the first trial, then run one at a time. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
 import { lastObject, type PeerPython, peerPython } from './python-environment';
@@ -57,7 +57,6 @@ export async function prepare(setUp: SetUp, questions: readonly Question[], thre
 /** Our side runs as a user's program does: plain Node on what is published, without a TypeScript loader in the process. */
 function compileWorkloads(): void {
   const sources = path.join(root, 'bench', 'workloads');
-  rmSync(compiled, { recursive: true, force: true });
   mkdirSync(compiled, { recursive: true });
   for (const file of readdirSync(sources)) {
     const source = readFileSync(path.join(sources, file), 'utf8');
@@ -65,7 +64,9 @@ function compileWorkloads(): void {
     const { outputText } = ts.transpileModule(source, {
       compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
     });
-    writeFileSync(path.join(compiled, file.replace(/\.ts$/, '.js')), outputText);
+    const target = path.join(compiled, file.replace(/\.ts$/, '.js'));
+    // Another benchmark may be running what is there.
+    if (!existsSync(target) || readFileSync(target, 'utf8') !== outputText) writeFileSync(target, outputText);
   }
 }
 

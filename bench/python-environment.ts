@@ -78,6 +78,7 @@ async function makeEnvironment(setUp: SetUp, torch: string): Promise<void> {
       if (isMade()) return;
       const why = `the peers' Python with torch ${torch} and Avalanche ${avalanche}; downloads about 0.4 GB (2 GB where the index has CUDA builds alone)`;
       await setUp.runStep(reporter, 'bench-python', why, async (progress) => {
+        rmSync(stampFile, { force: true });
         rmSync(folder, { recursive: true, force: true });
         await step(setUp, setUp.pythonCommand, ['-m', 'venv', folder], progress, [
           `Python 3.10 or later is needed as ${setUp.pythonCommand}, with its module venv (Debian, Ubuntu: sudo apt-get install python3-venv),`,
