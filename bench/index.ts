@@ -64,7 +64,7 @@ async function main(setUp: SetUp): Promise<void> {
   const failures: string[] = [];
   for (const [i, question] of chosen.entries()) {
     const onTrial = (done: number) =>
-      progress.update((i + done / trials) / chosen.length, `${question.name} ${done + 1}/${trials}`);
+      progress.update((i + done / trials) / chosen.length, `${done + 1}/${trials} ${question.name}`);
     try {
       results.push(await measure(question, trials, programs.run, onTrial));
     } catch (error) {

@@ -79,10 +79,10 @@ export function table(results: readonly Result[]): string {
 /** Results and machine as Markdown. */
 export function page(results: readonly Result[], machine: Machine): string {
   const line = (row: readonly string[]) => `| ${row.join(' | ')} |`;
-  const trials = results[0]!.trials;
+  const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
   return [
     `${machine.date}; ${machine.processor}, ${machine.cores} cores, ${machine.memory}; ${machine.system}; Node.js ${machine.node}, libtorch ${machine.libtorch}` +
-      `${machine.python ? `; Python ${machine.python}` : ''}; ${machine.threads} threads on each side; medians of ${trials} trials.`,
+      `${machine.python ? `; Python ${machine.python}` : ''}; ${counted(machine.threads, 'thread')} on each side; medians of ${counted(results[0]!.trials, 'trial')}.`,
     '',
     line(heading),
     line(heading.map(() => '---')),

@@ -1,19 +1,13 @@
 // The time of a training iteration with MAS at experience 2 and at experience 50 of one training (MLP 784-512-10,
 // mini-batches of 128). These two have 100 mini-batches each, the others 4.
-import { benchmarkFromDatasets, manualSeed, MAS, models, optim } from 'continual-torch';
+import { benchmarkFromDatasets, manualSeed, MAS, models, optim, type TensorDataset } from 'continual-torch';
 import { median, printResult, randomDataset, runProgram } from './workload';
 
 const experiences = 50;
 const trainMbSize = 128;
 
-runProgram(async () => {
-  manualSeed(1);
-  const long = randomDataset(100 * trainMbSize, [784]);
-  const short = randomDataset(4 * trainMbSize, [784]);
-  const measured = [1, experiences - 1];
-  const { trainStream } = benchmarkFromDatasets({
-    train: Array.from({ length: experiences }, (_, i) => (measured.includes(i) ? long : short)),
-  });
+/** Trains on each dataset as an experience. @returns the median time of an iteration of each, in microseconds */
+async function iterationTimes(train: TensorDataset[]): Promise<number[]> {
   const model = new models.SimpleMLP({ dropRate: 0 });
   // Iterations come in jobs: what a job took, by its iterations.
   let microseconds: number[] = [];
@@ -33,10 +27,22 @@ runProgram(async () => {
     },
   });
   const medians: number[] = [];
-  for (const experience of trainStream) {
+  for (const experience of benchmarkFromDatasets({ train }).trainStream) {
     microseconds = [];
     await strategy.train(experience);
     medians.push(median(microseconds));
   }
-  printResult({ atExperience2: medians[1]!, atExperience50: medians.at(-1)! });
+  return medians;
+}
+
+runProgram(async () => {
+  manualSeed(1);
+  const long = randomDataset(100 * trainMbSize, [784]);
+  const short = randomDataset(4 * trainMbSize, [784]);
+  const measured = [1, experiences - 1];
+  await iterationTimes([long, long]);
+  const times = await iterationTimes(
+    Array.from({ length: experiences }, (_, i) => (measured.includes(i) ? long : short)),
+  );
+  printResult({ atExperience2: times[1]!, atExperience50: times.at(-1)! });
 });

@@ -81,7 +81,7 @@ describe('bench/report', () => {
   it('replaces what stands between the markers of the page, and refuses a page without them', () => {
     const document = readFileSync(path.join(__dirname, '..', '..', 'docs', 'performance.md'), 'utf8');
     const once = withResults(document, page(results, machine));
-    assert.match(once, /2026-01-01; A Processor, 2 cores, 16 GiB; Linux; .* 2 threads on each side; medians of 1 trials/);
+    assert.match(once, /2026-01-01; A Processor, 2 cores, 16 GiB; Linux; .* 2 threads on each side; medians of 1 trial\./);
     assert.match(once, /\| training \| 1\.50 s \| Peer 3\.00 s \| 2\.00 \| 2\.00 to 2\.00 \| at least 3 \| missed \|/);
     assert.equal(withResults(once, page(results, machine)), once);
     assert.throws(() => withResults('# Performance', ''), /expected the lines/);
