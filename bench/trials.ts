@@ -1,61 +1,79 @@
-/** Both sides of a comparison, measured in turn. */
-import { execFileSync } from 'node:child_process';
-import path from 'node:path';
+/** Both sides of a question measured in turn, and what that says. */
+import type { Program, Question } from './question';
 
-const root = path.resolve(__dirname, '..');
-
-/** The path of a program of `bench/native`, built first. */
-export function nativeProgram(name: string): string {
-  const build = path.join(root, 'build', 'cmake');
-  execFileSync('cmake', ['--build', build, '--target', `bench_${name}`], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  return path.join(build, 'Release', `bench_${name}`);
-}
-
-/** Runs a program that prints one number. */
-export function printedNumber(file: string, args: readonly string[] = []): number {
-  const printed = execFileSync(file, args, { encoding: 'utf8' });
-  const number = Number(printed);
-  if (!Number.isFinite(number)) throw new Error(`${file}: expected a number, got ${printed}`);
-  return number;
-}
-
-/** Nanoseconds that a call of `body` takes, over `calls` of them and after a tenth as many to warm up. */
-export function nanosecondsPerCall(body: () => unknown, calls: number): number {
-  for (let i = 0; i < calls / 10; i++) body();
-  const start = process.hrtime.bigint();
-  for (let i = 0; i < calls; i++) body();
-  return Number(process.hrtime.bigint() - start) / calls;
-}
-
-/** What a comparison found: medians of both sides, and how far the trials lay apart. */
-export interface Comparison {
+export interface Result {
+  question: Question;
+  /** Medians of the trials, in the question's unit. */
   ours: number;
-  peer: number;
-  /** ours / peer. */
-  ratio: number;
-  unit: string;
-  /** Smallest and largest ratio of a trial. */
+  peer: number | null;
+  /** Of the medians, in the question's direction. */
+  ratio: number | null;
+  /** Quartiles of the trials' ratios; without a peer, of the numbers of ours. */
   spread: [number, number];
+  trials: number;
 }
 
-/** Measures both sides in turn, `trials` times. */
-export function compare(unit: string, ours: () => number, peer: () => number, trials = 9): Comparison {
-  const pairs = Array.from({ length: trials }, () => ({ ours: ours(), peer: peer() }));
-  const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-  const ratios = pairs.map((pair) => pair.ours / pair.peer);
-  const [mine, theirs] = [median(pairs.map((pair) => pair.ours)), median(pairs.map((pair) => pair.peer))];
-  return { ours: mine, peer: theirs, ratio: mine / theirs, unit, spread: [Math.min(...ratios), Math.max(...ratios)] };
+/** The numbers that a program prints. */
+export type Measured = Record<string, number>;
+
+/** The value below which the share `p` of all values lies, between two of them by linear interpolation. */
+export function quantile(values: readonly number[], p: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const place = p * (sorted.length - 1);
+  const [below, above] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
+  return below + (above - below) * (place - Math.floor(place));
 }
 
-/** Prints a comparison, as one JSON object with `--json`. */
-export function print(question: string, peerName: string, toReach: number, { ours, peer, ratio, unit, spread }: Comparison): void {
-  if (process.argv.includes('--json')) {
-    console.log(JSON.stringify({ [question]: { ours, peer, ratio, unit } }));
-    return;
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+/** What the trials of a question say; `peer` is empty where there is none. */
+export function summarize(question: Question, ours: readonly number[], peer: readonly number[]): Result {
+  const divide = (mine: number, theirs: number) => (question.ratio === 'ours / peer' ? mine / theirs : theirs / mine);
+  const judged = question.peer ? ours.map((mine, i) => divide(mine, peer[i]!)) : ours;
+  const [mine, theirs] = [median(ours), question.peer ? median(peer) : null];
+  return {
+    question,
+    ours: mine,
+    peer: theirs,
+    ratio: theirs === null ? null : divide(mine, theirs),
+    spread: [quantile(judged, 0.25), quantile(judged, 0.75)],
+    trials: ours.length,
+  };
+}
+
+/** The number that is to reach the question's figure. */
+export const figure = ({ ratio, ours }: Result): number => ratio ?? ours;
+
+export function isReached(result: Result): boolean {
+  const { toReach } = result.question;
+  return 'atLeast' in toReach ? figure(result) >= toReach.atLeast : figure(result) <= toReach.atMost;
+}
+
+/**
+ * Runs both sides `trials` times. They take turns in going first, so that what the machine does meanwhile meets both.
+ * @param onTrial called before each trial with how many are done
+ */
+export async function measure(
+  question: Question,
+  trials: number,
+  run: (program: Program) => Promise<Measured>,
+  onTrial: (done: number) => void = () => {},
+): Promise<Result> {
+  const { ours, peer } = question;
+  const programs = peer === null || peer.program === ours.program ? [ours.program] : [ours.program, peer.program];
+  const values: Record<'ours' | 'peer', number[]> = { ours: [], peer: [] };
+  for (let trial = 0; trial < trials; trial++) {
+    onTrial(trial);
+    const measured = new Map<Program, Measured>();
+    for (const program of trial % 2 === 0 ? programs : programs.toReversed()) measured.set(program, await run(program));
+    values.ours.push(numberOf(measured, ours.program, ours.value));
+    if (peer) values.peer.push(numberOf(measured, peer.program, peer.value));
   }
-  const [least, most] = spread.map((value) => value.toFixed(2));
-  console.log(`${question}: ${ours.toFixed(0)} ${unit}, ${peerName} ${peer.toFixed(0)} ${unit}`);
-  console.log(`ratio ${ratio.toFixed(2)} (trials ${least} to ${most}), to reach: at most ${toReach}`);
+  return summarize(question, values.ours, values.peer);
+}
+
+function numberOf(measured: Map<Program, Measured>, program: Program, value: string): number {
+  const number = measured.get(program)![value];
+  if (number !== undefined && Number.isFinite(number)) return number;
+  throw new Error(`${program.file}: expected it to print a number "${value}", got ${JSON.stringify(measured.get(program))}`);
 }

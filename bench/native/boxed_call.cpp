@@ -1,5 +1,5 @@
 // What a plain boxed call costs in C++: add of two 4-element tensors through the dispatcher, the way that operators
-// called from JavaScript go, without JavaScript. Prints nanoseconds a call.
+// called from JavaScript go, without JavaScript. Prints one JSON object: nanoseconds a call.
 #include <iostream>
 
 #include "core/dispatcher.h"
@@ -23,5 +23,5 @@ int main(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
   run(calls);
   const std::chrono::duration<double, std::nano> elapsed = std::chrono::steady_clock::now() - start;
-  std::cout << elapsed.count() / static_cast<double>(calls) << "\n";
+  std::cout << "{\"nanoseconds\":" << elapsed.count() / static_cast<double>(calls) << "}\n";
 }

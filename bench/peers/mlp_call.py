@@ -1,13 +1,13 @@
-"""Prints the nanoseconds that a call of a 3-layer MLP takes in PyTorch: mlp_call.py CALLS BATCH THREADS (0: default)."""
+"""A call of a 3-layer MLP in PyTorch, recorded for backward: mlp_call.py CALLS BATCH"""
+
 import sys
 import time
 
 import torch
 from torch import nn
+from workload import print_result
 
-calls, batch, threads = map(int, sys.argv[1:])
-if threads > 0:
-    torch.set_num_threads(threads)
+calls, batch = map(int, sys.argv[1:])
 
 
 class Net(nn.Module):
@@ -27,4 +27,4 @@ for _ in range(calls // 10):
 start = time.perf_counter_ns()
 for _ in range(calls):
     model(x)
-print((time.perf_counter_ns() - start) / calls)
+print_result(microseconds=(time.perf_counter_ns() - start) / calls / 1000)

@@ -18,7 +18,7 @@ describe('the memory that loading a large safetensors file takes', function () {
           { a: ops.aten.ones!([size / 8]) as Tensor, b: ops.aten.ones!([size / 8]) as Tensor },
           file,
         );
-        const { code, stdout, stderr } = await runProgram('bench/safetensors-memory.ts', [file, String(mmap)]);
+        const { code, stdout, stderr } = await runProgram('bench/workloads/safetensors-memory.ts', [file, String(mmap)]);
         assert.equal(code, 0, stderr);
         const { loaded, read } = JSON.parse(stdout) as { loaded: number; read: number };
         assert.ok(loaded <= 1.1 * size && read <= 1.1 * size, stdout);

@@ -1,0 +1,54 @@
+/** What a question of `bench/questions` is made of. */
+
+/** Does one side's work in a process of its own and prints one JSON object of numbers. */
+export interface Program {
+  /** `node`: a file of `bench/workloads` on `dist`; `python`: a file of `bench/peers`; `native`: a file of `bench/native`. */
+  runs: 'node' | 'python' | 'native';
+  /** Its name without the ending. */
+  file: string;
+  args?: readonly (string | number)[];
+}
+
+export interface Side {
+  program: Program;
+  /**
+   * The number that counts of those it prints. `secondsToResult` is there for each: from the start of the process until
+   * its numbers were there.
+   */
+  value: string;
+}
+
+export interface Question {
+  name: string;
+  /** In words, with the workload. */
+  asks: string;
+  unit: string;
+  ours: Side;
+  /** With a name for the table; null: the number of ours stands for itself. Both sides of one program share its processes. */
+  peer: (Side & { name: string }) | null;
+  /** What the ratio is; of a question without a peer the number of ours is to reach the figure. */
+  ratio: 'peer / ours' | 'ours / peer' | null;
+  toReach: { atLeast: number } | { atMost: number };
+}
+
+/** A failure that is shown as its message alone. */
+export class BenchError extends Error {
+  override name = 'BenchError';
+
+  constructor(
+    message: string,
+    readonly exitCode: number = 1,
+  ) {
+    super(message);
+  }
+}
+
+/** The questions of these names, in their own order; all where none is named. @throws BenchError for an unknown name */
+export function chooseQuestions(all: readonly Question[], names: readonly string[]): Question[] {
+  const known = all.map(({ name }) => name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new BenchError(`no such question: ${unknown.join(', ')}\nThere are:\n  ${known.join('\n  ')}`, 2);
+  }
+  return all.filter(({ name }) => names.length === 0 || names.includes(name));
+}

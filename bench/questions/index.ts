@@ -1,0 +1,43 @@
+/** All questions, in the order in which they are asked. */
+import type { Question } from '../question';
+import { eventLoop } from './event-loop';
+import { floor } from './floor';
+import { importQuestion } from './import';
+import { importance } from './importance';
+import { listeners } from './listeners';
+import { manyExperiences } from './many-experiences';
+import { memory } from './memory';
+import { mlpCalls } from './mlp-call';
+import { operatorCall } from './operator-call';
+import { penalty } from './penalty';
+import { penaltyBandwidth } from './penalty-bandwidth';
+import { pythonLoopQuestion } from './python-loop';
+import { safetensorsMemory } from './safetensors-memory';
+import { simpleCnnMas } from './simple-cnn-mas';
+import { slimResnetMas } from './slim-resnet-mas';
+import { splitMnistMas } from './split-mnist-mas';
+import { splitMnistMasMb10 } from './split-mnist-mas-mb10';
+import { splitMnistNaive } from './split-mnist-naive';
+import { template } from './template';
+
+export const questions: readonly Question[] = [
+  splitMnistMas,
+  splitMnistMasMb10,
+  splitMnistNaive,
+  importance,
+  simpleCnnMas,
+  slimResnetMas,
+  floor,
+  pythonLoopQuestion,
+  penalty,
+  penaltyBandwidth,
+  template,
+  listeners,
+  manyExperiences,
+  eventLoop,
+  memory,
+  importQuestion,
+  operatorCall,
+  ...mlpCalls,
+  safetensorsMemory,
+];

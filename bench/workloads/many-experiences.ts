@@ -1,0 +1,48 @@
+// The time of a training iteration with MAS at experience 2 and at experience 50 of one training (MLP 784-512-10,
+// mini-batches of 128). These two have 100 mini-batches each, the others 4.
+import { benchmarkFromDatasets, manualSeed, MAS, models, optim, type TensorDataset } from 'continual-torch';
+import { median, printResult, randomDataset, runProgram } from './workload';
+
+const experiences = 50;
+const trainMbSize = 128;
+
+/** Trains on each dataset as an experience. @returns the median time of an iteration of each, in microseconds */
+async function iterationTimes(train: TensorDataset[]): Promise<number[]> {
+  const model = new models.SimpleMLP({ dropRate: 0 });
+  // Iterations come in jobs: what a job took, by its iterations.
+  let microseconds: number[] = [];
+  let last = { time: 0, done: 0 };
+  const strategy = new MAS({
+    model,
+    optimizer: new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 }),
+    trainMbSize,
+    lambdaReg: 0.01,
+    evaluator: null,
+    plugins: [{ beforeTrainingEpoch: () => void (last = { time: performance.now(), done: 0 }) }],
+    onProgress: ({ phase, done }) => {
+      if (phase !== 'train' || done === last.done) return;
+      const time = performance.now();
+      microseconds.push((1000 * (time - last.time)) / (done - last.done));
+      last = { time, done };
+    },
+  });
+  const medians: number[] = [];
+  for (const experience of benchmarkFromDatasets({ train }).trainStream) {
+    microseconds = [];
+    await strategy.train(experience);
+    medians.push(median(microseconds));
+  }
+  return medians;
+}
+
+runProgram(async () => {
+  manualSeed(1);
+  const long = randomDataset(100 * trainMbSize, [784]);
+  const short = randomDataset(4 * trainMbSize, [784]);
+  const measured = [1, experiences - 1];
+  await iterationTimes([long, long]);
+  const times = await iterationTimes(
+    Array.from({ length: experiences }, (_, i) => (measured.includes(i) ? long : short)),
+  );
+  printResult({ atExperience2: times[1]!, atExperience50: times.at(-1)! });
+});
