@@ -3,13 +3,14 @@
 //   strategy   a strategy to which nobody listens
 //   listeners  a strategy with an empty synchronous function on every hook
 import { benchmarkFromDatasets, DataLoader, hookNames, manualSeed, models, optim, type Plugin, SupervisedTemplate } from 'continual-torch';
-import { job, native } from '../../dist/native/binding';
+import { native } from '../../dist/native/binding';
 import { Phase } from '../../dist/native/types';
 import { printResult, randomDataset, runProgram } from './workload';
 
 const batchSize = 128;
-const warmUpEpochs = 1;
-const epochs = 5;
+// Long enough for V8 to have compiled what hooks run.
+const warmUpEpochs = 10;
+const epochs = 10;
 const batches = 100;
 const dataset = randomDataset(batches * batchSize, [784]);
 
@@ -30,7 +31,7 @@ async function bare(count: number): Promise<number> {
   for (let epoch = 0; epoch < count; epoch++) {
     step.open();
     step.load(new DataLoader(dataset, { batchSize, shuffle: true }).openNative()!);
-    const progress = await job(step.run(phases, true, unlimited, unlimited));
+    const progress = await step.run(phases, true, unlimited, unlimited, 0);
     if (progress.error) throw progress.error;
     step.close();
   }
