@@ -3,6 +3,7 @@
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <mutex>
@@ -123,48 +124,46 @@ class LargeBlocks {
 
 std::atomic<uint64_t> from_system{0};
 
-template <size_t block_class>
-void free_block(void* block) {
-  if constexpr (block_class < kSmallClasses) {
+// Before each block stands its class, so that whoever keeps a bare pointer (oneDNN, to its scratch memory) can give it back.
+constexpr size_t kHeader = kAlignment;
+
+void* with_header(void* block, size_t block_class) {
+  *static_cast<size_t*>(block) = block_class;
+  return static_cast<char*>(block) + kHeader;
+}
+
+void free_block(void* data) {
+  if (data == nullptr) return;
+  void* block = static_cast<char*>(data) - kHeader;
+  const size_t block_class = *static_cast<size_t*>(block);
+  if (block_class < kSmallClasses) {
     SmallBlocks& blocks = SmallBlocks::of_thread();
     FreeList& list = blocks.of_class[block_class];
     if (!blocks.is_over && list.count() < kSmallBytesKept / size_of(block_class)) return list.push(block);
-  } else {
-    if (LargeBlocks::of_process().put(block_class, block)) return;
+  } else if (block_class < kClasses && LargeBlocks::of_process().put(block_class, block)) {
+    return;
   }
   c10::free_cpu(block);
 }
 
-template <size_t... block_class>
-constexpr std::array<c10::DeleterFnPtr, kClasses> deleters(std::index_sequence<block_class...>) {
-  return {&free_block<block_class>...};
-}
-constexpr std::array<c10::DeleterFnPtr, kClasses> kDeleters = deleters(std::make_index_sequence<kClasses>());
-
 class KeptBlocks final : public c10::Allocator {
  public:
-  explicit KeptBlocks(c10::Allocator* system) : system_(system) {}
-
   c10::DataPtr allocate(size_t bytes) override {
-    if (bytes == 0) return system_->allocate(bytes);
-    const size_t block_class = class_for(bytes);
-    if (block_class == kClasses) return system_->allocate(bytes);
-    void* block = block_class < kSmallClasses ? SmallBlocks::of_thread().of_class[block_class].pop()
-                                              : LargeBlocks::of_process().take(block_class);
+    const size_t block_class = class_for(std::max<size_t>(bytes, 1));
+    void* block = nullptr;
+    if (block_class < kSmallClasses) block = SmallBlocks::of_thread().of_class[block_class].pop();
+    else if (block_class < kClasses) block = LargeBlocks::of_process().take(block_class);
     if (block == nullptr) {
       from_system.fetch_add(1, std::memory_order_relaxed);
-      block = c10::alloc_cpu(size_of(block_class));
+      block = c10::alloc_cpu(kHeader + (block_class < kClasses ? size_of(block_class) : bytes));
     }
-    return {block, block, kDeleters[block_class], at::Device(at::kCPU)};
+    void* data = with_header(block, block_class);
+    return {data, data, &free_block, at::Device(at::kCPU)};
   }
 
-  /// For callers that keep bare pointers (oneDNN's scratch memory): every block came from `alloc_cpu` and may go back.
-  c10::DeleterFnPtr raw_deleter() const override { return system_->raw_deleter(); }
+  c10::DeleterFnPtr raw_deleter() const override { return &free_block; }
 
   void copy_data(void* to, const void* from, size_t count) const override { default_copy_data(to, from, count); }
-
- private:
-  c10::Allocator* system_;
 };
 
 }  // namespace
@@ -172,7 +171,7 @@ class KeptBlocks final : public c10::Allocator {
 void keep_small_blocks() {
   static std::once_flag once;
   // Never destroyed: tensors may outlive everything else.
-  std::call_once(once, [] { c10::SetCPUAllocator(new KeptBlocks(c10::GetCPUAllocator()), /*priority=*/1); });
+  std::call_once(once, [] { c10::SetCPUAllocator(new KeptBlocks(), /*priority=*/1); });
 }
 
 void keep_large_blocks(bool on) {

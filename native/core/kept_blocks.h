@@ -16,7 +16,7 @@ void keep_small_blocks();
 /// the system. Takes effect once `keep_small_blocks` has been called.
 void keep_large_blocks(bool on);
 
-/// Blocks that have been taken from the system so far, but for those of more than 128 MiB.
+/// Blocks that have been taken from the system so far.
 uint64_t blocks_from_system();
 
 }  // namespace continual
