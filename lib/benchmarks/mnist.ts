@@ -7,7 +7,7 @@ import { TensorDataset } from '../data/tensor-dataset';
 import { type TensorTransform, type Transform, transformSchema } from '../data/transform';
 import { ContinualTorchError } from '../errors';
 import { boolean, positiveInteger } from '../options';
-import { cpuTensor } from '../tensor/creation';
+import { asTensor, cpuTensor } from '../tensor/creation';
 
 /** The usual normalisation of MNIST's pixels in [0, 1]: (x - 0.1307) / 0.3081. */
 export const mnistNormalization: TensorTransform = { normalize: { mean: 0.1307, std: 0.3081 } };
@@ -92,7 +92,7 @@ async function loadPart({ folder, part, imageFile, labelFile }: PartFiles): Prom
     );
   }
   return new TensorDataset(
-    cpuTensor(images.data, { shape: [count, 1, rows, columns] }),
+    asTensor(images.data, { shape: [count, 1, rows, columns], device: 'cpu' }),
     cpuTensor(BigInt64Array.from(labels.data, BigInt)),
     { transform: { toFloat: true } },
   );

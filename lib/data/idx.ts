@@ -1,9 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { ContinualTorchError } from '../errors';
 
-/** An array of an IDX file (the format of the MNIST database): unsigned bytes in row-major order. */
+/**
+ * An array of an IDX file (the format of the MNIST database): unsigned bytes in row-major order, on a SharedArrayBuffer
+ * unless the file was gzipped.
+ */
 export interface IdxArray {
   shape: number[];
   data: Uint8Array;
@@ -36,10 +39,28 @@ export async function readIdx(path: string, dimensions: number): Promise<IdxArra
   return { shape, data };
 }
 
+/** Into memory that a tensor can share: the images of MNIST are 47 MB, and would else be there twice. */
+async function readShared(path: string): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const bytes = Buffer.from(new SharedArrayBuffer(size));
+    let done = 0;
+    while (done < size) {
+      const { bytesRead } = await file.read(bytes, done, size - done, done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return bytes.subarray(0, done);
+  } finally {
+    await file.close();
+  }
+}
+
 async function readMaybeGzipped(path: string): Promise<Buffer> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(path);
+    bytes = await readShared(path);
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'found no such file' : (cause as Error).message;
     throw new ContinualTorchError('ERR_DATA_NOT_FOUND', `IDX: expected "${path}", ${reason}`, { cause });
