@@ -148,21 +148,29 @@ void Mas::add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& l
 
 void Mas::begin_pass(const std::shared_ptr<FlatParameters>& flat) {
   pass_sum_ = at::zeros_like(flat->values());
+  pass_slices_.clear();
+  for (const ParameterSlot& slot : flat->slots()) {
+    pass_slices_.push_back(pass_sum_.narrow(0, slot.offset, slot.numel));
+  }
   pass_batches_ = 0;
   latest_.clear();
 }
 
 void Mas::accumulate(FlatParameters& flat, const at::Tensor& output) {
-  const at::Tensor objective = at::linalg_vector_norm(output, /*ord=*/2, /*dim=*/1).pow(2).mean();
   flat.settle();
   latest_.assign(flat.slots().size(), {});
   const FlatParameters::Receiving receiving(flat, [&](size_t slot, const at::Tensor& gradient) {
     latest_[slot] = gradient.is_sparse() ? gradient.to_dense() : gradient.contiguous();
-    const ParameterSlot& place = flat.slots()[slot];
-    add_magnitudes(pass_sum_.narrow(0, place.offset, place.numel), latest_[slot].view(-1));
+    add_magnitudes(pass_slices_[slot], latest_[slot].dim() == 1 ? latest_[slot] : latest_[slot].view(-1));
     return true;
   });
-  objective.backward();
+  if (output.dim() >= 2 && at::isFloatingType(output.scalar_type())) {
+    // d/dF mean ||F||^2 = 2 F / (number of norms), without a graph through norm, square and mean.
+    const at::Tensor detached = output.detach();
+    output.backward(detached * (2.0 * static_cast<double>(output.size(1)) / static_cast<double>(output.numel())));
+  } else {
+    at::linalg_vector_norm(output, /*ord=*/2, /*dim=*/1).pow(2).mean().backward();
+  }
   ++pass_batches_;
 }
 

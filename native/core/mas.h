@@ -54,6 +54,7 @@ class Mas {
   std::vector<bool> known_;               // slot has an importance
 
   at::Tensor pass_sum_;
+  std::vector<at::Tensor> pass_slices_;  // of it, by slot
   int64_t pass_batches_ = 0;
   std::vector<at::Tensor> latest_;  // gradients of the pass's latest mini-batch, by slot
 };

@@ -3,6 +3,10 @@
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "core/vector_targets.h"
 
 namespace continual {
@@ -14,26 +18,58 @@ constexpr int64_t kChunk = 8192;
 // every width of vectors, and enough of them to hide how long an addition takes.
 constexpr int64_t kLanes = 64;
 
-enum class GradMode { kNone, kWrite, kAccumulate };
+// From so many elements on the gradient is written past the caches: there it would only take the place of what is read
+// next, after every line of it had been read for nothing.
+constexpr int64_t kBeyondCaches = int64_t{1} << 22;
+
+enum class GradMode { kNone, kWrite, kStream, kAccumulate };
+
+#if defined(__SSE2__)
+constexpr int64_t kStreamed = 16;  // bytes at a time, and their alignment
+
+CONTINUAL_INLINE inline void stream(void* to, const void* from) {
+  _mm_stream_si128(static_cast<__m128i*>(to), _mm_loadu_si128(static_cast<const __m128i*>(from)));
+}
+CONTINUAL_INLINE inline void finish_streaming() { _mm_sfence(); }
+#else
+constexpr int64_t kStreamed = 0;  // not at all
+
+CONTINUAL_INLINE inline void stream(void*, const void*) {}
+CONTINUAL_INLINE inline void finish_streaming() {}
+#endif
+
+bool can_stream(const void* grad, int64_t count) {
+  return kStreamed > 0 && count >= kBeyondCaches && reinterpret_cast<uintptr_t>(grad) % kStreamed == 0;
+}
 
 template <GradMode mode, typename T>
 struct PenaltyOfChunk {
   CONTINUAL_INLINE double operator()(const T* __restrict theta, const T* __restrict anchor, const T* __restrict omega,
                                      T* __restrict grad, T scale, int64_t count) const {
     T lanes[kLanes] = {};
-    const auto element = [&](int64_t i) CONTINUAL_INLINE {
+    [[maybe_unused]] T gradients[kLanes];
+    const auto element = [&](int64_t i, [[maybe_unused]] int64_t lane) CONTINUAL_INLINE {
       const T distance = theta[i] - anchor[i];
       const T weighted = omega[i] * distance;
       if constexpr (mode == GradMode::kWrite) grad[i] = scale * (weighted + weighted);
+      if constexpr (mode == GradMode::kStream) gradients[lane] = scale * (weighted + weighted);
       if constexpr (mode == GradMode::kAccumulate) grad[i] += scale * (weighted + weighted);
       return weighted * distance;
     };
     int64_t i = 0;
     for (; i + kLanes <= count; i += kLanes) {
-      for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += element(i + lane);
+      for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += element(i + lane, lane);
+      if constexpr (mode == GradMode::kStream) {
+        constexpr int64_t kStep = std::max<int64_t>(kStreamed / sizeof(T), 1);
+        for (int64_t lane = 0; lane < kLanes; lane += kStep) stream(grad + i + lane, gradients + lane);
+      }
     }
     double sum = 0;
-    for (; i < count; ++i) sum += element(i);
+    for (; i < count; ++i) {
+      sum += element(i, 0);
+      if constexpr (mode == GradMode::kStream) grad[i] = gradients[0];
+    }
+    if constexpr (mode == GradMode::kStream) finish_streaming();
     for (const T lane : lanes) sum += lane;
     return sum;
   }
@@ -90,6 +126,9 @@ double quadratic_penalty(const at::Tensor& theta, const at::Tensor& anchor, cons
   return AT_DISPATCH_FLOATING_TYPES(theta.scalar_type(), "quadratic_penalty", [&] {
     if (!grad.defined()) return penalty_cpu<GradMode::kNone, scalar_t>(theta, anchor, omega, grad, scale);
     if (accumulate) return penalty_cpu<GradMode::kAccumulate, scalar_t>(theta, anchor, omega, grad, scale);
+    if (can_stream(grad.const_data_ptr(), grad.numel())) {
+      return penalty_cpu<GradMode::kStream, scalar_t>(theta, anchor, omega, grad, scale);
+    }
     return penalty_cpu<GradMode::kWrite, scalar_t>(theta, anchor, omega, grad, scale);
   });
 }
