@@ -155,7 +155,9 @@ class KeptBlocks final : public c10::Allocator {
     else if (block_class < kClasses) block = LargeBlocks::of_process().take(block_class);
     if (block == nullptr) {
       from_system.fetch_add(1, std::memory_order_relaxed);
-      block = c10::alloc_cpu(kHeader + (block_class < kClasses ? size_of(block_class) : bytes));
+      const size_t wanted = block_class < kClasses ? size_of(block_class) : bytes;
+      // Refuses a size of 2^63 and more, which with the header might be a small one.
+      block = c10::alloc_cpu(std::max(wanted, wanted + kHeader));
     }
     void* data = with_header(block, block_class);
     return {data, data, &free_block, at::Device(at::kCPU)};
@@ -175,8 +177,15 @@ void keep_small_blocks() {
 }
 
 void keep_large_blocks(bool on) {
-  static thread_local bool is_on = false;
-  if (std::exchange(is_on, on) != on) LargeBlocks::of_process().keep(on);
+  struct Keeper {
+    bool is_on = false;
+    ~Keeper() { set(false); }
+    void set(bool now) {
+      if (std::exchange(is_on, now) != now) LargeBlocks::of_process().keep(now);
+    }
+  };
+  static thread_local Keeper keeper;
+  keeper.set(on);
 }
 
 uint64_t blocks_from_system() { return from_system; }

@@ -116,6 +116,13 @@ double quadratic_penalty(const at::Tensor& theta, const at::Tensor& anchor, cons
   at::NoGradGuard no_grad;
   if (!has_cpu_kernel(theta)) {
     const at::Tensor distance = theta.detach() - anchor;
+    if (theta.is_cuda() && grad.defined() && !accumulate && !at::isReducedFloatingType(theta.scalar_type())) {
+      // Four kernels, and the fewest passes over memory that libtorch's operators allow.
+      at::mul_out(const_cast<at::Tensor&>(grad), omega, distance);
+      const double value = grad.dot(distance).item<double>();
+      grad.mul_(2 * scale);
+      return value;
+    }
     const at::Tensor weighted = omega * distance;
     if (grad.defined()) {
       if (accumulate) grad.add_(weighted, 2 * scale);
