@@ -5,7 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { progressDisplay } from '../lib/logging/progress-display';
 import { prepare } from './programs';
-import { BenchError, chooseQuestions } from './question';
+import { BenchError, chooseQuestions, questionsFor } from './question';
 import { questions } from './questions/index';
 import { describeMachine, page, table, toJson, withResults } from './report';
 import { loadSetUp, root, type SetUp } from './set-up';
@@ -19,6 +19,7 @@ Usage: npm run bench -- [options] [question ...]
   --trials N    how often each side runs; the numbers are medians. Default 5
   --threads N   of libtorch, on both sides. Default: all cores
   --json        prints one JSON object on stdout and nothing else there (with npm: npm run --silent bench -- --json)
+  --device NAME cuda or cuda:N: on a GPU, the questions that can be asked there. Default: cpu
   --write       keeps the results in docs/performance.md; of all questions alone
   -h, --help    this text
 
@@ -35,6 +36,7 @@ function parseCommandLine() {
         list: { type: 'boolean', default: false },
         trials: { type: 'string', default: '5' },
         threads: { type: 'string', default: String(os.availableParallelism()) },
+        device: { type: 'string', default: 'cpu' },
         json: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
@@ -53,12 +55,18 @@ function positive(option: string, text: string): number {
 async function main(setUp: SetUp): Promise<void> {
   const { values, positionals } = parseCommandLine();
   if (values.help) return void process.stdout.write(help);
-  if (values.list) return void process.stdout.write(questions.map(({ name, asks }) => `${name.padEnd(22)}${asks}\n`).join(''));
-  const chosen = chooseQuestions(questions, positionals);
+  if (!/^(cpu|cuda(:\d+)?)$/.test(values.device)) {
+    throw new BenchError(`expected --device to be cpu, cuda or cuda:N, got "${values.device}"`, 2);
+  }
+  const askable = questionsFor(values.device, questions);
+  if (values.list) return void process.stdout.write(askable.map(({ name, asks }) => `${name.padEnd(24)}${asks}\n`).join(''));
+  const chosen = chooseQuestions(askable, positionals);
   const [trials, threads] = [positive('trials', values.trials), positive('threads', values.threads)];
-  if (values.write && chosen.length < questions.length) throw new BenchError('--write keeps a whole run: leave the names out', 2);
+  if (values.write && (values.device !== 'cpu' || chosen.length < askable.length)) {
+    throw new BenchError('--write keeps a whole run on the CPU: leave names and device out', 2);
+  }
 
-  const programs = await prepare(setUp, chosen, threads, (text) => process.stderr.write(`bench: ${text}\n`));
+  const programs = await prepare(setUp, chosen, { threads, device: values.device }, (text) => process.stderr.write(`bench: ${text}\n`));
   const progress = progressDisplay('bench');
   const results: Result[] = [];
   const failures: string[] = [];

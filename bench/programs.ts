@@ -18,10 +18,21 @@ export interface Programs {
   run(program: Program): Promise<Measured>;
 }
 
+/** What is the same on both sides. */
+export interface Conditions {
+  threads: number;
+  device: string;
+}
+
 /** @param say is told what takes a while */
-export async function prepare(setUp: SetUp, questions: readonly Question[], threads: number, say: (text: string) => void): Promise<Programs> {
+export async function prepare(
+  setUp: SetUp,
+  questions: readonly Question[],
+  { threads, device }: Conditions,
+  say: (text: string) => void,
+): Promise<Programs> {
   const programs = questions.flatMap(({ ours, peer }) => [ours.program, ...(peer ? [peer.program] : [])]);
-  const env = { ...process.env, OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads) };
+  const env = { ...process.env, OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads), BENCH_DEVICE: device };
   compileWorkloads();
   const print = 'process.stdout.write(require("continual-torch").torchVersion)';
   const { output: torch } = await succeeded(setUp, process.execPath, ['-e', print], process.env);

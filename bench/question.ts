@@ -28,7 +28,10 @@ export interface Question {
   peer: (Side & { name: string }) | null;
   /** What the ratio is; of a question without a peer the number of ours is to reach the figure. */
   ratio: 'peer / ours' | 'ours / peer' | null;
-  toReach: { atLeast: number } | { atMost: number };
+  /** On the CPU; null where there is no figure. */
+  toReach: { atLeast: number } | { atMost: number } | null;
+  /** Where it can be asked. Default: on the CPU alone. */
+  devices?: 'all' | 'cuda';
 }
 
 /** A failure that is shown as its message alone. */
@@ -41,6 +44,11 @@ export class BenchError extends Error {
   ) {
     super(message);
   }
+}
+
+/** The questions that can be asked on a device: `cpu`, `cuda` or `cuda:N`. */
+export function questionsFor(device: string, all: readonly Question[]): Question[] {
+  return all.filter(({ devices = 'cpu' }) => devices === 'all' || devices === device.split(':')[0]);
 }
 
 /** The questions of these names, in their own order; all where none is named. @throws BenchError for an unknown name */

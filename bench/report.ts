@@ -65,7 +65,7 @@ function cells(result: Result): string[] {
     peer === null ? '' : `${question.peer!.name} ${number(peer)} ${unit}`,
     ratio === null ? '' : figure(result).toFixed(2),
     spread.map((value) => value.toFixed(2)).join(' to '),
-    'atLeast' in toReach ? `at least ${toReach.atLeast}` : `at most ${toReach.atMost}`,
+    toReach === null ? '' : 'atLeast' in toReach ? `at least ${toReach.atLeast}` : `at most ${toReach.atMost}`,
     isReached(result) ? '' : 'missed',
   ];
 }

@@ -46,6 +46,7 @@ export const figure = ({ ratio, ours }: Result): number => ratio ?? ours;
 
 export function isReached(result: Result): boolean {
   const { toReach } = result.question;
+  if (toReach === null) return true;
   return 'atLeast' in toReach ? figure(result) >= toReach.atLeast : figure(result) <= toReach.atMost;
 }
 

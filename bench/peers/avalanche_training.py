@@ -6,6 +6,7 @@ import torch
 from avalanche.benchmarks import tensors_benchmark
 from avalanche.training import MAS, Naive
 from avalanche.training.plugins import EvaluationPlugin
+from workload import DEVICE, finish
 
 
 def train(model, pairs, mini_batch, lambda_reg):
@@ -18,6 +19,7 @@ def train(model, pairs, mini_batch, lambda_reg):
         "train_mb_size": mini_batch,
         "train_epochs": 1,
         "evaluator": EvaluationPlugin(loggers=[]),
+        "device": DEVICE,
     }
     importance_seconds = 0
     if lambda_reg is None:
@@ -31,10 +33,12 @@ def train(model, pairs, mini_batch, lambda_reg):
             nonlocal importance_seconds
             start = time.perf_counter()
             after_training_exp(*args, **kwargs)
+            finish()
             importance_seconds += time.perf_counter() - start
 
         plugin.after_training_exp = timed
     start = time.perf_counter()
     for experience in stream:
         strategy.train(experience)
+    finish()
     return {"seconds": time.perf_counter() - start, "importanceSeconds": importance_seconds}

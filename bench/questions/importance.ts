@@ -9,4 +9,5 @@ export const importance: Question = {
   peer: { name: 'Avalanche', program: avalanche(firstRow), value: 'importanceSeconds' },
   ratio: 'peer / ours',
   toReach: { atLeast: 3 },
+  devices: 'all',
 };

@@ -10,7 +10,7 @@ import { memory } from './memory';
 import { mlpCalls } from './mlp-call';
 import { operatorCall } from './operator-call';
 import { penalty } from './penalty';
-import { penaltyBandwidth } from './penalty-bandwidth';
+import { penaltyBandwidth, penaltyBandwidth351m } from './penalty-bandwidth';
 import { pythonLoopQuestion } from './python-loop';
 import { safetensorsMemory } from './safetensors-memory';
 import { simpleCnnMas } from './simple-cnn-mas';
@@ -31,6 +31,7 @@ export const questions: readonly Question[] = [
   pythonLoopQuestion,
   penalty,
   penaltyBandwidth,
+  penaltyBandwidth351m,
   template,
   listeners,
   manyExperiences,

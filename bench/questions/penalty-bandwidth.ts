@@ -1,16 +1,24 @@
 import type { Question } from '../question';
-import { calls, elements, penaltyOfOurs } from '../penalty';
+import { manySizes, penaltyOfOurs, sameBytes } from '../penalty';
+
+const asked: Pick<Question, 'unit' | 'ratio'> = { unit: 'ms', ratio: 'peer / ours' };
 
 export const penaltyBandwidth: Question = {
+  ...asked,
   name: 'penalty-bandwidth',
   asks: 'the same against a loop that moves the same bytes: reads three arrays, writes one',
-  unit: 'ms',
-  ours: penaltyOfOurs,
-  peer: {
-    name: 'memory',
-    program: { runs: 'native', file: 'memory_bandwidth', args: [calls, elements] },
-    value: 'milliseconds',
-  },
-  ratio: 'peer / ours',
+  ours: penaltyOfOurs(),
+  peer: sameBytes(),
   toReach: { atLeast: 0.67 },
+  devices: 'all',
+};
+
+export const penaltyBandwidth351m: Question = {
+  ...asked,
+  name: 'penalty-bandwidth-351m',
+  asks: 'penalty-bandwidth with 351 million parameters',
+  ours: penaltyOfOurs(manySizes),
+  peer: sameBytes(manySizes),
+  toReach: null,
+  devices: 'cuda',
 };

@@ -5,7 +5,7 @@ export const penalty: Question = {
   name: 'penalty',
   asks: 'value and gradient of the penalty, 11.7 million parameters in 62 tensors (ResNet-18)',
   unit: 'ms',
-  ours: penaltyOfOurs,
+  ours: penaltyOfOurs(),
   peer: {
     name: 'Avalanche',
     program: { runs: 'python', file: 'penalty_avalanche', args: [calls, JSON.stringify(sizes)] },
@@ -13,4 +13,5 @@ export const penalty: Question = {
   },
   ratio: 'peer / ours',
   toReach: { atLeast: 10 },
+  devices: 'all',
 };

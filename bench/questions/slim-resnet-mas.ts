@@ -10,4 +10,5 @@ export const slimResnetMas: Question = {
   peer: { name: 'Avalanche', program: { runs: 'python', file: 'random_images_avalanche', args }, value: 'seconds' },
   ratio: 'peer / ours',
   toReach: { atLeast: 1.2 },
+  devices: 'all',
 };

@@ -9,4 +9,5 @@ export const splitMnistMas: Question = {
   peer: { name: 'Avalanche', program: avalanche(firstRow), value: 'seconds' },
   ratio: 'peer / ours',
   toReach: { atLeast: 3.3 },
+  devices: 'all',
 };

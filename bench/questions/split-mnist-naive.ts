@@ -11,4 +11,5 @@ export const splitMnistNaive: Question = {
   peer: { name: 'Avalanche', program: avalanche(row), value: 'seconds' },
   ratio: 'peer / ours',
   toReach: { atLeast: 3 },
+  devices: 'all',
 };

@@ -1,6 +1,6 @@
 /** One training of a model with this package, as its README shows it. */
 import { benchmarkFromDatasets, MASPlugin, optim, type nn, SupervisedTemplate, type TensorDataset } from 'continual-torch';
-import { randomDataset } from './workload';
+import { device, randomDataset } from './workload';
 
 type TrainStream = ReturnType<typeof benchmarkFromDatasets<TensorDataset, 'train'>>['trainStream'];
 
@@ -27,6 +27,7 @@ export async function train(
     model,
     optimizer: new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 }),
     trainMbSize,
+    device,
     plugins: lambdaReg === null ? [] : [before, new MASPlugin({ lambdaReg, alpha: 0.5 }), behind],
     evaluator: null,
   });

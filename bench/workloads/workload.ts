@@ -1,6 +1,9 @@
 /** What the programs of our side share. Each does its work in a process of its own and prints one JSON object of numbers. */
 import { TensorDataset, torch } from 'continual-torch';
 
+/** Where models are trained. */
+export const device = process.env.BENCH_DEVICE ?? 'cpu';
+
 /** Data where the numbers do not matter: float32 [samples, ...shape] and labels in [0, 10). */
 export function randomDataset(samples: number, shape: readonly number[]): TensorDataset {
   return new TensorDataset(torch.randn([samples, ...shape]), torch.randint(10, [samples], { dtype: 'int64' }));
