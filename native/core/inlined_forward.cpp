@@ -1,6 +1,5 @@
 #include "core/inlined_forward.h"
 
-#include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/csrc/jit/passes/inliner.h>
 
 #include "core/channels_last.h"
@@ -17,7 +16,7 @@ std::shared_ptr<torch::jit::Graph> graph_of(const torch::jit::Method& forward) {
 InlinedForward::InlinedForward(const torch::jit::Method& forward) : source_(graph_of(forward)) {
   std::shared_ptr<torch::jit::Graph> graph = source_->copy();
   torch::jit::Inline(*graph);
-  torch::jit::EliminateDeadCode(graph);
+  // No dead code is taken out: it may draw random numbers, or change what the pass takes for another tensor.
   code_ = torch::jit::Code(graph, "forward");
   if (!may_run_channels_last(*graph)) return;
   graph = graph->copy();
