@@ -70,11 +70,13 @@ class FreeList {
 /// Belongs to one thread. A block may be freed on another thread than it was made on, and is that thread's then.
 struct SmallBlocks {
   std::array<FreeList, kSmallClasses> of_class;
-  bool is_over = false;
+  /// What is freed after the thread's end goes straight to malloc. No member: the compiler leaves out what is written to
+  /// those last.
+  static thread_local bool is_over;
 
   ~SmallBlocks() {
     for (FreeList& list : of_class) list.release();
-    is_over = true;  // What is freed after the thread's end goes straight to malloc.
+    is_over = true;
   }
 
   static SmallBlocks& of_thread() {
@@ -82,6 +84,8 @@ struct SmallBlocks {
     return blocks;
   }
 };
+
+thread_local bool SmallBlocks::is_over = false;
 
 /// Of all threads: what a training step has made may be freed by JavaScript, and is wanted by the next step.
 class LargeBlocks {
@@ -139,7 +143,7 @@ void free_block(void* data) {
   if (block_class < kSmallClasses) {
     SmallBlocks& blocks = SmallBlocks::of_thread();
     FreeList& list = blocks.of_class[block_class];
-    if (!blocks.is_over && list.count() < kSmallBytesKept / size_of(block_class)) return list.push(block);
+    if (!SmallBlocks::is_over && list.count() < kSmallBytesKept / size_of(block_class)) return list.push(block);
   } else if (block_class < kClasses && LargeBlocks::of_process().put(block_class, block)) {
     return;
   }

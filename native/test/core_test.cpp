@@ -1,9 +1,11 @@
 // Tests of the C++ core without Node: each case is a function; a failed check prints itself and fails the program.
 #include <cstdio>
+#include <thread>
 
 #include "core/compute_thread.h"
 #include "core/dynamic_modules.h"
 #include "core/error.h"
+#include "core/kept_blocks.h"
 #include "core/mas.h"
 #include "core/mas_kernels.h"
 #include "core/minibatches.h"
@@ -278,6 +280,24 @@ void a_parameter_that_takes_anothers_place_has_no_state_of_either() {
   EXPECT(optimizer.parameters().size() == 1 && optimizer.groups()[1].parameters[0].second.is_same(b));
 }
 
+void blocks_are_kept_while_a_thread_that_wants_them_lives() {
+  keep_small_blocks();
+  constexpr int64_t kLarge = 1 << 16;
+  const auto asks_system = [] {
+    const uint64_t before = blocks_from_system();
+    at::empty({kLarge}, at::kByte);
+    return blocks_from_system() > before;
+  };
+  std::thread([] { keep_large_blocks(true); }).join();  // ends without a word
+  asks_system();
+  EXPECT(asks_system());
+  keep_large_blocks(true);
+  asks_system();
+  EXPECT(!asks_system());
+  keep_large_blocks(false);
+  EXPECT(asks_system());
+}
+
 }  // namespace
 
 int main() {
@@ -293,6 +313,7 @@ int main() {
   a_model_that_has_run_runs_the_heads_that_come_later();
   a_new_name_takes_the_group_of_the_closest_node_that_has_one();
   a_parameter_that_takes_anothers_place_has_no_state_of_either();
+  blocks_are_kept_while_a_thread_that_wants_them_lives();
   std::printf("core: %s\n", failures == 0 ? "all checks passed" : "FAILED");
   return failures == 0 ? 0 : 1;
 }
