@@ -31,8 +31,15 @@ void fetch_to_cache(const uint8_t* bytes, int64_t count) {
 void look_up(const at::Tensor& to, const at::Tensor& from, const Positions& rows, const at::Tensor& table) {
   constexpr int64_t kGrain = 16384;
   constexpr int64_t kRowsAhead = 4;
-  const int64_t width = std::max<int64_t>(from.numel() / std::max<int64_t>(from.size(0), 1), 1);
-  const int64_t* list = rows.list.defined() ? rows.list.const_data_ptr<int64_t>() : nullptr;
+  const int64_t length = from.size(0);
+  const int64_t width = from.numel() / std::max<int64_t>(length, 1);
+  if (width == 0) return;
+  const at::Tensor listed = rows.list.defined() ? rows.list.contiguous() : rows.list;
+  const int64_t* list = listed.defined() ? listed.const_data_ptr<int64_t>() : nullptr;
+  // The caller's tensor, in which another number may stand since it was checked.
+  for (int64_t row = 0; list != nullptr && row < rows.count; ++row) {
+    TORCH_CHECK_INDEX(list[row] >= 0 && list[row] < length, "index ", list[row], " is out of range for ", length, " samples");
+  }
   const uint8_t* bytes = from.const_data_ptr<uint8_t>();
   const float* values = table.const_data_ptr<float>();
   float* result = to.mutable_data_ptr<float>();

@@ -79,9 +79,10 @@ void MiniBatches::prepare() {
   if (!gatherer_ || ahead_.valid() || draws_random_numbers()) return;
   const std::optional<Positions> drawn = draw();
   if (!drawn) return;
-  std::promise<MiniBatch> gathered;
-  ahead_ = gathered.get_future();
-  gathered.set_value((*gatherer_)(*drawn));
+  // Not the end of this iteration if it fails, but of the next one.
+  std::packaged_task<MiniBatch()> task([&] { return (*gatherer_)(*drawn); });
+  ahead_ = task.get_future();
+  task();
 }
 
 bool MiniBatches::is_prepared() const {

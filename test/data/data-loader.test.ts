@@ -12,6 +12,7 @@ import {
   ops,
   TaskBalancedDataLoader,
   type Tensor,
+  tensor,
   TensorDataset,
 } from '../../lib/index';
 import { rejectsWithCode, throwsWithCode } from '../support/assertions';
@@ -91,6 +92,17 @@ describe('DataLoader', () => {
     assert.deepEqual(await first(dataset), [10, 20]);
     assert.deepEqual(await first(dataset.eval()), [0, 0.5]);
     assert.deepEqual(await first(dataset.eval().train()), [10, 20]);
+  });
+
+  it('misuse: positions that are overwritten with others, of bytes and of floats', async () => {
+    for (const dtype of ['uint8', 'float32'] as const) {
+      const indices = tensor([0, 1], { dtype: 'int64' });
+      const x = ops.aten.zeros!([2, 3], { dtype }) as Tensor;
+      const dataset = new TensorDataset(x, tensor([0, 1], { dtype: 'int64' }), { indices, transform: { toFloat: true } });
+      await collect(new DataLoader(dataset));
+      ops.aten.fill_!(indices, 1e12);
+      await rejectsWithCode(collect(new DataLoader(dataset)), 'ERR_TORCH', /out of /);
+    }
   });
 
   it('misuse: a transform that returns no tensor, an unknown option, no dataset, a size of 0', async () => {
