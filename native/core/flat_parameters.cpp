@@ -72,7 +72,8 @@ void FlatParameters::settle() {
     at::Tensor& grad = parameter.mutable_grad();
     if (grad.defined() && !is_slice_of(grad, grads_, slots_[i].offset)) {
       ++claim_;
-      grad_views_[i].copy_(grad.is_sparse() ? grad.to_dense() : grad);
+      const at::Tensor dense = grad.is_sparse() ? grad.to_dense() : grad;
+      grad_view(i).copy_(dense.is_alias_of(grads_) ? dense.clone() : dense);
       install_grad(i);
     }
     watch(i);
@@ -112,14 +113,22 @@ void FlatParameters::watch(size_t slot) {
   hooks.push_back(std::make_unique<Hook>(weak_from_this(), slot));
 }
 
-void FlatParameters::install_grad(size_t slot) { slots_[slot].parameter.mutable_grad() = grad_views_[slot]; }
+const at::Tensor& FlatParameters::grad_view(size_t slot) {
+  at::Tensor& view = grad_views_[slot];
+  if (!is_slice_of(view, grads_, slots_[slot].offset) || view.sizes() != slots_[slot].parameter.sizes()) {
+    view = slice(grads_, slot);
+  }
+  return view;
+}
+
+void FlatParameters::install_grad(size_t slot) { slots_[slot].parameter.mutable_grad() = grad_view(slot); }
 
 bool FlatParameters::write_grad(size_t slot, const at::Tensor& gradient) {
   if (at::GradMode::is_enabled() || gradient.layout() != at::kStrided || slots_[slot].parameter.grad().defined()) {
     return false;
   }
   ++claim_;
-  grad_views_[slot].copy_(gradient);
+  grad_view(slot).copy_(gradient);
   install_grad(slot);
   return true;
 }

@@ -84,6 +84,8 @@ class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
  private:
   explicit FlatParameters(const std::vector<std::pair<std::string, at::Tensor>>& named);
   void watch(size_t slot);
+  /// Made anew where whoever had it as a gradient has reshaped it in place.
+  const at::Tensor& grad_view(size_t slot);
   class Hook;
 
   std::vector<ParameterSlot> slots_;
