@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Dataset, MiniBatch } from '../../data/dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
@@ -228,11 +229,12 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   private runPhases(phases: NativePhase[], maxIterations: number): Progress | Promise<Progress> {
     const isPatient = maxIterations === 1 && performance.now() - this.latestTurn < turnBudgetMs;
     const ran = this.step.run(phases, this.isTraining, maxIterations, jobBudgetMs, isPatient ? patienceUs : 0);
-    return ran instanceof Promise ? this.turn(ran) : ran;
+    // What is computed at once is no turn of the loop: a pass may consist of nothing else.
+    return isPatient && !(ran instanceof Promise) ? ran : this.turn(ran);
   }
 
-  private async turn(running: Promise<Progress>): Promise<Progress> {
-    const progress = await job(running);
+  private async turn(running: Progress | Promise<Progress>): Promise<Progress> {
+    const progress = running instanceof Promise ? await job(running) : await nextTurn(running);
     this.latestTurn = performance.now();
     return progress;
   }
