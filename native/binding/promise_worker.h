@@ -104,6 +104,8 @@ Napi::Value run_on_compute_thread(Napi::Env env, Used used, Work work, Convert c
     }
 
     void settle(Napi::Env env) override {
+      // No promise could be made: whoever waited has got an error instead.
+      if (!deferred_) return job_ends(env, used_);
       try {
         deferred_->Resolve(value(env));
       } catch (const Napi::Error& error) {
