@@ -262,7 +262,7 @@ export abstract class BaseTemplate {
     try {
       result = strategyOfHook.run(call, () => this.inGradMode(() => hook.call(plugin, this as never, options)));
     } catch (error) {
-      result = Promise.reject(error as Error);
+      result = Promise.reject(error);
     }
     if (!isThenable(result) && !call.evaluation) {
       call.strategy = null;
