@@ -3,7 +3,7 @@ import jsdoc from 'eslint-plugin-jsdoc';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['build/', 'dist/', '.dist-*/', 'node_modules/', 'test/fixtures/', '**/*.generated.ts'] },
+  { ignores: ['.cache/**', 'build/', 'dist/', '.dist-*/', 'node_modules/', 'test/fixtures/', '**/*.generated.ts'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
