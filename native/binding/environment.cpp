@@ -3,9 +3,10 @@
 #include <ATen/Context.h>
 
 #include "binding/promise_worker.h"
+#include "core/channels_last.h"
 #include "core/error.h"
-#include "core/products.h"
 #include "core/kept_blocks.h"
+#include "core/products.h"
 #include "core/threads.h"
 
 namespace continual::binding {
@@ -30,6 +31,7 @@ Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_u
   keep_small_blocks();
 #endif
   speed_up_products();
+  let_masks_follow_elements();
   // Without it libtorch believes the indices of sparse tensors, and reads and writes where they point.
   at::globalContext().setCheckSparseTensorInvariants(true);
   static std::atomic_flag is_taken = ATOMIC_FLAG_INIT;

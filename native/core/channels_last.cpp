@@ -1,8 +1,9 @@
 #include "core/channels_last.h"
 
-#include <torch/library.h>
-
+#include <mutex>
 #include <unordered_set>
+
+#include "core/backend_select.h"
 
 namespace continual {
 namespace {
@@ -112,12 +113,11 @@ void make_contiguous(Graph& graph, Node& user, size_t input) {
 thread_local int channels_last_guards = 0;
 
 at::Tensor& bernoulli_(c10::DispatchKeySet keys, at::Tensor& self, double p, std::optional<at::Generator> generator) {
-  constexpr c10::DispatchKeySet kBelow(c10::DispatchKeySet::FULL_AFTER, c10::DispatchKey::BackendSelect);
   if (channels_last_guards == 0 || self.is_contiguous()) {
-    return at::_ops::bernoulli__float::redispatch(keys & kBelow, self, p, std::move(generator));
+    return at::_ops::bernoulli__float::redispatch(below_backend_select(keys), self, p, std::move(generator));
   }
   at::Tensor in_order = at::empty(self.sizes(), self.options());
-  at::_ops::bernoulli__float::redispatch(keys & kBelow, in_order, p, std::move(generator));
+  at::_ops::bernoulli__float::redispatch(below_backend_select(keys), in_order, p, std::move(generator));
   return self.copy_(in_order);
 }
 
@@ -147,16 +147,12 @@ bool gains_from_channels_last(const at::Tensor& input) {
          input.layout() == at::kStrided && at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn();
 }
 
-ChannelsLastGuard::ChannelsLastGuard() {
-  // Between autograd and the backends lies a place that libtorch leaves empty for this operator.
-  static const auto* const library = [] {
-    auto* made = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::BackendSelect, __FILE__, __LINE__);
-    made->impl("bernoulli_.float", TORCH_FN(bernoulli_));
-    return made;
-  }();
-  (void)library;
-  ++channels_last_guards;
+void let_masks_follow_elements() {
+  static std::once_flag once;
+  std::call_once(once, [] { kernels_at_backend_select().impl("bernoulli_.float", TORCH_FN(bernoulli_)); });
 }
+
+ChannelsLastGuard::ChannelsLastGuard() { ++channels_last_guards; }
 
 ChannelsLastGuard::~ChannelsLastGuard() { --channels_last_guards; }
 

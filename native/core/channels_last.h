@@ -16,6 +16,9 @@ void prepare_for_channels_last(torch::jit::Graph& graph);
 /// channels of a pixel lie side by side.
 bool gains_from_channels_last(const at::Tensor& input);
 
+/// To be called before the first `ChannelsLastGuard`, and before a second thread calls operators.
+void let_masks_follow_elements();
+
 /// While one lives, random masks on this thread are drawn in the order of elements, not of memory: dropout is that of
 /// tensors with channels first.
 class ChannelsLastGuard {

@@ -51,7 +51,7 @@ class Mas {
   std::shared_ptr<FlatParameters> flat_;  // the layout of the next three
   at::Tensor omega_;
   at::Tensor anchor_;
-  std::vector<bool> known_;               // slot has an importance
+  std::vector<bool> known_;            // slot has an importance
 
   at::Tensor pass_sum_;
   std::vector<at::Tensor> pass_slices_;  // of it, by slot

@@ -1,8 +1,8 @@
 #include "core/products.h"
 
-#include <torch/library.h>
+#include <mutex>
 
-#include "core/torch.h"
+#include "core/backend_select.h"
 
 namespace continual {
 namespace {
@@ -57,11 +57,9 @@ at::Tensor through_onednn(const at::Tensor& left, const at::Tensor& right, const
   return linear()->call(left, right.t(), bias, "none", no_scalars, "");
 }
 
-constexpr c10::DispatchKeySet kBelow(c10::DispatchKeySet::FULL_AFTER, c10::DispatchKey::BackendSelect);
-
 at::Tensor mm(c10::DispatchKeySet keys, const at::Tensor& left, const at::Tensor& right) {
   if (is_for_onednn(left, right)) return through_onednn(left, right, std::nullopt);
-  return at::_ops::mm::redispatch(keys & kBelow, left, right);
+  return at::_ops::mm::redispatch(below_backend_select(keys), left, right);
 }
 
 at::Tensor addmm(c10::DispatchKeySet keys, const at::Tensor& self, const at::Tensor& left, const at::Tensor& right,
@@ -70,22 +68,18 @@ at::Tensor addmm(c10::DispatchKeySet keys, const at::Tensor& self, const at::Ten
                        self.is_contiguous() && right.dim() == 2 && self.size(0) == right.size(1) && beta.equal(1) &&
                        alpha.equal(1);
   if (is_bias && is_for_onednn(left, right)) return through_onednn(left, right, self);
-  return at::_ops::addmm::redispatch(keys & kBelow, self, left, right, beta, alpha);
+  return at::_ops::addmm::redispatch(below_backend_select(keys), self, left, right, beta, alpha);
 }
 
 }  // namespace
 
 void speed_up_products() {
-  // Between autograd and the backends lies a place that libtorch leaves empty for these operators. What is put there stays
-  // to the end of the process.
-  static const auto* const library = [] () -> torch::Library* {
-    if (!mkl_misses_avx512() || !linear()) return nullptr;
-    auto* made = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::BackendSelect, __FILE__, __LINE__);
-    made->impl("mm", TORCH_FN(mm));
-    made->impl("addmm", TORCH_FN(addmm));
-    return made;
-  }();
-  (void)library;
+  static std::once_flag once;
+  std::call_once(once, [] {
+    if (!mkl_misses_avx512() || !linear()) return;
+    kernels_at_backend_select().impl("mm", TORCH_FN(mm));
+    kernels_at_backend_select().impl("addmm", TORCH_FN(addmm));
+  });
 }
 
 }  // namespace continual

@@ -1,0 +1,96 @@
+// Tests of products of matrices, whichever library they go through.
+#include "core/products.h"
+#include "test/check.h"
+
+namespace continual::test {
+namespace {
+
+/// Relative to the norm of what float64 gives.
+double distance_from_float64(const at::Tensor& actual, const at::Tensor& expected) {
+  if (actual.sizes() != expected.sizes() || actual.scalar_type() != at::kFloat) return INFINITY;
+  return ((actual.to(at::kDouble) - expected).norm() / expected.norm()).item<double>();
+}
+
+void large_products_are_those_of_float64_up_to_rounding() {
+  speed_up_products();
+  speed_up_products();
+  torch::manual_seed(4);
+  constexpr double kRounding = 2e-6;
+  const int64_t m = 130, k = 150, n = 140;  // beyond 2^21 multiplications
+  const std::vector<std::pair<at::Tensor, at::Tensor>> operands{
+      {at::randn({m, k}), at::randn({k, n})},
+      {at::randn({k, m}).t(), at::randn({k, n})},
+      {at::randn({m, k}), at::randn({n, k}).t()},
+      {at::randn({k, m}).t(), at::randn({n, k}).t()},
+      {at::randn({1, k}).expand({m, k}), at::randn({k, n})},
+      {at::randn({m, k}), at::randn({k, 1}).expand({k, n})},
+      {at::randn({m, 2 * k}).narrow(1, 3, k), at::randn({2 * k, n}).narrow(0, 7, k)},
+      {at::randn({m, 2 * k}).slice(1, 0, 2 * k, 2), at::randn({k, n + 9}).narrow(1, 9, n)},
+      {at::randn({m + 1, k}).narrow(0, 1, m), at::randn({k * n + 1}).narrow(0, 1, k * n).view({k, n})},
+      {at::randn({4, 4096}), at::randn({4096, 160})},
+      {at::randn({3, 4096}), at::randn({4096, 256})},
+  };
+  for (const auto& [left, right] : operands) {
+    const at::Tensor expected = at::mm(left.to(at::kDouble), right.to(at::kDouble));
+    EXPECT(distance_from_float64(at::mm(left, right), expected) < kRounding);
+    at::Tensor into = at::empty({0});
+    EXPECT(distance_from_float64(at::mm_out(into, left, right), expected) < kRounding);
+    const int64_t columns = right.size(1);
+    for (const at::Tensor& self :
+         {at::randn({columns}), at::randn({2 * columns}).slice(0, 0, 2 * columns, 2), at::randn({1}),
+          at::randn({left.size(0), columns}), at::randn({left.size(0), 1})}) {
+      const at::Tensor sum = expected + self.to(at::kDouble);
+      EXPECT(distance_from_float64(at::addmm(self, left, right), sum) < kRounding);
+      EXPECT(distance_from_float64(at::addmm(self, left, right, 0.5, -2), 0.5 * self.to(at::kDouble) - 2 * expected) <
+             kRounding);
+    }
+  }
+}
+
+void gradients_of_large_linear_layers_are_those_of_float64_up_to_rounding() {
+  speed_up_products();
+  torch::manual_seed(5);
+  for (const bool has_bias : {true, false}) {
+    std::vector<at::Tensor> leaves{at::randn({130, 150}), at::randn({140, 150})}, precise;
+    if (has_bias) leaves.push_back(at::randn({140}));
+    for (at::Tensor& leaf : leaves) {
+      precise.push_back(leaf.to(at::kDouble).requires_grad_());
+      leaf.requires_grad_();
+    }
+    const at::Tensor weights = at::randn({130, 140});
+    const auto run = [&](const std::vector<at::Tensor>& of) {
+      const at::Tensor output = at::linear(of[0], of[1], has_bias ? of[2] : at::Tensor());
+      (output * weights.to(output.dtype())).sum().backward();
+      return output.detach();
+    };
+    EXPECT(distance_from_float64(run(leaves), run(precise)) < 2e-6);
+    for (size_t i = 0; i < leaves.size(); ++i) {
+      EXPECT(distance_from_float64(leaves[i].grad(), precise[i].grad()) < 2e-6);
+    }
+  }
+}
+
+void products_refuse_and_return_nothing_as_before() {
+  speed_up_products();
+  EXPECT(at::mm(at::zeros({0, 4096}), at::zeros({4096, 4096})).sizes() == at::IntArrayRef({0, 4096}));
+  EXPECT(at::mm(at::zeros({4096, 4096}), at::zeros({4096, 0})).sizes() == at::IntArrayRef({4096, 0}));
+  EXPECT(at::equal(at::mm(at::zeros({2048, 0}), at::zeros({0, 2048})), at::zeros({2048, 2048})));
+  EXPECT(at::equal(at::addmm(at::ones({2048}), at::zeros({2048, 0}), at::zeros({0, 2048})), at::ones({2048, 2048})));
+  const at::Tensor large = at::zeros({256, 256}), wide = at::zeros({256, 300});
+  EXPECT(is_refused([&] { at::mm(wide, large); }));
+  EXPECT(is_refused([&] { at::mm(large, at::zeros({256})); }));
+  EXPECT(is_refused([&] { at::mm(large, large.to(at::kDouble)); }));
+  EXPECT(is_refused([&] { at::addmm(at::zeros({300}), large, large); }));
+  EXPECT(is_refused([&] { at::addmm(at::zeros({256}, at::kDouble), large, large); }));
+  EXPECT(is_refused([&] { at::addmm(at::zeros({256}), wide, large); }));
+}
+
+}  // namespace
+
+void products() {
+  large_products_are_those_of_float64_up_to_rounding();
+  gradients_of_large_linear_layers_are_those_of_float64_up_to_rounding();
+  products_refuse_and_return_nothing_as_before();
+}
+
+}  // namespace continual::test
