@@ -66,6 +66,7 @@ void a_prepared_mini_batch_is_the_one_that_would_be_drawn() {
             if (ahead == Ahead::kMeanwhile) batches.prepare_meanwhile();
           }
           if (ahead == Ahead::kAtOnce) drawn.prepared += batches.is_prepared();
+          drawn.tensors.push_back(at::rand({1}));  // as dropout does in the iteration
         }
         drawn.generator = at::detail::getDefaultCPUGenerator().get_state();
         return drawn;
