@@ -52,6 +52,10 @@ export default tseslint.config(
     },
   },
   {
+    files: ['lib/native/*.js'],
+    languageOptions: { sourceType: 'commonjs', globals: { Buffer: 'readonly', module: 'writable', process: 'readonly', require: 'readonly' } },
+  },
+  {
     files: ['scripts/**/*.mjs', '*.mjs'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', URL: 'readonly', Buffer: 'readonly', AbortController: 'readonly', AbortSignal: 'readonly', fetch: 'readonly' } },
   },

@@ -3,9 +3,9 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { copyFolder, copyRoot } from './cache-folder.mjs';
+import { copyFolder, copyRoot } from '../../lib/native/cache-folder.js';
 import { diskFullError, isDiskFull } from './failures.mjs';
-import { TESTED_VERSION, inspectLibtorchFolder } from './libtorch-folder.mjs';
+import { TESTED_VERSION, inspectLibtorchFolder } from '../../lib/native/libtorch-folder.js';
 import { withLock } from './lock.mjs';
 import { describeOwner, isAlive } from './owner.mjs';
 import { downloadWheel } from './pip-download.mjs';
@@ -74,7 +74,7 @@ async function fetchInto(aside, { indexes, env, cache, progress, pythons }) {
     const unpacked = join(aside, 'unpacked');
     rmSync(unpacked, { recursive: true, force: true });
     const problem = await unpack(wheel, unpacked, progress);
-    const { faults } = inspectLibtorchFolder(join(unpacked, 'torch'));
+    const { faults } = inspectLibtorchFolder(join(unpacked, 'torch'), { headers: true });
     if (problem === null && faults.length === 0) {
       rmSync(copyFolder(cache), { recursive: true, force: true });
       renameSync(unpacked, copyFolder(cache));
@@ -106,7 +106,7 @@ export async function fetchLibtorch(
   return withLock(join(cache, '.lock'), async () => {
     removeDeadAsides(cache);
     // Another checkout may have fetched the copy while this one waited for the lock.
-    if (inspectLibtorchFolder(copyRoot(cache)).faults.length === 0) return copyRoot(cache);
+    if (inspectLibtorchFolder(copyRoot(cache), { headers: true }).faults.length === 0) return copyRoot(cache);
     checkRoom(cache, statfs);
     const aside = join(cache, `${ASIDE}${process.pid}`);
     mkdirSync(aside, { recursive: true });

@@ -2,8 +2,8 @@
 // that the set-up fetched. What the user names in LIBTORCH is taken or refused, never silently replaced.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { cacheFolders, copyRoot } from './cache-folder.mjs';
-import { ACCEPTED_TEXT, TESTED_VERSION, inspectLibtorchFolder, isAccepted } from './libtorch-folder.mjs';
+import { cacheFolders, copyRoot } from '../../lib/native/cache-folder.js';
+import { ACCEPTED_TEXT, TESTED_VERSION, inspectLibtorchFolder, isAccepted } from '../../lib/native/libtorch-folder.js';
 import { findPythonTorch, pythonCommand } from './python.mjs';
 
 /** @param {string | null} cuda */
@@ -72,19 +72,19 @@ export function findLibtorch({
 
   if (env.LIBTORCH) {
     const path = resolveNamed(env.LIBTORCH);
-    consider(place('LIBTORCH', path, inspect(path)), true);
+    consider(place('LIBTORCH', path, inspect(path, { headers: true })), true);
   }
   if (!settled()) {
     const source = `${pythonCommand} on PATH`;
     const { python, torch } = pythonTorch(env);
     const reason = python ? 'has no torch' : 'there is none';
-    if (torch !== null) consider(place(source, torch, inspect(torch)), false);
+    if (torch !== null) consider(place(source, torch, inspect(torch, { headers: true })), false);
     else consider({ source, path: null, found: false, version: null, cuda: null, reason }, false);
   }
   for (const cache of caches) {
     if (settled()) break;
     const path = copyRoot(cache);
-    consider(place('the copy of this package', path, inspect(path)), false);
+    consider(place('the copy of this package', path, inspect(path, { headers: true })), false);
   }
   return { chosen, looked, refusal: refused };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'mocha';
+import { cacheFolders } from '../../lib/native/cache-folder';
 import { fakeLibrary, libraryName, libtorchFiles, loadScript, prefixed, withFolder, writeFiles } from './support';
 
 interface Place {
@@ -27,10 +28,8 @@ interface Options {
 
 describe('scripts/setup/libtorch', () => {
   let findLibtorch: (options: Options) => Found;
-  let cacheFolders: (options: object) => string[];
   before(async () => {
     ({ findLibtorch } = await loadScript<{ findLibtorch: typeof findLibtorch }>('libtorch.mjs'));
-    ({ cacheFolders } = await loadScript<{ cacheFolders: typeof cacheFolders }>('cache-folder.mjs'));
   });
 
   /** Three places, each with its own version, so that the version tells which one was taken. */
@@ -206,7 +205,7 @@ describe('scripts/setup/libtorch', () => {
     }));
 
   it('keeps its copy in the cache folder of the platform, and in this package for a user without a home', () => {
-    const folders = (platform: string, env: NodeJS.ProcessEnv, home: string | null) =>
+    const folders = (platform: NodeJS.Platform, env: NodeJS.ProcessEnv, home: string | null) =>
       cacheFolders({ root: '/package', platform, env, home });
     const own = join('/package', '.cache', 'continual-torch');
     assert.deepEqual(folders('linux', {}, '/home/me'), [join('/home/me/.cache/continual-torch'), own]);

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 export const scriptsFolder = join(__dirname, '..', '..', 'scripts');
+const nativeFolder = join(__dirname, '..', '..', 'lib', 'native');
 
 /** Loads `scripts/setup/<name>`; the caller names the shape, because these files run before any compiler is there. */
 export async function loadScript<T>(name: string): Promise<T> {
@@ -35,6 +36,8 @@ const ELF_MACHINE: Record<string, number> = { x64: 0x3e, arm64: 0xb7 };
 /** An ELF header that promises one section behind it, and that section: cutting the end off makes it a torn file. */
 export function fakeLibrary(arch: string = process.arch): Buffer {
   const library = Buffer.alloc(128);
+  // What a name with GCC's new std::string has in it.
+  library.write('__cxx11', 80, 'latin1');
   library.write('\x7fELF', 'latin1');
   library.writeUInt16LE(ELF_MACHINE[arch] ?? 0, 18);
   library.writeBigUInt64LE(64n, 40);
@@ -162,6 +165,9 @@ export function writeProject(folder: string): { root: string; env: NodeJS.Proces
     ...fakePackage('typescript', '6.0.0', 'tsc', FAKE_TSC),
   });
   cpSync(scriptsFolder, join(root, 'scripts'), { recursive: true });
+  for (const name of ['cache-folder.js', 'libtorch-folder.js']) {
+    cpSync(join(nativeFolder, name), join(root, 'lib', 'native', name));
+  }
   writeFiles(folder, { 'npm/npm-cli.js': FAKE_NPM, ...prefixed('libtorch/', libtorchFiles('2.13.0+cpu')) });
   const env = cleanEnvironment({
     LIBTORCH: join(folder, 'libtorch'),
