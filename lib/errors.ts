@@ -57,7 +57,8 @@ export const errorCodes = {
   ERR_TORCH_FILE_FORMAT: 'a file is none of torch.save, or is truncated or damaged',
   ERR_UNSAFE_GLOBAL: 'a file of torch.save names a Python class or function other than those that tensors need',
   ERR_WEIGHTS_SAVE: 'a file of weights cannot be written',
-  ERR_ADDON: 'the native addon cannot be loaded',
+  ERR_ADDON: 'no libtorch, or no addon for it, can be loaded here',
+  ERR_TWO_COPIES: 'two copies of this package, or of libtorch, in one process',
 } as const;
 
 /** One of the stable codes in `errorCodes`. */

@@ -1,9 +1,10 @@
 /** Continual learning for Node.js on libtorch. */
-import { native } from './native/binding';
+import { loaded } from './native/binding';
 
 export * as amp from './amp/index';
 export * as benchmarks from './benchmarks/index';
 export * as evaluation from './evaluation/index';
+export * as cuda from './cuda';
 export * as jit from './jit/index';
 export * as logging from './logging/index';
 export * as models from './models/index';
@@ -38,10 +39,4 @@ export { torch } from './torch';
 export type { DType, TypedArray } from './native/types';
 
 /** The version of the libtorch in use, `"2.13.0"` for example. */
-export const torchVersion: string = native.torchVersion;
-
-/** CUDA as far as the libtorch in use has it. */
-export const cuda = {
-  isAvailable: (): boolean => native.cudaDeviceCount() > 0,
-  deviceCount: (): number => native.cudaDeviceCount(),
-};
+export const torchVersion: string = /^[\d.]+/.exec(loaded.candidate.place.version!)![0];

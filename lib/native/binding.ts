@@ -1,32 +1,19 @@
-import { createRequire } from 'node:module';
-import path from 'node:path';
 import { ContinualTorchError } from '../errors';
+import { type Loaded, loadAddon } from './load';
 import type { NativeAddon } from './types';
 
-/** `lib/` and `dist/` lie at the same depth below the package's root. */
-const packageRoot = path.resolve(__dirname, '..', '..');
-
-/** CONTINUAL_TORCH_ADDON names the folder of another build: the fuzzer's, with sanitizers. */
-function load(): NativeAddon {
-  const folder = process.env['CONTINUAL_TORCH_ADDON'] ?? path.join(packageRoot, 'build', 'Release');
-  const file = path.join(folder, 'continual_torch.node');
-  try {
-    const addon = createRequire(__filename)(file) as NativeAddon;
-    addon.setErrorClass(ContinualTorchError);
-    process.once('exit', () => addon.stop());
-    return addon;
-  } catch (cause) {
-    throw new ContinualTorchError(
-      'ERR_ADDON',
-      `continual-torch: cannot load the native addon ${file}: ${(cause as Error).message}\n` +
-        'Build it with `npm run setup`; `npm run doctor` shows which libtorch was found and why.',
-      { cause },
-    );
-  }
+function load(): Loaded {
+  const loaded = loadAddon();
+  loaded.addon.setErrorClass(ContinualTorchError);
+  process.once('exit', () => loaded.addon.stop());
+  return loaded;
 }
 
+/** Where the addon came from. */
+export const loaded = load();
+
 /** The one door to C++. */
-export const native = load();
+export const native: NativeAddon = loaded.addon;
 
 /** Awaits a job of the compute thread; its error gets the stack of the line that waits for it. */
 export async function job<T>(promise: Promise<T>): Promise<T> {

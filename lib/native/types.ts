@@ -332,7 +332,10 @@ export interface NativeAddon {
   checkDevice(name: string): void;
   /** Returns the device by its full name. */
   setDefaultDevice(name: string): string;
+  /** 0 where no kernel runs. */
   cudaDeviceCount(): number;
+  /** Why that is 0, or "". */
+  cudaProblem(): string;
   /** The bytes of a file as uint8. */
   readFile(path: string, mapFrom: number): Promise<{ bytes: NativeTensor; isMapped: boolean }>;
   copyBytes(bytes: NativeTensor, offset: number, into: Uint8Array): void;

@@ -7,6 +7,28 @@
 namespace continual::binding {
 namespace {
 
+struct UsableDevices {
+  int64_t count = 0;
+  std::string problem;  // why there are none
+};
+
+/// libtorch counts a device also where its build holds no code for it, or where others have it: one kernel tells.
+const UsableDevices& usable_devices() {
+  static const UsableDevices devices = []() -> UsableDevices {
+    if (!at::hasCUDA()) return {0, "no CUDA libraries are loaded"};
+    const auto count = static_cast<int64_t>(torch::cuda::device_count());
+    if (count == 0) return {0, "libtorch finds no device"};
+    try {
+      if (at::ones({1}, at::Device(at::kCUDA)).add_(1).item<float>() == 2.0F) return {count, ""};
+      return {0, "a kernel computes wrong results"};
+    } catch (const std::exception& error) {
+      const std::string message = error.what();
+      return {0, "a kernel fails: " + message.substr(0, message.find('\n'))};
+    }
+  }();
+  return devices;
+}
+
 /// Native: checkDevice(name: string) -> void. Throws ERR_DEVICE.
 Napi::Value check_device(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
@@ -24,11 +46,14 @@ Napi::Value set_default_device(const Napi::CallbackInfo& info) {
   });
 }
 
+/// Native: cudaDeviceCount() -> number
 Napi::Value cuda_device_count(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const bool available = torch::cuda::is_available();
-    return Napi::Number::New(info.Env(), available ? static_cast<double>(torch::cuda::device_count()) : 0);
-  });
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(usable_devices().count)); });
+}
+
+/// Native: cudaProblem() -> string: why no device can be used, or "".
+Napi::Value cuda_problem(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::String::New(info.Env(), usable_devices().problem); });
 }
 
 }  // namespace
@@ -43,11 +68,10 @@ at::Device device_named(const std::string& name) {
     throw Error("ERR_DEVICE", "device: expected \"cpu\", \"cuda\" or \"cuda:N\", got \"" + name + "\"");
   }
   if (!device->is_cuda()) return at::Device(at::kCPU);
-  const int64_t count = torch::cuda::is_available() ? static_cast<int64_t>(torch::cuda::device_count()) : 0;
+  const auto& [count, problem] = usable_devices();
   if (count == 0) {
     throw Error("ERR_DEVICE", "device: expected a device that is there, got \"" + name +
-                                  "\": " + (at::hasCUDA() ? "no CUDA device was found" : "this libtorch has no CUDA") +
-                                  "; `npm run doctor` shows which libtorch is used");
+                                  "\": " + problem + "; `npx continual-torch doctor` explains it");
   }
   const int64_t index = device->has_index() ? device->index() : 0;
   if (index >= count) {
@@ -61,6 +85,7 @@ void define_devices(Napi::Env env, Napi::Object exports) {
   exports.Set("checkDevice", Napi::Function::New(env, check_device, "checkDevice"));
   exports.Set("setDefaultDevice", Napi::Function::New(env, set_default_device, "setDefaultDevice"));
   exports.Set("cudaDeviceCount", Napi::Function::New(env, cuda_device_count, "cudaDeviceCount"));
+  exports.Set("cudaProblem", Napi::Function::New(env, cuda_problem, "cudaProblem"));
 }
 
 }  // namespace continual::binding

@@ -16,7 +16,7 @@ const CONFIG = 'Release';
 // One compiler that reads libtorch's headers takes about this much.
 const BYTES_PER_JOB = 2.5 * 2 ** 30;
 const exe = process.platform === 'win32' ? '.exe' : '';
-const OUTPUTS = ['continual_torch.node', `continual_torch_core_test${exe}`];
+const OUTPUTS = ['continual_torch.node', 'opener.node', `continual_torch_core_test${exe}`];
 
 export function nativePaths(root) {
   const build = join(root, 'build');
@@ -142,7 +142,6 @@ function publish(paths) {
   const outputs = {};
   for (const name of OUTPUTS) {
     const made = join(paths.cmake, CONFIG, name);
-    // The core's test is not shipped with the package.
     if (!existsSync(made) && name !== OUTPUTS[0]) continue;
     const aside = join(paths.release, `.${name}.aside-${process.pid}`);
     copyFileSync(made, aside);

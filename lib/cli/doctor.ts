@@ -1,0 +1,132 @@
+import { parseArgs } from 'node:util';
+import { ContinualTorchError } from '../errors';
+import { driverLibrary } from '../native/cuda-libraries';
+import type { Loaded } from '../native/load';
+import { type Machine, platformName, thisMachine } from '../native/machine';
+import { libtorchPlaces, type Place } from '../native/places';
+import { version } from '../version';
+
+const help = `Tells which libtorch and which addon continual-torch uses on this machine and why, and explains every "no" of CUDA.
+
+Usage: npx continual-torch doctor
+
+  -h, --help        this text
+
+Exit status: 0 where the package works (with or without CUDA), 1 where it does not.
+`;
+
+interface Row {
+  name: string;
+  /** Good, bad, or neither. */
+  ok: boolean | null;
+  text: string;
+}
+
+/** `continual-torch doctor`. It changes nothing. */
+export async function doctor(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { help: { type: 'boolean', short: 'h' } } });
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const machine = thisMachine();
+  const places = libtorchPlaces(machine).map((look) => look());
+  const loaded = await load();
+  print('This machine', machineRows(machine));
+  print('libtorch, in the order of search', placeRows(places, loaded));
+  if (loaded instanceof Error) {
+    process.stdout.write(`${loaded.message}\n`);
+    return 1;
+  }
+  print('Loaded', [{ name: 'addon', ok: true, text: loaded.candidate.addon }]);
+  print('CUDA', cudaRows(loaded, machine));
+  const { version: libtorch, source } = loaded.candidate.place;
+  process.stdout.write(`continual-torch ${version} works here, with libtorch ${libtorch} of ${source}.\n`);
+  return 0;
+}
+
+/** The error of an addon that cannot be loaded is part of what is to be told. */
+async function load(): Promise<Loaded | ContinualTorchError> {
+  try {
+    return (await import('../native/binding.js')).loaded;
+  } catch (error) {
+    if (error instanceof ContinualTorchError) return error;
+    throw error;
+  }
+}
+
+function machineRows(machine: Machine): Row[] {
+  const { platform, glibc, electron } = machine;
+  return [
+    { name: 'Node.js', ok: true, text: `${process.versions.node}  ${process.execPath}` },
+    ...(electron === null ? [] : [{ name: 'Electron', ok: null, text: electron }]),
+    { name: 'platform', ok: null, text: platformName(machine) },
+    ...(platform === 'linux' ? [{ name: 'glibc', ok: glibc !== null, text: glibc ?? 'none (musl)' }] : []),
+  ];
+}
+
+function placeRows(places: Place[], loaded: Loaded | Error): Row[] {
+  const used = loaded instanceof Error ? undefined : loaded.candidate.place;
+  const failures = loaded instanceof Error ? [] : loaded.attempts;
+  return places.map(({ source, root, version, cuda, faults }) => {
+    const what = `${version ?? 'unknown version'} (${cuda === null ? 'CPU' : `CUDA ${cuda}`})  ${root}`;
+    const why = [...faults, ...failures.flatMap((failure) => (failure.source === source ? failure.why : []))];
+    if (source === used?.source) return { name: source, ok: true, text: `${what}  used` };
+    if (why.length === 0) return { name: source, ok: null, text: used === undefined ? what : `${what}  ${used.source} comes first` };
+    return { name: source, ok: root === null ? null : false, text: [...new Set(why)].join('; ') };
+  });
+}
+
+function cudaRows({ candidate, opener, cudaProblem, addon }: Loaded, machine: Machine): Row[] {
+  const { cuda } = candidate.place;
+  const rows: Row[] = [
+    { name: 'libtorch', ok: cuda !== null, text: cuda === null ? 'is a CPU build' : `is built with CUDA ${cuda}` },
+  ];
+  let served: number | null = null;
+  try {
+    const { version: driver, devices } = opener.cudaDriver(driverLibrary(machine));
+    served = driver;
+    rows.push({ name: 'driver', ok: true, text: `serves CUDA up to ${cudaVersion(driver)}` });
+    for (const [device, { name, capability }] of devices.entries()) {
+      rows.push({ name: `cuda:${device}`, ok: true, text: `${name}, compute capability ${capability}` });
+    }
+    if (devices.length === 0) rows.push({ name: 'devices', ok: false, text: 'none, or CUDA_VISIBLE_DEVICES hides them' });
+  } catch (error) {
+    rows.push({ name: 'driver', ok: false, text: `none that works: ${(error as Error).message}` });
+  }
+  const count = addon.cudaDeviceCount();
+  const why = cudaProblem ?? addon.cudaProblem();
+  rows.push({ name: 'usable', ok: count > 0, text: count > 0 ? `${count} of them` : `none: ${why}` });
+  const next = count > 0 ? null : whatNext(cuda, served);
+  if (next !== null) rows.push({ name: 'what helps', ok: null, text: next });
+  return rows;
+}
+
+/** 12040 is CUDA 12.4. */
+const cudaVersion = (number: number): string => `${Math.floor(number / 1000)}.${Math.floor((number % 1000) / 10)}`;
+
+const builds = [
+  { name: 'cu130', needs: 13000 },
+  { name: 'cu128', needs: 12080 },
+  { name: 'cu126', needs: 12060 },
+];
+
+function whatNext(cuda: string | null, served: number | null): string | null {
+  if (served === null) {
+    return cuda === null ? null : 'install a driver of NVIDIA; in a container, run it with the NVIDIA container toolkit (docker run --gpus all)';
+  }
+  // Within a major version of CUDA a newer libtorch runs on an older driver.
+  const build = builds.find(({ needs }) => needs <= served || Math.floor(needs / 1000) === Math.floor(served / 1000));
+  if (build === undefined) return 'a newer driver: PyTorch has no build any more for one this old';
+  if (cuda !== null && Number(cuda.split('.')[0]) <= Math.floor(served / 1000)) return null;
+  return `npx continual-torch fetch-libtorch --cuda ${build.name}, or LIBTORCH=/path/to/a/CUDA/PyTorch (site-packages/torch)`;
+}
+
+function print(title: string, rows: Row[]): void {
+  const colours = process.stdout.hasColors?.() ?? false;
+  const paint = (code: number, text: string) => (colours ? `\x1b[${code}m${text}\x1b[0m` : text);
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  const mark = { true: paint(32, '+'), false: paint(31, 'x'), null: '-' };
+  const lines = rows.map(({ name, ok, text }) => `  ${mark[`${ok}`]} ${name.padEnd(width)}  ${text}`);
+  process.stdout.write(`${paint(1, title)}\n${lines.join('\n')}\n\n`);
+}

@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { TESTED_VERSION } from './libtorch-folder';
+import { type Machine, platformName } from './machine';
+import { addonPackage, libtorchPackage, platforms } from './platform-packages';
+
+/** What helps where nothing could be loaded, for this machine: each a sentence or a command to copy. */
+export function advice(machine: Machine, reasons: string): string[] {
+  const { platform, arch, glibc, electron, env } = machine;
+  const name = platformName(machine);
+  if (platform === 'linux' && glibc === null) {
+    return [
+      'PyTorch has no build for musl (Alpine Linux): use an image with glibc, such as node:22-slim, instead of node:22-alpine',
+    ];
+  }
+  if (!platforms.includes(name)) {
+    return [
+      `there are prebuilt packages for ${platforms.join(', ')}; this is ${name}`,
+      ...(platform === 'darwin' && arch === 'x64' ? ['PyTorch has had no build for Macs with Intel processors since 2.3'] : []),
+      ...(platform === 'win32' && arch === 'ia32' ? ['use the 64-bit Node.js'] : []),
+      'a clone of the repository can be built for a libtorch of yours: LIBTORCH=/path/to/libtorch npm run setup',
+    ];
+  }
+  const lines: string[] = [];
+  if (electron !== null && machine.root.includes(`app.asar${path.sep}`)) {
+    lines.push(
+      "Electron: shared libraries cannot be loaded out of an asar archive; unpack them (electron-builder: asarUnpack: ['node_modules/@continual-torch/**'])",
+    );
+  }
+  if (env['LIBTORCH']) lines.push('unset LIBTORCH to use the libtorch that comes with this package, or let it name another one');
+  if (/needs glibc/.test(reasons)) lines.push('use a system with a newer glibc: Debian 12, Ubuntu 22.04, Fedora 36, RHEL 9 or later');
+  if (/lacks an instruction/.test(reasons)) lines.push('libtorch for x64 needs a processor with SSE4.2; AVX2 for its full speed');
+  lines.push(...installAdvice(machine, reasons));
+  return lines;
+}
+
+function installAdvice(machine: Machine, reasons: string): string[] {
+  if (isCheckout(machine)) return ['this is a clone of the repository: npm run setup'];
+  const packages = [addonPackage(machine), libtorchPackage(machine)];
+  const missing = packages.filter((name) => machine.packageFolder(name) === null);
+  if (missing.length > 0) {
+    const other = platforms.find((name) => machine.packageFolder(`@continual-torch/${name}`) !== null);
+    return [
+      ...(other === undefined ? [] : [`these node_modules were installed for ${other}: install on the machine that runs them`]),
+      `${missing.join(' and ')} ${missing.length > 1 ? 'are optional dependencies' : 'is an optional dependency'}, left out by ` +
+        '--omit=optional, or by a lock file that was made on another platform:',
+      '  npm install --include=optional continual-torch',
+      'or, where the lock file came from another platform:',
+      `  ${removal(machine)} && npm install`,
+      `to use a PyTorch of yours (${TESTED_VERSION} is tested): LIBTORCH=/path/to/site-packages/torch`,
+    ];
+  }
+  if (/is damaged|is missing|is cut short|not a whole/.test(reasons)) {
+    return ['install the package once more:', `  ${removal(machine)} && npm install`];
+  }
+  return [];
+}
+
+const removal = ({ platform }: Machine): string =>
+  platform === 'win32'
+    ? 'Remove-Item -Recurse -Force node_modules, package-lock.json'
+    : 'rm -rf node_modules package-lock.json';
+
+/** The sources are there, and the package lies in no `node_modules`. */
+const isCheckout = ({ root }: Machine): boolean =>
+  existsSync(path.join(root, 'native')) && existsSync(path.join(root, 'CMakeLists.txt'));

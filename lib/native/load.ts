@@ -1,0 +1,81 @@
+import { createRequire } from 'node:module';
+import { ContinualTorchError } from '../errors';
+import { version } from '../version';
+import { advice } from './advice';
+import { type Attempt, type Candidate, candidates } from './candidates';
+import { refuseOtherBinaries, refuseOtherCopy } from './copies';
+import { type Opener, openCudaLibraries } from './cuda-libraries';
+import { type Machine, platformName, thisMachine } from './machine';
+import { pythonPlace } from './places';
+import { tryInChild } from './trial';
+import type { NativeAddon } from './types';
+
+/** The addon, and where it and its libtorch came from. */
+export interface Loaded {
+  addon: NativeAddon;
+  opener: Opener;
+  candidate: Candidate;
+  /** Why libtorch can use no CUDA as far as loading goes, or null. */
+  cudaProblem: string | null;
+  /** The places that come before it and did not do. */
+  attempts: Attempt[];
+}
+
+/**
+ * Finds the first libtorch and addon that fit together and can be loaded, and loads them.
+ * @throws ERR_ADDON naming every place, why each did not do, and what helps here; ERR_TWO_COPIES
+ */
+export function loadAddon(machine: Machine = thisMachine()): Loaded {
+  refuseOtherCopy(machine, version);
+  const attempts: Attempt[] = [];
+  for (const candidate of candidates(machine, attempts)) {
+    refuseOtherBinaries(candidate, machine);
+    const why = tryInChild(candidate, machine);
+    if (why !== null) {
+      attempts.push({ source: candidate.place.source, why: `${candidate.addon} cannot be loaded: ${why}` });
+      continue;
+    }
+    try {
+      const loaded = { ...open(candidate, machine), candidate, attempts };
+      warnOfPassedOver(candidate, machine);
+      return loaded;
+    } catch (error) {
+      attempts.push({ source: candidate.place.source, why: (error as Error).message });
+    }
+  }
+  throw new ContinualTorchError('ERR_ADDON', failure(machine, attempts));
+}
+
+function open({ addon, opener, libraries, cudaLibraries }: Candidate, machine: Machine): Pick<Loaded, 'addon' | 'opener' | 'cudaProblem'> {
+  // Not `require`: a bundler would try to resolve the path.
+  const load = createRequire(__filename);
+  const loadedOpener = load(opener) as Opener;
+  for (const library of libraries) loadedOpener.open(library);
+  const cudaProblem = openCudaLibraries(loadedOpener, cudaLibraries, machine);
+  return { addon: load(addon) as NativeAddon, opener: loadedOpener, cudaProblem };
+}
+
+/** Someone who asks for the PyTorch of an environment and gets another should hear of it. */
+function warnOfPassedOver({ place }: Candidate, machine: Machine): void {
+  const asked = pythonPlace(machine);
+  if (asked.root === null || asked.root === place.root) return;
+  process.emitWarning(
+    `continual-torch uses libtorch ${place.version} of ${place.source}, which comes before CONTINUAL_TORCH_USE_PYTORCH. ` +
+      `To use that PyTorch, set LIBTORCH=${asked.root}`,
+    { code: 'CONTINUAL_TORCH_LIBTORCH' },
+  );
+}
+
+function failure(machine: Machine, attempts: Attempt[]): string {
+  const { platform, glibc, electron } = machine;
+  const libc = platform === 'linux' ? `, ${glibc === null ? 'no glibc' : `glibc ${glibc}`}` : '';
+  const runtime = electron === null ? `Node.js ${process.versions.node}` : `Electron ${electron}`;
+  const reasons = attempts.map(({ source, why }) => `  - ${source}: ${why}`);
+  const helps = advice(machine, reasons.join('\n')).map((line) => (line.startsWith(' ') ? `    ${line.trim()}` : `  - ${line}`));
+  return [
+    `continual-torch: expected a libtorch and an addon for it on ${platformName(machine)} (${runtime}${libc}). Looked at, in this order:`,
+    ...reasons,
+    ...(helps.length > 0 ? ['What helps:', ...helps] : []),
+    '`npx continual-torch doctor` shows more.',
+  ].join('\n');
+}

@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+/** What decides which binaries fit here; a test describes another machine. */
+export interface Machine {
+  platform: NodeJS.Platform;
+  arch: string;
+  /** Its version; null where there is none: not Linux, or Linux with musl. */
+  glibc: string | null;
+  /** Its version; null in Node.js. */
+  electron: string | null;
+  env: NodeJS.ProcessEnv;
+  /** The folder of this package. */
+  root: string;
+  /** The folder of a package that is installed beside this one, or null. */
+  packageFolder(name: string): string | null;
+  /** Shared libraries that this process has loaded. */
+  sharedObjects(): string[];
+}
+
+/** `lib/` and `dist/` lie at the same depth below the package's root. */
+const root = path.resolve(__dirname, '..', '..');
+
+/** Where Node looks for packages; not `require.resolve`, which runs into the "exports" of a package half there. */
+function packageFolder(name: string): string | null {
+  const folders = createRequire(__filename).resolve.paths(name) ?? [];
+  return folders.map((folder) => path.join(folder, name)).find((folder) => existsSync(folder)) ?? null;
+}
+
+function report(): { header: { glibcVersionRuntime?: string }; sharedObjects: string[] } {
+  // The report also lists network interfaces, which may take seconds to look up, unless told not to.
+  const settings = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean };
+  const before = settings.excludeNetwork;
+  settings.excludeNetwork = true;
+  try {
+    return settings.getReport() as unknown as ReturnType<typeof report>;
+  } finally {
+    settings.excludeNetwork = before;
+  }
+}
+
+export function thisMachine(): Machine {
+  const { header, sharedObjects } = report();
+  return {
+    platform: process.platform,
+    arch: process.arch,
+    glibc: header.glibcVersionRuntime ?? null,
+    electron: process.versions['electron'] ?? null,
+    env: process.env,
+    root,
+    packageFolder,
+    sharedObjects: () => sharedObjects,
+  };
+}
+
+/** "linux-x64": the name that packages for this machine carry. */
+export const platformName = ({ platform, arch }: Machine): string => `${platform}-${arch}`;
+
+/** Whether a version such as glibc's "2.36" is at least another one. */
+export function atLeast(version: string, needed: string): boolean {
+  const [have, want] = [version, needed].map((text) => text.split('.').map(Number)) as [number[], number[]];
+  for (const [position, number] of want.entries()) {
+    const difference = (have[position] ?? 0) - number;
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}
