@@ -15,9 +15,8 @@ struct UsableDevices {
 /// libtorch counts a device also where its build holds no code for it, or where others have it: one kernel tells.
 const UsableDevices& usable_devices() {
   static const UsableDevices devices = []() -> UsableDevices {
-    if (!at::hasCUDA()) return {0, "no CUDA libraries are loaded"};
     const auto count = static_cast<int64_t>(torch::cuda::device_count());
-    if (count == 0) return {0, "libtorch finds no device"};
+    if (count == 0) return {0, "libtorch finds no CUDA device"};
     try {
       if (at::ones({1}, at::Device(at::kCUDA)).add_(1).item<float>() == 2.0F) return {count, ""};
       return {0, "a kernel computes wrong results"};
