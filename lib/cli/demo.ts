@@ -6,9 +6,9 @@ import { runCommand } from './command';
 import { type DemoOptions, type DemoResult, runDemo } from './demo-run';
 import { progressDisplay } from '../logging/progress-display';
 
-const help = `Permuted MNIST, five experiences: the same network learns them once naively and once with Memory Aware Synapses.
+const help = (command: string) => `Permuted MNIST, five experiences: the same network learns them once naively and once with Memory Aware Synapses.
 
-Usage: npm run demo -- [options]
+Usage: ${command} [options]
 
   --quick           every fifth image; ends within 20 seconds
   --model FILE.pt   trains this TorchScript model (input [B, 1, 28, 28], output [B, 10]) instead of the MLP 784-400-400-10
@@ -17,8 +17,10 @@ Usage: npm run demo -- [options]
   -h, --help        this text
 `;
 
-async function main(): Promise<number> {
+/** The subcommand; `command` is what it was called by. */
+export async function demo(args: string[], command = 'npx continual-torch demo'): Promise<number> {
   const { values } = parseArgs({
+    args,
     options: {
       quick: { type: 'boolean', default: false },
       model: { type: 'string' },
@@ -28,7 +30,7 @@ async function main(): Promise<number> {
     },
   });
   if (values.help) {
-    process.stdout.write(help);
+    process.stdout.write(help(command));
     return 0;
   }
   const options: DemoOptions = { quick: values.quick, model: values.model ?? null, seed: parseSeed(values.seed) };
@@ -65,4 +67,4 @@ function table(title: string, { accuracyMatrix }: DemoResult): string {
   return `\n${title}\n             ${header}\n${rows.join('\n')}\n`;
 }
 
-if (require.main === module) void runCommand(main);
+if (require.main === module) void runCommand(() => demo(process.argv.slice(2), 'npm run demo --'));

@@ -1,0 +1,84 @@
+import { Parser } from 'htmlparser2';
+import { FetchError } from './failure';
+import { describeNetworkError, type Web, withoutCredentials } from './web';
+
+/** A wheel that an index offers. */
+export interface Wheel {
+  /** The name of the file. */
+  file: string;
+  version: string;
+  /** `manylinux_2_28_x86_64`, `win_amd64`, `any`, ...; a wheel may be for several. */
+  platformTags: string[];
+  url: URL;
+  /** Null where the index does not tell. */
+  sha256: string | null;
+  /** The same of its metadata, which the index offers as a file of its own; null where it does not. */
+  metadataSha256: string | null;
+}
+
+/** An answer of an index that is none: it lacks the page. */
+export class NoSuchPage extends FetchError {}
+
+/**
+ * The wheels on an index's page of one project (the HTML form of Python's simple repository API).
+ * @param index the folder that holds the projects' folders
+ * @throws NoSuchPage, FetchError
+ */
+export async function readIndexPage(web: Web, index: URL, project: string): Promise<Wheel[]> {
+  const folder = new URL(index);
+  if (!folder.pathname.endsWith('/')) folder.pathname += '/';
+  const page = new URL(`${project}/`, folder);
+  const response = await web.request(page, { accept: 'text/html' });
+  if (!response.ok) {
+    await response.body?.cancel();
+    const message = `${withoutCredentials(page)} answers ${response.status}`;
+    // PyTorch's own server says 403 of what it does not have.
+    throw [403, 404].includes(response.status) ? new NoSuchPage(message) : new FetchError(message);
+  }
+  try {
+    return parseIndexPage(await response.text(), new URL(response.url));
+  } catch (error) {
+    throw new FetchError(`cannot read ${withoutCredentials(page)}: ${describeNetworkError(error)}`, { cause: error });
+  }
+}
+
+/** The wheels that a page links to; `base` is where the page lies. */
+export function parseIndexPage(html: string, base: URL): Wheel[] {
+  const wheels: Wheel[] = [];
+  const parser = new Parser({
+    onopentag(name, attributes) {
+      const { href } = attributes;
+      if (href === undefined || !URL.canParse(href, base.href)) return;
+      const url = new URL(href, base);
+      if (name === 'base') base = url;
+      if (name !== 'a' || !/^https?:$/.test(url.protocol)) return;
+      const wheel = wheelName(url);
+      if (wheel === null) return;
+      // The newer name of the attribute, and the one that PyTorch's index had first.
+      const metadata = attributes['data-core-metadata'] ?? attributes['data-dist-info-metadata'];
+      wheels.push({ ...wheel, url, sha256: sha256In(url.hash.slice(1)), metadataSha256: sha256In(metadata) });
+    },
+  });
+  parser.end(html);
+  return wheels;
+}
+
+/** What `torch-2.13.0+cu126-cp312-cp312-manylinux_2_28_x86_64.whl` says; a build number may follow the version. */
+function wheelName(url: URL): Pick<Wheel, 'file' | 'version' | 'platformTags'> | null {
+  const last = url.pathname.slice(url.pathname.lastIndexOf('/') + 1);
+  let file: string;
+  try {
+    file = decodeURIComponent(last);
+  } catch {
+    return null;
+  }
+  // It becomes the name of a file here.
+  if (!/^[\w.+-]+\.whl$/.test(file)) return null;
+  const parts = file.slice(0, -'.whl'.length).split('-');
+  if (parts.length !== 5 && parts.length !== 6) return null;
+  return { file, version: parts[1]!, platformTags: parts.at(-1)!.split('.') };
+}
+
+function sha256In(text: string | undefined): string | null {
+  return /(?:^|&)sha256=([0-9a-f]{64})(?:$|&)/i.exec(text ?? '')?.[1]!.toLowerCase() ?? null;
+}

@@ -1,0 +1,100 @@
+import {
+  type EnvironmentMarker,
+  type EnvironmentMarkerLeaf,
+  parsePipRequirementsLine,
+  type VersionSpec,
+} from 'pip-requirements-js';
+import { FetchError } from './failure';
+import type { Platform } from './platform';
+
+/** A package that another one needs, and which of its versions will do. */
+export interface Requirement {
+  /** As an index names its pages: small letters, one hyphen between words. */
+  name: string;
+  extras: string[];
+  versions: VersionSpec[];
+}
+
+/**
+ * What a wheel's metadata requires on a platform of the packages that `isWanted` names.
+ * @param extras of the wheel's own, that were asked for
+ */
+export function requirementsIn(
+  metadata: string,
+  platform: Platform,
+  isWanted: (name: string) => boolean,
+  extras: readonly string[] = [],
+): Requirement[] {
+  const requirements: Requirement[] = [];
+  for (const line of metadata.split(/\r?\n/)) {
+    if (line === '') break; // The description begins.
+    const [, text] = /^Requires-Dist:\s*(.*)$/.exec(line) ?? [];
+    const name = /^[\w.-]+/.exec(text ?? '')?.[0].toLowerCase().replace(/[-_.]+/g, '-');
+    if (text === undefined || name === undefined || !isWanted(name)) continue;
+    const parsed = parse(text);
+    if (parsed.environmentMarkerTree && !holds(parsed.environmentMarkerTree, platform, extras)) continue;
+    requirements.push({ name, extras: parsed.extras ?? [], versions: parsed.versionSpec ?? [] });
+  }
+  return requirements;
+}
+
+function parse(text: string) {
+  try {
+    const parsed = parsePipRequirementsLine(text);
+    if (parsed?.type === 'ProjectName') return parsed;
+  } catch {
+    // The message is for people who write requirements.
+  }
+  throw new FetchError(`PyTorch requires "${text}", which this version of continual-torch cannot read.`);
+}
+
+/** Whether a marker holds. What is said of the Python counts as true: none runs the wheel, so none is the wrong one. */
+function holds(marker: EnvironmentMarker, platform: Platform, extras: readonly string[]): boolean {
+  if (marker.operator === 'and') return holds(marker.left, platform, extras) && holds(marker.right, platform, extras);
+  if (marker.operator === 'or') return holds(marker.left, platform, extras) || holds(marker.right, platform, extras);
+  const { left, right } = marker as EnvironmentMarkerLeaf;
+  const [variable, text] = /^['"]/.test(left) ? [right, left] : [left, right];
+  const wanted = text.slice(1, -1);
+  const actual: readonly (string | undefined)[] = variable === 'extra' ? extras : [platform.markers[variable]];
+  if (actual.includes(undefined)) return true;
+  if (marker.operator === '==') return actual.includes(wanted);
+  if (marker.operator === '!=') return !actual.includes(wanted);
+  return true;
+}
+
+/** Whether a version of plain numbers, as NVIDIA's are, is among those that will do. */
+export function satisfies(version: string, versions: readonly VersionSpec[]): boolean {
+  return versions.every(({ operator, version: wanted }) => {
+    const numbers = wanted.replace(/\.\*$/, '').split('.').length;
+    const beginsAlike = (count: number) =>
+      compareVersions(version.split('.').slice(0, count).join('.'), wanted.split('.').slice(0, count).join('.')) === 0;
+    const order = compareVersions(version, wanted);
+    switch (String(operator)) {
+      case '==':
+      case '===':
+        return wanted.endsWith('.*') ? beginsAlike(numbers) : order === 0;
+      case '!=':
+        return wanted.endsWith('.*') ? !beginsAlike(numbers) : order !== 0;
+      case '<':
+        return order < 0;
+      case '<=':
+        return order <= 0;
+      case '>':
+        return order > 0;
+      case '>=':
+        return order >= 0;
+      default:
+        return order >= 0 && beginsAlike(numbers - 1); // ~=
+    }
+  });
+}
+
+/** Negative where `a` comes before `b`; 13.0.3 and 13.0.3.0 are the same. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [a, b].map((version) => version.split('.').map((part) => Number.parseInt(part, 10) || 0));
+  for (let i = 0; i < Math.max(left!.length, right!.length); i++) {
+    const difference = (left![i] ?? 0) - (right![i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

@@ -1,0 +1,69 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { Transform } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import { FetchError } from './failure';
+
+/** Python's own door, the shared-memory manager and the libraries of PyTorch's tests: nothing in C++ links them. */
+const unwantedLibrary = /^(lib)?(torch_python|shm|torchbind_test|jitbackend_test|backend_with_compiler|aoti_custom_ops)\./;
+
+/** Whether a file of a wheel is needed to run: shared libraries, PyTorch's version, and every licence. */
+export function isWanted(name: string): boolean {
+  const { dir, base } = path.posix.parse(name);
+  const isLibrary = /\.so(\.\d+)*$/.test(base) || base.endsWith('.dll');
+  if (dir === 'torch/lib') return isLibrary && !unwantedLibrary.test(base);
+  // Libraries that the wheel's maker has packed into it have a hash in their names.
+  if (dir === 'torch.libs' || /^nvidia\/(.*\/)?lib$/.test(dir)) return isLibrary;
+  const isLicence = /^(licen[cs]e|notice|copying)/i.test(base);
+  if (dir.startsWith('nvidia/')) return isLicence;
+  if (/^[^/]+\.dist-info(\/|$)/.test(dir)) return isLicence || /\/licenses(\/|$)/.test(dir);
+  return name === 'torch/version.py';
+}
+
+/**
+ * Unpacks what is needed of a wheel.
+ * @param onBytes told of the bytes of each piece written
+ * @throws FetchError for an archive that is damaged, or in which a name leads out of it
+ */
+export async function unpackWheel(wheel: string, folder: string, onBytes: (bytes: number) => void): Promise<void> {
+  await withEntries(wheel, async (zip, entry) => {
+    if (!isWanted(entry.fileName)) return;
+    const target = path.join(folder, entry.fileName);
+    await mkdir(path.dirname(target), { recursive: true });
+    const counter = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        onBytes(chunk.length);
+        done(null, chunk);
+      },
+    });
+    await pipeline(await zip.openReadStreamPromise(entry), counter, createWriteStream(target, { flags: 'wx' }));
+  });
+}
+
+/** The text of a wheel's METADATA. */
+export async function readMetadata(wheel: string): Promise<string> {
+  let text: string | null = null;
+  await withEntries(wheel, async (zip, entry) => {
+    if (!/^[^/]+\.dist-info\/METADATA$/.test(entry.fileName)) return;
+    text = (await buffer(await zip.openReadStreamPromise(entry))).toString('utf8');
+  });
+  if (text === null) throw new FetchError(`${path.basename(wheel)} is no wheel: it has no METADATA`);
+  return text;
+}
+
+/** Hands out the entries in turn; yauzl refuses absolute names and those with `..` in them. */
+async function withEntries(wheel: string, use: (zip: ZipFile, entry: Entry) => Promise<void>): Promise<void> {
+  let zip: ZipFile | null = null;
+  try {
+    zip = await openPromise(wheel, { autoClose: false, strictFileNames: true });
+    for await (const entry of zip.eachEntry()) if (!entry.fileName.endsWith('/')) await use(zip, entry);
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) throw error;
+    throw new FetchError(`cannot unpack ${path.basename(wheel)}: ${(error as Error).message}`, { cause: error });
+  } finally {
+    zip?.close();
+  }
+}
