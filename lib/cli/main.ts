@@ -16,6 +16,10 @@ const subcommands: Record<string, Subcommand> = {
     summary: 'permuted MNIST, learned naively and with Memory Aware Synapses',
     load: async () => (await import('./demo.js')).demo,
   },
+  doctor: {
+    summary: 'which libtorch is used here and why, and what CUDA lacks',
+    load: async () => (await import('./doctor.js')).doctor,
+  },
   'fetch-libtorch': {
     summary: "fetches PyTorch's own CUDA build, for training on a GPU",
     load: async () => (await import('./fetch-libtorch/main.js')).fetchLibtorch,

@@ -20,8 +20,7 @@ int cuDeviceGetAttribute(int* value, int attribute, int device) { *value = attri
 `;
 
 function doctor(env: NodeJS.ProcessEnv): { status: number | null; stdout: string } {
-  const code = "import('./lib/cli/doctor.ts').then(async ({ doctor }) => { process.exitCode = await doctor([]); });";
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '-e', code], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'lib/cli/main.ts', 'doctor'], {
     cwd: root,
     env: { ...process.env, ...env },
     encoding: 'utf8',
