@@ -95,7 +95,7 @@ function cudaRows({ candidate, opener, cudaProblem, addon }: Loaded, machine: Ma
     rows.push({ name: 'driver', ok: false, text: `none that works: ${(error as Error).message}` });
   }
   const count = addon.cudaDeviceCount();
-  const why = cudaProblem ?? addon.cudaProblem();
+  const why = tooOld(cuda, served) ?? cudaProblem ?? addon.cudaProblem();
   rows.push({ name: 'usable', ok: count > 0, text: count > 0 ? `${count} of them` : `none: ${why}` });
   const next = count > 0 ? null : whatNext(cuda, served);
   if (next !== null) rows.push({ name: 'what helps', ok: null, text: next });
@@ -111,14 +111,19 @@ const builds = [
   { name: 'cu126', needs: 12060 },
 ];
 
+/** Within a major version of CUDA a newer libtorch runs on an older driver. */
+function tooOld(cuda: string | null, served: number | null): string | null {
+  if (cuda === null || served === null || !(Number(cuda.split('.')[0]) > Math.floor(served / 1000))) return null;
+  return `the driver is too old: it serves CUDA up to ${cudaVersion(served)}, and this libtorch is built with ${cuda}`;
+}
+
 function whatNext(cuda: string | null, served: number | null): string | null {
   if (served === null) {
     return cuda === null ? null : 'install a driver of NVIDIA; in a container, run it with the NVIDIA container toolkit (docker run --gpus all)';
   }
-  // Within a major version of CUDA a newer libtorch runs on an older driver.
   const build = builds.find(({ needs }) => needs <= served || Math.floor(needs / 1000) === Math.floor(served / 1000));
   if (build === undefined) return 'a newer driver: PyTorch has no build any more for one this old';
-  if (cuda !== null && Number(cuda.split('.')[0]) <= Math.floor(served / 1000)) return null;
+  if (cuda !== null && tooOld(cuda, served) === null) return null;
   return `npx continual-torch fetch-libtorch --cuda ${build.name}, or LIBTORCH=/path/to/a/CUDA/PyTorch (site-packages/torch)`;
 }
 
