@@ -73,7 +73,7 @@ const lastLine = (text: string): string => text.trim().split('\n').at(-1)!;
 
 /** In a single executable application, or in another run time, the running program is no `node` to call. */
 function canSpawnNode(): boolean {
-  if (process.versions['bun'] || process.versions['deno']) return false;
+  if (process.versions['bun'] || process.versions['deno'] || 'pkg' in process) return false;
   try {
     return !(process.getBuiltinModule?.('node:sea') as { isSea(): boolean } | undefined)?.isSea();
   } catch {
