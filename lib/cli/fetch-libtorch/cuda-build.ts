@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { lock, type LockOptions } from 'proper-lockfile';
 import { noProgressDisplay, type ProgressDisplay } from '../../logging/progress-display';
@@ -52,13 +52,13 @@ export function isWhole(root: string): boolean {
 export function fetchCudaBuild(cuda: string, options: CudaBuildOptions): Promise<string> {
   const root = cudaBuildRoot(options.cache, cuda);
   const platform = options.platform ?? platformOf();
+  const aside = `${path.dirname(root)}.partial`;
   return withLock(path.dirname(root), options.onWait ?? (() => {}), async () => {
     if (isWhole(root)) return root;
-    const aside = `${path.dirname(root)}.partial`;
     const unpacked = path.join(aside, 'unpacked');
-    await rm(unpacked, { recursive: true, force: true });
-    await mkdir(unpacked, { recursive: true });
+    await mkdir(aside, { recursive: true });
     const files = await fetchWheels(cuda, platform, aside, options);
+    await rm(unpacked, { recursive: true, force: true });
     await unpackAll(files, unpacked, options.progress ?? noProgressDisplay);
     const { faults } = inspectLibtorchFolder(path.join(unpacked, 'torch'));
     if (faults.length > 0) throw new FetchError(`what has arrived is no PyTorch that can be used: it ${faults.join('; ')}`);
@@ -71,6 +71,7 @@ export function fetchCudaBuild(cuda: string, options: CudaBuildOptions): Promise
 
 async function fetchWheels(cuda: string, platform: Platform, aside: string, options: CudaBuildOptions): Promise<string[]> {
   const { index, silentMs, waitsMs, progress = noProgressDisplay } = options;
+  progress.update(0, `asking ${index.host}`);
   const web = new Web(index, silentMs);
   const fileOf = (wheel: Wheel) => path.join(aside, wheel.file);
   const fetchAll = async (wheels: readonly Wheel[]) => {
@@ -105,6 +106,7 @@ async function fetchWheels(cuda: string, platform: Platform, aside: string, opti
     return wheels.map(fileOf);
   } finally {
     await web.close();
+    await rmdir(aside).catch(() => undefined); // It is empty where nothing has arrived.
   }
 }
 
@@ -149,6 +151,7 @@ async function unpackAll(wheels: readonly string[], folder: string, progress: Pr
 }
 
 function report(progress: ProgressDisplay, doing: string, bytes: number, total: number): void {
+  if (total > 0 && total < megabyte) return; // A file that only says what belongs together.
   const fraction = total === 0 ? 0 : Math.min(1, bytes / total);
   const ofTotal = total === 0 ? '' : ` of ${Math.round(total / megabyte)}`;
   const text = `${doing}, ${Math.round(bytes / megabyte)}${ofTotal} MB`;

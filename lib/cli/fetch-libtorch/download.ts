@@ -77,7 +77,7 @@ const validatorOf = (part: string) => `${part}.validator`;
 
 /** One request for what is missing. */
 async function fetchRest(web: Web, url: URL, part: string, onBytes: (bytes: number) => void): Promise<void> {
-  let have = await sizeOf(part);
+  const have = await sizeOf(part);
   const validator = await readFile(validatorOf(part), 'utf8').catch(() => '');
   const range = { range: `bytes=${have}-`, ...(validator === '' ? {} : { 'if-range': validator }) };
   const response = await web.request(url, have > 0 ? range : {});

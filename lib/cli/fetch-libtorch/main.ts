@@ -5,7 +5,7 @@ import { progressDisplay } from '../../logging/progress-display';
 import { cacheFolders, writableCache } from '../../native/cache-folder.js';
 import { TESTED_VERSION } from '../../native/libtorch-folder.js';
 import { cudaBuildRoot, fetchCudaBuild, isWhole } from './cuda-build';
-import { describeFileError, FetchError } from './failure';
+import { describeFileError, Dropped, FetchError } from './failure';
 import { platformOf } from './platform';
 
 const pytorchIndex = 'https://download.pytorch.org/whl';
@@ -61,7 +61,8 @@ export async function fetchLibtorch(args: string[], env: NodeJS.ProcessEnv = pro
     return 0;
   } catch (error) {
     const message = error instanceof FetchError ? error.message : describeFileError(error, cache);
-    process.stderr.write(`fetch-libtorch: ${message}\n`);
+    const advice = error instanceof Dropped ? '\nBehind a proxy set HTTPS_PROXY; --index takes the address of a mirror.' : '';
+    process.stderr.write(`fetch-libtorch: ${message}${advice}\n`);
     return 1;
   } finally {
     process.off('exit', tellInterrupted);
@@ -69,7 +70,7 @@ export async function fetchLibtorch(args: string[], env: NodeJS.ProcessEnv = pro
 }
 
 async function fetchAndShow(cuda: string, index: URL, cache: string): Promise<void> {
-  const progress = progressDisplay(`PyTorch ${cuda}`);
+  const progress = progressDisplay('PyTorch');
   let shown = false;
   try {
     await fetchCudaBuild(cuda, {

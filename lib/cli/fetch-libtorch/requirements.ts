@@ -52,13 +52,13 @@ function parse(text: string) {
 function holds(marker: EnvironmentMarker, platform: Platform, extras: readonly string[]): boolean {
   if (marker.operator === 'and') return holds(marker.left, platform, extras) && holds(marker.right, platform, extras);
   if (marker.operator === 'or') return holds(marker.left, platform, extras) || holds(marker.right, platform, extras);
-  const { left, right } = marker as EnvironmentMarkerLeaf;
+  const { left, operator, right }: Record<keyof EnvironmentMarkerLeaf, string> = marker as EnvironmentMarkerLeaf;
   const [variable, text] = /^['"]/.test(left) ? [right, left] : [left, right];
   const wanted = text.slice(1, -1);
   const actual: readonly (string | undefined)[] = variable === 'extra' ? extras : [platform.markers[variable]];
   if (actual.includes(undefined)) return true;
-  if (marker.operator === '==') return actual.includes(wanted);
-  if (marker.operator === '!=') return !actual.includes(wanted);
+  if (operator === '==') return actual.includes(wanted);
+  if (operator === '!=') return !actual.includes(wanted);
   return true;
 }
 
