@@ -20,6 +20,7 @@ describe('continual-torch, the command', () => {
     const help = await runMain(['--help'], withoutAddon);
     assert.equal(help.code, 0);
     assert.match(help.stdout, /^ {2}demo +\S/m);
+    assert.match(help.stdout, /^ {2}doctor +\S/m);
     assert.match(help.stdout, /^ {2}fetch-libtorch +\S/m);
     assert.equal(help.stderr, '');
     assert.deepEqual(await runMain(['--version'], withoutAddon), { code: 0, stdout: `${manifest.version}\n`, stderr: '' });
@@ -65,6 +66,6 @@ describe('continual-torch, the command', () => {
     assert.match(stdout, /--cuda VARIANT/);
     const demo = await runMain(['demo', '--help'], withoutAddon);
     assert.equal(demo.code, 2);
-    assert.match(demo.stderr, /cannot load the native addon/);
+    assert.match(demo.stderr, /expected a libtorch and an addon for it/);
   });
 });
