@@ -1,6 +1,6 @@
 #include "core/gatherer.h"
 
-#include <ATen/Parallel.h>
+#include "core/parallel.h"
 
 namespace continual {
 namespace {
@@ -44,7 +44,7 @@ void look_up(const at::Tensor& to, const at::Tensor& from, const Positions& rows
   const float* values = table.const_data_ptr<float>();
   float* result = to.mutable_data_ptr<float>();
   const auto source = [=](int64_t row) { return bytes + (list == nullptr ? rows.first + row : list[row]) * width; };
-  at::parallel_for(0, rows.count, std::max<int64_t>(kGrain / width, 1), [&](int64_t begin, int64_t end) {
+  in_parallel(rows.count, std::max<int64_t>(kGrain / width, 1), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < std::min(begin + kRowsAhead, end); ++row) fetch_to_cache(source(row), width);
     for (int64_t row = begin; row < end; ++row) {
       if (row + kRowsAhead < end) fetch_to_cache(source(row + kRowsAhead), width);

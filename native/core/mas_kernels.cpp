@@ -1,12 +1,12 @@
 #include "core/mas_kernels.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
+#include "core/parallel.h"
 #include "core/vector_targets.h"
 
 namespace continual {
@@ -85,7 +85,7 @@ double penalty_cpu(const at::Tensor& theta, const at::Tensor& anchor, const at::
   const T* anchor_data = anchor.const_data_ptr<T>();
   const T* omega_data = omega.const_data_ptr<T>();
   T* grad_data = mode == GradMode::kNone ? nullptr : grad.mutable_data_ptr<T>();
-  at::parallel_for(0, chunks, /*grain_size=*/2, [&](int64_t begin, int64_t end) {
+  in_parallel(chunks, /*grain_size=*/2, [&](int64_t begin, int64_t end) {
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       const int64_t offset = chunk * kChunk;
       partial[chunk] = vectorised(PenaltyOfChunk<mode, T>(), theta_data + offset, anchor_data + offset,
@@ -149,7 +149,7 @@ void add_magnitudes(const at::Tensor& omega, const at::Tensor& grad) {
   AT_DISPATCH_FLOATING_TYPES(omega.scalar_type(), "add_magnitudes", [&] {
     scalar_t* omega_data = omega.mutable_data_ptr<scalar_t>();
     const scalar_t* grad_data = grad.const_data_ptr<scalar_t>();
-    at::parallel_for(0, omega.numel(), /*grain_size=*/2 * kChunk, [&](int64_t begin, int64_t end) {
+    in_parallel(omega.numel(), /*grain_size=*/2 * kChunk, [&](int64_t begin, int64_t end) {
       vectorised(AddMagnitudes(), omega_data + begin, grad_data + begin, end - begin);
     });
   });

@@ -1,6 +1,6 @@
 #include "core/optimizers/rmsprop.h"
 
-#include <ATen/Parallel.h>
+#include "core/parallel.h"
 
 namespace continual {
 namespace {
@@ -45,7 +45,7 @@ void step_in_one_pass(const RmspropOptions& options, const at::Tensor& values, c
   T* __restrict grad_avg = data(state.grad_avg);
   const T lr = options.lr, alpha = options.alpha, rest = 1 - options.alpha, eps = options.eps;
   const T decay = options.weight_decay, friction = options.momentum, sign = options.maximize ? -1 : 1;
-  at::parallel_for(0, values.numel(), kGrain, [=](int64_t begin, int64_t end) {
+  in_parallel(values.numel(), kGrain, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const T grad = sign * gradient[i] + decay * value[i];
       const T squared = alpha * square_avg[i] + rest * grad * grad;
