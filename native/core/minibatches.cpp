@@ -10,7 +10,10 @@ namespace {
 
 int64_t draw_seed() { return at::empty({}, at::kLong).random_().item<int64_t>(); }
 
-bool has_core_to_spare() { return static_cast<int64_t>(std::thread::hardware_concurrency()) > at::get_num_threads(); }
+bool has_core_to_spare() {
+  static const int64_t cores = std::thread::hardware_concurrency();  // the system reads a file to tell
+  return cores > at::get_num_threads();
+}
 
 }  // namespace
 
