@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "core/backend_select.h"
+#include "core/narrow_products.h"
 
 namespace continual {
 namespace {
@@ -47,8 +48,7 @@ bool is_plain(const at::Tensor& matrix) {
 }
 
 bool is_for_onednn(const at::Tensor& left, const at::Tensor& right) {
-  return is_plain(left) && is_plain(right) && left.size(1) == right.size(0) &&
-         std::min(left.size(0), right.size(1)) >= kLeastWidth &&
+  return linear() && std::min(left.size(0), right.size(1)) >= kLeastWidth &&
          left.numel() * right.size(1) >= kLeastMultiplications && at::globalContext().userEnabledMkldnn();
 }
 
@@ -57,8 +57,16 @@ at::Tensor through_onednn(const at::Tensor& left, const at::Tensor& right, const
   return linear()->call(left, right.t(), bias, "none", no_scalars, "");
 }
 
+/// left right + bias where there is a quicker way than MKL's; `bias` may be undefined.
+std::optional<at::Tensor> quicker_product(const at::Tensor& left, const at::Tensor& right, const at::Tensor& bias = {}) {
+  if (!is_plain(left) || !is_plain(right) || left.size(1) != right.size(0)) return std::nullopt;
+  if (is_narrow(left, right)) return narrow_product(left, right, bias);
+  if (!is_for_onednn(left, right)) return std::nullopt;
+  return through_onednn(left, right, bias.defined() ? std::optional(bias) : std::nullopt);
+}
+
 at::Tensor mm(c10::DispatchKeySet keys, const at::Tensor& left, const at::Tensor& right) {
-  if (is_for_onednn(left, right)) return through_onednn(left, right, std::nullopt);
+  if (auto product = quicker_product(left, right)) return *std::move(product);
   return at::_ops::mm::redispatch(below_backend_select(keys), left, right);
 }
 
@@ -67,7 +75,9 @@ at::Tensor addmm(c10::DispatchKeySet keys, const at::Tensor& self, const at::Ten
   const bool is_bias = self.dim() == 1 && self.scalar_type() == at::kFloat && self.device().is_cpu() &&
                        self.is_contiguous() && right.dim() == 2 && self.size(0) == right.size(1) && beta.equal(1) &&
                        alpha.equal(1);
-  if (is_bias && is_for_onednn(left, right)) return through_onednn(left, right, self);
+  if (is_bias) {
+    if (auto product = quicker_product(left, right, self)) return *std::move(product);
+  }
   return at::_ops::addmm::redispatch(below_backend_select(keys), self, left, right, beta, alpha);
 }
 
@@ -76,7 +86,7 @@ at::Tensor addmm(c10::DispatchKeySet keys, const at::Tensor& self, const at::Ten
 void speed_up_products() {
   static std::once_flag once;
   std::call_once(once, [] {
-    if (!mkl_misses_avx512() || !linear()) return;
+    if (!mkl_misses_avx512()) return;
     kernels_at_backend_select().impl("mm", TORCH_FN(mm));
     kernels_at_backend_select().impl("addmm", TORCH_FN(addmm));
   });
