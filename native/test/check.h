@@ -50,6 +50,7 @@ bool is_refused(const Call& call) {
 
 void minibatches();
 void products();
+void parallel();
 void kept_blocks();
 
 }  // namespace continual::test

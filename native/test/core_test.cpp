@@ -289,6 +289,7 @@ int main() {
   a_parameter_that_takes_anothers_place_has_no_state_of_either();
   test::minibatches();
   test::products();
+  test::parallel();
   test::kept_blocks();
   std::printf("core: %s\n", test::failures == 0 ? "all checks passed" : "FAILED");
   return test::failures == 0 ? 0 : 1;

@@ -1,4 +1,7 @@
 // Tests of products of matrices, whichever library they go through.
+#include <array>
+
+#include "core/narrow_products.h"
 #include "core/products.h"
 #include "test/check.h"
 
@@ -47,6 +50,44 @@ void large_products_are_those_of_float64_up_to_rounding() {
   }
 }
 
+/// Of the sizes that a small mini-batch brings, on both sides of every border between tiles.
+void narrow_products_are_those_of_float64_up_to_rounding_with_any_number_of_threads() {
+  speed_up_products();
+  torch::manual_seed(6);
+  for (const auto& [m, k, n] : std::vector<std::array<int64_t, 3>>{{1, 300, 200}, {2, 513, 64}, {9, 784, 31}, {10, 785, 512},
+                                                                   {11, 49, 777}, {16, 1100, 15}, {17, 1100, 16},
+                                                                   {500, 10, 33}, {1003, 16, 257}, {129, 1, 1000},
+                                                                   {16, 2000, 1}}) {
+    const std::vector<std::pair<at::Tensor, at::Tensor>> operands{
+        {at::randn({m, k}), at::randn({k, n})},
+        {at::randn({k, m}).t(), at::randn({k, n})},
+        {at::randn({m, k}), at::randn({n, k}).t()},
+        {at::randn({k, m}).t(), at::randn({n, k}).t()},
+        {at::randn({m * k + 1}).narrow(0, 1, m * k).view({m, k}), at::randn({n * k + 3}).narrow(0, 3, n * k).view({n, k}).t()},
+    };
+    const at::Tensor bias = at::randn({n});
+    for (const auto& [left, right] : operands) {
+      const at::Tensor expected = at::mm(left.to(at::kDouble), right.to(at::kDouble));
+      const at::Tensor product = at::mm(left, right), sum = at::addmm(bias, left, right);
+      EXPECT(distance_from_float64(product, expected) < 2e-6);
+      EXPECT(distance_from_float64(sum, expected + bias.to(at::kDouble)) < 2e-6);
+      if (!is_narrow(left, right)) continue;
+      const NumThreads threads(3);
+      EXPECT(at::equal(at::mm(left, right), product) && at::equal(at::addmm(bias, left, right), sum));
+    }
+  }
+}
+
+void a_product_of_what_is_not_finite_is_not_finite_where_it_must_be() {
+  speed_up_products();
+  at::Tensor left = at::ones({10, 500}), right = at::ones({500, 40});
+  left[3][499] = INFINITY;
+  right[7][39] = NAN;
+  const at::Tensor product = at::mm(left, right);
+  EXPECT(at::equal(product.isnan().sum(0), at::tensor({0, 10}).index_select(0, (at::arange(40) == 39).to(at::kLong))));
+  EXPECT(product.isinf().sum().item<int64_t>() == 39);
+}
+
 void gradients_of_large_linear_layers_are_those_of_float64_up_to_rounding() {
   speed_up_products();
   torch::manual_seed(5);
@@ -89,6 +130,8 @@ void products_refuse_and_return_nothing_as_before() {
 
 void products() {
   large_products_are_those_of_float64_up_to_rounding();
+  narrow_products_are_those_of_float64_up_to_rounding_with_any_number_of_threads();
+  a_product_of_what_is_not_finite_is_not_finite_where_it_must_be();
   gradients_of_large_linear_layers_are_those_of_float64_up_to_rounding();
   products_refuse_and_return_nothing_as_before();
 }
