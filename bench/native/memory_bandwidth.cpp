@@ -4,13 +4,11 @@
 // On a GPU, which BENCH_DEVICE names, one kernel that reads three arrays and writes a fourth.
 //
 //     bench_memory_bandwidth CALLS ELEMENTS
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
-#include "core/torch.h"
+#include "core/parallel.h"
 
 namespace {
 
@@ -39,7 +37,7 @@ int main(int argc, char** argv) {
       at::addcmul_out(d, a, b, c);
       d[0].item();  // once it has been written
     } else {
-      at::parallel_for(0, elements, /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+      continual::in_parallel(elements, /*grain_size=*/1, [&](int64_t begin, int64_t end) {
         move_once(a_data + begin, b_data + begin, c_data + begin, d_data + begin, end - begin);
       });
     }

@@ -18,4 +18,13 @@ describe('memory', function () {
       assert.ok(grown.rss < allowedRss, `resident memory grew by ${grown.rss} bytes`);
     });
   }
+
+  it('is given back after training, whose iterations keep it for one another', async () => {
+    const { code, stdout, stderr } = await runProgram('test/process/programs/kept-memory.ts', [], ['--expose-gc']);
+    assert.deepEqual([code, stderr], [0, '']);
+    const grown = JSON.parse(stdout) as { within: number; after: number };
+    const tensor = 64 * 2 ** 20; // one of several of an iteration
+    assert.ok(grown.within > 2 * tensor, `${grown.within} bytes within an iteration`);
+    assert.ok(grown.after < tensor, `${grown.after} bytes after the training`);
+  });
 });
