@@ -98,9 +98,15 @@ class LargeBlocks {
   void keep(bool on) {
     const std::lock_guard lock(mutex_);
     keepers_ += on ? 1 : -1;
-    if (keepers_ > 0) return;
-    for (FreeList& list : of_class_) list.release();
-    bytes_ = 0;
+    if (keepers_ == 0) release_all();
+  }
+
+  /// False where there was nothing to give back.
+  bool release() {
+    const std::lock_guard lock(mutex_);
+    if (bytes_ == 0) return false;
+    release_all();
+    return true;
   }
 
   void* take(size_t block_class) {
@@ -120,6 +126,11 @@ class LargeBlocks {
   }
 
  private:
+  void release_all() {
+    for (FreeList& list : of_class_) list.release();
+    bytes_ = 0;
+  }
+
   std::mutex mutex_;
   std::array<FreeList, kClasses - kSmallClasses> of_class_;
   size_t bytes_ = 0;
@@ -150,6 +161,17 @@ void free_block(void* data) {
   c10::free_cpu(block);
 }
 
+void* allocate_from_system(size_t bytes) {
+  from_system.fetch_add(1, std::memory_order_relaxed);
+  try {
+    return c10::alloc_cpu(bytes);
+  } catch (const c10::Error&) {
+    // What is kept for a next iteration may be what is missing in this one.
+    if (!LargeBlocks::of_process().release()) throw;
+    return c10::alloc_cpu(bytes);
+  }
+}
+
 class KeptBlocks final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
@@ -158,10 +180,9 @@ class KeptBlocks final : public c10::Allocator {
     if (block_class < kSmallClasses) block = SmallBlocks::of_thread().of_class[block_class].pop();
     else if (block_class < kClasses) block = LargeBlocks::of_process().take(block_class);
     if (block == nullptr) {
-      from_system.fetch_add(1, std::memory_order_relaxed);
       const size_t wanted = block_class < kClasses ? size_of(block_class) : bytes;
       // Refuses a size of 2^63 and more, which with the header might be a small one.
-      block = c10::alloc_cpu(std::max(wanted, wanted + kHeader));
+      block = allocate_from_system(std::max(wanted, wanted + kHeader));
     }
     void* data = with_header(block, block_class);
     return {data, data, &free_block, at::Device(at::kCPU)};

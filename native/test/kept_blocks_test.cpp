@@ -1,6 +1,12 @@
 // Tests of the memory that tensors get: apart, kept, given back, and none from the system in a steady iteration.
 #include <c10/core/CPUAllocator.h>
 
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
+
+#include <fstream>
 #include <thread>
 
 #include "core/kept_blocks.h"
@@ -162,6 +168,36 @@ void blocks_are_kept_while_a_thread_that_wants_them_lives() {
   EXPECT(asks_system());
 }
 
+#if defined(__linux__)
+int64_t address_space() {
+  int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * sysconf(_SC_PAGESIZE);
+}
+
+void what_is_kept_goes_where_the_system_has_no_more() {
+  keep_small_blocks();
+  c10::Allocator& allocator = *c10::GetCPUAllocator();
+  constexpr int64_t kMebibyte = int64_t{1} << 20;
+  rlimit unlimited{};
+  getrlimit(RLIMIT_AS, &unlimited);
+  const auto room_for = [&](int64_t bytes) {
+    const rlimit limit{.rlim_cur = static_cast<rlim_t>(address_space() + bytes), .rlim_max = unlimited.rlim_max};
+    setrlimit(RLIMIT_AS, &limit);
+  };
+  keep_large_blocks(true);
+  allocator.allocate(100 * kMebibyte);
+  room_for(64 * kMebibyte);
+  const auto larger = [&] { allocator.allocate(140 * kMebibyte); };
+  EXPECT(!is_refused(larger));
+  // Nothing is kept any more that could go.
+  room_for(64 * kMebibyte);
+  EXPECT(is_refused(larger));
+  setrlimit(RLIMIT_AS, &unlimited);
+  keep_large_blocks(false);
+}
+#endif
+
 }  // namespace
 
 void kept_blocks() {
@@ -169,6 +205,9 @@ void kept_blocks() {
   kept_blocks_come_back_from_every_thread_and_go_when_nobody_keeps_them();
   an_iteration_like_the_one_before_takes_no_memory_from_the_system();
   blocks_are_kept_while_a_thread_that_wants_them_lives();
+#if defined(__linux__)
+  what_is_kept_goes_where_the_system_has_no_more();
+#endif
 }
 
 }  // namespace continual::test
