@@ -55,25 +55,32 @@ template <int64_t rows>
 CONTINUAL_AVX512 void tile_along_columns(const Product& product, int64_t row, int64_t column) {
   __mmask16 mask[kTileVectors];
   __m512 sums[rows][kTileVectors];
-  CONTINUAL_UNROLLED for (int64_t v = 0; v < kTileVectors; ++v) {
+  CONTINUAL_UNROLLED
+  for (int64_t v = 0; v < kTileVectors; ++v) {
     mask[v] = lanes_of(product.columns - column - v * kLanes);
-    const __m512 bias =
-        product.bias == nullptr ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(mask[v], product.bias + column + v * kLanes);
-    CONTINUAL_UNROLLED for (int64_t r = 0; r < rows; ++r) sums[r][v] = bias;
+    __m512 bias = _mm512_setzero_ps();
+    if (product.bias != nullptr) bias = _mm512_maskz_loadu_ps(mask[v], product.bias + column + v * kLanes);
+    CONTINUAL_UNROLLED
+    for (int64_t r = 0; r < rows; ++r) sums[r][v] = bias;
   }
   const float* left = product.left + row * product.left_row;
   const float* right = product.right + column;
   for (int64_t k = 0; k < product.inner; ++k, left += product.left_column, right += product.right_row) {
     __m512 of_right[kTileVectors];
-    CONTINUAL_UNROLLED for (int64_t v = 0; v < kTileVectors; ++v) of_right[v] = _mm512_maskz_loadu_ps(mask[v], right + v * kLanes);
-    CONTINUAL_UNROLLED for (int64_t r = 0; r < rows; ++r) {
+    CONTINUAL_UNROLLED
+    for (int64_t v = 0; v < kTileVectors; ++v) of_right[v] = _mm512_maskz_loadu_ps(mask[v], right + v * kLanes);
+    CONTINUAL_UNROLLED
+    for (int64_t r = 0; r < rows; ++r) {
       const __m512 factor = _mm512_set1_ps(left[r * product.left_row]);
-      CONTINUAL_UNROLLED for (int64_t v = 0; v < kTileVectors; ++v) sums[r][v] = _mm512_fmadd_ps(factor, of_right[v], sums[r][v]);
+      CONTINUAL_UNROLLED
+      for (int64_t v = 0; v < kTileVectors; ++v) sums[r][v] = _mm512_fmadd_ps(factor, of_right[v], sums[r][v]);
     }
   }
-  CONTINUAL_UNROLLED for (int64_t r = 0; r < rows; ++r) {
+  CONTINUAL_UNROLLED
+  for (int64_t r = 0; r < rows; ++r) {
     float* result = product.result + (row + r) * product.columns + column;
-    CONTINUAL_UNROLLED for (int64_t v = 0; v < kTileVectors; ++v) _mm512_mask_storeu_ps(result + v * kLanes, mask[v], sums[r][v]);
+    CONTINUAL_UNROLLED
+    for (int64_t v = 0; v < kTileVectors; ++v) _mm512_mask_storeu_ps(result + v * kLanes, mask[v], sums[r][v]);
   }
 }
 
@@ -82,22 +89,29 @@ template <int64_t rows>
 CONTINUAL_AVX512 void tile_along_inner(const Product& product, int64_t row, int64_t column) {
   const float* right[kTileVectors];
   __m512 sums[rows][kTileVectors];
-  CONTINUAL_UNROLLED for (int64_t c = 0; c < kTileVectors; ++c) {
+  CONTINUAL_UNROLLED
+  for (int64_t c = 0; c < kTileVectors; ++c) {
     right[c] = product.right + std::min(column + c, product.columns - 1) * product.right_row;
-    CONTINUAL_UNROLLED for (int64_t r = 0; r < rows; ++r) sums[r][c] = _mm512_setzero_ps();
+    CONTINUAL_UNROLLED
+    for (int64_t r = 0; r < rows; ++r) sums[r][c] = _mm512_setzero_ps();
   }
   const float* left = product.left + row * product.left_row;
   for (int64_t k = 0; k < product.inner; k += kLanes) {
     const __mmask16 mask = lanes_of(product.inner - k);
     __m512 of_right[kTileVectors];
-    CONTINUAL_UNROLLED for (int64_t c = 0; c < kTileVectors; ++c) of_right[c] = _mm512_maskz_loadu_ps(mask, right[c] + k);
-    CONTINUAL_UNROLLED for (int64_t r = 0; r < rows; ++r) {
+    CONTINUAL_UNROLLED
+    for (int64_t c = 0; c < kTileVectors; ++c) of_right[c] = _mm512_maskz_loadu_ps(mask, right[c] + k);
+    CONTINUAL_UNROLLED
+    for (int64_t r = 0; r < rows; ++r) {
       const __m512 of_left = _mm512_maskz_loadu_ps(mask, left + r * product.left_row + k);
-      CONTINUAL_UNROLLED for (int64_t c = 0; c < kTileVectors; ++c) sums[r][c] = _mm512_fmadd_ps(of_left, of_right[c], sums[r][c]);
+      CONTINUAL_UNROLLED
+      for (int64_t c = 0; c < kTileVectors; ++c) sums[r][c] = _mm512_fmadd_ps(of_left, of_right[c], sums[r][c]);
     }
   }
-  CONTINUAL_UNROLLED for (int64_t r = 0; r < rows; ++r) {
-    CONTINUAL_UNROLLED for (int64_t c = 0; c < kTileVectors; ++c) {
+  CONTINUAL_UNROLLED
+  for (int64_t r = 0; r < rows; ++r) {
+    CONTINUAL_UNROLLED
+    for (int64_t c = 0; c < kTileVectors; ++c) {
       if (column + c >= product.columns) continue;
       const float bias = product.bias == nullptr ? 0 : product.bias[column + c];
       product.result[(row + r) * product.columns + column + c] = sum_of(sums[r][c]) + bias;

@@ -1,11 +1,12 @@
-// Products of matrices through the faster of the two libraries that libtorch brings.
+// Products of matrices on the fastest way that there is for them.
 #pragma once
 
 namespace continual {
 
 /// On processors where MKL does without the AVX-512 that they have (AMD's), sends large products of float32 matrices on the
-/// CPU, those of linear layers and their gradients among them, through oneDNN instead, which takes half the time there. The
-/// results differ in the last digits, as they do from one processor to the next. Has an effect once in a process.
+/// CPU, those of linear layers and their gradients among them, through oneDNN instead, which takes half the time there, and
+/// those of small mini-batches through `narrow_product`. The results differ in the last digits, as they do from one
+/// processor to the next. Has an effect once in a process.
 void speed_up_products();
 
 }  // namespace continual
