@@ -16,6 +16,7 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/prefer-promise-reject-errors': 'off',
       '@typescript-eslint/unbound-method': 'off',
+      '@typescript-eslint/no-require-imports': ['error', { allow: ['/package\\.json$'] }],
     },
   },
   {
