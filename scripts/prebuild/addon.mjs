@@ -1,7 +1,7 @@
 // One addon for one libtorch, made by prebuildify. node-gyp deletes `build` before it builds, so it works on a copy of
 // the sources; npm packages are found further up, in the repository.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { packageCommand } from '../setup/dependencies.mjs';
 import { RUN_PATH_VARIABLE, buildEnvironment } from '../setup/native.mjs';
@@ -11,13 +11,12 @@ import { osAndCpu, runPath } from './platforms.mjs';
 
 /** The native tests are left out: what is published is not tested by them, and they take a quarter of the time. */
 const SOURCES = [
-  'native/core', 'native/binding', 'native/opener', 'lib/native', 'scripts/build-native.mjs', 'scripts/setup', 'CMakeLists.txt',
-  'binding.gyp', 'package.json', 'package-lock.json',
+  'native/core', 'native/binding', 'native/opener', 'lib/native/cache-folder.js', 'lib/native/libtorch-folder.js',
+  'scripts/build-native.mjs', 'scripts/setup', 'CMakeLists.txt', 'binding.gyp', 'package.json', 'package-lock.json',
 ];
 
 function sourceFiles(root) {
-  return SOURCES.map((name) => join(root, name)).filter(existsSync)
-    .flatMap((path) => (/\.\w+$/.test(path) ? [path] : listFiles(path)));
+  return SOURCES.map((name) => join(root, name)).flatMap((path) => (statSync(path).isFile() ? [path] : listFiles(path)));
 }
 
 /** The headers beside the running Node, where it has them; else node-gyp fetches some. */
@@ -29,7 +28,7 @@ function nodeHeaders() {
 /**
  * @param {{root: string, work: string, platform: string, libtorch: {root: string, version: string, minor: string}}} options
  *   `work`: a folder below the repository that is this addon's alone
- * @returns {Promise<{addon: string, opener: string | null}>} the files
+ * @returns {Promise<{addon: string, opener: string}>} the files
  */
 export async function prebuildAddon({ root, work, platform, libtorch }) {
   const [os, arch] = osAndCpu(platform);
@@ -42,19 +41,17 @@ export async function prebuildAddon({ root, work, platform, libtorch }) {
   await onceFor({
     inputs: sha256(JSON.stringify(environment), hashFiles(root, sourceFiles(root))),
     stamp: `${work}.json`,
-    outputs: [addon],
+    outputs: [addon, opener],
     async make() {
       console.log(`prebuild: the addon for libtorch ${libtorch.version} in ${libtorch.root}, which takes minutes`);
       rmSync(work, { recursive: true, force: true });
       mkdirSync(work, { recursive: true });
-      for (const name of SOURCES.filter((each) => existsSync(join(root, each)))) {
-        cpSync(join(root, name), join(work, name), { recursive: true });
-      }
+      for (const name of SOURCES) cpSync(join(root, name), join(work, name), { recursive: true });
       const args = ['--napi', '--strip', '--name', `libtorch-${libtorch.minor}`, '--platform', os, '--arch', arch, '--cwd', work];
       const prebuildify = packageCommand(root, 'prebuildify', 'prebuildify');
       const { status } = spawnSync(process.execPath, [prebuildify, ...args], { env, stdio: 'inherit' });
       if (status !== 0) throw new Error(`prebuildify failed for libtorch ${libtorch.version}`);
     },
   });
-  return { addon, opener: existsSync(opener) ? opener : null };
+  return { addon, opener };
 }

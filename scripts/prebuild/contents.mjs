@@ -24,9 +24,10 @@ export const MAIN = {
 /** @returns {Contents} */
 export const addonContents = (platform) => ({
   required: [
-    'package.json', 'LICENSE', 'NOTICE', 'contents.json', `prebuilds/${platform}/libtorch-${minorVersion(TESTED_VERSION)}.node`,
+    'package.json', 'LICENSE', 'NOTICE', 'contents.json', `prebuilds/${platform}/opener.node`,
+    `prebuilds/${platform}/libtorch-${minorVersion(TESTED_VERSION)}.node`,
   ],
-  allowed: [new RegExp(`^prebuilds/${platform}/(opener|libtorch-2\\.(9|1[0-4]))\\.node$`)],
+  allowed: [new RegExp(`^prebuilds/${platform}/libtorch-2\\.(9|1[0-4])\\.node$`)],
   tarball: 5 * MB,
   unpacked: 15 * MB,
 });

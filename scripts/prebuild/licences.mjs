@@ -1,10 +1,11 @@
 // LICENSE and NOTICE of what is published. A part whose licence is not at hand stops the prebuild.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageFolder } from '../setup/dependencies.mjs';
 import { listFiles } from '../setup/stamp.mjs';
 import { osAndCpu } from './platforms.mjs';
+import { nameBelow } from './stage.mjs';
 
 const TEXTS = fileURLToPath(new URL('licenses', import.meta.url));
 
@@ -50,7 +51,7 @@ function thirdParty(licences) {
   const titles = new Map();
   for (const file of listFiles(join(licences, 'third_party'))) {
     const text = readFileSync(file, 'utf8').trim();
-    const project = relative(join(licences, 'third_party'), dirname(file)).split(sep).join('/');
+    const project = nameBelow(join(licences, 'third_party'), dirname(file));
     titles.set(text, [...(titles.get(text) ?? []), project]);
   }
   if (titles.size === 0) throw new Error(`${licences} has no third_party licences`);

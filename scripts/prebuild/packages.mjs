@@ -7,14 +7,14 @@ import { librariesToPublish } from './libraries.mjs';
 import { addonLicences, libtorchLicences } from './licences.mjs';
 import { addonManifest, libtorchManifest, mainManifest } from './manifests.mjs';
 import { osAndCpu, runPath } from './platforms.mjs';
-import { compiledFiles, describeBinaries, json, stage } from './stage.mjs';
+import { compiledFiles, describeBinaries, json, nameBelow, stage } from './stage.mjs';
 
 /** TypeScript, its declarations and the documents. */
 export function stageMain({ root, own, folder }) {
-  const documents = ['README.md', 'CHANGELOG.md', 'LICENSE', ...listFiles(join(root, 'docs')).map((file) => file.slice(root.length + 1))];
+  const docs = listFiles(join(root, 'docs')).map((file) => nameBelow(root, file));
   stage(folder, {
     'package.json': { text: json(mainManifest(own)) },
-    ...Object.fromEntries(documents.map((name) => [name, { from: join(root, name) }])),
+    ...Object.fromEntries(['README.md', 'CHANGELOG.md', 'LICENSE', ...docs].map((name) => [name, { from: join(root, name) }])),
     ...compiledFiles(root),
   });
 }
@@ -30,12 +30,13 @@ function checkAddon(file, { root, platform, builtFor }) {
   if (os !== 'win32' && inside.length > 0) throw new Error(`${file} tells where it was built: ${inside.join(', ')}`);
 }
 
-/** @param {{addons: {addon: string, opener: string | null, libtorch: {root: string, minor: string}}[]}} options */
+/** @param {{addons: {addon: string, opener: string, libtorch: {root: string, minor: string}}[]}} options */
 export function stageAddons({ root, own, platform, folder, addons, published }) {
   const [os] = osAndCpu(platform);
   const builtFor = addons.map(({ libtorch }) => libtorch.root);
   for (const { addon } of addons) checkAddon(addon, { root, platform, builtFor });
-  const opener = addons.find((each) => each.opener !== null)?.opener;
+  // It knows nothing of libtorch, so they are all alike.
+  const [{ opener }] = addons;
   const { LICENSE, NOTICE } = addonLicences({ root, torchRoot: published.root });
   const place = (name) => `prebuilds/${platform}/${name}`;
   stage(folder, {
@@ -43,9 +44,9 @@ export function stageAddons({ root, own, platform, folder, addons, published }) 
     LICENSE: { text: LICENSE },
     NOTICE: { text: NOTICE },
     ...Object.fromEntries(addons.map(({ addon, libtorch }) => [place(`libtorch-${libtorch.minor}.node`), { from: addon }])),
-    ...(opener ? { [place('opener.node')]: { from: opener } } : {}),
+    [place('opener.node')]: { from: opener },
   });
-  if (opener) strip(join(folder, place('opener.node')), os);
+  strip(join(folder, place('opener.node')), os);
   describeBinaries(folder, 'prebuilds', os);
 }
 

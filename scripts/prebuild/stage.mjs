@@ -4,6 +4,9 @@ import { dirname, join, relative, sep } from 'node:path';
 import { listFiles } from '../setup/stamp.mjs';
 import { neededGlibc } from './binaries.mjs';
 
+/** A file's name in a package: below a folder, with slashes. */
+export const nameBelow = (folder, file) => relative(folder, file).split(sep).join('/');
+
 export const json = (value) => `${JSON.stringify(value, null, 2)}\n`;
 
 /** @param {Record<string, {text: string} | {from: string}>} files */
@@ -20,7 +23,7 @@ export function stage(folder, files) {
 /** contents.json: the sizes by which a torn file is known before it is loaded, and the glibc that loading takes. */
 export function describeBinaries(folder, below, os) {
   const binaries = listFiles(join(folder, below));
-  const sizes = binaries.map((file) => [relative(folder, file).split(sep).join('/'), statSync(file).size]);
+  const sizes = binaries.map((file) => [nameBelow(folder, file), statSync(file).size]);
   writeFileSync(join(folder, 'contents.json'), json({ glibc: neededGlibc(binaries, os), files: Object.fromEntries(sizes) }));
 }
 
@@ -29,7 +32,7 @@ export function compiledFiles(root) {
   const dist = join(root, 'dist');
   const files = listFiles(dist).filter((file) => /\.(js|d\.ts)$/.test(file));
   return Object.fromEntries(files.map((file) => [
-    relative(root, file).split(sep).join('/'),
+    nameBelow(root, file),
     { text: readFileSync(file, 'utf8').replace(/^\/\/# sourceMappingURL=.*\n?$/m, '') },
   ]));
 }
