@@ -9,18 +9,15 @@ import { compile, prepareConsumers, runConsumers } from './test-install/consumer
 import { createProject, runIn, stranger } from './test-install/project.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { version, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const { values } = parseArgs({ options: { tarballs: { type: 'string' } } });
 
 const say = (text) => console.log(`test:install: ${text}`);
 
 async function installAndDemo(project, tarballs) {
-  const demo = bin?.['continual-torch']
-    ? ['npx', 'continual-torch', 'demo', '--quick', '--json']
-    : [process.execPath, join('node_modules', 'continual-torch', 'dist', 'cli', 'demo.js'), '--quick', '--json'];
   const installed = await runIn(project, ['npm', 'install', ...tarballs]);
   say(`npm install took ${installed.seconds.toFixed(1)} s`);
-  const { stdout, seconds } = await runIn(project, demo);
+  const { stdout, seconds } = await runIn(project, ['npx', 'continual-torch', 'demo', '--quick', '--json']);
   const { naive, mas } = JSON.parse(stdout);
   if (!(mas.averageAccuracy > naive.averageAccuracy)) throw new Error(`the demo: naive ${naive.averageAccuracy}, MAS ${mas.averageAccuracy}`);
   say(`from npm install to the end of the quick demo: ${(installed.seconds + seconds).toFixed(1)} s (to reach: 60)`);

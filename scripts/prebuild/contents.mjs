@@ -14,7 +14,7 @@ const MB = 1e6;
 /** @type {Contents} */
 export const MAIN = {
   required: [
-    'package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'dist/cli/demo.js',
+    'package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js',
   ],
   allowed: [/^dist\/.*\.(js|d\.ts)$/, /^docs\/[\w-]+\.md$/],
   tarball: 1 * MB,
