@@ -25,7 +25,7 @@ const LIBRARIES = [
 const MKL = { name: 'Intel oneAPI Math Kernel Library, linked into torch_cpu', text: 'intel-mkl.txt' };
 
 const SOURCE_OF_GCC = `The GNU runtime libraries are distributed under the GNU General Public License, version 3, with the GCC Runtime Library
-Exception. They are the unchanged ones of the PyTorch distribution; their source code is part of GCC, https://gcc.gnu.org/.`;
+Exception. They come unchanged from the PyTorch distribution; their source code is part of GCC, https://gcc.gnu.org/.`;
 
 /** The folder of PyTorch's licences: pip puts it beside the package, in a folder named after the version. */
 export function torchLicences(root) {
@@ -75,8 +75,8 @@ export function libtorchLicences({ platform, torchRoot, libraries }) {
   const [os, cpu] = osAndCpu(platform);
   const parts = [...owners].map(([{ name, text }, files]) => chapter([`${files.join(', ')}: ${name}`], find(text)));
   if (cpu === 'x64' && os !== 'darwin') parts.push(chapter([MKL.name], find(MKL.text)));
-  const head = `This package contains libraries of the PyTorch distribution, whose debugging symbols were removed where that was
-possible. The licences of what it contains follow: of each file, then of the projects that PyTorch includes.
+  const head = `This package contains libraries of the PyTorch distribution. On Linux, names that only a debugger reads were removed
+from libtorch_cpu.so and libc10.so. The licences follow: of each file, then of the projects that PyTorch includes.
 ${libraries.some((name) => name.startsWith('libg')) ? `\n${SOURCE_OF_GCC}\n` : ''}`;
   return { LICENSE: `${read(licences, 'LICENSE')}\n`, NOTICE: [head, ...parts, ...thirdParty(licences)].join('\n') };
 }

