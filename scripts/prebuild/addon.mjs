@@ -47,7 +47,8 @@ export async function prebuildAddon({ root, work, platform, libtorch }) {
       rmSync(work, { recursive: true, force: true });
       mkdirSync(work, { recursive: true });
       for (const name of SOURCES) cpSync(join(root, name), join(work, name), { recursive: true });
-      const args = ['--napi', '--strip', '--name', `libtorch-${libtorch.minor}`, '--platform', os, '--arch', arch, '--cwd', work];
+      const args = ['--napi', '--strip', '--name', `libtorch-${libtorch.minor}`];
+      args.push('--platform', os, '--arch', arch, '--cwd', work);
       const prebuildify = packageCommand(root, 'prebuildify', 'prebuildify');
       const { status } = spawnSync(process.execPath, [prebuildify, ...args], { env, stdio: 'inherit' });
       if (status !== 0) throw new Error(`prebuildify failed for libtorch ${libtorch.version}`);

@@ -32,7 +32,8 @@ export function chooseLibtorches({ root, env = process.env, folders, find = find
     .map(({ path, version, cuda }) => ({ root: path, version, cuda }));
   const published = [...given, ...found].find(isPublished);
   if (published === undefined) {
-    throw new Error(`PyTorch ${TESTED_VERSION} (CPU), which is published, is nowhere: \`npm run setup\` fetches it, or name it with --libtorch`);
+    const what = `PyTorch ${TESTED_VERSION} (CPU), which is published, is nowhere`;
+    throw new Error(`${what}: \`npm run setup\` fetches it, or name it with --libtorch`);
   }
   const addons = new Map();
   for (const { root: folder, version } of [...given, published]) {

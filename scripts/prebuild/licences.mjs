@@ -24,8 +24,9 @@ const LIBRARIES = [
 /** PyTorch for x64 contains oneMKL, which is none of the sources that its own licences speak of. */
 const MKL = { name: 'Intel oneAPI Math Kernel Library, linked into torch_cpu', text: 'intel-mkl.txt' };
 
-const SOURCE_OF_GCC = `The GNU runtime libraries are distributed under the GNU General Public License, version 3, with the GCC Runtime Library
-Exception. They come unchanged from the PyTorch distribution; their source code is part of GCC, https://gcc.gnu.org/.`;
+const SOURCE_OF_GCC = `The GNU runtime libraries are distributed under the GNU General Public License, version 3, with the
+GCC Runtime Library Exception. They come unchanged from the PyTorch distribution; their source code is part of GCC,
+https://gcc.gnu.org/.`;
 
 /** The folder of PyTorch's licences: pip puts it beside the package, in a folder named after the version. */
 export function torchLicences(root) {
@@ -33,7 +34,9 @@ export function torchLicences(root) {
   const info = readdirSync(beside).filter((name) => /^torch-.*\.dist-info$/.test(name));
   const folders = info.map((name) => join(beside, name, 'licenses'));
   const found = folders.find((folder) => existsSync(join(folder, 'LICENSE')));
-  if (found === undefined) throw new Error(`${root} comes without its licences (torch-<version>.dist-info/licenses beside it)`);
+  if (found === undefined) {
+    throw new Error(`${root} comes without its licences (torch-<version>.dist-info/licenses beside it)`);
+  }
   return found;
 }
 
@@ -69,7 +72,9 @@ export function libtorchLicences({ platform, torchRoot, libraries }) {
   const owners = new Map();
   for (const library of libraries) {
     const owner = LIBRARIES.find(({ file }) => file.test(library));
-    if (owner === undefined) throw new Error(`no licence is known for ${library}: add it to scripts/prebuild/licences.mjs`);
+    if (owner === undefined) {
+      throw new Error(`no licence is known for ${library}: add it to scripts/prebuild/licences.mjs`);
+    }
     owners.set(owner, [...(owners.get(owner) ?? []), library]);
   }
   const [os, cpu] = osAndCpu(platform);

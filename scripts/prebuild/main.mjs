@@ -7,8 +7,9 @@ import { compileTypescript, typescriptStale } from '../setup/typescript.mjs';
 import { prebuildAddon } from './addon.mjs';
 import { MAIN, addonContents, checkContents, libtorchContents } from './contents.mjs';
 import { chooseLibtorches } from './libtorches.mjs';
+import { libtorchManifest } from './manifests.mjs';
 import { onceFor } from './once.mjs';
-import { packFolder } from './pack.mjs';
+import { packFolder, tarballName } from './pack.mjs';
 import { stageAddons, stageLibtorch, stageMain } from './packages.mjs';
 import { addonPackage, libtorchPackage, thisPlatform } from './platforms.mjs';
 
@@ -24,13 +25,14 @@ async function prebuildAddons({ root, work, platform, libtorches }) {
 /** Stripping and packing libtorch takes a minute, and it changes only with libtorch. */
 function packLibtorch({ root, own, work, packages, platform, published }) {
   const name = libtorchPackage(platform);
+  const manifest = libtorchManifest(own, platform);
   const libraries = listFiles(join(published.root, 'lib')).map((file) => [file, statSync(file).size, statSync(file).mtimeMs]);
   return onceFor({
-    inputs: sha256(JSON.stringify([own, libraries]), hashFiles(root, listFiles(join(root, 'scripts', 'prebuild')))),
+    inputs: sha256(JSON.stringify([manifest, libraries]), hashFiles(root, listFiles(join(root, 'scripts', 'prebuild')))),
     stamp: join(work, `libtorch-${platform}.json`),
-    outputs: [join(packages, name, 'package.json'), join(packages, `${name.replace('@', '').replace('/', '-')}-${published.version.split('+')[0]}.tgz`)],
+    outputs: [join(packages, name), join(packages, tarballName(name, manifest.version))],
     async make() {
-      stageLibtorch({ own, platform, folder: join(packages, name), published });
+      stageLibtorch({ manifest, platform, folder: join(packages, name), published });
       return packFolder(join(packages, name), packages);
     },
   });
@@ -38,12 +40,12 @@ function packLibtorch({ root, own, work, packages, platform, published }) {
 
 function printTable(rows) {
   const inMB = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
-  const lines = [['package', 'version', 'files', 'tarball', 'unpacked'], ...rows.map(({ name, version, files, size, unpackedSize }) =>
-    [name, version, String(files.length), inMB(size), inMB(unpackedSize)])];
-  const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
-  for (const line of lines) {
-    console.log(line.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  '));
-  }
+  const head = ['package', 'version', 'files', 'tarball', 'unpacked'];
+  const lines = rows.map(({ name, version, files, size, unpackedSize }) =>
+    [name, version, String(files.length), inMB(size), inMB(unpackedSize)]);
+  const widths = head.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column].length)));
+  const align = (cell, column) => (column < 2 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]));
+  for (const line of [head, ...lines]) console.log(line.map(align).join('  '));
 }
 
 /**
@@ -66,7 +68,10 @@ export async function prebuild({ root, folders }) {
   const packed = [
     { packed: packFolder(main, packages), contents: MAIN },
     { packed: packFolder(addon, packages), contents: addonContents(platform) },
-    { packed: await packLibtorch({ root, own, work, packages, platform, published }), contents: libtorchContents(platform) },
+    {
+      packed: await packLibtorch({ root, own, work, packages, platform, published }),
+      contents: libtorchContents(platform),
+    },
   ];
   const made = packed.map((each) => each.packed.filename);
   for (const name of readdirSync(packages)) {
@@ -75,5 +80,7 @@ export async function prebuild({ root, folders }) {
   printTable(packed.map((each) => each.packed));
   const faults = packed.flatMap(({ packed: result, contents }) =>
     checkContents(result, contents).map((fault) => `${result.name}: ${fault}`));
-  if (faults.length > 0) throw new Error(`the packages are not as scripts/prebuild/contents.mjs wants them:\n  ${faults.join('\n  ')}`);
+  if (faults.length > 0) {
+    throw new Error(`the packages are not as scripts/prebuild/contents.mjs wants them:\n  ${faults.join('\n  ')}`);
+  }
 }

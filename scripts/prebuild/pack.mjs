@@ -2,6 +2,9 @@
 import { npmCommand, npmEnvironment } from '../setup/npm-packages.mjs';
 import { probe } from '../setup/run.mjs';
 
+/** As npm names it. */
+export const tarballName = (name, version) => `${name.replace('@', '').replace('/', '-')}-${version}.tgz`;
+
 /**
  * @param {string} folder
  * @param {string} destination  where the tarball goes

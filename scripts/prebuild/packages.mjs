@@ -1,11 +1,11 @@
 // The three packages of a platform, each staged in a folder of its own.
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { TESTED_VERSION, libraryName } from '../../lib/native/libtorch-folder.js';
 import { listFiles } from '../setup/stamp.mjs';
 import { runPaths, strip, textsInside } from './binaries.mjs';
 import { librariesToPublish } from './libraries.mjs';
 import { addonLicences, libtorchLicences } from './licences.mjs';
-import { addonManifest, libtorchManifest, mainManifest } from './manifests.mjs';
+import { addonManifest, mainManifest } from './manifests.mjs';
 import { osAndCpu, runPath } from './platforms.mjs';
 import { compiledFiles, describeBinaries, json, nameBelow, stage } from './stage.mjs';
 
@@ -24,13 +24,15 @@ function checkAddon(file, { root, platform, builtFor }) {
   const [os] = osAndCpu(platform);
   const paths = runPaths(file, os);
   const expected = os === 'win32' ? [] : [runPath(platform)];
-  if (paths.join() !== expected.join()) throw new Error(`${file} has the run path ${paths.join(', ') || 'none'}, not ${expected}`);
+  if (paths.join() !== expected.join()) {
+    throw new Error(`${file} has the run path ${paths.join(', ') || 'none'}, not ${expected.join()}`);
+  }
   const inside = textsInside(file, [root, ...builtFor]);
   // Visual C++ has no way to leave folders out.
   if (os !== 'win32' && inside.length > 0) throw new Error(`${file} tells where it was built: ${inside.join(', ')}`);
 }
 
-/** @param {{addons: {addon: string, opener: string, libtorch: {root: string, minor: string}}[]}} options */
+/** @param {{addons: {addon: string, opener: string, libtorch: {root: string}}[]}} options */
 export function stageAddons({ root, own, platform, folder, addons, published }) {
   const [os] = osAndCpu(platform);
   const builtFor = addons.map(({ libtorch }) => libtorch.root);
@@ -43,19 +45,19 @@ export function stageAddons({ root, own, platform, folder, addons, published }) 
     'package.json': { text: json(addonManifest(own, platform)) },
     LICENSE: { text: LICENSE },
     NOTICE: { text: NOTICE },
-    ...Object.fromEntries(addons.map(({ addon, libtorch }) => [place(`libtorch-${libtorch.minor}.node`), { from: addon }])),
+    ...Object.fromEntries(addons.map(({ addon }) => [place(basename(addon)), { from: addon }])),
     [place('opener.node')]: { from: opener },
   });
   strip(join(folder, place('opener.node')), os);
   describeBinaries(folder, 'prebuilds', os);
 }
 
-export function stageLibtorch({ own, platform, folder, published }) {
+export function stageLibtorch({ manifest, platform, folder, published }) {
   const [os] = osAndCpu(platform);
   const libraries = librariesToPublish(join(published.root, 'lib'), os);
   const { LICENSE, NOTICE } = libtorchLicences({ platform, torchRoot: published.root, libraries });
   stage(folder, {
-    'package.json': { text: json(libtorchManifest(own, platform)) },
+    'package.json': { text: json(manifest) },
     'build-version': { text: `${TESTED_VERSION}+cpu\n` },
     LICENSE: { text: LICENSE },
     NOTICE: { text: NOTICE },

@@ -25,6 +25,8 @@ export function runPath(platform) {
 /** The platform of this machine. @throws Error where no packages are made for it */
 export function thisPlatform({ platform = process.platform, arch = process.arch } = {}) {
   const name = `${platform}-${arch}`;
-  if (!PLATFORMS.includes(name)) throw new Error(`no packages are made for ${name}; the platforms: ${PLATFORMS.join(', ')}`);
+  if (!PLATFORMS.includes(name)) {
+    throw new Error(`no packages are made for ${name}; the platforms: ${PLATFORMS.join(', ')}`);
+  }
   return name;
 }

@@ -23,8 +23,8 @@ export function stage(folder, files) {
 /** contents.json: the sizes by which a torn file is known before it is loaded, and the glibc that loading takes. */
 export function describeBinaries(folder, below, os) {
   const binaries = listFiles(join(folder, below));
-  const sizes = binaries.map((file) => [nameBelow(folder, file), statSync(file).size]);
-  writeFileSync(join(folder, 'contents.json'), json({ glibc: neededGlibc(binaries, os), files: Object.fromEntries(sizes) }));
+  const files = Object.fromEntries(binaries.map((file) => [nameBelow(folder, file), statSync(file).size]));
+  writeFileSync(join(folder, 'contents.json'), json({ glibc: neededGlibc(binaries, os), files }));
 }
 
 /** Compiled TypeScript without its source maps: they would point at sources that no package holds. */

@@ -14,11 +14,11 @@ export function readmeExample(root) {
   return block[1];
 }
 
-/** Compiles with the repository's own compiler, as strict as it gets, declarations of the package and what they need included. */
+/** Compiles with the repository's own compiler, as strict as it gets, the package's declarations included. */
 export async function compile({ root, project, file, resolution, outDir }) {
   const args = [
-    packageCommand(root, 'typescript', 'tsc'), file, '--outDir', outDir, '--strict', '--skipLibCheck', 'false', '--target', 'es2022',
-    '--module', RESOLUTIONS[resolution], '--moduleResolution', resolution,
+    packageCommand(root, 'typescript', 'tsc'), file, '--outDir', outDir, '--strict', '--skipLibCheck', 'false',
+    '--target', 'es2022', '--module', RESOLUTIONS[resolution], '--moduleResolution', resolution,
   ];
   await runIn(project, [process.execPath, ...args]);
 }
@@ -28,8 +28,8 @@ async function bundle({ root, project, outfile, external }) {
   // esbuild comes with tsx.
   const { build } = createRequire(createRequire(join(root, 'package.json')).resolve('tsx/package.json'))('esbuild');
   await build({
-    absWorkingDir: project.folder, entryPoints: ['commonjs.cjs'], bundle: true, platform: 'node', format: 'cjs', outfile, external,
-    logLevel: 'error',
+    absWorkingDir: project.folder, entryPoints: ['commonjs.cjs'], outfile, external,
+    bundle: true, platform: 'node', format: 'cjs', logLevel: 'error',
   });
 }
 
@@ -61,7 +61,8 @@ export async function runConsumers({ project, consumers, version, user }) {
     const { stdout, seconds } = await runIn(project, command, { user });
     expected ??= stdout;
     if (stdout !== expected) throw new Error(`${name} printed ${stdout}, not ${expected}`);
-    if (JSON.parse(stdout).version !== version) throw new Error(`${name} has version ${JSON.parse(stdout).version}, not ${version}`);
+    const found = JSON.parse(stdout).version;
+    if (found !== version) throw new Error(`${name} has version ${found}, not ${version}`);
     console.log(`  ${name.padEnd(26)} ${seconds.toFixed(1)} s`);
   }
 }

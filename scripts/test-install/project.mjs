@@ -53,10 +53,12 @@ function groupLives(pid) {
  * @returns {Promise<{stdout: string, seconds: number}>}
  * @throws Error where it fails, takes ten minutes, or leaves a process behind
  */
-export function runIn({ folder, env }, [command, ...args], { user = null, cwd = folder } = {}) {
+export function runIn({ folder, env }, [command, ...args], { user = null } = {}) {
   const started = performance.now();
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, ...user, detached: !windows, shell: windows && !existsSync(command), timeout: 600_000 });
+    // npm is a script of Windows' shell.
+    const shell = windows && !existsSync(command);
+    const child = spawn(command, args, { cwd: folder, env, ...user, detached: !windows, shell, timeout: 600_000 });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));

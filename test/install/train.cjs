@@ -5,7 +5,8 @@ const classes = 4;
 function dataset({ tensor, TensorDataset }, samples, labels, salt) {
   const noise = Float32Array.from({ length: samples * features }, (_, i) => Math.sin(12.9898 * (i + 1) + 78.233 * salt));
   const targets = Array.from({ length: samples }, (_, i) => labels[i % labels.length]);
-  return new TensorDataset(tensor(noise, { shape: [samples, features] }), tensor(targets, { dtype: 'int64' }), { taskLabels: 0 });
+  const x = tensor(noise, { shape: [samples, features] });
+  return new TensorDataset(x, tensor(targets, { dtype: 'int64' }), { taskLabels: 0 });
 }
 
 /** @param {number} [trainEpochs]  a large number makes a training that ends with its thread alone */
