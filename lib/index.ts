@@ -1,3 +1,5 @@
+// The declarations speak of Buffer, streams and `inspect`; a compiler reads Node's types only where it is told to.
+/// <reference types="node" preserve="true" />
 /** Continual learning for Node.js on libtorch. */
 import { loaded } from './native/binding';
 

@@ -17,6 +17,8 @@ const CONFIG = 'Release';
 const BYTES_PER_JOB = 2.5 * 2 ** 30;
 const exe = process.platform === 'win32' ? '.exe' : '';
 const OUTPUTS = ['continual_torch.node', 'opener.node', `continual_torch_core_test${exe}`];
+/** How `npm run prebuild`, which reaches this only through node-gyp, names the run path of an addon to be published. */
+export const RUN_PATH_VARIABLE = 'CONTINUAL_TORCH_PREBUILD_RUN_PATH';
 
 export function nativePaths(root) {
   const build = join(root, 'build');
@@ -42,6 +44,7 @@ export function buildEnvironment({ root, env, libtorch }) {
     packages: Object.fromEntries(packages.map((name) => [name, packageVersion(root, name)])),
     config: CONFIG,
     flags: [env.CXXFLAGS ?? '', env.LDFLAGS ?? ''],
+    runPath: env[RUN_PATH_VARIABLE],
   };
 }
 
@@ -168,7 +171,8 @@ export async function buildNative({ root, env, libtorch, reporter, why }) {
     let orderly = false;
     try {
       const { code, output } = await run(process.execPath, [cmakeJs, 'build', '--config', CONFIG, '--out', paths.cmake,
-        '--parallel', String(jobs), `--CDLIBTORCH_ROOT=${libtorch.root}`], {
+        '--parallel', String(jobs), `--CDLIBTORCH_ROOT=${libtorch.root}`,
+        `--CDPREBUILD_RUN_PATH=${env[RUN_PATH_VARIABLE] ?? ''}`], {
         cwd: root,
         // CMakeLists.txt asks `node` where node-addon-api lies; it shall ask this one.
         env: { ...env, PATH: `${dirname(process.execPath)}${delimiter}${env.PATH ?? ''}` },

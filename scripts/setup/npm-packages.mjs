@@ -57,7 +57,7 @@ export function npmEnvironment(env) {
 }
 
 /** npm's own script where it can be found: then no shell is needed, on Windows either. */
-function npmCommand(env) {
+export function npmCommand(env) {
   const beside = dirname(process.execPath);
   const candidates = [
     basename(env.npm_execpath ?? '') === 'npm-cli.js' ? env.npm_execpath : null,
