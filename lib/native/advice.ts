@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { TESTED_VERSION } from './libtorch-folder';
 import { type Machine, platformName } from './machine';
-import { addonPackage, libtorchPackage, platforms } from './platform-packages';
+import { addonPackage, libtorchPackage, PLATFORMS } from './platforms';
 
 /** What helps where nothing could be loaded, for this machine: each a sentence or a command to copy. */
 export function advice(machine: Machine, reasons: string): string[] {
@@ -13,9 +13,9 @@ export function advice(machine: Machine, reasons: string): string[] {
       'PyTorch has no build for musl (Alpine Linux): use an image with glibc, such as node:22-slim, instead of node:22-alpine',
     ];
   }
-  if (!platforms.includes(name)) {
+  if (!PLATFORMS.includes(name)) {
     return [
-      `there are prebuilt packages for ${platforms.join(', ')}; this is ${name}`,
+      `there are prebuilt packages for ${PLATFORMS.join(', ')}; this is ${name}`,
       ...(platform === 'darwin' && arch === 'x64' ? ['PyTorch has had no build for Macs with Intel processors since 2.3'] : []),
       ...(platform === 'win32' && arch === 'ia32' ? ['use the 64-bit Node.js'] : []),
       'a clone of the repository can be built for a libtorch of yours: LIBTORCH=/path/to/libtorch npm run setup',
@@ -36,10 +36,11 @@ export function advice(machine: Machine, reasons: string): string[] {
 
 function installAdvice(machine: Machine, reasons: string): string[] {
   if (isCheckout(machine)) return ['this is a clone of the repository: npm run setup'];
-  const packages = [addonPackage(machine), libtorchPackage(machine)];
-  const missing = packages.filter((name) => machine.packageFolder(name) === null);
+  const name = platformName(machine);
+  const packages = [addonPackage(name), libtorchPackage(name)];
+  const missing = packages.filter((each) => machine.packageFolder(each) === null);
   if (missing.length > 0) {
-    const other = platforms.find((name) => machine.packageFolder(`@continual-torch/${name}`) !== null);
+    const other = PLATFORMS.find((each) => machine.packageFolder(addonPackage(each)) !== null);
     return [
       ...(other === undefined ? [] : [`these node_modules were installed for ${other}: install on the machine that runs them`]),
       `${missing.join(' and ')} ${missing.length > 1 ? 'are optional dependencies' : 'is an optional dependency'}, left out by ` +

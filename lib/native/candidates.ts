@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { libraryFault, libraryName, minorVersion } from './libtorch-folder';
-import type { Machine } from './machine';
+import { type Machine, platformName } from './machine';
 import { libtorchPlaces, localBuild, type Place } from './places';
-import { addonPackage, packageFaults, prebuildsFolder } from './platform-packages';
+import { packageFaults, prebuildsFolder } from './platform-packages';
+import { addonPackage } from './platforms';
 
 /** Binaries that fit together, as far as can be told without loading them. Paths are absolute. */
 export interface Candidate {
@@ -63,7 +64,7 @@ function* addonsFor(minor: string, machine: Machine, why: string[]): Generator<A
 }
 
 function prebuiltAddon(minor: string, machine: Machine): Addon | string {
-  const name = addonPackage(machine);
+  const name = addonPackage(platformName(machine));
   const root = machine.packageFolder(name);
   if (root === null) return `${name} is not installed`;
   const faults = packageFaults(root, machine);

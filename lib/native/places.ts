@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ACCEPTED_TEXT, inspectLibtorchFolder, isAccepted } from './libtorch-folder';
-import type { Machine } from './machine';
-import { libtorchPackage, packageFaults } from './platform-packages';
+import { type Machine, platformName } from './machine';
+import { packageFaults } from './platform-packages';
+import { libtorchPackage } from './platforms';
 
 /** One of the places where libtorch is looked for. */
 export interface Place {
@@ -56,7 +57,7 @@ function namedPlace(machine: Machine): Place {
 }
 
 function packagePlace(machine: Machine): Place {
-  const source = libtorchPackage(machine);
+  const source = libtorchPackage(platformName(machine));
   const folder = machine.packageFolder(source);
   if (folder === null) return nowhere(source, 'is not installed');
   const faults = packageFaults(folder, machine);

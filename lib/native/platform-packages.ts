@@ -4,15 +4,6 @@ import { z } from 'zod';
 import { whyUnreadable } from './libtorch-folder';
 import { atLeast, type Machine, platformName } from './machine';
 
-/** What prebuilt packages exist for. */
-export const platforms = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
-
-/** The package that holds the addon, one for each minor version of libtorch. */
-export const addonPackage = (machine: Machine): string => `@continual-torch/${platformName(machine)}`;
-
-/** The package that holds libtorch's CPU libraries. */
-export const libtorchPackage = (machine: Machine): string => `@continual-torch/libtorch-${platformName(machine)}`;
-
 /** The folder of the prebuilt addons in their package. */
 export const prebuildsFolder = (packageFolder: string, machine: Machine): string =>
   path.join(packageFolder, 'prebuilds', platformName(machine));

@@ -1,6 +1,7 @@
 // Makes this platform's packages and their tarballs, and checks them against the list.
 import { readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { addonPackage, libtorchPackage } from '../../lib/native/platforms.js';
 import { createReporter } from '../setup/report.mjs';
 import { hashFiles, listFiles, sha256 } from '../setup/stamp.mjs';
 import { compileTypescript, typescriptStale } from '../setup/typescript.mjs';
@@ -11,7 +12,7 @@ import { libtorchManifest } from './manifests.mjs';
 import { onceFor } from './once.mjs';
 import { packFolder, tarballName } from './pack.mjs';
 import { stageAddons, stageLibtorch, stageMain } from './packages.mjs';
-import { addonPackage, libtorchPackage, thisPlatform } from './platforms.mjs';
+import { thisPlatform } from './platforms.mjs';
 
 async function prebuildAddons({ root, work, platform, libtorches }) {
   const addons = [];

@@ -1,6 +1,7 @@
 // The package.json of each package that is published, all made from the repository's own.
 import { TESTED_VERSION } from '../../lib/native/libtorch-folder.js';
-import { PLATFORMS, addonPackage, libtorchPackage, osAndCpu } from './platforms.mjs';
+import { PLATFORMS, addonPackage, libtorchPackage } from '../../lib/native/platforms.js';
+import { osAndCpu } from './platforms.mjs';
 
 const SHARED = ['license', 'repository', 'homepage', 'bugs', 'author', 'engines'];
 const OF_MAIN = [

@@ -1,15 +1,5 @@
-// The platforms that packages are made for, and where these differ.
-
-/** Named as Node names them: platform and processor. */
-export const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
-
-const SCOPE = '@continual-torch';
-
-/** The package of a platform's addons. */
-export const addonPackage = (platform) => `${SCOPE}/${platform}`;
-
-/** The package of a platform's libtorch. */
-export const libtorchPackage = (platform) => `${SCOPE}/libtorch-${platform}`;
+// Where the platforms that packages are made for differ.
+import { PLATFORMS } from '../../lib/native/platforms.js';
 
 /** @returns {[os: NodeJS.Platform, cpu: string]} */
 export const osAndCpu = (platform) => platform.split('-');
