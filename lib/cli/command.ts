@@ -8,6 +8,13 @@ export async function runCommand(main: () => Promise<number>): Promise<void> {
     if (process.stderr.isTTY) process.stderr.write('\x1b[?25h\n');
     process.exit(130);
   });
+  for (const stream of [process.stdout, process.stderr]) {
+    // `| head -1` closes the output early, and wants no more of it.
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit();
+    });
+  }
   try {
     process.exitCode = await main();
   } catch (error) {

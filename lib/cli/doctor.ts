@@ -84,13 +84,14 @@ function cudaRows({ candidate, opener, cudaProblem, addon }: Loaded, machine: Ma
   ];
   let served: number | null = null;
   try {
-    const { version: driver, devices } = opener.cudaDriver(driverLibrary(machine));
+    const { version: driver, devices, problem } = opener.cudaDriver(driverLibrary(machine));
     served = driver;
-    rows.push({ name: 'driver', ok: true, text: `serves CUDA up to ${cudaVersion(driver)}` });
+    const failure = problem === null ? '' : `, but does not start: ${problem}`;
+    rows.push({ name: 'driver', ok: problem === null, text: `serves CUDA up to ${cudaVersion(driver)}${failure}` });
     for (const [device, { name, capability }] of devices.entries()) {
       rows.push({ name: `cuda:${device}`, ok: true, text: `${name}, compute capability ${capability}` });
     }
-    if (devices.length === 0) rows.push({ name: 'devices', ok: false, text: 'none, or CUDA_VISIBLE_DEVICES hides them' });
+    if (devices.length === 0) rows.push({ name: 'devices', ok: false, text: 'none that this process sees: is there a GPU, does CUDA_VISIBLE_DEVICES hide it, does the container have it (docker run --gpus all)?' });
   } catch (error) {
     rows.push({ name: 'driver', ok: false, text: `none that works: ${(error as Error).message}` });
   }
@@ -119,7 +120,7 @@ function tooOld(cuda: string | null, served: number | null): string | null {
 
 function whatNext(cuda: string | null, served: number | null): string | null {
   if (served === null) {
-    return cuda === null ? null : 'install a driver of NVIDIA; in a container, run it with the NVIDIA container toolkit (docker run --gpus all)';
+    return cuda === null ? null : "install a driver of NVIDIA; a container needs the host's (docker run --gpus all)";
   }
   const build = builds.find(({ needs }) => needs <= served || Math.floor(needs / 1000) === Math.floor(served / 1000));
   if (build === undefined) return 'a newer driver: PyTorch has no build any more for one this old';

@@ -28,8 +28,9 @@ export function advice(machine: Machine, reasons: string): string[] {
     );
   }
   if (env['LIBTORCH']) lines.push('unset LIBTORCH to use the libtorch that comes with this package, or let it name another one');
-  if (/needs glibc/.test(reasons)) lines.push('use a system with a newer glibc: Debian 12, Ubuntu 22.04, Fedora 36, RHEL 9 or later');
+  if (/needs glibc|version `GLIBC(XX)?_/.test(reasons)) lines.push('use a system with a newer glibc: Debian 12, Ubuntu 22.04, Fedora 36, RHEL 9 or later');
   if (/lacks an instruction/.test(reasons)) lines.push('libtorch for x64 needs a processor with SSE4.2; AVX2 for its full speed');
+  if (/ERR_ACCESS_DENIED|allow-addons/.test(reasons)) lines.push('Node.js with --permission needs --allow-addons, and --allow-fs-read of these folders');
   lines.push(...installAdvice(machine, reasons));
   return lines;
 }
@@ -39,8 +40,9 @@ function installAdvice(machine: Machine, reasons: string): string[] {
   const name = platformName(machine);
   const packages = [addonPackage(name), libtorchPackage(name)];
   const missing = packages.filter((each) => machine.packageFolder(each) === null);
-  if (missing.length > 0) {
-    const other = PLATFORMS.find((each) => machine.packageFolder(addonPackage(each)) !== null);
+  // Of a LIBTORCH that does not do, the addon alone is wanted.
+  if (missing.length > 0 && (!machine.env['LIBTORCH'] || missing.includes(addonPackage(name)))) {
+    const other = PLATFORMS.find((each) => each !== name && machine.packageFolder(addonPackage(each)) !== null);
     return [
       ...(other === undefined ? [] : [`these node_modules were installed for ${other}: install on the machine that runs them`]),
       `${missing.join(' and ')} ${missing.length > 1 ? 'are optional dependencies' : 'is an optional dependency'}, left out by ` +
@@ -48,10 +50,11 @@ function installAdvice(machine: Machine, reasons: string): string[] {
       '  npm install --include=optional continual-torch',
       'or, where the lock file came from another platform:',
       `  ${removal(machine)} && npm install`,
+      'a bundle needs them in a node_modules beside it or further up',
       `to use a PyTorch of yours (${TESTED_VERSION} is tested): LIBTORCH=/path/to/site-packages/torch`,
     ];
   }
-  if (/is damaged|is missing|is cut short|not a whole/.test(reasons)) {
+  if (!machine.env['LIBTORCH'] && /is damaged|is missing|is cut short|not a whole|ends the process/.test(reasons)) {
     return ['install the package once more:', `  ${removal(machine)} && npm install`];
   }
   return [];

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { libraryFault, libraryName, minorVersion } from './libtorch-folder';
+import { libraryFault, libraryName, minorVersion, whyUnreadable } from './libtorch-folder';
 import { type Machine, platformName } from './machine';
 import { libtorchPlaces, localBuild, type Place } from './places';
 import { packageFaults, prebuildsFolder } from './platform-packages';
@@ -35,7 +35,9 @@ export function* candidates(machine: Machine, attempts: Attempt[]): Generator<Ca
     else {
       const library = (name: string) => path.join(root!, 'lib', libraryName(name, machine.platform));
       const why: string[] = [];
+      let fitting = 0;
       for (const { addon, opener } of addonsFor(minorVersion(version!), machine, why)) {
+        fitting++;
         yield {
           place,
           addon,
@@ -44,7 +46,7 @@ export function* candidates(machine: Machine, attempts: Attempt[]): Generator<Ca
           cudaLibraries: cuda === null ? [] : ['c10_cuda', 'torch_cuda'].map(library),
         };
       }
-      if (why.length > 0) attempts.push({ source, why: `no addon for libtorch ${version} in ${root}: ${why.join('; ')}` });
+      if (fitting === 0) attempts.push({ source, why: `no addon for libtorch ${version} in ${root}: ${why.join('; ')}` });
     }
     if (final) return;
   }
@@ -71,13 +73,20 @@ function prebuiltAddon(minor: string, machine: Machine): Addon | string {
   if (faults.length > 0) return faults.join('; ');
   const folder = prebuildsFolder(root, machine);
   const addon = path.join(folder, `libtorch-${minor}.node`);
-  if (!existsSync(addon)) return `${name} is built for ${builtFor(folder).join(', ')}`;
+  if (whyUnreadable(addon) === 'is missing') return `${name} is built for ${builtFor(folder).join(', ') || 'none'}`;
   return whole({ addon, opener: path.join(folder, 'opener.node') }, machine);
 }
 
 function builtFor(folder: string): string[] {
-  const names = existsSync(folder) ? readdirSync(folder) : [];
-  return names.flatMap((name) => /^libtorch-(.*)\.node$/.exec(name)?.[1] ?? []);
+  return namesIn(folder).flatMap((name) => /^libtorch-(.*)\.node$/.exec(name)?.[1] ?? []);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 function locallyBuiltAddon(minor: string, machine: Machine): Addon | string {

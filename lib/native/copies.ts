@@ -11,18 +11,23 @@ interface Copy {
 
 const key = Symbol.for('continual-torch.copy');
 
+const holderIn = (scope: object) => scope as { [key]?: Copy };
+
 /**
  * Refuses a second copy of this package in one process, of the same or another version: both would register the same
  * operators, and tensors of the one would reach code of the other.
  * @throws ERR_TWO_COPIES before anything is loaded
  */
 export function refuseOtherCopy({ root }: Machine, version: string, scope: object = globalThis): void {
-  const holder = scope as { [key]?: Copy };
-  const first = holder[key];
+  const first = holderIn(scope)[key];
   if (first !== undefined && first.root !== root) {
     throw twoCopies(`continual-torch ${first.version} in ${first.root} is loaded already; this is ${version} in ${root}`);
   }
-  holder[key] = { root, version };
+}
+
+/** Whoever comes after this is a second copy. */
+export function keepAsOnlyCopy({ root }: Machine, version: string, scope: object = globalThis): void {
+  holderIn(scope)[key] = { root, version };
 }
 
 /**
@@ -34,7 +39,10 @@ export function refuseOtherBinaries({ addon, libraries }: Candidate, machine: Ma
   const rivals = /^((lib)?torch_cpu\.(so|dylib|dll)|libtorch-\d+\.\d+\.node|continual_torch\.node)$/;
   const rival = machine.sharedObjects().find((file) => rivals.test(path.basename(file)) && !ours.has(realPath(file)));
   if (rival === undefined) return;
-  throw twoCopies(`${rival} is loaded already, by another copy or another package; this copy would load ${addon}`);
+  throw twoCopies(
+    `${rival} is loaded already, by another copy, another package, or a thread with another LIBTORCH ` +
+      `(it is part of a worker's \`env\`); this copy would load ${addon}`,
+  );
 }
 
 function realPath(file: string): string {

@@ -3,11 +3,11 @@ import { ContinualTorchError } from '../errors';
 import { version } from '../version';
 import { advice } from './advice';
 import { type Attempt, type Candidate, candidates } from './candidates';
-import { refuseOtherBinaries, refuseOtherCopy } from './copies';
+import { keepAsOnlyCopy, refuseOtherBinaries, refuseOtherCopy } from './copies';
 import { type Opener, openCudaLibraries } from './cuda-libraries';
 import { type Machine, platformName, thisMachine } from './machine';
 import { pythonPlace } from './places';
-import { tryInChild } from './trial';
+import { trialMark, tryInChild } from './trial';
 import type { NativeAddon } from './types';
 
 /** The addon, and where it and its libtorch came from. */
@@ -26,33 +26,50 @@ export interface Loaded {
  * @throws ERR_ADDON naming every place, why each did not do, and what helps here; ERR_TWO_COPIES
  */
 export function loadAddon(machine: Machine = thisMachine()): Loaded {
+  refuseLostPlace(machine);
   refuseOtherCopy(machine, version);
   const attempts: Attempt[] = [];
   for (const candidate of candidates(machine, attempts)) {
     refuseOtherBinaries(candidate, machine);
     const why = tryInChild(candidate, machine);
     if (why !== null) {
-      attempts.push({ source: candidate.place.source, why: `${candidate.addon} cannot be loaded: ${why}` });
+      attempts.push({ source: candidate.place.source, why: `cannot be loaded: ${why}` });
       continue;
     }
+    let opened: ReturnType<typeof open>;
     try {
-      const loaded = { ...open(candidate, machine), candidate, attempts };
-      warnOfPassedOver(candidate, machine);
-      return loaded;
+      opened = open(candidate, machine);
     } catch (error) {
       attempts.push({ source: candidate.place.source, why: (error as Error).message });
+      continue;
     }
+    keepAsOnlyCopy(machine, version);
+    warnOfPassedOver(candidate, machine);
+    return { ...opened, candidate, attempts };
   }
   throw new ContinualTorchError('ERR_ADDON', failure(machine, attempts));
 }
 
-function open({ addon, opener, libraries, cudaLibraries }: Candidate, machine: Machine): Pick<Loaded, 'addon' | 'opener' | 'cudaProblem'> {
+/** What libtorch cannot do without, and what no other process may be started for. */
+function refuseLostPlace({ env }: Machine): void {
+  const refuse = (what: string) => new ContinualTorchError('ERR_ADDON', `continual-torch: expected ${what}`);
+  try {
+    process.cwd();
+  } catch {
+    throw refuse('a working folder that exists (process.cwd()); it has been deleted, and libtorch cannot be loaded without one');
+  }
+  if (env[trialMark]) {
+    throw refuse(`Node.js behind process.execPath, to try binaries in (${trialMark} is set); it has started the program again`);
+  }
+}
+
+function open(candidate: Candidate, machine: Machine): Pick<Loaded, 'addon' | 'opener' | 'cudaProblem'> {
   // Not `require`: a bundler would try to resolve the path.
   const load = createRequire(__filename);
-  const loadedOpener = load(opener) as Opener;
-  for (const library of libraries) loadedOpener.open(library);
-  const cudaProblem = openCudaLibraries(loadedOpener, cudaLibraries, machine);
-  return { addon: load(addon) as NativeAddon, opener: loadedOpener, cudaProblem };
+  const opener = load(candidate.opener) as Opener;
+  for (const library of candidate.libraries) opener.open(library);
+  const cudaProblem = openCudaLibraries(opener, candidate, machine);
+  return { addon: load(candidate.addon) as NativeAddon, opener, cudaProblem };
 }
 
 /** Someone who asks for the PyTorch of an environment and gets another should hear of it. */

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { whyUnreadable } from './libtorch-folder';
 
 /** What decides which binaries fit here; a test describes another machine. */
 export interface Machine {
@@ -11,7 +12,7 @@ export interface Machine {
   /** Its version; null in Node.js. */
   electron: string | null;
   env: NodeJS.ProcessEnv;
-  /** The folder of this package. */
+  /** The folder of this package; in a bundle the bundle itself, below which nothing lies. */
   root: string;
   /** The folder of a package that is installed beside this one, or null. */
   packageFolder(name: string): string | null;
@@ -19,13 +20,21 @@ export interface Machine {
   sharedObjects(): string[];
 }
 
-/** `lib/` and `dist/` lie at the same depth below the package's root. */
-const root = path.resolve(__dirname, '..', '..');
+function findRoot(): string {
+  // `lib/` and `dist/` lie at the same depth below it.
+  const folder = path.resolve(__dirname, '..', '..');
+  try {
+    const { name } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { name?: unknown };
+    return name === 'continual-torch' ? folder : __filename;
+  } catch {
+    return __filename;
+  }
+}
 
 /** Where Node looks for packages; not `require.resolve`, which runs into the "exports" of a package half there. */
 function packageFolder(name: string): string | null {
   const folders = createRequire(__filename).resolve.paths(name) ?? [];
-  return folders.map((folder) => path.join(folder, name)).find((folder) => existsSync(folder)) ?? null;
+  return folders.map((folder) => path.join(folder, name)).find((folder) => whyUnreadable(folder) !== 'is missing') ?? null;
 }
 
 function report(): { header: { glibcVersionRuntime?: string }; sharedObjects: string[] } {
@@ -48,7 +57,7 @@ export function thisMachine(): Machine {
     glibc: header.glibcVersionRuntime ?? null,
     electron: process.versions['electron'] ?? null,
     env: process.env,
-    root,
+    root: findRoot(),
     packageFolder,
     sharedObjects: () => sharedObjects,
   };

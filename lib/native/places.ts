@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { ACCEPTED_TEXT, inspectLibtorchFolder, isAccepted } from './libtorch-folder';
+import { ACCEPTED_TEXT, inspectLibtorchFolder, isAccepted, libraryName, whyUnreadable } from './libtorch-folder';
 import { type Machine, platformName } from './machine';
 import { packageFaults } from './platform-packages';
 import { libtorchPackage } from './platforms';
@@ -42,9 +42,12 @@ function inspected(source: string, root: string, machine: Machine, more: string[
   return { source, root, version, cuda, faults: problems, final: false };
 }
 
+/** Also where looking is not allowed. */
+const exists = (file: string): boolean => whyUnreadable(file) !== 'is missing';
+
 /** A libtorch folder, an installed torch package, or the site-packages folder around one. */
 export function resolveNamed(named: string): string {
-  const looksLikeRoot = (folder: string) => existsSync(path.join(folder, 'lib')) || existsSync(path.join(folder, 'include'));
+  const looksLikeRoot = (folder: string) => exists(path.join(folder, 'lib')) || exists(path.join(folder, 'include'));
   const absolute = path.resolve(named);
   const inner = path.join(absolute, 'torch');
   return !looksLikeRoot(absolute) && looksLikeRoot(inner) ? inner : absolute;
@@ -53,7 +56,10 @@ export function resolveNamed(named: string): string {
 function namedPlace(machine: Machine): Place {
   const named = machine.env['LIBTORCH'];
   if (!named) return nowhere('LIBTORCH', 'is not set');
-  return { ...inspected('LIBTORCH', resolveNamed(named), machine), final: true };
+  const place = inspected('LIBTORCH', resolveNamed(named), machine);
+  const isLib = place.faults.length > 0 && exists(path.join(named, libraryName('torch_cpu', machine.platform)));
+  const faults = isLib ? [...place.faults, `name the folder around it: ${path.resolve(named, '..')}`] : place.faults;
+  return { ...place, faults, final: true };
 }
 
 function packagePlace(machine: Machine): Place {
@@ -69,8 +75,12 @@ function packagePlace(machine: Machine): Place {
 const sitePackages = (environment: string, platform: NodeJS.Platform): string[] => {
   if (platform === 'win32') return [path.join(environment, 'Lib', 'site-packages')];
   const lib = path.join(environment, 'lib');
-  const pythons = existsSync(lib) ? readdirSync(lib).filter((name) => /^python3\.\d+$/.test(name)) : [];
-  return pythons.map((name) => path.join(lib, name, 'site-packages'));
+  try {
+    const pythons = readdirSync(lib).filter((name) => /^python3\.\d+$/.test(name));
+    return pythons.map((name) => path.join(lib, name, 'site-packages'));
+  } catch {
+    return [];
+  }
 };
 
 /** The PyTorch of the active virtual or Conda environment, where it is asked for. */
@@ -80,9 +90,9 @@ export function pythonPlace(machine: Machine): Place {
   if (env['CONTINUAL_TORCH_USE_PYTORCH'] !== '1') return nowhere(source, 'is not set to 1');
   const environment = env['VIRTUAL_ENV'] || env['CONDA_PREFIX'];
   if (!environment) return nowhere(source, 'is 1, but no virtual environment is active (VIRTUAL_ENV, CONDA_PREFIX)');
-  const root = sitePackages(environment, platform)
+  const root = sitePackages(path.resolve(environment), platform)
     .map((folder) => path.join(folder, 'torch'))
-    .find((folder) => existsSync(folder));
+    .find(exists);
   if (root === undefined) return nowhere(source, `is 1, but ${environment} has no torch (pip install torch)`);
   return inspected(source, root, machine);
 }

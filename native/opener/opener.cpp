@@ -69,17 +69,27 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/// The driver's own word for an error, CUDA_ERROR_NO_DEVICE for example.
+std::string error_name(Library driver, int status) {
+  const char* name = nullptr;
+  auto* function = symbol<int(int, const char**)>(driver, "cuGetErrorName");
+  if (function != nullptr) function(status, &name);
+  return (name == nullptr ? std::string("error") : std::string(name)) + " (" + std::to_string(status) + ")";
+}
+
 template <typename Function, typename... Arguments>
-void call(Napi::Env env, Library library, const char* name, Arguments... arguments) {
-  Function* function = symbol<Function>(library, name);
+void call(Napi::Env env, Library driver, const char* name, Arguments... arguments) {
+  Function* function = symbol<Function>(driver, name);
   if (function == nullptr) throw Napi::Error::New(env, std::string("the driver has no ") + name);
   if (const int status = function(arguments...); status != 0) {
-    throw Napi::Error::New(env, std::string(name) + " failed with CUDA error " + std::to_string(status));
+    throw Napi::Error::New(env, std::string(name) + " fails with " + error_name(driver, status));
   }
 }
 
-/// Native: cudaDriver(path: string) -> { version: number, devices: { name: string, capability: string }[] }: `version` is the
-/// newest CUDA that the driver serves, 12040 for 12.4. Throws where there is no driver, or none that works.
+/// Native: cudaDriver(path: string) ->
+///   { version: number, devices: { name: string, capability: string }[], problem: string | null }
+/// `version` is the newest CUDA that the driver serves, 12040 for 12.4; `problem` tells why it cannot be started. Throws where
+/// there is no driver.
 /// NVIDIA's "CUDA Driver API": cuInit, cuDriverGetVersion, cuDeviceGetCount, cuDeviceGetName, cuDeviceGetAttribute.
 Napi::Value cuda_driver(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -88,10 +98,18 @@ Napi::Value cuda_driver(const Napi::CallbackInfo& info) {
   constexpr int minor_attribute = 76;
   int version = 0;
   call<int(int*)>(env, driver, "cuDriverGetVersion", &version);
-  call<int(unsigned)>(env, driver, "cuInit", 0U);
+  Napi::Object result = Napi::Object::New(env);
+  Napi::Array devices = Napi::Array::New(env);
+  result.Set("version", version);
+  result.Set("devices", devices);
+  result.Set("problem", env.Null());
+  auto* initialize = symbol<int(unsigned)>(driver, "cuInit");
+  if (const int status = initialize == nullptr ? -1 : initialize(0); status != 0) {
+    result.Set("problem", error_name(driver, status));
+    return result;
+  }
   int count = 0;
   call<int(int*)>(env, driver, "cuDeviceGetCount", &count);
-  Napi::Array devices = Napi::Array::New(env);
   for (int device = 0; device < count; ++device) {
     char name[256] = {};
     int major = 0;
@@ -104,9 +122,6 @@ Napi::Value cuda_driver(const Napi::CallbackInfo& info) {
     entry.Set("capability", std::to_string(major) + "." + std::to_string(minor));
     devices.Set(static_cast<uint32_t>(device), entry);
   }
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("version", version);
-  result.Set("devices", devices);
   return result;
 }
 

@@ -13,6 +13,7 @@ const fakeDriver = `
 #include <stdio.h>
 #include <stdlib.h>
 int cuInit(unsigned flags) { const char* code = getenv("FAKE_INIT"); return code ? atoi(code) : flags; }
+int cuGetErrorName(int error, const char** name) { *name = "CUDA_ERROR_FAKE"; return error - error; }
 int cuDriverGetVersion(int* version) { *version = 12040; return 0; }
 int cuDeviceGetCount(int* count) { *count = 2; return 0; }
 int cuDeviceGetName(char* name, int size, int device) { snprintf(name, size, "Fake GPU %d", device); return 0; }
@@ -79,7 +80,7 @@ describe('continual-torch doctor', function () {
       assert.match(here, /\+ cuda:1 +Fake GPU 1, compute capability 9\.1/);
       assert.match(here, /x usable +none: \S/);
       assert.match(here, /fetch-libtorch --cuda cu128/);
-      assert.match(doctor({ LD_LIBRARY_PATH: folder, FAKE_INIT: '100' }).stdout, /x driver .*cuInit failed with CUDA error 100/);
+      assert.match(doctor({ LD_LIBRARY_PATH: folder, FAKE_INIT: '100' }).stdout, /x driver +serves CUDA up to 12\.4, but does not start: CUDA_ERROR_FAKE \(100\)/);
     });
   });
 });

@@ -183,7 +183,7 @@ describe('the loader', function () {
           for (let place = offset; place < offset + size; place += 2) binary.writeUInt16BE(0x0f0b, place);
         }
         writeFileSync(file, binary);
-        refused(installation, /loading it ends the process \((SIGILL: this processor lacks an instruction|SIGSEGV)/);
+        refused(installation, /loading \S+opener\.node ends the process \((SIGILL: this processor lacks an instruction|SIGSEGV)/);
         assert.equal(existsSync(path.join(installation.cache, 'continual-torch', 'loaded')), false);
       }));
   }
@@ -244,6 +244,74 @@ describe('the loader', function () {
       writeFileSync(path.join(installation.modules, 'continual-torch', '.cache'), '');
       assert.equal(reported(installation, { env }).source, libtorchPackageName);
     }));
+
+  it('looks for PyTorch in an environment that is none, and goes on', () =>
+    withInstallation((installation) => {
+      const environment = path.join(installation.folder, 'venv');
+      mkdirSync(environment);
+      writeFileSync(path.join(environment, 'lib'), '');
+      const env = { VIRTUAL_ENV: environment, CONTINUAL_TORCH_USE_PYTORCH: '1' };
+      assert.equal(reported(installation, { env }).source, libtorchPackageName);
+    }));
+
+  it('does without a trial where process.execPath is no Node.js', () =>
+    withInstallation((installation) => {
+      const again = path.join(installation.folder, 'again.cjs');
+      writeFileSync(again, "require('continual-torch'); require('node:fs').appendFileSync('started', 'x');");
+      const app = path.join(installation.folder, 'app');
+      writeFileSync(app, `#!/bin/sh\nexec ${JSON.stringify(process.execPath)} ${JSON.stringify(again)}\n`, { mode: 0o755 });
+      const { status, stderr } = installation.run(
+        `process.execPath = ${JSON.stringify(app)}; console.log(require('continual-torch').torchVersion);`,
+      );
+      assert.equal(status, 0, stderr);
+      assert.equal(existsSync(path.join(installation.folder, 'started')), false);
+    }));
+
+  it("does without a trial where Node's permission model allows no child process", function () {
+    if (!process.allowedNodeEnvironmentFlags.has('--permission')) this.skip();
+    return withInstallation((installation) => {
+      const env = { NODE_OPTIONS: '--permission --allow-addons --allow-fs-read=*' };
+      assert.equal(reported(installation, { env }).source, libtorchPackageName);
+    });
+  });
+
+  it('refuses a working folder that has been deleted', function () {
+    if (process.platform === 'win32') this.skip();
+    return withInstallation((installation) => {
+      const { status, stdout, stderr } = installation.run(`
+        const fs = require('node:fs');
+        const load = require('node:module').createRequire(process.cwd() + '/x.js');
+        fs.mkdirSync('gone');
+        process.chdir('gone');
+        fs.rmdirSync('../gone');
+        try { load('continual-torch'); } catch ({ code, message }) { console.log(code, message); }
+      `);
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /^ERR_ADDON continual-torch: expected a working folder that exists/);
+    });
+  });
+
+  it('names the folder around a LIBTORCH that is the folder of libraries', () =>
+    withInstallation((installation) => {
+      const own = writeLibtorch(path.join(installation.folder, 'own'));
+      const message = refused(installation, /name the folder around it: .*own$/m, { LIBTORCH: path.join(own, 'lib') });
+      assert.doesNotMatch(message, /rm -rf/);
+    }));
+
+  it('lets another copy load where one could not be loaded', () =>
+    withInstallation(
+      (installation) => {
+        const second = path.join(installation.folder, 'second', 'node_modules', 'continual-torch');
+        installMain(second);
+        const { stdout } = installation.run(`
+          for (const name of ['continual-torch', ${JSON.stringify(second)}]) {
+            try { require(name); } catch ({ code }) { console.log(code); }
+          }
+        `);
+        assert.equal(stdout, 'ERR_ADDON\nERR_ADDON\n');
+      },
+      { addon: false },
+    ));
 
   it('refuses a second copy of the package in one process, and in its worker threads', () =>
     withInstallation((installation) => {
