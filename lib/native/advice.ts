@@ -30,7 +30,7 @@ export function advice(machine: Machine, reasons: string): string[] {
   if (env['LIBTORCH']) lines.push('unset LIBTORCH to use the libtorch that comes with this package, or let it name another one');
   if (/needs glibc|version `GLIBC(XX)?_/.test(reasons)) lines.push('use a system with a newer glibc: Debian 12, Ubuntu 22.04, Fedora 36, RHEL 9 or later');
   if (/lacks an instruction/.test(reasons)) lines.push('libtorch for x64 needs a processor with SSE4.2; AVX2 for its full speed');
-  if (/ERR_ACCESS_DENIED|loading addons is disabled/.test(reasons)) lines.push('Node.js with --permission needs --allow-addons, and --allow-fs-read of these folders');
+  if (/ACCESS_DENIED|loading addons is disabled/.test(reasons)) lines.push('Node.js with --permission needs --allow-addons, and --allow-fs-read of these folders');
   lines.push(...installAdvice(machine, reasons));
   return lines;
 }
