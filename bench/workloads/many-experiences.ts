@@ -1,5 +1,6 @@
 // The time of a training iteration with MAS at experience 2 and at experience 50 of one training (MLP 784-512-10,
-// mini-batches of 128). These two have 100 mini-batches each, the others 4.
+// mini-batches of 128). These two have 100 mini-batches each, the others 4, in four epochs: a collection of garbage takes its
+// share of the processors for some 50 ms, which would be most of one epoch.
 import { benchmarkFromDatasets, manualSeed, MAS, models, optim, type TensorDataset } from 'continual-torch';
 import { median, printResult, randomDataset, runProgram } from './workload';
 
@@ -16,6 +17,7 @@ async function iterationTimes(train: TensorDataset[]): Promise<number[]> {
     model,
     optimizer: new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 }),
     trainMbSize,
+    trainEpochs: 4,
     lambdaReg: 0.01,
     evaluator: null,
     plugins: [{ beforeTrainingEpoch: () => void (last = { time: performance.now(), done: 0 }) }],
