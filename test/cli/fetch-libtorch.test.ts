@@ -1,25 +1,17 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { createServer, request as httpRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'mocha';
-import { type CudaBuildOptions, fetchCudaBuild } from '../../lib/cli/fetch-libtorch/cuda-build';
-import { describeFileError, FetchError } from '../../lib/cli/fetch-libtorch/failure';
+import { describe, it } from 'mocha';
+import { fetchCudaBuild } from '../../lib/cli/fetch-libtorch/cuda-build';
+import { describeFileError } from '../../lib/cli/fetch-libtorch/failure';
 import { platformOf } from '../../lib/cli/fetch-libtorch/platform';
 import { planWheels } from '../../lib/cli/fetch-libtorch/plan';
 import { Web } from '../../lib/cli/fetch-libtorch/web';
 import { withFolder, writeFiles } from '../scripts/support';
 import { zipFile } from '../support/zip-file';
+import { fetchFrom, folderName, ignoreProxies, linux, rejectsWith } from './fetch-libtorch/fetching';
 import { runMain, startMain } from './run-main';
-import { breakingOff, cudaBuild, hasBytes, metadataOf, partOf, sha256, wheel, type WheelIndex, withWheelIndex } from './wheel-index';
-
-const linux = platformOf('linux');
-const folderName = 'libtorch-2.13.0-cu126';
-
-function fetchFrom(index: WheelIndex, cache: string, options: Partial<CudaBuildOptions> = {}): Promise<string> {
-  return fetchCudaBuild('cu126', { index: index.url, cache, platform: linux, waitsMs: [0, 0], ...options });
-}
+import { breakingOff, cudaBuild, hasBytes, metadataOf, partOf, wheel, type WheelIndex, withWheelIndex } from './wheel-index';
 
 /** The files below a folder, with forward slashes. */
 const filesIn = (folder: string): string[] =>
@@ -28,33 +20,9 @@ const filesIn = (folder: string): string[] =>
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(folder.length + 1).replaceAll('\\', '/'))
     .sort();
 
-const rejectsWith = (promise: Promise<unknown>, ...patterns: RegExp[]) =>
-  assert.rejects(promise, (error: Error) => {
-    assert.ok(error instanceof FetchError, error.stack);
-    for (const pattern of patterns) assert.match(error.message, pattern);
-    return true;
-  });
-
-async function withEnvironment<T>(variables: Record<string, string>, use: () => Promise<T>): Promise<T> {
-  const before = Object.fromEntries(Object.keys(variables).map((name) => [name, process.env[name]]));
-  Object.assign(process.env, variables);
-  try {
-    return await use();
-  } finally {
-    for (const [name, value] of Object.entries(before)) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
-  }
-}
-
 describe('fetch-libtorch', function () {
   if (process.platform !== 'linux') return; // The libraries of the tests are Linux's.
-
-  // This machine's own proxy does not know the indexes of the tests.
-  const proxies = Object.entries(process.env).filter(([name]) => /_proxy$/i.test(name));
-  before(() => proxies.forEach(([name]) => delete process.env[name]));
-  after(() => void Object.assign(process.env, Object.fromEntries(proxies)));
+  ignoreProxies();
 
   it('lays what PyTorch and the libraries it is linked with need to run as they lie in site-packages', () =>
     withFolder((cache) =>
@@ -113,136 +81,6 @@ describe('fetch-libtorch', function () {
         );
       for (const name of ['true', 'page']) writeFiles(cache, { [`${name}/.keep`]: '' });
       assert.deepEqual([await firstWheels(true), await firstWheels('page')], [true, false]);
-    }));
-
-  it('goes on after a dropped connection with the bytes that are missing', () =>
-    withFolder((cache) =>
-      withWheelIndex(
-        cudaBuild(),
-        async (index) => {
-          const root = await fetchFrom(index, cache);
-          const [torch] = index.wheels;
-          const etag = `"${sha256(torch!.bytes).slice(0, 16)}"`;
-          assert.deepEqual(
-            index.downloads('torch').map(({ range, ifRange }) => [range, ifRange]),
-            [
-              [undefined, undefined],
-              ['bytes=100000-', etag],
-              ['bytes=200000-', etag],
-            ],
-          );
-          assert.equal(index.downloads('torch').at(-1)!.bytes, torch!.bytes.length - 200_000);
-          assert.equal(statSync(join(root, 'lib', 'libtorch_nvshmem.so')).size, 300_000);
-        },
-        { answer: breakingOff(cache, 100_000, 2) },
-      ),
-    ));
-
-  it('gives up after several failures in a row, keeps what has arrived, and goes on with it the next time', () =>
-    withFolder((cache) => {
-      const breakOff = breakingOff(cache, 100_000, 1);
-      let down = true;
-      return withWheelIndex(
-        cudaBuild(),
-        async (index) => {
-          await rejectsWith(fetchFrom(index, cache), /answers 503 \(tried 3 times\)/, /kept/);
-          assert.equal(statSync(partOf(cache, index.wheels[0]!)).size, 100_000);
-          down = false;
-          await fetchFrom(index, cache);
-          const last = index.downloads('torch').at(-1)!;
-          assert.deepEqual([last.range, last.bytes], ['bytes=100000-', index.wheels[0]!.bytes.length - 100_000]);
-          assert.deepEqual(readdirSync(cache), [folderName]);
-        },
-        {
-          answer: (request, reply, file) => {
-            if (breakOff(request, reply, file)) return true;
-            if (!down || request.method !== 'GET' || file === undefined) return false;
-            reply.writeHead(503).end();
-            return true;
-          },
-        },
-      );
-    }));
-
-  it('takes a server that falls silent for a dropped connection', () =>
-    withFolder((cache) =>
-      withWheelIndex(
-        cudaBuild(),
-        async (index) => {
-          await fetchFrom(index, cache, { silentMs: 2000, waitsMs: [0, 0, 0, 0, 0] });
-          assert.ok(index.downloads('torch').some(({ range }) => range === 'bytes=100000-'));
-        },
-        { answer: breakingOff(cache, 100_000, 1, 'silent') },
-      ),
-    ));
-
-  it('begins anew where a server does not know ranges', () =>
-    withFolder((cache) =>
-      withWheelIndex(
-        cudaBuild(),
-        async (index) => {
-          const root = await fetchFrom(index, cache);
-          const { range, bytes } = index.downloads('torch').at(-1)!;
-          assert.deepEqual([range, bytes], ['bytes=100000-', index.wheels[0]!.bytes.length]);
-          assert.equal(statSync(join(root, 'lib', 'libtorch_nvshmem.so')).size, 300_000);
-        },
-        { ranges: false, answer: breakingOff(cache, 100_000, 1) },
-      ),
-    ));
-
-  it('begins anew where the file has become another since', () =>
-    withFolder((cache) =>
-      withWheelIndex(
-        cudaBuild(),
-        async (index) => {
-          await assert.rejects(fetchFrom(index, cache, { waitsMs: [] }));
-          index.wheels = cudaBuild('cu126', { 'torch/lib/libtorch_nvshmem.so': Buffer.alloc(250_000, 'y') });
-          const root = await fetchFrom(index, cache);
-          const { range, bytes } = index.downloads('torch').at(-1)!;
-          assert.deepEqual([range, bytes], ['bytes=100000-', index.wheels[0]!.bytes.length]);
-          assert.equal(readFileSync(join(root, 'lib', 'libtorch_nvshmem.so'), 'latin1'), 'y'.repeat(250_000));
-        },
-        { answer: breakingOff(cache, 100_000, 1) },
-      ),
-    ));
-
-  it('sees that a part is the whole file', () =>
-    withFolder((cache) =>
-      withWheelIndex(cudaBuild(), async (index) => {
-        writeFiles(cache, { 'libtorch-2.13.0-cu126.partial/.keep': '' });
-        const [torch] = index.wheels;
-        writeFiles(join(partOf(cache, torch!), '..'), { [`${torch!.name}.part`]: torch!.bytes });
-        await fetchFrom(index, cache);
-        assert.deepEqual(
-          index.downloads('torch').map(({ bytes }) => bytes),
-          [0],
-        );
-      }),
-    ));
-
-  it('deletes a file that is not what the index promises, and says so', () =>
-    withFolder((cache) => {
-      const [honest] = cudaBuild();
-      let damaged = true;
-      return withWheelIndex(
-        cudaBuild(),
-        async (index) => {
-          await rejectsWith(fetchFrom(index, cache), new RegExp(sha256(honest!.bytes)), /torch-2\.13\.0.*deleted/);
-          assert.equal(existsSync(partOf(cache, honest!)), false);
-          assert.equal(existsSync(join(cache, folderName)), false);
-          damaged = false;
-          await fetchFrom(index, cache);
-        },
-        {
-          answer: (request, reply, file) => {
-            if (!damaged || file?.name !== honest!.name || request.method !== 'GET') return false;
-            const bytes = Buffer.from(file.bytes);
-            bytes[1000]! ^= 1;
-            reply.end(bytes);
-            return true;
-          },
-        },
-      );
     }));
 
   it('refuses a wheel of which the index gives no SHA-256', () =>
@@ -339,80 +177,6 @@ describe('fetch-libtorch', function () {
         },
       );
     }));
-
-  it('sends the user name and password of a mirror to its host alone', () =>
-    withFolder((cache) =>
-      withWheelIndex(cudaBuild(), async (files) => {
-        const authorizations = new Set<string | undefined>();
-        await withWheelIndex(
-          [],
-          async (index) => {
-            const url = new URL(index.url);
-            url.username = 'me';
-            url.password = 'p%40ss';
-            await fetchCudaBuild('cu126', { index: url, cache, platform: linux });
-            assert.deepEqual([...authorizations], [`Basic ${Buffer.from('me:p@ss').toString('base64')}`]);
-            assert.deepEqual(new Set(files.answered.map(({ authorization }) => authorization)), new Set([undefined]));
-            index.url.username = 'me';
-            index.url.password = 'secret';
-            index.url.pathname = '/whl/none';
-            await assert.rejects(fetchCudaBuild('cu126', { index: index.url, cache: join(cache, '..', 'none'), platform: linux }), (error: Error) => {
-              assert.doesNotMatch(error.message, /secret/);
-              return true;
-            });
-          },
-          {
-            answer: (request, reply) => {
-              authorizations.add(request.headers.authorization);
-              const project = /^\/whl\/cu126\/([^/]+)\/$/.exec(request.url!)?.[1];
-              if (project === undefined) reply.writeHead(404).end();
-              else reply.writeHead(302, { location: `${files.url.href}/${project}/` }).end();
-              return true;
-            },
-          },
-        );
-      }),
-    ));
-
-  it('goes through the proxy of the environment, and past it for what NO_PROXY names', () =>
-    withFolder((cache) =>
-      withWheelIndex(cudaBuild(), async (index) => {
-        const asked: string[] = [];
-        const proxy = createServer((request, reply) => {
-          const url = new URL(request.url!);
-          asked.push(url.host);
-          const headers = { ...request.headers, host: index.url.host };
-          httpRequest({ port: index.url.port, path: url.pathname, method: request.method, headers }, (answer) => {
-            reply.writeHead(answer.statusCode!, answer.headers);
-            answer.pipe(reply);
-          }).end();
-        });
-        proxy.on('connect', (request, socket) => {
-          asked.push(`CONNECT ${request.url}`);
-          socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
-        });
-        await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-        const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-        try {
-          await withEnvironment({ HTTP_PROXY: address, HTTPS_PROXY: address, NO_PROXY: '127.0.0.1' }, async () => {
-            // Nobody but the proxy knows this name.
-            const named = new URL('http://wheels.invalid/whl/cu126');
-            await fetchCudaBuild('cu126', { index: named, cache, platform: linux });
-            assert.deepEqual(new Set(asked), new Set(['wheels.invalid']));
-            asked.length = 0;
-            await fetchFrom(index, join(cache, folderName));
-            assert.deepEqual(asked, []);
-            const secure = new URL('https://wheels.invalid/whl/cu126');
-            const other = fetchCudaBuild('cu128', { index: secure, cache, platform: linux });
-            await rejectsWith(other, /cannot reach wheels\.invalid through the proxy 127\.0\.0\.1:\d+: .*502/);
-            assert.deepEqual(asked, ['CONNECT wheels.invalid:443']);
-          });
-        } finally {
-          proxy.closeAllConnections();
-          proxy.close();
-        }
-      }),
-    ));
 
   it('tells in one line what keeps a file from being written', () =>
     withFolder(async (folder) => {
