@@ -26,7 +26,7 @@ export interface Loaded {
  * @throws ERR_ADDON naming every place, why each did not do, and what helps here; ERR_TWO_COPIES
  */
 export function loadAddon(machine: Machine = thisMachine()): Loaded {
-  refuseLostPlace(machine);
+  refuseUnfitProcess(machine);
   refuseOtherCopy(machine, version);
   const attempts: Attempt[] = [];
   for (const candidate of candidates(machine, attempts)) {
@@ -50,8 +50,8 @@ export function loadAddon(machine: Machine = thisMachine()): Loaded {
   throw new ContinualTorchError('ERR_ADDON', failure(machine, attempts));
 }
 
-/** What libtorch cannot do without, and what no other process may be started for. */
-function refuseLostPlace({ env }: Machine): void {
+/** Where libtorch would end the process, or trying would never end. */
+function refuseUnfitProcess({ env }: Machine): void {
   const refuse = (what: string) => new ContinualTorchError('ERR_ADDON', `continual-torch: expected ${what}`);
   try {
     process.cwd();

@@ -88,8 +88,8 @@ void call(Napi::Env env, Library driver, const char* name, Arguments... argument
 
 /// Native: cudaDriver(path: string) ->
 ///   { version: number, devices: { name: string, capability: string }[], problem: string | null }
-/// `version` is the newest CUDA that the driver serves, 12040 for 12.4; `problem` tells why it cannot be started. Throws where
-/// there is no driver.
+/// `version` is the newest CUDA that the driver serves, 12040 for 12.4; `problem` tells why it cannot be started. Throws
+/// where there is no driver.
 /// NVIDIA's "CUDA Driver API": cuInit, cuDriverGetVersion, cuDeviceGetCount, cuDeviceGetName, cuDeviceGetAttribute.
 Napi::Value cuda_driver(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
