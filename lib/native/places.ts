@@ -97,19 +97,17 @@ export function pythonPlace(machine: Machine): Place {
   return inspected(source, root, machine);
 }
 
-/** What the set-up writes down about its build. CONTINUAL_TORCH_ADDON names the folder of another addon: the fuzzer's. */
+/** What the set-up has published of its build. CONTINUAL_TORCH_ADDON names the folder of another addon: the fuzzer's. */
 export function localBuild(machine: Machine): { addon: string; opener: string; libtorch: string; version: string } | null {
-  const build = path.join(machine.root, 'build');
-  const folder = machine.env['CONTINUAL_TORCH_ADDON'] ?? path.join(build, 'Release');
+  const release = path.join(machine.root, 'build', 'Release');
   try {
-    const stamp = readFileSync(path.join(build, '.continual-torch-native.json'), 'utf8');
-    const { environment } = JSON.parse(stamp) as { environment: { libtorch: { root: string; version: string } } };
-    const { root, version } = environment.libtorch;
+    const manifest = readFileSync(path.join(release, 'manifest.json'), 'utf8');
+    const { libtorch } = JSON.parse(manifest) as { libtorch: { root: string; version: string } };
     return {
-      addon: path.join(folder, 'continual_torch.node'),
-      opener: path.join(build, 'Release', 'opener.node'),
-      libtorch: root,
-      version,
+      addon: path.join(machine.env['CONTINUAL_TORCH_ADDON'] ?? release, 'continual_torch.node'),
+      opener: path.join(release, 'opener.node'),
+      libtorch: libtorch.root,
+      version: libtorch.version,
     };
   } catch {
     return null;

@@ -26,6 +26,8 @@ export function nativePaths(root) {
     cmake: join(build, 'cmake'),
     release: join(build, CONFIG),
     marker: join(build, '.building'),
+    /** What the loader reads (lib/native/places.ts): for which libtorch the binaries in `release` are. */
+    manifest: join(build, CONFIG, 'manifest.json'),
     stamp: join(build, '.continual-torch-native.json'),
     environment: join(build, 'cmake', '.continual-torch-environment.json'),
   };
@@ -54,7 +56,7 @@ function nativeHash({ root, environment }) {
 }
 
 function outputsWhole(paths, outputs) {
-  return Object.entries(outputs).every(([name, size]) =>
+  return existsSync(paths.manifest) && Object.entries(outputs).every(([name, size]) =>
     statSync(join(paths.release, name), { throwIfNoEntry: false })?.size === size);
 }
 
@@ -93,7 +95,6 @@ function wipe(paths) {
     }
   }
   rmSync(trash, { recursive: true, force: true, maxRetries: 3 });
-  for (const name of OUTPUTS) rmSync(join(paths.release, name), { force: true });
 }
 
 /**
@@ -139,18 +140,24 @@ function buildFailure(output, root) {
   return new SetupError(`the native build failed:\n${output.trimEnd()}${killed}`);
 }
 
-/** Copies a build's products where they are loaded from; each appears whole or not at all. */
-function publish(paths) {
+/**
+ * Copies a build's products where they are loaded from. Each appears whole or not at all, the manifest last: until then
+ * programs that start load what was there before.
+ */
+function publish(paths, { libtorch: { root, version } }) {
   mkdirSync(paths.release, { recursive: true });
   const outputs = {};
+  const moves = [];
   for (const name of OUTPUTS) {
     const made = join(paths.cmake, CONFIG, name);
     if (!existsSync(made) && name !== OUTPUTS[0]) continue;
     const aside = join(paths.release, `.${name}.aside-${process.pid}`);
     copyFileSync(made, aside);
-    renameSync(aside, join(paths.release, name));
-    outputs[name] = statSync(join(paths.release, name)).size;
+    moves.push([aside, join(paths.release, name)]);
+    outputs[name] = statSync(aside).size;
   }
+  for (const [aside, place] of moves) renameSync(aside, place);
+  writeStamp(paths.manifest, { libtorch: { root, version } });
   return outputs;
 }
 
@@ -181,7 +188,7 @@ export async function buildNative({ root, env, libtorch, reporter, why }) {
       });
       orderly = true;
       if (code !== 0) throw buildFailure(output, root);
-      writeStamp(paths.stamp, { hash, environment, outputs: publish(paths) });
+      writeStamp(paths.stamp, { hash, environment, outputs: publish(paths, environment) });
     } catch (error) {
       orderly ||= error.killed === false;
       throw error;

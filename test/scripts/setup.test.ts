@@ -128,7 +128,27 @@ describe('scripts/setup', function () {
       assert.match(stderr, /built for another libtorch; compiling for libtorch 2\.12\.0\+cu130 \(CUDA 13\.0\)/);
       assert.match(stderr, /starts afresh/);
       assert.equal(existsSync(join(root, 'build/cmake/object.o')), false);
-      assert.equal(existsSync(join(root, 'build/Release/continual_torch.node')), false);
+    }));
+
+  it('leaves what is loaded in place until the next build has come to its end, its manifest last', () =>
+    withProject(({ root, folder, setup }) => {
+      setup();
+      const manifest = () => JSON.parse(text(root, 'build/Release/manifest.json')) as { libtorch: { version: string } };
+      assert.equal(manifest().libtorch.version, '2.13.0+cpu');
+      writeFiles(join(folder, 'other'), libtorchFiles('2.12.0+cpu'));
+      writeFileSync(join(root, 'native/core/mas.cpp'), 'two');
+      const env = { LIBTORCH: join(folder, 'other') };
+      for (const fails of ['cmake-fails', 'cmake-makes-nothing']) {
+        writeFileSync(join(root, fails), '');
+        assert.equal(setup(env).code, 1);
+        rmSync(join(root, fails));
+        assert.equal(text(root, 'build/Release/continual_torch.node'), 'one');
+        assert.equal(manifest().libtorch.version, '2.13.0+cpu');
+      }
+      assert.equal(setup(env).code, 0);
+      assert.equal(text(root, 'build/Release/continual_torch.node'), 'two');
+      assert.equal(manifest().libtorch.version, '2.12.0+cpu');
+      assert.equal(setup(env).stderr, '');
     }));
 
   it('deletes what a killed build left, and says so', () =>

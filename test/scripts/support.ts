@@ -121,6 +121,7 @@ const out = process.argv[process.argv.indexOf('--out') + 1];
 fs.appendFileSync('cmake.log', process.argv.slice(2).join(' ') + '\\n');
 console.log('[ 50%] Building CXX object native/core/mas.cpp.o');
 if (fs.existsSync('cmake-fails')) { console.error('error: in its own words'); process.exit(1); }
+if (fs.existsSync('cmake-makes-nothing')) { fs.rmSync(out, { recursive: true, force: true }); process.exit(0); }
 if (fs.existsSync('cmake-hangs')) { fs.writeFileSync('cmake-is-hanging', ''); setInterval(() => {}, 1000); } else {
   fs.mkdirSync(path.join(out, 'Release'), { recursive: true });
   fs.writeFileSync(path.join(out, 'object.o'), '');
