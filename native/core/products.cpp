@@ -1,5 +1,6 @@
 #include "core/products.h"
 
+#include <atomic>
 #include <mutex>
 
 #include "core/backend_select.h"
@@ -81,6 +82,8 @@ at::Tensor addmm(c10::DispatchKeySet keys, const at::Tensor& self, const at::Ten
   return at::_ops::addmm::redispatch(below_backend_select(keys), self, left, right, beta, alpha);
 }
 
+std::atomic<bool> are_overridden{false};
+
 }  // namespace
 
 void speed_up_products() {
@@ -89,7 +92,10 @@ void speed_up_products() {
     if (!mkl_misses_avx512()) return;
     kernels_at_backend_select().impl("mm", TORCH_FN(mm));
     kernels_at_backend_select().impl("addmm", TORCH_FN(addmm));
+    are_overridden = true;
   });
 }
+
+bool are_products_sped_up() { return are_overridden; }
 
 }  // namespace continual

@@ -9,4 +9,7 @@ namespace continual {
 /// processor to the next. Has an effect once in a process.
 void speed_up_products();
 
+/// Whether products go these ways in this process: `speed_up_products` has been called, on such a processor.
+bool are_products_sped_up();
+
 }  // namespace continual

@@ -50,9 +50,10 @@ void large_products_are_those_of_float64_up_to_rounding() {
   }
 }
 
-/// Of the sizes that a small mini-batch brings, on both sides of every border between tiles.
-void narrow_products_are_those_of_float64_up_to_rounding_with_any_number_of_threads() {
-  speed_up_products();
+/// Of the sizes that a small mini-batch brings, on both sides of every border between tiles: each in every order in which
+/// its operands may lie, and a bias.
+template <typename Check>
+void for_each_narrow_product(const Check& check) {
   torch::manual_seed(6);
   for (const auto& [m, k, n] : std::vector<std::array<int64_t, 3>>{{1, 300, 200}, {2, 513, 64}, {9, 784, 31}, {10, 785, 512},
                                                                    {11, 49, 777}, {16, 1100, 15}, {17, 1100, 16},
@@ -66,16 +67,39 @@ void narrow_products_are_those_of_float64_up_to_rounding_with_any_number_of_thre
         {at::randn({m * k + 1}).narrow(0, 1, m * k).view({m, k}), at::randn({n * k + 3}).narrow(0, 3, n * k).view({n, k}).t()},
     };
     const at::Tensor bias = at::randn({n});
-    for (const auto& [left, right] : operands) {
-      const at::Tensor expected = at::mm(left.to(at::kDouble), right.to(at::kDouble));
-      const at::Tensor product = at::mm(left, right), sum = at::addmm(bias, left, right);
-      EXPECT(distance_from_float64(product, expected) < 2e-6);
-      EXPECT(distance_from_float64(sum, expected + bias.to(at::kDouble)) < 2e-6);
-      if (!is_narrow(left, right)) continue;
-      const NumThreads threads(3);
+    for (const auto& [left, right] : operands) check(left, right, bias);
+  }
+}
+
+void narrow_products_are_those_of_float64_up_to_rounding() {
+  speed_up_products();
+  for_each_narrow_product([](const at::Tensor& left, const at::Tensor& right, const at::Tensor& bias) {
+    const at::Tensor expected = at::mm(left.to(at::kDouble), right.to(at::kDouble));
+    EXPECT(distance_from_float64(at::mm(left, right), expected) < 2e-6);
+    EXPECT(distance_from_float64(at::addmm(bias, left, right), expected + bias.to(at::kDouble)) < 2e-6);
+  });
+}
+
+/// The kernel itself, wherever the processor has it; whether `mm` goes to it is another question.
+void the_narrow_kernel_gives_the_same_bits_with_any_number_of_threads() {
+  speed_up_products();
+  int64_t checked = 0;
+  for_each_narrow_product([&](const at::Tensor& left, const at::Tensor& right, const at::Tensor& bias) {
+    if (!is_narrow(left, right)) return;
+    const at::Tensor expected = at::mm(left.to(at::kDouble), right.to(at::kDouble));
+    const at::Tensor product = narrow_product(left, right, {}), sum = narrow_product(left, right, bias);
+    EXPECT(distance_from_float64(product, expected) < 2e-6);
+    EXPECT(distance_from_float64(sum, expected + bias.to(at::kDouble)) < 2e-6);
+    for (const int count : {1, 2, 3}) {
+      const NumThreads threads(count);
+      EXPECT(at::equal(narrow_product(left, right, {}), product) && at::equal(narrow_product(left, right, bias), sum));
+      if (!are_products_sped_up()) continue;
       EXPECT(at::equal(at::mm(left, right), product) && at::equal(at::addmm(bias, left, right), sum));
     }
-  }
+    ++checked;
+  });
+  std::printf("core: narrow products: %lld checked, %s by mm and addmm here\n", static_cast<long long>(checked),
+              are_products_sped_up() ? "used" : "not used");
 }
 
 void a_product_of_what_is_not_finite_is_not_finite_where_it_must_be() {
@@ -130,7 +154,8 @@ void products_refuse_and_return_nothing_as_before() {
 
 void products() {
   large_products_are_those_of_float64_up_to_rounding();
-  narrow_products_are_those_of_float64_up_to_rounding_with_any_number_of_threads();
+  narrow_products_are_those_of_float64_up_to_rounding();
+  the_narrow_kernel_gives_the_same_bits_with_any_number_of_threads();
   a_product_of_what_is_not_finite_is_not_finite_where_it_must_be();
   gradients_of_large_linear_layers_are_those_of_float64_up_to_rounding();
   products_refuse_and_return_nothing_as_before();
