@@ -1,9 +1,11 @@
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ContinualTorchError } from '../errors';
 import { driverLibrary } from '../native/cuda-libraries';
 import type { Loaded } from '../native/load';
 import { type Machine, platformName, thisMachine } from '../native/machine';
 import { libtorchPlaces, type Place } from '../native/places';
+import { readWheelRecord, wheelFaults } from '../native/wheel-record';
 import { version } from '../version';
 
 const help = `Tells which libtorch and which addon continual-torch uses on this machine and why, and explains every "no" of CUDA.
@@ -38,7 +40,7 @@ export async function doctor(args: string[]): Promise<number> {
     process.stdout.write(`${loaded.message}\n`);
     return 1;
   }
-  print('Loaded', [{ name: 'addon', ok: true, text: loaded.candidate.addon }]);
+  print('Loaded', [{ name: 'addon', ok: true, text: loaded.candidate.addon }, await checksumRow(loaded)]);
   print('CUDA', cudaRows(loaded, machine));
   const { version: libtorch, source } = loaded.candidate.place;
   process.stdout.write(`continual-torch ${version} works here, with libtorch ${libtorch} of ${source}.\n`);
@@ -75,6 +77,17 @@ function placeRows(places: Place[], loaded: Loaded | Error): Row[] {
     if (why.length === 0) return { name: source, ok: null, text: used === undefined ? what : `${what}  ${used.source} comes first` };
     return { name: source, ok: root === null ? null : false, text: [...new Set(why)].join('; ') };
   });
+}
+
+/** Whether the libraries are PyTorch's own, bit for bit; reading them takes a second. */
+async function checksumRow({ candidate: { place, libraries } }: Loaded): Promise<Row> {
+  const name = 'checksums';
+  const record = readWheelRecord(place.root!);
+  if (record === null) return { name, ok: null, text: 'nothing to compare with: no RECORD of a PyTorch wheel is there' };
+  const names = libraries.map((library) => path.basename(library));
+  const faults = await wheelFaults(place.root!, record, names);
+  if (faults.length > 0) return { name, ok: false, text: `not those of PyTorch's wheel: ${faults.join(', ')}` };
+  return { name, ok: true, text: `${names.join(' and ')} are those of PyTorch's wheel, bit for bit` };
 }
 
 function cudaRows({ candidate, opener, cudaProblem, addon }: Loaded, machine: Machine): Row[] {

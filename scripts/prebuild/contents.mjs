@@ -50,11 +50,12 @@ export function libtorchContents(platform) {
   const { required, allowed } = LIBRARIES[platform];
   return {
     required: [
-      'package.json', 'LICENSE', 'NOTICE', 'contents.json', 'build-version', ...required.map((name) => `lib/${name}`),
+      'package.json', 'LICENSE', 'NOTICE', 'RECORD', 'contents.json', 'build-version',
+      ...required.map((name) => `lib/${name}`),
     ],
     allowed,
     tarball: 150 * MB,
-    unpacked: 400 * MB,
+    unpacked: 500 * MB,
   };
 }
 

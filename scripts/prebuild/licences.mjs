@@ -80,8 +80,8 @@ export function libtorchLicences({ platform, torchRoot, libraries }) {
   const [os, cpu] = osAndCpu(platform);
   const parts = [...owners].map(([{ name, text }, files]) => chapter([`${files.join(', ')}: ${name}`], find(text)));
   if (cpu === 'x64' && os !== 'darwin') parts.push(chapter([MKL.name], find(MKL.text)));
-  const head = `This package contains libraries of the PyTorch distribution. On Linux, names that only a debugger reads were removed
-from libtorch_cpu.so and libc10.so. The licences follow: of each file, then of the projects that PyTorch includes.
+  const head = `This package contains libraries of the PyTorch distribution, unchanged; RECORD has the checksums that PyTorch's
+wheel gives for them. The licences follow: of each file, then of the projects that PyTorch includes.
 ${libraries.some((name) => name.startsWith('libg')) ? `\n${SOURCE_OF_GCC}\n` : ''}`;
   return { LICENSE: `${read(licences, 'LICENSE')}\n`, NOTICE: [head, ...parts, ...thirdParty(licences)].join('\n') };
 }

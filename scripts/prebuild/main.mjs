@@ -23,7 +23,7 @@ async function prebuildAddons({ root, work, platform, libtorches }) {
   return addons;
 }
 
-/** Stripping and packing libtorch takes a minute, and it changes only with libtorch. */
+/** Packing libtorch takes a minute, and it changes only with libtorch. */
 function packLibtorch({ root, own, work, packages, platform, published }) {
   const name = libtorchPackage(platform);
   const manifest = libtorchManifest(own, platform);
@@ -33,7 +33,7 @@ function packLibtorch({ root, own, work, packages, platform, published }) {
     stamp: join(work, `libtorch-${platform}.json`),
     outputs: [join(packages, name), join(packages, tarballName(name, manifest.version))],
     async make() {
-      stageLibtorch({ manifest, platform, folder: join(packages, name), published });
+      await stageLibtorch({ manifest, platform, folder: join(packages, name), published });
       return packFolder(join(packages, name), packages);
     },
   });

@@ -57,6 +57,6 @@ export function libtorchManifest(own, platform) {
     // PyTorch's own licence; NOTICE names what it contains and under which licences.
     license: 'SEE LICENSE IN NOTICE',
     ...machine(platform),
-    files: ['lib', 'build-version', 'contents.json', 'NOTICE'],
+    files: ['lib', 'build-version', 'contents.json', 'NOTICE', 'RECORD'],
   };
 }

@@ -1,6 +1,7 @@
 // The three packages of a platform, each staged in a folder of its own.
 import { basename, join } from 'node:path';
-import { TESTED_VERSION, libraryName } from '../../lib/native/libtorch-folder.js';
+import { TESTED_VERSION } from '../../lib/native/libtorch-folder.js';
+import { readWheelRecord, wheelFaults } from '../../lib/native/wheel-record.js';
 import { listFiles } from '../setup/stamp.mjs';
 import { runPaths, strip, textsInside } from './binaries.mjs';
 import { librariesToPublish } from './libraries.mjs';
@@ -52,18 +53,30 @@ export function stageAddons({ root, own, platform, folder, addons, published }) 
   describeBinaries(folder, 'prebuilds', os);
 }
 
-export function stageLibtorch({ manifest, platform, folder, published }) {
+/**
+ * The wheel's own lines for these libraries.
+ * @throws Error where a library is not, bit for bit, what PyTorch has published
+ */
+export async function recordOf(root, libraries) {
+  const record = readWheelRecord(root);
+  if (record === null) throw new Error(`${root} comes without its wheel's RECORD (torch-<version>.dist-info beside it)`);
+  const faults = await wheelFaults(root, record, libraries);
+  if (faults.length > 0) throw new Error(`the libraries in ${root} are not those of PyTorch's wheel: ${faults.join(', ')}`);
+  return libraries.map((name) => `${record.get(name).line}\n`).join('');
+}
+
+/** PyTorch's own libraries, unchanged: their licences allow just that, and whoever doubts them can compare. */
+export async function stageLibtorch({ manifest, platform, folder, published }) {
   const [os] = osAndCpu(platform);
   const libraries = librariesToPublish(join(published.root, 'lib'), os);
   const { LICENSE, NOTICE } = libtorchLicences({ platform, torchRoot: published.root, libraries });
   stage(folder, {
     'package.json': { text: json(manifest) },
     'build-version': { text: `${TESTED_VERSION}+cpu\n` },
+    RECORD: { text: await recordOf(published.root, libraries) },
     LICENSE: { text: LICENSE },
     NOTICE: { text: NOTICE },
     ...Object.fromEntries(libraries.map((name) => [`lib/${name}`, { from: join(published.root, 'lib', name) }])),
   });
-  // Those of others are small, and their licences are simpler to keep where nothing is changed.
-  for (const name of ['torch_cpu', 'c10']) strip(join(folder, 'lib', libraryName(name, os)), os);
   describeBinaries(folder, 'lib', os);
 }

@@ -24,7 +24,7 @@ def wanted(name):
     if name.startswith(("torch/include/", "torch/share/cmake/", "torch.libs/", "torch/.dylibs/")):
         return True
     if folder.partition("/")[0].endswith(".dist-info"):
-        return "/licenses" in folder or base.startswith(("LICENSE", "NOTICE"))
+        return "/licenses" in folder or base == "RECORD" or base.startswith(("LICENSE", "NOTICE"))
     return name == "torch/version.py"
 
 

@@ -37,6 +37,7 @@ describe('fetch-libtorch', function () {
           'nvidia_cublas-12.6.4.1.dist-info/licenses/LICENSE',
           'nvidia_cudnn_cu12-9.20.0.48.dist-info/licenses/LICENSE',
           'nvidia_nvjitlink-12.9.86.dist-info/licenses/LICENSE',
+          'torch-2.13.0+cu126.dist-info/RECORD',
           'torch-2.13.0+cu126.dist-info/licenses/LICENSE',
           'torch/lib/libc10.so',
           'torch/lib/libgomp-0a1b.so.1',

@@ -20,7 +20,12 @@ export const sha256 = (bytes: Buffer): string => createHash('sha256').update(byt
 export function wheel(project: string, version: string, files: FileMap, requires: string[] = [], platformTag = tag): WheelFile {
   const info = `${project}-${version}.dist-info`;
   const metadata = ['Metadata-Version: 2.4', `Name: ${project}`, ...requires.map((each) => `Requires-Dist: ${each}`), '', ''];
-  const all: FileMap = { ...files, [`${info}/METADATA`]: metadata.join('\n'), [`${info}/licenses/LICENSE`]: `of ${project}` };
+  const all: FileMap = {
+    ...files,
+    [`${info}/METADATA`]: metadata.join('\n'),
+    [`${info}/RECORD`]: '',
+    [`${info}/licenses/LICENSE`]: `of ${project}`,
+  };
   const records = Object.entries(all).map(([name, data]) => ({ name, data: Buffer.from(data) }));
   const python = platformTag === 'any' ? 'py3-none' : 'cp312-cp312';
   return { name: `${project}-${version}-${python}-${platformTag}.whl`, bytes: zipFile(records) };

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'mocha';
 import { ContinualTorchError, cuda, tensor } from '../../lib';
+import { libraryName } from '../../lib/native/libtorch-folder';
+import { realLibtorch } from '../support/installation';
 import { withTempFolder } from '../support/temp-folder';
 
 const root = path.join(__dirname, '..', '..');
@@ -62,6 +65,29 @@ describe('continual-torch doctor', function () {
     assert.match(stdout, /\+ .*used$/m);
     assert.match(stdout, /continual-torch \S+ works here/);
   });
+
+  it("compares libtorch's libraries with the checksums of PyTorch's wheel", () =>
+    withTempFolder(async (folder) => {
+      const torch = path.join(folder, 'torch');
+      mkdirSync(torch);
+      const names = ['c10', 'torch_cpu'].map((name) => libraryName(name));
+      // The dynamic linker looks for the rest beside the file itself.
+      symlinkSync(path.join(realLibtorch, 'lib'), path.join(torch, 'lib'));
+      writeFileSync(path.join(torch, 'version.py'), "__version__ = '2.13.0+cpu'\n");
+      const checksums = () => /^ {2}(.) checksums +(.*)$/m.exec(doctor({ LIBTORCH: torch }).stdout)?.slice(1);
+      assert.deepEqual(checksums(), ['-', 'nothing to compare with: no RECORD of a PyTorch wheel is there']);
+      const line = (name: string) => {
+        const bytes = readFileSync(path.join(torch, 'lib', name));
+        return `torch/lib/${name},sha256=${createHash('sha256').update(bytes).digest('base64url')},${bytes.length}\n`;
+      };
+      const record = path.join(folder, 'torch-2.13.0+cpu.dist-info', 'RECORD');
+      mkdirSync(path.dirname(record));
+      const lines = names.map(line);
+      writeFileSync(record, lines.join(''));
+      assert.deepEqual(checksums(), ['+', `${names.join(' and ')} are those of PyTorch's wheel, bit for bit`]);
+      writeFileSync(record, lines[0]!.replace(/sha256=./, 'sha256=~').replace('~', lines[0]!.includes('sha256=A') ? 'B' : 'A'));
+      assert.deepEqual(checksums(), ['x', `not those of PyTorch's wheel: ${names[0]} differs, ${names[1]} is not in the wheel`]);
+    }));
 
   it('tells why nothing can be loaded, and exits with 1', () => {
     const { status, stdout } = doctor({ LIBTORCH: path.join(root, 'package.json') });

@@ -92,7 +92,7 @@ describe('scripts/setup/fetch-libtorch', function () {
   const environment = (own: string, users: string) =>
     cleanEnvironment({ CONTINUAL_TORCH_INDEX: own, PIP_INDEX_URL: users });
 
-  it('downloads the CPU wheel and keeps its libraries, headers, CMake files, version and licence, nothing else', () =>
+  it('downloads the CPU wheel and keeps its libraries, headers, CMake files, version, checksums and licence, nothing else', () =>
     withFolder((folder) =>
       withIndex([cpuWheel(folder)], async ({ url }) => {
         const cache = join(folder, 'cache');
@@ -104,7 +104,7 @@ describe('scripts/setup/fetch-libtorch', function () {
           .sort();
         const expected = Object.keys(wheelFiles)
           .filter((name) => !name.includes('torch_python') && !name.includes('functional'))
-          .concat('torch-2.13.0+cpu.dist-info/licenses/LICENSE')
+          .concat('torch-2.13.0+cpu.dist-info/licenses/LICENSE', 'torch-2.13.0+cpu.dist-info/RECORD')
           .map((name) => join(name));
         assert.deepEqual(kept, expected.sort());
         assert.deepEqual(readdirSync(cache), ['libtorch-2.13.0-cpu'], 'nothing is left beside the copy');

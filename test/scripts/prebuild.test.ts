@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'mocha';
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { PLATFORMS } from '../../lib/native/platforms';
@@ -40,6 +41,7 @@ interface Prebuild {
     published: { root: string; version: string };
     addons: { root: string; minor: string }[];
   };
+  recordOf: (root: string, libraries: string[]) => Promise<string>;
   onceFor: (work: {
     inputs: string;
     stamp: string;
@@ -48,7 +50,7 @@ interface Prebuild {
   }) => Promise<unknown>;
 }
 
-const MODULES = ['platforms', 'manifests', 'contents', 'binaries', 'libraries', 'licences', 'libtorches', 'once'];
+const MODULES = ['platforms', 'manifests', 'contents', 'binaries', 'libraries', 'licences', 'libtorches', 'once', 'packages'];
 
 describe('scripts/prebuild', () => {
   const root = join(scriptsFolder, '..');
@@ -259,6 +261,38 @@ describe('scripts/prebuild', () => {
       withFolder((folder) => {
         writeFiles(folder, { 'torch/lib/libc10.so': '' });
         assert.throws(() => collect(folder, ['libc10.so']), /comes without its licences/);
+      }));
+  });
+
+  describe("the checksums of PyTorch's wheel", () => {
+    const line = (name: string, bytes: string) =>
+      `torch/lib/${name},sha256=${createHash('sha256').update(bytes).digest('base64url')},${bytes.length}`;
+    const files = {
+      'torch/lib/libc10.so': 'c10',
+      'torch/lib/libtorch_cpu.so': 'cpu',
+      'torch-2.13.0+cpu.dist-info/RECORD': [
+        'torch/__init__.py,sha256=AAAA,1',
+        line('libc10.so', 'c10'),
+        line('libtorch_cpu.so', 'cpu'),
+        line('libshm.so', 'shm'),
+        'torch-2.13.0+cpu.dist-info/RECORD,,',
+      ].join('\r\n'),
+    };
+    const record = (folder: string, ...names: string[]) => prebuild.recordOf(join(folder, 'torch'), names);
+
+    it('go into the package for each library that it holds', () =>
+      withFolder(async (folder) => {
+        writeFiles(folder, files);
+        assert.equal(await record(folder, 'libc10.so', 'libtorch_cpu.so'), `${line('libc10.so', 'c10')}\n${line('libtorch_cpu.so', 'cpu')}\n`);
+      }));
+
+    it('refuse a library that has been changed, one that the wheel does not have, and a libtorch without them', () =>
+      withFolder(async (folder) => {
+        writeFiles(folder, { ...files, 'torch/lib/libtorch_cpu.so': 'cpU', 'torch/lib/libmine.so': '' });
+        await assert.rejects(record(folder, 'libc10.so', 'libtorch_cpu.so'), /not those of PyTorch's wheel: libtorch_cpu\.so differs$/);
+        await assert.rejects(record(folder, 'libmine.so'), /libmine\.so is not in the wheel/);
+        rmSync(join(folder, 'torch-2.13.0+cpu.dist-info'), { recursive: true });
+        await assert.rejects(record(folder, 'libc10.so'), /comes without its wheel's RECORD/);
       }));
   });
 

@@ -10,7 +10,7 @@ import { FetchError } from './failure';
 /** Python's own door, the shared-memory manager and the libraries of PyTorch's tests: nothing in C++ links them. */
 const unwantedLibrary = /^(lib)?(torch_python|shm|torchbind_test|jitbackend_test|backend_with_compiler|aoti_custom_ops)\./;
 
-/** Whether a file of a wheel is needed to run: shared libraries, PyTorch's version, and every licence. */
+/** Whether a file of a wheel is needed: shared libraries, PyTorch's version, every licence, and PyTorch's checksums. */
 export function isWanted(name: string): boolean {
   const { dir, base } = path.posix.parse(name);
   const isLibrary = /\.so(\.\d+)*$/.test(base) || base.endsWith('.dll');
@@ -19,6 +19,7 @@ export function isWanted(name: string): boolean {
   if (dir === 'torch.libs' || /^nvidia\/(.*\/)?lib$/.test(dir)) return isLibrary;
   const isLicence = /^(licen[cs]e|notice|copying)/i.test(base);
   if (dir.startsWith('nvidia/')) return isLicence;
+  if (/^torch-[^/]+\.dist-info\/RECORD$/.test(name)) return true;
   if (/^[^/]+\.dist-info(\/|$)/.test(dir)) return isLicence || /\/licenses(\/|$)/.test(dir);
   return name === 'torch/version.py';
 }
