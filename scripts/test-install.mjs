@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { prebuild } from './prebuild/main.mjs';
 import { compile, prepareConsumers, runConsumers } from './test-install/consumers.mjs';
 import { createProject, runIn, stranger } from './test-install/project.mjs';
+import { prepareRuntimes } from './test-install/runtimes.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -49,7 +50,7 @@ async function testInstall(project) {
   await timeImport(project);
   await runReadme(project);
   say('consumers');
-  await runConsumers({ project, consumers, version });
+  await runConsumers({ project, consumers: [...consumers, ...(await prepareRuntimes(project))], version });
   const homeless = { ...project.env, HOME: undefined, USERPROFILE: undefined, LOCALAPPDATA: undefined };
   say(stranger ? 'consumers again, without HOME and by a user who may not write here' : 'consumers again, without HOME');
   await runConsumers({ project: { ...project, env: homeless }, consumers, version, user: stranger });

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { ContinualTorchError } from '../errors';
 import { driverLibrary } from '../native/cuda-libraries';
 import type { Loaded } from '../native/load';
-import { type Machine, platformName, thisMachine } from '../native/machine';
+import { type Machine, platformName, runtimeText, thisMachine } from '../native/machine';
 import { libtorchPlaces, type Place } from '../native/places';
 import { readWheelRecord, wheelFaults } from '../native/wheel-record';
 import { version } from '../version';
@@ -58,10 +58,9 @@ async function load(): Promise<Loaded | ContinualTorchError> {
 }
 
 function machineRows(machine: Machine): Row[] {
-  const { platform, glibc, electron } = machine;
+  const { platform, glibc } = machine;
   return [
-    { name: 'Node.js', ok: true, text: `${process.versions.node}  ${process.execPath}` },
-    ...(electron === null ? [] : [{ name: 'Electron', ok: null, text: electron }]),
+    { name: 'runtime', ok: true, text: `${runtimeText(machine)}  ${process.execPath}` },
     { name: 'platform', ok: null, text: platformName(machine) },
     ...(platform === 'linux' ? [{ name: 'glibc', ok: glibc !== null, text: glibc ?? 'none (musl)' }] : []),
   ];

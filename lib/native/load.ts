@@ -5,7 +5,7 @@ import { advice } from './advice';
 import { type Attempt, type Candidate, candidates } from './candidates';
 import { keepAsOnlyCopy, refuseOtherBinaries, refuseOtherCopy } from './copies';
 import { type Opener, openCudaLibraries } from './cuda-libraries';
-import { type Machine, platformName, thisMachine } from './machine';
+import { type Machine, platformName, runtimeText, thisMachine } from './machine';
 import { pythonPlace } from './places';
 import { trialMark, tryInChild } from './trial';
 import type { NativeAddon } from './types';
@@ -84,13 +84,12 @@ function warnOfPassedOver({ place }: Candidate, machine: Machine): void {
 }
 
 function failure(machine: Machine, attempts: Attempt[]): string {
-  const { platform, glibc, electron } = machine;
+  const { platform, glibc } = machine;
   const libc = platform === 'linux' ? `, ${glibc === null ? 'no glibc' : `glibc ${glibc}`}` : '';
-  const runtime = electron === null ? `Node.js ${process.versions.node}` : `Electron ${electron}`;
   const reasons = attempts.map(({ source, why }) => `  - ${source}: ${why}`);
   const helps = advice(machine, reasons.join('\n')).map((line) => (line.startsWith(' ') ? `    ${line.trim()}` : `  - ${line}`));
   return [
-    `continual-torch: expected a libtorch and an addon for it on ${platformName(machine)} (${runtime}${libc}). Looked at, in this order:`,
+    `continual-torch: expected a libtorch and an addon for it on ${platformName(machine)} (${runtimeText(machine)}${libc}). Looked at, in this order:`,
     ...reasons,
     ...(helps.length > 0 ? ['What helps:', ...helps] : []),
     '`npx continual-torch doctor` shows more.',

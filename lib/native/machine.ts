@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { whyUnreadable } from './libtorch-folder';
+import { loadedLibraries } from './loaded-libraries';
 
 /** What decides which binaries fit here; a test describes another machine. */
 export interface Machine {
@@ -37,30 +38,25 @@ function packageFolder(name: string): string | null {
   return folders.map((folder) => path.join(folder, name)).find((folder) => whyUnreadable(folder) !== 'is missing') ?? null;
 }
 
-function report(): { header: { glibcVersionRuntime?: string }; sharedObjects: string[] } {
-  // The report also lists network interfaces, which may take seconds to look up, unless told not to.
-  const settings = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean };
-  const before = settings.excludeNetwork;
-  settings.excludeNetwork = true;
-  try {
-    return settings.getReport() as unknown as ReturnType<typeof report>;
-  } finally {
-    settings.excludeNetwork = before;
-  }
-}
-
 export function thisMachine(): Machine {
-  const { header, sharedObjects } = report();
+  const { files, glibc } = loadedLibraries();
   return {
     platform: process.platform,
     arch: process.arch,
-    glibc: header.glibcVersionRuntime ?? null,
+    glibc,
     electron: process.versions['electron'] ?? null,
     env: process.env,
     root: findRoot(),
     packageFolder,
-    sharedObjects: () => sharedObjects,
+    sharedObjects: () => files,
   };
+}
+
+/** "Node.js 20.20.2", for people. */
+export function runtimeText({ electron }: Machine): string {
+  if (electron !== null) return `Electron ${electron}`;
+  const { node, bun, deno } = process.versions as NodeJS.ProcessVersions & { bun?: string; deno?: string };
+  return bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node.js ${node}`;
 }
 
 /** "linux-x64": the name that packages for this machine carry. */

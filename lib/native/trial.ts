@@ -77,7 +77,9 @@ function runChild(parts: unknown, machine: Machine): SpawnSyncReturns<string> | 
       // What the parent preloads or inspects is none of the child's business.
       env: { ...machine.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1', [trialMark]: '1' },
     });
-    return ended.error === undefined || (ended.error as NodeJS.ErrnoException).code === 'ETIMEDOUT' ? ended : null;
+    const hasRun = ended.error === undefined || (ended.error as NodeJS.ErrnoException).code === 'ETIMEDOUT';
+    // Deno's permissions leave the output out.
+    return hasRun && typeof ended.stdout === 'string' ? ended : null;
   } catch {
     // Node's permission model throws.
     return null;

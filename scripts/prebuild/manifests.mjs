@@ -5,7 +5,8 @@ import { osAndCpu } from './platforms.mjs';
 
 const SHARED = ['license', 'repository', 'homepage', 'bugs', 'author', 'engines'];
 const OF_MAIN = [
-  'name', 'version', 'description', 'license', 'keywords', 'repository', 'homepage', 'bugs', 'author', 'main', 'types',
+  'name', 'version', 'description', 'license', 'keywords', 'repository', 'homepage', 'bugs', 'author', 'type', 'main',
+  'types',
   'exports', 'bin', 'engines', 'files',
 ];
 
