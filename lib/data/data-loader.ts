@@ -36,16 +36,16 @@ export interface DataLoaderOptions {
  * Mini-batches of a dataset. Each `for await` is a pass of its own. Random numbers are drawn from libtorch's default
  * generator as PyTorch's `DataLoader` draws them without workers, so that one seed gives the same order.
  */
-export class DataLoader implements AsyncIterable<MiniBatch> {
-  readonly dataset: Dataset;
+export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable<MiniBatch> {
+  readonly dataset: Data;
   readonly batchSize: number;
   readonly shuffle: boolean;
   readonly dropLast: boolean;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (shuffle of an `IterableDataset` too), ERR_UNKNOWN_OPTION */
-  constructor(dataset: Dataset, options?: DataLoaderOptions) {
+  constructor(dataset: Data, options?: DataLoaderOptions) {
     const { batchSize, shuffle, dropLast } = parseOptions(new.target.name, schema, options);
-    this.dataset = parseArgument(new.target.name, 'dataset', anyDataset, dataset);
+    this.dataset = parseArgument(new.target.name, 'dataset', anyDataset, dataset) as Dataset as Data;
     this.batchSize = batchSize;
     this.shuffle = shuffle;
     this.dropLast = dropLast;
@@ -58,9 +58,9 @@ export class DataLoader implements AsyncIterable<MiniBatch> {
   }
 
   /** Number of mini-batches of a pass; undefined where the dataset does not know its length. */
-  get length(): number | undefined {
+  get length(): Data['length'] {
     const samples = this.dataset.length;
-    if (samples === undefined) return undefined;
+    if (samples === undefined) return samples;
     return this.dropLast ? Math.floor(samples / this.batchSize) : Math.ceil(samples / this.batchSize);
   }
 
@@ -71,8 +71,9 @@ export class DataLoader implements AsyncIterable<MiniBatch> {
       yield* dataset.miniBatches(this.batchSize, this.dropLast);
       return;
     }
-    const pass = this.open(dataset as TensorDataset);
-    const { transform } = dataset as TensorDataset;
+    const inMemory = dataset as Dataset as TensorDataset;
+    const pass = this.open(inMemory);
+    const { transform } = inMemory;
     for (let batch = pass.next(); batch; batch = pass.next()) {
       const [x, y, taskId] = batch.map((handle) => new Tensor(handle)) as MiniBatch;
       yield [typeof transform === 'function' ? await applyFunction(transform, x) : x, y, taskId];
@@ -109,7 +110,7 @@ export class DataLoader implements AsyncIterable<MiniBatch> {
  * evenly). A pass is as long as the longest task; smaller ones begin again where `oversampleSmallGroups` says so, in a
  * fresh order, else they are missing from the last mini-batches.
  */
-export class TaskBalancedDataLoader extends DataLoader {
+export class TaskBalancedDataLoader extends DataLoader<TensorDataset> {
   private readonly positions: Tensor[];
   private readonly oversampleSmallGroups: boolean;
 
@@ -130,7 +131,7 @@ export class TaskBalancedDataLoader extends DataLoader {
 
   override get length(): number {
     const count = this.positions.length;
-    if (count === 0) return super.length!;
+    if (count === 0) return super.length;
     const round = this.dropLast ? Math.floor : Math.ceil;
     const sizeOf = (i: number) => Math.floor(this.batchSize / count) + (i < this.batchSize % count ? 1 : 0);
     return Math.max(...this.positions.map((group, i) => round(group.shape[0]! / sizeOf(i))));

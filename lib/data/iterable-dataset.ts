@@ -2,13 +2,11 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { integer, nonNegativeInteger, parseArgument, parseOptions } from '../options';
 import { ops } from '../tensor/operators';
-import { type NestedNumbers, cpuTensor } from '../tensor/creation';
+import { cpuTensor } from '../tensor/creation';
 import { Tensor } from '../tensor/tensor';
-import type { TypedArray } from '../native/types';
 import type { Dataset, MiniBatch } from './dataset';
 import { applyFunction, type TransformFunction } from './transform';
-
-type Values = Tensor | TypedArray | NestedNumbers;
+import { inputValues, requireSameKind, targetValues, type Values } from './values';
 
 /** Input, target and, where each sample says, its task label. */
 export type Sample = readonly [x: Values, y: Values, taskLabel?: number];
@@ -129,8 +127,8 @@ export class IterableDataset implements Dataset {
   }
 
   private async collate(samples: Sample[]): Promise<MiniBatch> {
-    const x = stack('x', samples.map(([value]) => value), false);
-    const y = stack('y', samples.map(([, value]) => value), true);
+    const x = stack('x', samples.map(([value]) => value));
+    const y = stack('y', samples.map(([, value]) => value));
     const taskId = cpuTensor(samples.map(([, , label]) => label ?? this.taskLabel ?? 0), { dtype: 'int64' });
     const transform = this.transforms[this.group];
     return [transform ? await applyFunction(transform, x) : x, y, taskId];
@@ -150,19 +148,11 @@ function requireSample(sample: unknown, index: number): void {
 }
 
 /** Samples' values along a new first dimension; integers given as plain numbers are class labels, int64. */
-function stack(name: string, values: Values[], areTargets: boolean): Tensor {
-  if (areTargets && values.every((value) => typeof value === 'number')) {
-    const dtype = values.every(Number.isInteger) ? 'int64' : 'float32';
-    return cpuTensor(values, { dtype });
+function stack(name: 'x' | 'y', values: Values[]): Tensor {
+  if (name === 'y' && values.every((value) => !(value instanceof Tensor || ArrayBuffer.isView(value) || Array.isArray(value)))) {
+    return targetValues('IterableDataset', values);
   }
-  const tensors = values.map((value) => (value instanceof Tensor ? value : cpuTensor(value)));
-  const [first] = tensors;
-  const odd = tensors.find((each) => each.dtype !== first!.dtype || String(each.shape) !== String(first!.shape));
-  if (odd) {
-    throw new ContinualTorchError(
-      'ERR_SHAPE',
-      `IterableDataset: expected every ${name} to be ${first!.dtype} [${first!.shape.join(', ')}], got ${odd.dtype} [${odd.shape.join(', ')}]`,
-    );
-  }
+  const tensors = values.map((value) => (typeof value === 'number' ? cpuTensor(value) : inputValues('IterableDataset', value)));
+  requireSameKind('IterableDataset', name, tensors);
   return ops.aten.stack!(tensors) as Tensor;
 }

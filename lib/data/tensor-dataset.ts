@@ -3,11 +3,12 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
 import type { NativeDataset, TypedArray } from '../native/types';
 import { instanceOf, integer, nonNegativeInteger, parseArgument, parseOptions } from '../options';
-import { type NestedNumbers, cpuTensor } from '../tensor/creation';
+import { cpuTensor } from '../tensor/creation';
 import { Tensor } from '../tensor/tensor';
 import type { Dataset } from './dataset';
 import { setOrder } from './set-order';
 import { checkTransform, requireIndices, type Transform, transformSchema } from './transform';
+import { inputValues, targetValues, type Values } from './values';
 
 const taskLabelsSchema = z.union([integer, z.array(integer)], 'an integer or an array of integers');
 const schema = z.object({
@@ -52,18 +53,20 @@ export class TensorDataset implements Dataset {
   private readonly natives = new Map<Transform, NativeDataset>();
 
   /**
-   * @param x `[N, ...]`: a tensor, a typed array (see `sampleShape`) or nested numbers
-   * @param y `[N]` class labels, or `[N, ...]`: a tensor, or numbers (int64 where all are integers, else float32)
+   * @param x `[N, ...]`: a tensor, a typed array (see `sampleShape`), nested numbers, or rows that are typed arrays. Bytes stay
+   * uint8: images need `transform: { toFloat: true }`
+   * @param y `[N]` class labels, or `[N, ...]`: a tensor; an array of integers of any type, or plain integers: int64; floats
+   * stay floats, plain ones become float32
    * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_LENGTH_MISMATCH where inputs, targets and
    * task labels differ in number
    */
   constructor(
-    x: Tensor | TypedArray | NestedNumbers,
-    y: Tensor | TypedArray | NestedNumbers,
+    x: Values,
+    y: Values,
     options?: TensorDatasetOptions,
   ) {
     const { indices, transform, evalTransform, taskLabels, sampleShape } = parseOptions('TensorDataset', schema, options);
-    this.y = targets(y);
+    this.y = targetValues('TensorDataset', y);
     this.x = inputs(x, this.y.shape[0], sampleShape);
     if (this.x.shape.length === 0 || this.x.shape[0] !== this.y.shape[0]) {
       throw new ContinualTorchError(
@@ -217,31 +220,10 @@ function distinctLabels(labels: readonly number[]): readonly number[] {
   return known;
 }
 
+/** A typed array takes `sampleShape`, or fills rows of equal length, one for each target. */
 function inputs(x: unknown, count: number | undefined, sampleShape: readonly number[] | undefined): Tensor {
-  if (x instanceof Tensor) return x;
-  if (ArrayBuffer.isView(x)) {
-    const array = x as TypedArray;
-    const shape = sampleShape ?? (count && array.length % count === 0 && array.length > 0 ? [array.length / count] : []);
-    return cpuTensor(array, { shape: [count ?? array.length, ...shape] });
-  }
-  if (Array.isArray(x)) return cpuTensor(x as NestedNumbers);
-  throw wrongData('x', x);
-}
-
-function targets(y: unknown): Tensor {
-  if (y instanceof Tensor) return y;
-  if (ArrayBuffer.isView(y)) {
-    const array = y as TypedArray;
-    return /^Float/.test(array.constructor.name) ? cpuTensor(array) : cpuTensor(array, { dtype: 'int64' });
-  }
-  if (!Array.isArray(y)) throw wrongData('y', y);
-  const areIntegers = (y as unknown[]).flat(Infinity).every(Number.isInteger);
-  return cpuTensor(y as NestedNumbers, { dtype: areIntegers ? 'int64' : 'float32' });
-}
-
-function wrongData(name: string, value: unknown): ContinualTorchError {
-  return new ContinualTorchError(
-    'ERR_INVALID_ARG_TYPE',
-    `TensorDataset: expected ${name} to be a Tensor, a typed array or nested numbers, got ${describeValue(value)}`,
-  );
+  if (!ArrayBuffer.isView(x)) return inputValues('TensorDataset', x);
+  const { length } = x as TypedArray;
+  const shape = sampleShape ?? (count && length % count === 0 && length > 0 ? [length / count] : []);
+  return inputValues('TensorDataset', x, [count ?? length, ...shape]);
 }

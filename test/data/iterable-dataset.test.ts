@@ -154,7 +154,7 @@ describe('IterableDataset', () => {
       'ERR_SHAPE',
       /every x to be float32 \[2\], got float32 \[3\]$/,
     );
-    await rejectsWithCode(train(() => [[{}, 0]]), 'ERR_INVALID_ARG_TYPE', /^tensor: /);
+    await rejectsWithCode(train(() => [[{}, 0]]), 'ERR_INVALID_ARG_TYPE', /^IterableDataset: expected x to be /);
   });
 
   it('misuse: shuffling, an iterable in place of a function, options of another kind', async () => {
