@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import type { Dataset } from '../data/dataset';
 import type { TensorDataset } from '../data/tensor-dataset';
 import { ContinualTorchError, describeValue } from '../errors';
+import { counted, summary } from '../inspect';
 import { type ExperienceData, Stream } from './stream';
 
 /** A stream `extra` of a benchmark is its property `extraStream`. */
@@ -36,5 +38,10 @@ export class Benchmark<Data extends Dataset = TensorDataset> {
       'ERR_INVALID_ARG_VALUE',
       `Benchmark: expected a stream among ${[...this.streams.keys()].join(', ')}, got ${describeValue(name)}`,
     );
+  }
+
+  [inspect.custom](): string {
+    const streams = [...this.streams.values()].map(({ name, length }) => `${name}: ${counted(length, 'experience')}`);
+    return summary(this.constructor.name, ...streams);
   }
 }

@@ -1,9 +1,15 @@
+import { inspect } from 'node:util';
+import { z } from 'zod';
 import type { Dataset } from '../data/dataset';
 import type { TensorDataset } from '../data/tensor-dataset';
 import { ContinualTorchError } from '../errors';
+import { counted, listed, summary } from '../inspect';
 import { integer, parseArgument } from '../options';
 import type { Benchmark } from './benchmark';
 import { ClassesTimeline } from './classes-timeline';
+
+const places = z.array(integer, 'an integer or an array of integers');
+const place = z.union([integer, places], 'an integer or an array of integers');
 
 /** One step of a stream: the data that a strategy learns from or is evaluated on at once. */
 export class Experience<Data extends Dataset = TensorDataset> {
@@ -56,6 +62,16 @@ export class Experience<Data extends Dataset = TensorDataset> {
   get futureClasses(): readonly number[] {
     return this.timeline.at(this.currentExperience).futureClasses;
   }
+
+  [inspect.custom](): string {
+    const { dataset, currentExperience, originStream, taskLabels, classesInThisExperience } = this;
+    return summary(
+      `Experience ${currentExperience} of ${originStream.name}`,
+      counted(dataset.length, 'sample'),
+      listed(taskLabels.length === 1 ? 'task label' : 'task labels', taskLabels),
+      listed('classes', classesInThisExperience),
+    );
+  }
 }
 
 /** What an experience is made from. */
@@ -65,9 +81,11 @@ export interface ExperienceData<Data extends Dataset = TensorDataset> {
   classes?: readonly number[];
 }
 
-/** A named sequence of experiences. */
+/** A named sequence of experiences: `stream[0]`, `stream.at(-1)`, `for (const experience of stream)`. */
 export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Experience<Data>> {
   readonly experiences: readonly Experience<Data>[];
+  /** The experience at this place. */
+  readonly [place: number]: Experience<Data>;
 
   /** @internal */
   constructor(
@@ -80,6 +98,7 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
     this.experiences = members.map(
       ({ dataset, currentExperience }) => new Experience(dataset, currentExperience, this, timeline),
     );
+    this.experiences.forEach((value, i) => Object.defineProperty(this, i, { value }));
   }
 
   /** @internal A whole stream. Data of a stream `train` starts with its training transform, that of `test` with the other. */
@@ -106,10 +125,19 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
     return this.experiences.length;
   }
 
+  /** @internal What the slices of one stream have in common, and no other stream, whatever its name. */
+  get identity(): object {
+    return this.timeline;
+  }
+
   /** The experience at this place; negative ones count from the end. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
-  at(index: number): Experience<Data> | undefined {
-    parseArgument('Stream.at', 'index', integer, index);
-    return this.experiences.at(index);
+  at(index: number): Experience<Data> | undefined;
+  /** The stream of several places, as from `slice`. @throws ERR_INDEX_RANGE where one does not exist */
+  at(places: readonly number[]): Stream<Data>;
+  /** One place, or several. */
+  at(index: number | readonly number[]): Experience<Data> | Stream<Data> | undefined {
+    const given = parseArgument('Stream.at', 'index', place, index);
+    return Array.isArray(given) ? this.pick('Stream.at', given) : this.experiences.at(given);
   }
 
   /**
@@ -117,10 +145,33 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
    * know of the classes before and after; its experiences have the slice as their origin.
    * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for places that are no integers
    */
-  slice(start?: number, end?: number): Stream<Data> {
-    parseArgument('Stream.slice', 'start', integer.optional(), start);
+  slice(start?: number, end?: number): Stream<Data>;
+  /** The same of a list of places, in its order; negative ones count from the end. @throws ERR_INDEX_RANGE */
+  slice(places: readonly number[]): Stream<Data>;
+  /** A range, or a list. */
+  slice(start?: number | readonly number[], end?: number): Stream<Data> {
+    const from = parseArgument('Stream.slice', 'start', place.optional(), start);
     parseArgument('Stream.slice', 'end', integer.optional(), end);
-    return new Stream(this.name, this.benchmark, this.timeline, this.experiences.slice(start, end));
+    if (Array.isArray(from)) return this.pick('Stream.slice', from);
+    return this.derive(this.experiences.slice(from, end));
+  }
+
+  private pick(operation: string, indices: readonly number[]): Stream<Data> {
+    const { experiences, name } = this;
+    const wrong = indices.find((index) => experiences.at(index) === undefined);
+    if (wrong === undefined) return this.derive(indices.map((index) => experiences.at(index)!));
+    throw new ContinualTorchError(
+      'ERR_INDEX_RANGE',
+      `${operation}: expected places in the stream "${name}" of ${counted(experiences.length, 'experience')}, got ${wrong}`,
+    );
+  }
+
+  private derive(experiences: readonly Experience<Data>[]): Stream<Data> {
+    return new Stream(this.name, this.benchmark, this.timeline, experiences);
+  }
+
+  [inspect.custom](): string {
+    return summary(`Stream ${this.name}`, counted(this.length, 'experience'));
   }
 
   [Symbol.iterator](): Iterator<Experience<Data>> {

@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
+import { counted, summary } from '../inspect';
 import { native } from '../native/binding';
 import type { NativeMiniBatches, NativeTensor } from '../native/types';
 import { boolean, instanceOf, parseArgument, parseOptions, positiveInteger } from '../options';
@@ -96,6 +98,12 @@ export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable
   /** Whether a group that is through begins again while the longest one is not. */
   protected get oversample(): boolean {
     return false;
+  }
+
+  [inspect.custom](): string {
+    const { length, batchSize, shuffle, dropLast } = this;
+    const options = [`batchSize ${batchSize}`, shuffle ? 'shuffle' : null, dropLast ? 'dropLast' : null];
+    return summary(this.constructor.name, counted(length, 'mini-batch', 'mini-batches'), ...options);
   }
 
   private open(dataset: TensorDataset): NativeMiniBatches {

@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
+import { counted, listed, summary } from '../inspect';
 import { integer, nonNegativeInteger, parseArgument, parseOptions } from '../options';
 import { ops } from '../tensor/operators';
 import { cpuTensor } from '../tensor/creation';
@@ -107,6 +109,10 @@ export class IterableDataset implements Dataset {
       throw new ContinualTorchError('ERR_DATA_SOURCE', 'IterableDataset: expected samples from the source, got none');
     }
     if (samples.length > 0 && !dropLast) yield await this.collate(samples);
+  }
+
+  [inspect.custom](): string {
+    return summary('IterableDataset', counted(this.length, 'sample'), listed('task labels', this.taskLabels));
   }
 
   private async *samples(): AsyncGenerator<Sample> {

@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
+import { counted, listed, summary } from '../inspect';
 import { native } from '../native/binding';
 import type { NativeDataset, TypedArray } from '../native/types';
 import { instanceOf, integer, nonNegativeInteger, parseArgument, parseOptions } from '../options';
@@ -181,6 +183,12 @@ export class TensorDataset implements Dataset {
     const made = this.natives.get(this.transform) ?? this.makeNative();
     this.natives.set(this.transform, made);
     return made;
+  }
+
+  [inspect.custom](): string {
+    const { x, y, taskLabels } = this;
+    const kind = (name: string, { dtype, shape }: Tensor) => `${name} ${dtype} [${shape.slice(1).join(', ')}]`;
+    return summary('TensorDataset', counted(this.length, 'sample'), kind('x', x), kind('y', y), listed('task labels', taskLabels));
   }
 
   private makeNative(): NativeDataset {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { describe, it } from 'mocha';
-import { benchmarkFromDatasets, tensor, TensorDataset } from '../../lib/index';
+import { benchmarkFromDatasets, DataLoader, IterableDataset, Naive, nn, optim, tensor, TensorDataset } from '../../lib/index';
 import { throwsWithCode } from '../support/assertions';
+import { quietEvaluator } from '../support/evaluators';
 
 const dataset = (...labels: number[]) =>
   new TensorDataset(tensor(labels.map((label) => [label])), tensor(labels, { dtype: 'int64' }));
@@ -59,6 +61,63 @@ describe('benchmarkFromDatasets', () => {
     assert.equal(whole.trainStream.slice(5).length, 0);
   });
 
+  it('takes lists of places, in their order, negative and repeated ones too', () => {
+    const { trainStream } = benchmark();
+    for (const picked of [trainStream.at([2, 0, -2, 2]), trainStream.slice([2, 0, -2, 2])]) {
+      assert.deepEqual(
+        [...picked].map((e) => e.currentExperience),
+        [2, 0, 1, 2],
+      );
+      assert.ok([...picked].every((experience) => experience.originStream === picked));
+      assert.deepEqual([picked.name, picked.benchmark === trainStream.benchmark], ['train', true]);
+      assert.deepEqual(picked.at(0)!.previousClasses, [1, 2, 3]);
+    }
+    assert.equal(trainStream.at([]).length, 0);
+  });
+
+  it('has its experiences by index', () => {
+    const { trainStream } = benchmark();
+    assert.ok(trainStream[0] === trainStream.at(0) && trainStream[2] === trainStream.at(-1));
+    assert.equal(trainStream[3], undefined);
+    assert.equal(trainStream.slice(1)[0]!.currentExperience, 1);
+    assert.throws(() => ((trainStream as unknown as unknown[])[0] = 1), TypeError);
+    assert.deepEqual(Object.keys(trainStream).filter((key) => /^\d/.test(key)), []);
+  });
+
+  it('takes data in memory and from a source together', async () => {
+    const source = new IterableDataset(() => [[[1], 1]], { classes: [1] });
+    const { trainStream, testStream, mixedStream } = benchmarkFromDatasets({
+      train: [source],
+      test: [dataset(1)],
+      mixed: [source, dataset(1)],
+    });
+    assert.equal(testStream[0]!.dataset.x.shape[0], 1); // its own type: a TensorDataset
+    assert.equal(mixedStream.length, 2);
+    const model = new nn.Linear(1, 2);
+    const strategy = new Naive({ model, optimizer: new optim.SGD(model.parameters()), evaluator: quietEvaluator() });
+    await strategy.train(trainStream);
+    assert.equal(Object.keys(await strategy.eval(testStream)).length, 6);
+  });
+
+  it('is short where it is printed', () => {
+    const whole = benchmarkFromDatasets({ train: [dataset(3, 1, 3), dataset(2).withTaskLabels(4)], test: [] });
+    const source = new IterableDataset(() => []);
+    for (const [value, text] of [
+      [whole, 'Benchmark (train: 2 experiences, test: 0 experiences)'],
+      [whole.trainStream, 'Stream train (2 experiences)'],
+      [whole.trainStream[0], 'Experience 0 of train (3 samples, classes 1, 3)'],
+      [whole.trainStream[1], 'Experience 1 of train (1 sample, task label 4, classes 2)'],
+      [dataset(...Array(12).keys()), 'TensorDataset (12 samples, x float32 [1], y int64 [])'],
+      [dataset(0, 1).withTaskLabels([1, 2]), 'TensorDataset (2 samples, x float32 [1], y int64 [], task labels 1, 2)'],
+      [source, 'IterableDataset (unknown number of samples)'],
+      [new DataLoader(dataset(1, 2, 3), { batchSize: 2, shuffle: true }), 'DataLoader (2 mini-batches, batchSize 2, shuffle)'],
+    ]) {
+      assert.equal(inspect(value), text);
+    }
+    const classes = benchmarkFromDatasets({ train: [dataset(...Array(12).keys())] }).trainStream[0];
+    assert.match(inspect(classes), /classes 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\. \(12\)\)$/);
+  });
+
   it('tells the classes of an experience, of those before, of both, and of those after', () => {
     const { trainStream } = benchmarkFromDatasets({ train: [dataset(3, 1, 3), dataset(2, 1), dataset(0, 3)] });
     assert.deepEqual(
@@ -93,9 +152,18 @@ describe('benchmarkFromDatasets', () => {
 
   it('misuse: places that are no integers', () => {
     const { trainStream } = benchmarkFromDatasets({ train: [dataset(1), dataset(2)] });
-    throwsWithCode(() => trainStream.at(0.5), 'ERR_INVALID_ARG_VALUE', /^Stream.at: expected index to be an integer, got 0.5$/);
+    throwsWithCode(() => trainStream.at(0.5), 'ERR_INVALID_ARG_VALUE', /^Stream.at: expected index to be an integer or an array of integers, got 0.5$/);
     throwsWithCode(() => trainStream.at('0' as never), 'ERR_INVALID_ARG_TYPE', /got "0"$/);
     throwsWithCode(() => trainStream.slice(NaN), 'ERR_INVALID_ARG_VALUE', /^Stream.slice: expected start .*, got NaN$/);
+    throwsWithCode(() => trainStream.at(['0'] as never), 'ERR_INVALID_ARG_TYPE', /expected index .*, got an array of 1$/);
+    for (const place of [2, -3]) {
+      throwsWithCode(
+        () => trainStream.at([0, place]),
+        'ERR_INDEX_RANGE',
+        new RegExp(`^Stream.at: expected places in the stream "train" of 2 experiences, got ${place}$`),
+      );
+    }
+    throwsWithCode(() => trainStream.slice([5]), 'ERR_INDEX_RANGE', /^Stream.slice: .*, got 5$/);
     throwsWithCode(() => trainStream.slice(0, '1' as never), 'ERR_INVALID_ARG_TYPE', /expected end .*, got "1"$/);
     assert.equal(trainStream.slice(1).length, 1);
   });
