@@ -90,12 +90,12 @@ export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable
     return isOverridden ? null : this.open(dataset);
   }
 
-  /** Positions of the samples of each group that has a share in every mini-batch; none: all are one group. */
+  /** @internal Positions of the samples of each group that has a share in every mini-batch; none: all are one group. */
   protected groups(): NativeTensor[] {
     return [];
   }
 
-  /** Whether a group that is through begins again while the longest one is not. */
+  /** @internal Whether a group that is through begins again while the longest one is not. */
   protected get oversample(): boolean {
     return false;
   }
@@ -145,10 +145,12 @@ export class TaskBalancedDataLoader extends DataLoader<TensorDataset> {
     return Math.max(...this.positions.map((group, i) => round(group.shape[0]! / sizeOf(i))));
   }
 
+  /** @internal */
   protected override groups(): NativeTensor[] {
     return this.positions.map((group) => group.handle);
   }
 
+  /** @internal */
   protected override get oversample(): boolean {
     return this.oversampleSmallGroups;
   }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { counted, listed, summary } from '../inspect';
 import { native } from '../native/binding';
-import type { NativeDataset, TypedArray } from '../native/types';
+import type { NativeDataset } from '../native/types';
 import { instanceOf, integer, nonNegativeInteger, parseArgument, parseOptions } from '../options';
 import { cpuTensor } from '../tensor/creation';
 import { Tensor } from '../tensor/tensor';

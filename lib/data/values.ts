@@ -1,5 +1,5 @@
 import { ContinualTorchError, describeValue } from '../errors';
-import type { TypedArray } from '../native/types';
+import type { TypedArray } from '../tensor/element-types';
 import { Complex } from '../tensor/complex';
 import { cpuTensor, type NestedNumbers } from '../tensor/creation';
 import { ops } from '../tensor/operators';

@@ -1,42 +1,8 @@
 /** The typed mirror of the addon: every name it exports, and nothing else. */
 
-/** The type of a tensor's elements, by PyTorch's names. */
-export type DType =
-  | 'float32'
-  | 'float64'
-  | 'float16'
-  | 'bfloat16'
-  | 'int64'
-  | 'int32'
-  | 'int16'
-  | 'int8'
-  | 'uint8'
-  | 'uint16'
-  | 'uint32'
-  | 'uint64'
-  | 'bool'
-  | 'complex64'
-  | 'complex128'
-  | 'complex32'
-  | 'float8_e4m3fn'
-  | 'float8_e5m2'
-  | 'float8_e4m3fnuz'
-  | 'float8_e5m2fnuz'
-  | 'qint8'
-  | 'quint8'
-  | 'qint32';
+import type { DType, TypedArray } from '../tensor/element-types';
 
-export type TypedArray =
-  | Float32Array
-  | Float64Array
-  | BigInt64Array
-  | Int32Array
-  | Int16Array
-  | Int8Array
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array;
+export type { DType, TypedArray };
 
 /** Opaque: a tensor. `native.tensor...` work on it. */
 export interface NativeTensor {

@@ -9,18 +9,23 @@ import { requireOptimizer } from './require-optimizer';
 /** The options that every scheduler has, for its schema. */
 export const schedulerOptions = { lastEpoch: integer.min(-1, 'an integer of at least -1').default(-1) };
 
+/** An option of every scheduler. */
 export interface SchedulerOptions {
   /** Goes on after this step, with the `initialLr` that the groups have; -1, the default, begins the schedule. */
   lastEpoch?: number;
 }
 
 /** What of a scheduler changes as it steps, under PyTorch's keys. */
-export interface LRSchedulerStateDict {
+export type LRSchedulerStateDict = {
+  /** Steps made. */
   last_epoch: number;
+  /** The learning rate of each group at the beginning of the schedule. */
   base_lrs: number[];
+  /** Calls of `step`, the one of the constructor too. */
   _step_count: number;
+  /** The learning rate of each group. */
   _last_lr: number[];
-}
+};
 
 const numbers = z.array(z.number());
 const stateSchema = z.object({

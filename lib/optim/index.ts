@@ -1,5 +1,5 @@
 export { Optimizer, type ParameterState } from './optimizer';
-export type { OptimizerStateDict } from './state-dict';
+export type { OptimizerGroupState, OptimizerStateDict } from './state-dict';
 export type { CommonOptions, GivenParameter, OptimizedParameters, ParamGroup, ParamGroupOptions } from './param-group';
 export { SGD, type SGDOptions } from './sgd';
 export { Adam, AdamW, type AdamOptions, type AdamWOptions } from './adam';

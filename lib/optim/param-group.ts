@@ -34,7 +34,7 @@ export type ParamGroupOptions<Options> = Options & { params: Iterable<GivenParam
 /** What an optimizer can be made for: parameters with the same options, or groups of them. */
 export type OptimizedParameters<Options> = Iterable<GivenParameter> | Iterable<ParamGroupOptions<Options>>;
 
-/** What tells the kinds of optimizers apart. */
+/** @internal What tells the kinds of optimizers apart. */
 export interface OptimizerKind<Options> {
   readonly name: string;
   readonly native: NativeOptimizerKind;
@@ -45,13 +45,13 @@ export interface OptimizerKind<Options> {
   toNative(options: Options): NativeOptimizerOptions;
 }
 
-/** A group that was asked for, checked: parameters with their names ("" without one), and all options. */
+/** @internal A group that was asked for, checked: parameters with their names ("" without one), and all options. */
 export interface ParsedGroup<Options> {
   params: [name: string, parameter: Tensor][];
   options: Options;
 }
 
-/** The groups that were asked for. */
+/** @internal The groups that were asked for. */
 export function parseParamGroups<Options>(
   kind: OptimizerKind<Options>,
   given: unknown,
@@ -68,7 +68,7 @@ export function parseParamGroups<Options>(
   return groups;
 }
 
-/** One group that was asked for; options that it does not name are the defaults. */
+/** @internal One group that was asked for; options that it does not name are the defaults. */
 export function parseGroup<Options>(
   kind: OptimizerKind<Options>,
   operation: string,
@@ -116,13 +116,13 @@ function parameters(operation: string, name: string, items: unknown[]): [string,
   });
 }
 
-/** What belongs to a group of an optimizer beside its parameters. */
+/** @internal What belongs to a group of an optimizer beside its parameters. */
 export interface GroupSettings<Options> {
   options: Options;
   initialLr: number | null;
 }
 
-/** The object that stands for the group `index` of an optimizer: its parameters, and a property for each option. */
+/** @internal The object that stands for the group `index` of an optimizer: its parameters, and a property for each option. */
 export function makeParamGroup<Options extends object>(
   kind: OptimizerKind<Options>,
   handle: NativeOptimizer,

@@ -40,13 +40,18 @@ export interface ReduceLROnPlateauOptions {
 }
 
 /** What of the scheduler changes as it steps, under PyTorch's keys. */
-export interface ReduceLROnPlateauStateDict {
+export type ReduceLROnPlateauStateDict = {
+  /** Steps made. */
   last_epoch: number;
+  /** The best value of the metric so far. */
   best: number;
+  /** Steps since then. */
   num_bad_epochs: number;
+  /** Steps that are still left out after the last decay. */
   cooldown_counter: number;
+  /** The learning rate of each group. */
   _last_lr: number[];
-}
+};
 
 const stateSchema = z.object({
   last_epoch: z.int(),

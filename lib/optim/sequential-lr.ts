@@ -18,6 +18,7 @@ const stateSchema = z.object({
   _schedulers: z.array(z.unknown()),
 });
 
+/** Options of `optim.SequentialLR`. */
 export interface SequentialLROptions {
   /** All of this optimizer. */
   schedulers: readonly BaseLRScheduler[];
@@ -26,11 +27,14 @@ export interface SequentialLROptions {
 }
 
 /** What of the schedulers changes as they step, under PyTorch's keys. */
-export interface SequentialLRStateDict {
+export type SequentialLRStateDict = {
+  /** Steps made. */
   last_epoch: number;
+  /** The learning rate of each group. */
   _last_lr: number[];
+  /** Of each scheduler, in their order. */
   _schedulers: LRSchedulerStateDict[];
-}
+};
 
 /**
  * One scheduler after another, each from its own step 0 and from the learning rates of the beginning: warm-up before a

@@ -4,15 +4,22 @@ import { Tensor } from '../tensor/tensor';
 import { toCamelCase, toSnakeCase } from './case';
 import type { GroupSettings, OptimizerKind } from './param-group';
 
-/** The state of an optimizer in PyTorch's form; see `Optimizer.stateDict`. */
-export interface OptimizerStateDict {
+/** The state of an optimizer in PyTorch's form; see `Optimizer.stateDict`. A type, so that `torch.save` takes it. */
+export type OptimizerStateDict = {
   /** By name or position: `step` and tensors under PyTorch's keys. Parameters without state are left out. */
   state: Map<string | number, Record<string, Tensor | number>>;
   /** Options under PyTorch's keys, and the names or positions of the parameters. */
-  param_groups: { params: (string | number)[]; [option: string]: unknown }[];
-}
+  param_groups: OptimizerGroupState[];
+};
 
-/** A group of a state dict, checked as far as options and names go. */
+/** A group in a state dict: options under PyTorch's keys, and the names or positions of its parameters. */
+export type OptimizerGroupState = {
+  /** Names where all parameters have one, else positions in the optimizer. */
+  params: (string | number)[];
+  [option: string]: number | boolean | (string | number)[];
+};
+
+/** @internal A group of a state dict, checked as far as options and names go. */
 interface ReadGroup<Options> {
   settings: GroupSettings<Options>;
   /** For each parameter of the optimizer's group; null: nothing is remembered. */
@@ -26,7 +33,7 @@ const leftAside = new Set([
   ...['max_lr', 'min_lr', 'max_momentum', 'base_momentum'],
 ]);
 
-/** What `Optimizer.stateDict` returns. */
+/** @internal What `Optimizer.stateDict` returns. */
 export function writeStateDict<Options extends object>(
   kind: OptimizerKind<Options>,
   handle: NativeOptimizer,
@@ -67,7 +74,7 @@ function namesOf(handle: NativeOptimizer, groups: number): string[][] | null {
   return all.includes('') || new Set(all).size < all.length ? null : names;
 }
 
-/** What `Optimizer.loadStateDict` loads. */
+/** @internal What `Optimizer.loadStateDict` loads. */
 export function readStateDict<Options extends object>(
   kind: OptimizerKind<Options>,
   handle: NativeOptimizer,

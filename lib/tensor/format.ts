@@ -1,4 +1,4 @@
-import type { DType } from '../native/types';
+import type { DType } from './element-types';
 import { getDefaultDevice } from './default-device';
 import { isComplexDtype, isInexactDtype } from './dtype';
 import { formatterOf } from './number-format';

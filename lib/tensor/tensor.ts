@@ -2,10 +2,11 @@ import { inspect } from 'node:util';
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
-import type { DType, NativeTensor, TypedArray } from '../native/types';
+import type { NativeTensor } from '../native/types';
 import { boolean, instanceOf, parseOptions } from '../options';
 import { Complex } from './complex';
 import { isComplexDtype, isDtype } from './dtype';
+import type { DType, TypedArray } from './element-types';
 import { formatTensor } from './format';
 import { type TensorIndex, toNativeIndices } from './indexing';
 import { call, operator } from './operator-call';
@@ -49,7 +50,10 @@ export class Tensor {
   /** @internal */
   readonly handle: NativeTensor;
 
-  /** @internal Tensors come from `tensor()`, operators and models. */
+  /** @hidden Tensors come from `tensor()`, operators and models. */
+  constructor(made: never);
+  /** @internal */
+  constructor(handle: NativeTensor);
   constructor(handle: NativeTensor) {
     this.handle = handle;
     track(this);

@@ -21,7 +21,7 @@ export type Picklable =
 const maxDepth = 1000;
 
 /**
- * A value as a pickle (protocol 2) in the form that `torch.save` writes, and its storages as records of the archive. An
+ * @internal A value as a pickle (protocol 2) in the form that `torch.save` writes, and its storages as records of the archive. An
  * object that occurs twice is one object in Python too.
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNSUPPORTED_DTYPE
  */

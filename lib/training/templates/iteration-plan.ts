@@ -1,19 +1,19 @@
 import type { NativePhase, Progress } from '../../native/types';
 import { Phase } from '../../native/types';
 
-/** One step of an iteration: a phase that C++ runs, a call of JavaScript, or a call that may come later. */
+/** @internal One step of an iteration: a phase that C++ runs, a call of JavaScript, or a call that may come later. */
 export type PlanStep =
   | { kind: 'native'; phase: NativePhase }
   | { kind: 'call'; call: () => void | Promise<void> }
   | { kind: 'later'; call: () => void | Promise<void> };
 
-/** A part of the iteration, a hook for example: says what its steps are at present. */
+/** @internal A part of the iteration, a hook for example: says what its steps are at present. */
 export type PlanPart = () => PlanStep[];
 
-/** Runs native phases as one job, `maxIterations` times or for as long as a job may take; what is short at once. */
+/** @internal Runs native phases as one job, `maxIterations` times or for as long as a job may take; what is short at once. */
 export type RunNative = (phases: NativePhase[], maxIterations: number) => Progress | Promise<Progress>;
 
-/** Puts the next mini-batch in place, from JavaScript; false at the end. */
+/** @internal Puts the next mini-batch in place, from JavaScript; false at the end. */
 export type FetchMiniBatch = () => Promise<boolean>;
 
 /** After how many iterations that JavaScript had a part in to look whether it still has. */
@@ -21,22 +21,22 @@ const rarely = 20;
 const unlimited = Number.MAX_SAFE_INTEGER;
 const atTheEnd: Progress = { iterations: 0, exhausted: true, error: null };
 
-/** The progress of a run that has come to its end. @throws what ended it before */
+/** @internal The progress of a run that has come to its end. @throws what ended it before */
 export function succeeded(progress: Progress): Progress {
   if (progress.error) throw progress.error;
   return progress;
 }
 
-/** Whether `value` is to be awaited: what is not goes on at once, without a turn of the queue of promises. */
+/** @internal Whether `value` is to be awaited: what is not goes on at once, without a turn of the queue of promises. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
-/** How long one job may take, so that progress, `stopTraining` and the end of the process stay prompt. */
+/** @internal How long one job may take, so that progress, `stopTraining` and the end of the process stay prompt. */
 export const jobBudgetMs = 20;
 
 /**
- * An iteration as a list of parts. Neighbouring native phases are one job of the compute thread; where no JavaScript
+ * @internal An iteration as a list of parts. Neighbouring native phases are one job of the compute thread; where no JavaScript
  * stands inside the iteration at all, many iterations are one job. The result is the same either way.
  *
  * The steps of a part are looked up when its turn comes: plugins, methods and optimizers that a hook has put in count

@@ -12,14 +12,14 @@ export type MiniBatchSource = (AsyncIterable<MiniBatch | [Tensor, Tensor]> | Ite
   readonly length?: number;
 };
 
-/** A pass over mini-batches that come from JavaScript. */
+/** @internal A pass over mini-batches that come from JavaScript. */
 export interface OpenSource {
   fetch: FetchMiniBatch;
   /** Lets the source free what it holds. @throws ERR_DATA_SOURCE where it fails */
   close(): Promise<void>;
 }
 
-/** Begins a pass whose mini-batches go to `take`; null where C++ gathers them. @throws ERR_INVALID_ARG_TYPE */
+/** @internal Begins a pass whose mini-batches go to `take`; null where C++ gathers them. @throws ERR_INVALID_ARG_TYPE */
 export function openSource(
   dataloader: MiniBatchSource,
   step: NativeTrainingStep,
@@ -70,7 +70,7 @@ async function explained<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A mini-batch, checked; a missing task label is 0. @throws ERR_INVALID_ARG_TYPE, ERR_LENGTH_MISMATCH */
+/** @internal A mini-batch, checked; a missing task label is 0. @throws ERR_INVALID_ARG_TYPE, ERR_LENGTH_MISMATCH */
 export function requireMiniBatch(batch: unknown): MiniBatch {
   if (!Array.isArray(batch) || batch.length < 2 || batch.length > 3) {
     throw new ContinualTorchError(
