@@ -4,7 +4,7 @@
 //   listeners  a strategy with an empty synchronous function on every hook
 import { benchmarkFromDatasets, DataLoader, hookNames, manualSeed, models, optim, type Plugin, SupervisedTemplate } from 'continual-torch';
 import { native } from '../../dist/native/binding';
-import { Phase } from '../../dist/native/types';
+import { type NativeMiniBatches, type NativeModule, type NativeOptimizer, Phase } from '../../dist/native/types';
 import { printResult, randomDataset, runProgram } from './workload';
 
 const batchSize = 128;
@@ -22,7 +22,10 @@ function newModel() {
 async function bare(count: number): Promise<number> {
   const { model, optimizer } = newModel();
   const criterion = { weight: null, ignoreIndex: -100, labelSmoothing: 0 };
-  const step = native.createTrainingStep(model.handle, optimizer.handle, criterion, 'cpu');
+  // The published declarations do not show what is inside.
+  const { handle } = model as unknown as { handle: NativeModule };
+  const { handle: optimizerHandle } = optimizer as unknown as { handle: NativeOptimizer };
+  const step = native.createTrainingStep(handle, optimizerHandle, criterion, 'cpu');
   step.updateOptimizer(true, false);
   step.layOut();
   const phases = [Phase.fetch, Phase.zeroGrad, Phase.forward, Phase.criterion, Phase.backward, Phase.update];
@@ -30,7 +33,8 @@ async function bare(count: number): Promise<number> {
   const start = performance.now();
   for (let epoch = 0; epoch < count; epoch++) {
     step.open();
-    step.load(new DataLoader(dataset, { batchSize, shuffle: true }).openNative()!);
+    const loader = new DataLoader(dataset, { batchSize, shuffle: true }) as unknown as { openNative(): NativeMiniBatches };
+    step.load(loader.openNative());
     const progress = await step.run(phases, true, unlimited, unlimited, 0);
     if (progress.error) throw progress.error;
     step.close();
