@@ -12,7 +12,8 @@ import { noGrad } from '../../tensor/grad-mode';
 import { isThenable } from './iteration-plan';
 import { type HookName, listener, type Plugin, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../plugins/plugin';
 
-const trainSchema = z.object({
+/** @internal The option schema of `train` and `eval`. */
+export const trainSchema = z.object({
   evalStreams: z.array(z.any(), 'an array of experiences, streams or arrays of experiences').optional(),
   shuffle: boolean.optional(),
   dropLast: boolean.default(false),
