@@ -117,14 +117,14 @@ function spread(schema: OperatorSchema): string[] {
 
 const isMethod = ({ arguments: [first] }: OperatorSchema) => first?.name === 'self' && first.type === 'Tensor';
 
-/** One member of an interface: its overloads, each behind its schema. */
+/** One member of an interface: its overloads, each signature behind its schema, which is what editors show of it. */
 function member(overloads: OperatorSchema[], kind: 'method' | 'function'): string[] {
   const name = camelCase(overloads[0]!.name);
   return overloads.flatMap((schema) => {
     const lines = signatures(schema, kind === 'method' ? 1 : 0);
     if (!lines) return [];
     const spreads = spread(schema).map((line) => (kind === 'method' ? line.replace('self: Tensor, ', '') : line));
-    return [`  /** \`${schema.schema}\` */`, ...[...lines, ...spreads].map((signature) => `  ${name}${signature};`)];
+    return [...lines, ...spreads].flatMap((signature) => [`  /** \`${schema.schema}\` */`, `  ${name}${signature};`]);
   });
 }
 

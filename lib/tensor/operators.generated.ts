@@ -43,11 +43,13 @@ export interface TorchFunctions {
   adaptiveMaxPool3dBackward(gradOutput: Tensor, self: Tensor, indices: Tensor): Tensor;
   /** `aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   add(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   add(self: Tensor, other: Scalar, alpha: Scalar): Tensor;
   /** `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
   add(self: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor;
   /** `aten::add_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   add_(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::add_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   add_(self: Tensor, other: Scalar, alpha: Scalar): Tensor;
   /** `aten::add_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
   add_(self: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor;
@@ -91,15 +93,21 @@ export interface TorchFunctions {
   all(self: Tensor): Tensor;
   /** `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
   all(self: Tensor, dim: Integer, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
   all(self: Tensor, dim: Integer, keepdim: boolean): Tensor;
   /** `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   all(self: Tensor, options?: { dim?: readonly Integer[] | null; keepdim?: boolean }): Tensor;
+  /** `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   all(self: Tensor, dim: readonly Integer[] | null, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   all(self: Tensor, dim: readonly Integer[] | null, keepdim: boolean): Tensor;
   /** `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool` */
   allclose(self: Tensor, other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
+  /** `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool` */
   allclose(self: Tensor, other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): boolean;
+  /** `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool` */
   allclose(self: Tensor, other: Tensor, rtol: number, atol: number, options?: { equalNan?: boolean }): boolean;
+  /** `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool` */
   allclose(self: Tensor, other: Tensor, rtol: number, atol: number, equalNan: boolean): boolean;
   /** `aten::alpha_dropout(Tensor input, float p, bool train) -> Tensor` */
   alphaDropout(input: Tensor, p: number, train: boolean): Tensor;
@@ -107,11 +115,15 @@ export interface TorchFunctions {
   alphaDropout_(self: Tensor, p: number, train: boolean): Tensor;
   /** `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amax(self: Tensor, options?: { dim?: Integer | readonly Integer[]; keepdim?: boolean }): Tensor;
+  /** `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amax(self: Tensor, dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amax(self: Tensor, dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amin(self: Tensor, options?: { dim?: Integer | readonly Integer[]; keepdim?: boolean }): Tensor;
+  /** `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amin(self: Tensor, dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amin(self: Tensor, dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)` */
   aminmax(self: Tensor, options?: { dim?: Integer | null; keepdim?: boolean }): [Tensor, Tensor];
@@ -121,10 +133,13 @@ export interface TorchFunctions {
   any(self: Tensor): Tensor;
   /** `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
   any(self: Tensor, dim: Integer, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
   any(self: Tensor, dim: Integer, keepdim: boolean): Tensor;
   /** `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   any(self: Tensor, options?: { dim?: readonly Integer[] | null; keepdim?: boolean }): Tensor;
+  /** `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   any(self: Tensor, dim: readonly Integer[] | null, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   any(self: Tensor, dim: readonly Integer[] | null, keepdim: boolean): Tensor;
   /** `aten::arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   arange(end: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
@@ -132,6 +147,7 @@ export interface TorchFunctions {
   arange(start: Scalar, end: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   arange(start: Scalar, end: Scalar, options?: { step?: Scalar; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   arange(start: Scalar, end: Scalar, step: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::arccos(Tensor self) -> Tensor` */
   arccos(self: Tensor): Tensor;
@@ -163,15 +179,21 @@ export interface TorchFunctions {
   arctanh_(self: Tensor): Tensor;
   /** `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmax(self: Tensor, options?: { dim?: Integer | null; keepdim?: boolean }): Tensor;
+  /** `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmax(self: Tensor, dim: Integer | null, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmax(self: Tensor, dim: Integer | null, keepdim: boolean): Tensor;
   /** `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmin(self: Tensor, options?: { dim?: Integer | null; keepdim?: boolean }): Tensor;
+  /** `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmin(self: Tensor, dim: Integer | null, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmin(self: Tensor, dim: Integer | null, keepdim: boolean): Tensor;
   /** `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor` */
   argsort(self: Tensor, options?: { dim?: Integer; descending?: boolean }): Tensor;
+  /** `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor` */
   argsort(self: Tensor, dim: Integer, options?: { descending?: boolean }): Tensor;
+  /** `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor` */
   argsort(self: Tensor, dim: Integer, descending: boolean): Tensor;
   /** `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor` */
   argsort(self: Tensor, options: { stable: boolean; dim?: Integer; descending?: boolean }): Tensor;
@@ -179,15 +201,19 @@ export interface TorchFunctions {
   argwhere(self: Tensor): Tensor;
   /** `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)` */
   asStrided(self: Tensor, size: readonly Integer[], stride: readonly Integer[], options?: { storageOffset?: Integer | null }): Tensor;
+  /** `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)` */
   asStrided(self: Tensor, size: readonly Integer[], stride: readonly Integer[], storageOffset: Integer | null): Tensor;
   /** `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)` */
   asStrided_(self: Tensor, size: readonly Integer[], stride: readonly Integer[], options?: { storageOffset?: Integer | null }): Tensor;
+  /** `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)` */
   asStrided_(self: Tensor, size: readonly Integer[], stride: readonly Integer[], storageOffset: Integer | null): Tensor;
   /** `aten::as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor` */
   asStridedCopy(self: Tensor, size: readonly Integer[], stride: readonly Integer[], options?: { storageOffset?: Integer | null }): Tensor;
+  /** `aten::as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor` */
   asStridedCopy(self: Tensor, size: readonly Integer[], stride: readonly Integer[], storageOffset: Integer | null): Tensor;
   /** `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor` */
   asStridedScatter(self: Tensor, src: Tensor, size: readonly Integer[], stride: readonly Integer[], options?: { storageOffset?: Integer | null }): Tensor;
+  /** `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor` */
   asStridedScatter(self: Tensor, src: Tensor, size: readonly Integer[], stride: readonly Integer[], storageOffset: Integer | null): Tensor;
   /** `aten::asin(Tensor self) -> Tensor` */
   asin(self: Tensor): Tensor;
@@ -223,25 +249,39 @@ export interface TorchFunctions {
   atleast3d(tensors: readonly Tensor[]): Tensor[];
   /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
   avgPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
+  /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
   avgPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
+  /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
   avgPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
+  /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
   avgPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, options?: { countIncludePad?: boolean }): Tensor;
+  /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
   avgPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean): Tensor;
   /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, options?: { countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean, options?: { divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean, divisorOverride: Integer | null): Tensor;
   /** `aten::avg_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor` */
   avgPool2dBackward(gradOutput: Tensor, self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean, divisorOverride: Integer | null): Tensor;
   /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, options?: { countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean, options?: { divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean, divisorOverride: Integer | null): Tensor;
   /** `aten::avg_pool3d_backward(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, int[3] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor` */
   avgPool3dBackward(gradOutput: Tensor, self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean, divisorOverride: Integer | null): Tensor;
@@ -283,29 +323,41 @@ export interface TorchFunctions {
   bernoulli_(self: Tensor, p: Tensor, options?: { generator?: Generator | null }): Tensor;
   /** `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)` */
   bernoulli_(self: Tensor, options?: { p?: number; generator?: Generator | null }): Tensor;
+  /** `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)` */
   bernoulli_(self: Tensor, p: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor` */
   bilinear(input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null }): Tensor;
+  /** `aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor` */
   bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | null): Tensor;
   /** `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropy(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropy(self: Tensor, target: Tensor, weight: Tensor | null, options?: { reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropy(self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer): Tensor;
   /** `aten::binary_cross_entropy_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyBackward(gradOutput: Tensor, self: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyBackward(gradOutput: Tensor, self: Tensor, target: Tensor, weight: Tensor | null, options?: { reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyBackward(gradOutput: Tensor, self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer): Tensor;
   /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyWithLogits(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; posWeight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyWithLogits(self: Tensor, target: Tensor, weight: Tensor | null, options?: { posWeight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyWithLogits(self: Tensor, target: Tensor, weight: Tensor | null, posWeight: Tensor | null, options?: { reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyWithLogits(self: Tensor, target: Tensor, weight: Tensor | null, posWeight: Tensor | null, reduction: Integer): Tensor;
   /** `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor` */
   bincount(self: Tensor, options?: { weights?: Tensor | null; minlength?: Integer }): Tensor;
+  /** `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor` */
   bincount(self: Tensor, weights: Tensor | null, options?: { minlength?: Integer }): Tensor;
+  /** `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor` */
   bincount(self: Tensor, weights: Tensor | null, minlength: Integer): Tensor;
   /** `aten::binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor` */
   binomial(count: Tensor, prob: Tensor, options?: { generator?: Generator | null }): Tensor;
+  /** `aten::binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor` */
   binomial(count: Tensor, prob: Tensor, generator: Generator | null): Tensor;
   /** `aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor` */
   bitwiseAnd(self: Tensor, other: Scalar): Tensor;
@@ -375,6 +427,7 @@ export interface TorchFunctions {
   broadcastTensors(tensors: readonly Tensor[]): Tensor[];
   /** `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)` */
   broadcastTo(self: Tensor, size: readonly Integer[]): Tensor;
+  /** `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)` */
   broadcastTo(self: Tensor, ...size: Integer[]): Tensor;
   /** `aten::bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor` */
   bucketize(self: Scalar, boundaries: Tensor, options?: { outInt32?: boolean; right?: boolean }): Tensor;
@@ -386,14 +439,19 @@ export interface TorchFunctions {
   cartesianProd(tensors: readonly Tensor[]): Tensor;
   /** `aten::cat(Tensor[] tensors, int dim=0) -> Tensor` */
   cat(tensors: readonly Tensor[], options?: { dim?: Integer }): Tensor;
+  /** `aten::cat(Tensor[] tensors, int dim=0) -> Tensor` */
   cat(tensors: readonly Tensor[], dim: Integer): Tensor;
   /** `aten::cauchy(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor` */
   cauchy(self: Tensor, options?: { median?: number; sigma?: number; generator?: Generator | null }): Tensor;
+  /** `aten::cauchy(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor` */
   cauchy(self: Tensor, median: number, options?: { sigma?: number; generator?: Generator | null }): Tensor;
+  /** `aten::cauchy(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor` */
   cauchy(self: Tensor, median: number, sigma: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)` */
   cauchy_(self: Tensor, options?: { median?: number; sigma?: number; generator?: Generator | null }): Tensor;
+  /** `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)` */
   cauchy_(self: Tensor, median: number, options?: { sigma?: number; generator?: Generator | null }): Tensor;
+  /** `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)` */
   cauchy_(self: Tensor, median: number, sigma: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::ccol_indices(Tensor(a) self) -> Tensor(a)` */
   ccolIndices(self: Tensor): Tensor;
@@ -401,7 +459,9 @@ export interface TorchFunctions {
   ccolIndicesCopy(self: Tensor): Tensor;
   /** `aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor` */
   cdist(x1: Tensor, x2: Tensor, options?: { p?: number; computeMode?: Integer | null }): Tensor;
+  /** `aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor` */
   cdist(x1: Tensor, x2: Tensor, p: number, options?: { computeMode?: Integer | null }): Tensor;
+  /** `aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor` */
   cdist(x1: Tensor, x2: Tensor, p: number, computeMode: Integer | null): Tensor;
   /** `aten::ceil(Tensor self) -> Tensor` */
   ceil(self: Tensor): Tensor;
@@ -409,9 +469,11 @@ export interface TorchFunctions {
   ceil_(self: Tensor): Tensor;
   /** `aten::celu(Tensor self, Scalar alpha=1.) -> Tensor` */
   celu(self: Tensor, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::celu(Tensor self, Scalar alpha=1.) -> Tensor` */
   celu(self: Tensor, alpha: Scalar): Tensor;
   /** `aten::celu_(Tensor(a!) self, Scalar alpha=1.) -> Tensor(a!)` */
   celu_(self: Tensor, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::celu_(Tensor(a!) self, Scalar alpha=1.) -> Tensor(a!)` */
   celu_(self: Tensor, alpha: Scalar): Tensor;
   /** `aten::chain_matmul(Tensor[] matrices) -> Tensor` */
   chainMatmul(matrices: readonly Tensor[]): Tensor;
@@ -421,33 +483,45 @@ export interface TorchFunctions {
   channelShuffle(self: Tensor, groups: Integer): Tensor;
   /** `aten::cholesky(Tensor self, bool upper=False) -> Tensor` */
   cholesky(self: Tensor, options?: { upper?: boolean }): Tensor;
+  /** `aten::cholesky(Tensor self, bool upper=False) -> Tensor` */
   cholesky(self: Tensor, upper: boolean): Tensor;
   /** `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor` */
   choleskyInverse(self: Tensor, options?: { upper?: boolean }): Tensor;
+  /** `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor` */
   choleskyInverse(self: Tensor, upper: boolean): Tensor;
   /** `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor` */
   choleskySolve(self: Tensor, input2: Tensor, options?: { upper?: boolean }): Tensor;
+  /** `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor` */
   choleskySolve(self: Tensor, input2: Tensor, upper: boolean): Tensor;
   /** `aten::choose_qparams_optimized(Tensor input, int numel, int n_bins, float ratio, int bit_width) -> (Tensor, Tensor)` */
   chooseQparamsOptimized(input: Tensor, numel: Integer, nBins: Integer, ratio: number, bitWidth: Integer): [Tensor, Tensor];
   /** `aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]` */
   chunk(self: Tensor, chunks: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]` */
   chunk(self: Tensor, chunks: Integer, dim: Integer): Tensor[];
   /** `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clamp(self: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  /** `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clamp(self: Tensor, min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+  /** `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clamp(self: Tensor, min: Scalar | null, max: Scalar | null): Tensor;
   /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clamp(self: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clamp(self: Tensor, min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+  /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clamp(self: Tensor, min: Tensor | null, max: Tensor | null): Tensor;
   /** `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clamp_(self: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  /** `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clamp_(self: Tensor, min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+  /** `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clamp_(self: Tensor, min: Scalar | null, max: Scalar | null): Tensor;
   /** `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clamp_(self: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clamp_(self: Tensor, min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+  /** `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clamp_(self: Tensor, min: Tensor | null, max: Tensor | null): Tensor;
   /** `aten::clamp_max(Tensor self, Scalar max) -> Tensor` */
   clampMax(self: Tensor, max: Scalar): Tensor;
@@ -467,19 +541,27 @@ export interface TorchFunctions {
   clampMin_(self: Tensor, min: Tensor): Tensor;
   /** `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clip(self: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  /** `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clip(self: Tensor, min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+  /** `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clip(self: Tensor, min: Scalar | null, max: Scalar | null): Tensor;
   /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clip(self: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clip(self: Tensor, min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+  /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clip(self: Tensor, min: Tensor | null, max: Tensor | null): Tensor;
   /** `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clip_(self: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  /** `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clip_(self: Tensor, min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+  /** `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clip_(self: Tensor, min: Scalar | null, max: Scalar | null): Tensor;
   /** `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clip_(self: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clip_(self: Tensor, min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+  /** `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clip_(self: Tensor, min: Tensor | null, max: Tensor | null): Tensor;
   /** `aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor` */
   clone(self: Tensor, options?: { memoryFormat?: MemoryFormat | null }): Tensor;
@@ -495,15 +577,19 @@ export interface TorchFunctions {
   columnStack(tensors: readonly Tensor[]): Tensor;
   /** `aten::combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor` */
   combinations(self: Tensor, options?: { r?: Integer; withReplacement?: boolean }): Tensor;
+  /** `aten::combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor` */
   combinations(self: Tensor, r: Integer, options?: { withReplacement?: boolean }): Tensor;
+  /** `aten::combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor` */
   combinations(self: Tensor, r: Integer, withReplacement: boolean): Tensor;
   /** `aten::complex(Tensor real, Tensor imag) -> Tensor` */
   complex(real: Tensor, imag: Tensor): Tensor;
   /** `aten::concat(Tensor[] tensors, int dim=0) -> Tensor` */
   concat(tensors: readonly Tensor[], options?: { dim?: Integer }): Tensor;
+  /** `aten::concat(Tensor[] tensors, int dim=0) -> Tensor` */
   concat(tensors: readonly Tensor[], dim: Integer): Tensor;
   /** `aten::concatenate(Tensor[] tensors, int dim=0) -> Tensor` */
   concatenate(tensors: readonly Tensor[], options?: { dim?: Integer }): Tensor;
+  /** `aten::concatenate(Tensor[] tensors, int dim=0) -> Tensor` */
   concatenate(tensors: readonly Tensor[], dim: Integer): Tensor;
   /** `aten::conj(Tensor(a) self) -> Tensor(a)` */
   conj(self: Tensor): Tensor;
@@ -513,81 +599,131 @@ export interface TorchFunctions {
   conjPhysical_(self: Tensor): Tensor;
   /** `aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor` */
   constantPadNd(self: Tensor, pad: readonly Integer[], options?: { value?: Scalar }): Tensor;
+  /** `aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor` */
   constantPadNd(self: Tensor, pad: readonly Integer[], value: Scalar): Tensor;
   /** `aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)` */
   contiguous(self: Tensor, options?: { memoryFormat?: MemoryFormat }): Tensor;
   /** `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { groups?: Integer }): Tensor;
+  /** `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], groups: Integer): Tensor;
   /** `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: string; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: string; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: string; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: string, options?: { dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: string, dilation: Integer | readonly Integer[], options?: { groups?: Integer }): Tensor;
+  /** `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: string, dilation: Integer | readonly Integer[], groups: Integer): Tensor;
   /** `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { groups?: Integer }): Tensor;
+  /** `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], groups: Integer): Tensor;
   /** `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: string; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: string; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: string; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: string, options?: { dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: string, dilation: Integer | readonly Integer[], options?: { groups?: Integer }): Tensor;
+  /** `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: string, dilation: Integer | readonly Integer[], groups: Integer): Tensor;
   /** `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { groups?: Integer }): Tensor;
+  /** `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], groups: Integer): Tensor;
   /** `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: string; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: string; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: string; dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: string, options?: { dilation?: Integer | readonly Integer[]; groups?: Integer }): Tensor;
+  /** `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: string, dilation: Integer | readonly Integer[], options?: { groups?: Integer }): Tensor;
+  /** `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: string, dilation: Integer | readonly Integer[], groups: Integer): Tensor;
   /** `aten::conv_depthwise3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation) -> Tensor` */
   convDepthwise3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor` */
   convTbc(self: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: Integer }): Tensor;
+  /** `aten::conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor` */
   convTbc(self: Tensor, weight: Tensor, bias: Tensor, pad: Integer): Tensor;
   /** `aten::conv_tbc_backward(Tensor self, Tensor input, Tensor weight, Tensor bias, int pad) -> (Tensor, Tensor, Tensor)` */
   convTbcBackward(self: Tensor, input: Tensor, weight: Tensor, bias: Tensor, pad: Integer): [Tensor, Tensor, Tensor];
   /** `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor` */
   convTranspose1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor` */
   convTranspose1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor` */
   convTranspose1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor` */
   convTranspose1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor` */
   convTranspose1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], options?: { groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor` */
   convTranspose1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], groups: Integer, options?: { dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor` */
   convTranspose1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], groups: Integer, dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor` */
   convTranspose2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor` */
   convTranspose2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor` */
   convTranspose2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor` */
   convTranspose2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor` */
   convTranspose2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], options?: { groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor` */
   convTranspose2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], groups: Integer, options?: { dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor` */
   convTranspose2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], groups: Integer, dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   convTranspose3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   convTranspose3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   convTranspose3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   convTranspose3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { outputPadding?: Integer | readonly Integer[]; groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   convTranspose3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], options?: { groups?: Integer; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   convTranspose3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], groups: Integer, options?: { dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   convTranspose3d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], groups: Integer, dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor` */
   convolution(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly Integer[], padding: readonly Integer[], dilation: readonly Integer[], transposed: boolean, outputPadding: readonly Integer[], groups: Integer): Tensor;
@@ -599,15 +735,19 @@ export interface TorchFunctions {
   convolutionOverrideable(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly Integer[], padding: readonly Integer[], dilation: readonly Integer[], transposed: boolean, outputPadding: readonly Integer[], groups: Integer): Tensor;
   /** `aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor` */
   copy(self: Tensor, src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
+  /** `aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor` */
   copy(self: Tensor, src: Tensor, nonBlocking: boolean): Tensor;
   /** `aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)` */
   copy_(self: Tensor, src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
+  /** `aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)` */
   copy_(self: Tensor, src: Tensor, nonBlocking: boolean): Tensor;
   /** `aten::copy_sparse_to_sparse(Tensor self, Tensor src, bool non_blocking=False) -> Tensor` */
   copySparseToSparse(self: Tensor, src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
+  /** `aten::copy_sparse_to_sparse(Tensor self, Tensor src, bool non_blocking=False) -> Tensor` */
   copySparseToSparse(self: Tensor, src: Tensor, nonBlocking: boolean): Tensor;
   /** `aten::copy_sparse_to_sparse_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)` */
   copySparseToSparse_(self: Tensor, src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
+  /** `aten::copy_sparse_to_sparse_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)` */
   copySparseToSparse_(self: Tensor, src: Tensor, nonBlocking: boolean): Tensor;
   /** `aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor` */
   copysign(self: Tensor, other: Scalar): Tensor;
@@ -629,28 +769,39 @@ export interface TorchFunctions {
   cosh_(self: Tensor): Tensor;
   /** `aten::cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
   cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number; reduction?: Integer }): Tensor;
+  /** `aten::cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
   cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin: number, options?: { reduction?: Integer }): Tensor;
+  /** `aten::cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
   cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin: number, reduction: Integer): Tensor;
   /** `aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor` */
   cosineSimilarity(x1: Tensor, x2: Tensor, options?: { dim?: Integer; eps?: number }): Tensor;
+  /** `aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor` */
   cosineSimilarity(x1: Tensor, x2: Tensor, dim: Integer, options?: { eps?: number }): Tensor;
+  /** `aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor` */
   cosineSimilarity(x1: Tensor, x2: Tensor, dim: Integer, eps: number): Tensor;
   /** `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor` */
   countNonzero(self: Tensor, options?: { dim?: Integer | null }): Tensor;
+  /** `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor` */
   countNonzero(self: Tensor, dim: Integer | null): Tensor;
   /** `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor` */
   countNonzero(self: Tensor, dim: readonly Integer[]): Tensor;
+  /** `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor` */
   countNonzero(self: Tensor, ...dim: Integer[]): Tensor;
   /** `aten::cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor` */
   cov(self: Tensor, options?: { correction?: Integer; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
   /** `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor` */
   cross(self: Tensor, other: Tensor, options?: { dim?: Integer | null }): Tensor;
+  /** `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor` */
   cross(self: Tensor, other: Tensor, dim: Integer | null): Tensor;
   /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   crossEntropyLoss(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: Integer; ignoreIndex?: Integer; labelSmoothing?: number }): Tensor;
+  /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   crossEntropyLoss(self: Tensor, target: Tensor, weight: Tensor | null, options?: { reduction?: Integer; ignoreIndex?: Integer; labelSmoothing?: number }): Tensor;
+  /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   crossEntropyLoss(self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer, options?: { ignoreIndex?: Integer; labelSmoothing?: number }): Tensor;
+  /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   crossEntropyLoss(self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer, options?: { labelSmoothing?: number }): Tensor;
+  /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   crossEntropyLoss(self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer, labelSmoothing: number): Tensor;
   /** `aten::crow_indices(Tensor(a) self) -> Tensor(a)` */
   crowIndices(self: Tensor): Tensor;
@@ -658,13 +809,19 @@ export interface TorchFunctions {
   crowIndicesCopy(self: Tensor): Tensor;
   /** `aten::ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
   ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly Integer[], targetLengths: readonly Integer[], options?: { blank?: Integer; reduction?: Integer; zeroInfinity?: boolean }): Tensor;
+  /** `aten::ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
   ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly Integer[], targetLengths: readonly Integer[], blank: Integer, options?: { reduction?: Integer; zeroInfinity?: boolean }): Tensor;
+  /** `aten::ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
   ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly Integer[], targetLengths: readonly Integer[], blank: Integer, reduction: Integer, options?: { zeroInfinity?: boolean }): Tensor;
+  /** `aten::ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
   ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly Integer[], targetLengths: readonly Integer[], blank: Integer, reduction: Integer, zeroInfinity: boolean): Tensor;
   /** `aten::ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
   ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, options?: { blank?: Integer; reduction?: Integer; zeroInfinity?: boolean }): Tensor;
+  /** `aten::ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
   ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank: Integer, options?: { reduction?: Integer; zeroInfinity?: boolean }): Tensor;
+  /** `aten::ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
   ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank: Integer, reduction: Integer, options?: { zeroInfinity?: boolean }): Tensor;
+  /** `aten::ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
   ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank: Integer, reduction: Integer, zeroInfinity: boolean): Tensor;
   /** `aten::cudnn_affine_grid_generator(Tensor theta, int N, int C, int H, int W) -> Tensor grid` */
   cudnnAffineGridGenerator(theta: Tensor, N: Integer, C: Integer, H: Integer, W: Integer): Tensor;
@@ -730,37 +887,55 @@ export interface TorchFunctions {
   detachCopy(self: Tensor): Tensor;
   /** `aten::diag(Tensor self, int diagonal=0) -> Tensor` */
   diag(self: Tensor, options?: { diagonal?: Integer }): Tensor;
+  /** `aten::diag(Tensor self, int diagonal=0) -> Tensor` */
   diag(self: Tensor, diagonal: Integer): Tensor;
   /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
   diagEmbed(self: Tensor, options?: { offset?: Integer; dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
   diagEmbed(self: Tensor, offset: Integer, options?: { dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
   diagEmbed(self: Tensor, offset: Integer, dim1: Integer, options?: { dim2?: Integer }): Tensor;
+  /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
   diagEmbed(self: Tensor, offset: Integer, dim1: Integer, dim2: Integer): Tensor;
   /** `aten::diagflat(Tensor self, int offset=0) -> Tensor` */
   diagflat(self: Tensor, options?: { offset?: Integer }): Tensor;
+  /** `aten::diagflat(Tensor self, int offset=0) -> Tensor` */
   diagflat(self: Tensor, offset: Integer): Tensor;
   /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
   diagonal(self: Tensor, options?: { offset?: Integer; dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
   diagonal(self: Tensor, offset: Integer, options?: { dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
   diagonal(self: Tensor, offset: Integer, dim1: Integer, options?: { dim2?: Integer }): Tensor;
+  /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
   diagonal(self: Tensor, offset: Integer, dim1: Integer, dim2: Integer): Tensor;
   /** `aten::diagonal_backward(Tensor grad_output, SymInt[] input_sizes, int offset, int dim1, int dim2) -> Tensor` */
   diagonalBackward(gradOutput: Tensor, inputSizes: readonly Integer[], offset: Integer, dim1: Integer, dim2: Integer): Tensor;
   /** `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalCopy(self: Tensor, options?: { offset?: Integer; dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalCopy(self: Tensor, offset: Integer, options?: { dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalCopy(self: Tensor, offset: Integer, dim1: Integer, options?: { dim2?: Integer }): Tensor;
+  /** `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalCopy(self: Tensor, offset: Integer, dim1: Integer, dim2: Integer): Tensor;
   /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalScatter(self: Tensor, src: Tensor, options?: { offset?: Integer; dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalScatter(self: Tensor, src: Tensor, offset: Integer, options?: { dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalScatter(self: Tensor, src: Tensor, offset: Integer, dim1: Integer, options?: { dim2?: Integer }): Tensor;
+  /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalScatter(self: Tensor, src: Tensor, offset: Integer, dim1: Integer, dim2: Integer): Tensor;
   /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
   diff(self: Tensor, options?: { n?: Integer; dim?: Integer; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
+  /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
   diff(self: Tensor, n: Integer, options?: { dim?: Integer; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
+  /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
   diff(self: Tensor, n: Integer, dim: Integer, options?: { prepend?: Tensor | null; append?: Tensor | null }): Tensor;
+  /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
   diff(self: Tensor, n: Integer, dim: Integer, prepend: Tensor | null, options?: { append?: Tensor | null }): Tensor;
+  /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
   diff(self: Tensor, n: Integer, dim: Integer, prepend: Tensor | null, append: Tensor | null): Tensor;
   /** `aten::digamma(Tensor self) -> Tensor` */
   digamma(self: Tensor): Tensor;
@@ -770,6 +945,7 @@ export interface TorchFunctions {
   dim(self: Tensor): number;
   /** `aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor` */
   dist(self: Tensor, other: Tensor, options?: { p?: Scalar }): Tensor;
+  /** `aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor` */
   dist(self: Tensor, other: Tensor, p: Scalar): Tensor;
   /** `aten::div.Scalar(Tensor self, Scalar other) -> Tensor` */
   div(self: Tensor, other: Scalar): Tensor;
@@ -811,6 +987,7 @@ export interface TorchFunctions {
   dropout_(self: Tensor, p: number, train: boolean): Tensor;
   /** `aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   dsplit(self: Tensor, indices: readonly Integer[]): Tensor[];
+  /** `aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   dsplit(self: Tensor, ...indices: Integer[]): Tensor[];
   /** `aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
   dsplit(self: Tensor, sections: Integer): Tensor[];
@@ -820,29 +997,43 @@ export interface TorchFunctions {
   einsum(equation: string, tensors: readonly Tensor[], options?: { path?: readonly Integer[] | null }): Tensor;
   /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
   elu(self: Tensor, options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor;
+  /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
   elu(self: Tensor, alpha: Scalar, options?: { scale?: Scalar; inputScale?: Scalar }): Tensor;
+  /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
   elu(self: Tensor, alpha: Scalar, scale: Scalar, options?: { inputScale?: Scalar }): Tensor;
+  /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
   elu(self: Tensor, alpha: Scalar, scale: Scalar, inputScale: Scalar): Tensor;
   /** `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)` */
   elu_(self: Tensor, options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor;
+  /** `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)` */
   elu_(self: Tensor, alpha: Scalar, options?: { scale?: Scalar; inputScale?: Scalar }): Tensor;
+  /** `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)` */
   elu_(self: Tensor, alpha: Scalar, scale: Scalar, options?: { inputScale?: Scalar }): Tensor;
+  /** `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)` */
   elu_(self: Tensor, alpha: Scalar, scale: Scalar, inputScale: Scalar): Tensor;
   /** `aten::elu_backward(Tensor grad_output, Scalar alpha, Scalar scale, Scalar input_scale, bool is_result, Tensor self_or_result) -> Tensor` */
   eluBackward(gradOutput: Tensor, alpha: Scalar, scale: Scalar, inputScale: Scalar, isResult: boolean, selfOrResult: Tensor): Tensor;
   /** `aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor` */
   embedding(weight: Tensor, indices: Tensor, options?: { paddingIdx?: Integer; scaleGradByFreq?: boolean; sparse?: boolean }): Tensor;
+  /** `aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor` */
   embedding(weight: Tensor, indices: Tensor, paddingIdx: Integer, options?: { scaleGradByFreq?: boolean; sparse?: boolean }): Tensor;
+  /** `aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor` */
   embedding(weight: Tensor, indices: Tensor, paddingIdx: Integer, scaleGradByFreq: boolean, options?: { sparse?: boolean }): Tensor;
+  /** `aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor` */
   embedding(weight: Tensor, indices: Tensor, paddingIdx: Integer, scaleGradByFreq: boolean, sparse: boolean): Tensor;
   /** `aten::embedding_backward(Tensor grad, Tensor indices, SymInt num_weights, SymInt padding_idx, bool scale_grad_by_freq, bool sparse) -> Tensor` */
   embeddingBackward(grad: Tensor, indices: Tensor, numWeights: Integer, paddingIdx: Integer, scaleGradByFreq: boolean, sparse: boolean): Tensor;
   /** `aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)` */
   embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, options?: { scaleGradByFreq?: boolean; mode?: Integer; sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+  /** `aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)` */
   embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, options?: { mode?: Integer; sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+  /** `aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)` */
   embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: Integer, options?: { sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+  /** `aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)` */
   embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: Integer, sparse: boolean, options?: { perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+  /** `aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)` */
   embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: Integer, sparse: boolean, perSampleWeights: Tensor | null, options?: { includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+  /** `aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)` */
   embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: Integer, sparse: boolean, perSampleWeights: Tensor | null, includeLastOffset: boolean): [Tensor, Tensor, Tensor, Tensor];
   /** `aten::embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor)` */
   embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: Integer, sparse: boolean, perSampleWeights: Tensor | null, includeLastOffset: boolean, paddingIdx: Integer | null): [Tensor, Tensor, Tensor, Tensor];
@@ -856,6 +1047,7 @@ export interface TorchFunctions {
   embeddingSparseBackward(grad: Tensor, indices: Tensor, numWeights: Integer, paddingIdx: Integer, scaleGradByFreq: boolean): Tensor;
   /** `aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
   empty(size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
   empty(...size: Integer[]): Tensor;
   /** `aten::empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
   emptyLike(self: Tensor, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null; requiresGrad?: boolean }): Tensor;
@@ -897,11 +1089,13 @@ export interface TorchFunctions {
   exp_(self: Tensor): Tensor;
   /** `aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)` */
   expand(self: Tensor, size: readonly Integer[], options?: { implicit?: boolean }): Tensor;
+  /** `aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)` */
   expand(self: Tensor, ...size: Integer[]): Tensor;
   /** `aten::expand_as(Tensor(a) self, Tensor other) -> Tensor(a)` */
   expandAs(self: Tensor, other: Tensor): Tensor;
   /** `aten::expand_copy(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor` */
   expandCopy(self: Tensor, size: readonly Integer[], options?: { implicit?: boolean }): Tensor;
+  /** `aten::expand_copy(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor` */
   expandCopy(self: Tensor, ...size: Integer[]): Tensor;
   /** `aten::expm1(Tensor self) -> Tensor` */
   expm1(self: Tensor): Tensor;
@@ -909,9 +1103,11 @@ export interface TorchFunctions {
   expm1_(self: Tensor): Tensor;
   /** `aten::exponential(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor` */
   exponential(self: Tensor, options?: { lambd?: number; generator?: Generator | null }): Tensor;
+  /** `aten::exponential(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor` */
   exponential(self: Tensor, lambd: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)` */
   exponential_(self: Tensor, options?: { lambd?: number; generator?: Generator | null }): Tensor;
+  /** `aten::exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)` */
   exponential_(self: Tensor, lambd: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   eye(n: Integer, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
@@ -961,105 +1157,163 @@ export interface TorchFunctions {
   featureDropout_(self: Tensor, p: number, train: boolean): Tensor;
   /** `aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftFft(self: Tensor, options?: { n?: Integer | null; dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftFft(self: Tensor, n: Integer | null, options?: { dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftFft(self: Tensor, n: Integer | null, dim: Integer, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftFft(self: Tensor, n: Integer | null, dim: Integer, norm: string | null): Tensor;
   /** `aten::fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftFft2(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftFft2(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftFft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftFft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], norm: string | null): Tensor;
   /** `aten::fft_fftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   fftFftfreq(n: Integer, options?: { d?: number; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::fft_fftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   fftFftfreq(n: Integer, d: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftFftn(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftFftn(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftFftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftFftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, norm: string | null): Tensor;
   /** `aten::fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor` */
   fftFftshift(self: Tensor, options?: { dim?: Integer | readonly Integer[] | null }): Tensor;
+  /** `aten::fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor` */
   fftFftshift(self: Tensor, dim: Integer | readonly Integer[] | null): Tensor;
   /** `aten::fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftHfft(self: Tensor, options?: { n?: Integer | null; dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftHfft(self: Tensor, n: Integer | null, options?: { dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftHfft(self: Tensor, n: Integer | null, dim: Integer, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftHfft(self: Tensor, n: Integer | null, dim: Integer, norm: string | null): Tensor;
   /** `aten::fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftHfft2(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftHfft2(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftHfft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftHfft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], norm: string | null): Tensor;
   /** `aten::fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftHfftn(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftHfftn(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftHfftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftHfftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, norm: string | null): Tensor;
   /** `aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIfft(self: Tensor, options?: { n?: Integer | null; dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIfft(self: Tensor, n: Integer | null, options?: { dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIfft(self: Tensor, n: Integer | null, dim: Integer, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIfft(self: Tensor, n: Integer | null, dim: Integer, norm: string | null): Tensor;
   /** `aten::fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIfft2(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIfft2(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIfft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIfft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], norm: string | null): Tensor;
   /** `aten::fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIfftn(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIfftn(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIfftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIfftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, norm: string | null): Tensor;
   /** `aten::fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor` */
   fftIfftshift(self: Tensor, options?: { dim?: Integer | readonly Integer[] | null }): Tensor;
+  /** `aten::fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor` */
   fftIfftshift(self: Tensor, dim: Integer | readonly Integer[] | null): Tensor;
   /** `aten::fft_ihfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIhfft(self: Tensor, options?: { n?: Integer | null; dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_ihfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIhfft(self: Tensor, n: Integer | null, options?: { dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_ihfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIhfft(self: Tensor, n: Integer | null, dim: Integer, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_ihfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIhfft(self: Tensor, n: Integer | null, dim: Integer, norm: string | null): Tensor;
   /** `aten::fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIhfft2(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIhfft2(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIhfft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIhfft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], norm: string | null): Tensor;
   /** `aten::fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIhfftn(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIhfftn(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIhfftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIhfftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, norm: string | null): Tensor;
   /** `aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIrfft(self: Tensor, options?: { n?: Integer | null; dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIrfft(self: Tensor, n: Integer | null, options?: { dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIrfft(self: Tensor, n: Integer | null, dim: Integer, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIrfft(self: Tensor, n: Integer | null, dim: Integer, norm: string | null): Tensor;
   /** `aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIrfft2(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIrfft2(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIrfft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIrfft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], norm: string | null): Tensor;
   /** `aten::fft_irfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIrfftn(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_irfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIrfftn(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_irfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIrfftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_irfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIrfftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, norm: string | null): Tensor;
   /** `aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftRfft(self: Tensor, options?: { n?: Integer | null; dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftRfft(self: Tensor, n: Integer | null, options?: { dim?: Integer; norm?: string | null }): Tensor;
+  /** `aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftRfft(self: Tensor, n: Integer | null, dim: Integer, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftRfft(self: Tensor, n: Integer | null, dim: Integer, norm: string | null): Tensor;
   /** `aten::fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftRfft2(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftRfft2(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[]; norm?: string | null }): Tensor;
+  /** `aten::fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftRfft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftRfft2(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[], norm: string | null): Tensor;
   /** `aten::fft_rfftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   fftRfftfreq(n: Integer, options?: { d?: number; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::fft_rfftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   fftRfftfreq(n: Integer, d: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::fft_rfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftRfftn(self: Tensor, options?: { s?: Integer | readonly Integer[] | null; dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_rfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftRfftn(self: Tensor, s: Integer | readonly Integer[] | null, options?: { dim?: Integer | readonly Integer[] | null; norm?: string | null }): Tensor;
+  /** `aten::fft_rfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftRfftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, options?: { norm?: string | null }): Tensor;
+  /** `aten::fft_rfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftRfftn(self: Tensor, s: Integer | readonly Integer[] | null, dim: Integer | readonly Integer[] | null, norm: string | null): Tensor;
   /** `aten::fill.Scalar(Tensor self, Scalar value) -> Tensor` */
   fill(self: Tensor, value: Scalar): Tensor;
@@ -1071,6 +1325,7 @@ export interface TorchFunctions {
   fill_(self: Tensor, value: Tensor): Tensor;
   /** `aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)` */
   fillDiagonal_(self: Tensor, fillValue: Scalar, options?: { wrap?: boolean }): Tensor;
+  /** `aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)` */
   fillDiagonal_(self: Tensor, fillValue: Scalar, wrap: boolean): Tensor;
   /** `aten::fix(Tensor self) -> Tensor` */
   fix(self: Tensor): Tensor;
@@ -1078,12 +1333,15 @@ export interface TorchFunctions {
   fix_(self: Tensor): Tensor;
   /** `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)` */
   flatten(self: Tensor, options?: { startDim?: Integer; endDim?: Integer }): Tensor;
+  /** `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)` */
   flatten(self: Tensor, startDim: Integer, options?: { endDim?: Integer }): Tensor;
+  /** `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)` */
   flatten(self: Tensor, startDim: Integer, endDim: Integer): Tensor;
   /** `aten::flatten_dense_tensors(Tensor[] tensors) -> Tensor` */
   flattenDenseTensors(tensors: readonly Tensor[]): Tensor;
   /** `aten::flip(Tensor self, int[] dims) -> Tensor` */
   flip(self: Tensor, dims: readonly Integer[]): Tensor;
+  /** `aten::flip(Tensor self, int[] dims) -> Tensor` */
   flip(self: Tensor, ...dims: Integer[]): Tensor;
   /** `aten::fliplr(Tensor self) -> Tensor` */
   fliplr(self: Tensor): Tensor;
@@ -1139,10 +1397,13 @@ export interface TorchFunctions {
   frexp(self: Tensor): [Tensor, Tensor];
   /** `aten::frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
   frobeniusNorm(self: Tensor, dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
   frobeniusNorm(self: Tensor, dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::from_file(str filename, bool? shared=None, int? size=0, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   fromFile(filename: string, options?: { shared?: boolean | null; size?: Integer | null; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::from_file(str filename, bool? shared=None, int? size=0, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   fromFile(filename: string, shared: boolean | null, options?: { size?: Integer | null; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::from_file(str filename, bool? shared=None, int? size=0, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   fromFile(filename: string, shared: boolean | null, size: Integer | null, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   full(size: readonly Integer[], fillValue: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
@@ -1150,7 +1411,9 @@ export interface TorchFunctions {
   fullLike(self: Tensor, fillValue: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null; requiresGrad?: boolean }): Tensor;
   /** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
   fusedMovingAvgObsFakeQuant(self: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: Integer, quantMax: Integer, chAxis: Integer, options?: { perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+  /** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
   fusedMovingAvgObsFakeQuant(self: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: Integer, quantMax: Integer, chAxis: Integer, perRowFakeQuant: boolean, options?: { symmetricQuant?: boolean }): Tensor;
+  /** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
   fusedMovingAvgObsFakeQuant(self: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: Integer, quantMax: Integer, chAxis: Integer, perRowFakeQuant: boolean, symmetricQuant: boolean): Tensor;
   /** `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor` */
   gather(self: Tensor, dim: Integer, index: Tensor, options?: { sparseGrad?: boolean }): Tensor;
@@ -1188,6 +1451,7 @@ export interface TorchFunctions {
   getGradients(contextId: Integer): unknown;
   /** `aten::glu(Tensor self, int dim=-1) -> Tensor` */
   glu(self: Tensor, options?: { dim?: Integer }): Tensor;
+  /** `aten::glu(Tensor self, int dim=-1) -> Tensor` */
   glu(self: Tensor, dim: Integer): Tensor;
   /** `aten::glu_backward(Tensor grad_output, Tensor self, int dim) -> Tensor` */
   gluBackward(gradOutput: Tensor, self: Tensor, dim: Integer): Tensor;
@@ -1237,9 +1501,13 @@ export interface TorchFunctions {
   gridSampler3dBackward(gradOutput: Tensor, input: Tensor, grid: Tensor, interpolationMode: Integer, paddingMode: Integer, alignCorners: boolean, outputMask: boolean | readonly boolean[]): [Tensor, Tensor];
   /** `aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor` */
   groupNorm(input: Tensor, numGroups: Integer, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Tensor;
+  /** `aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor` */
   groupNorm(input: Tensor, numGroups: Integer, weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Tensor;
+  /** `aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor` */
   groupNorm(input: Tensor, numGroups: Integer, weight: Tensor | null, bias: Tensor | null, options?: { eps?: number; cudnnEnabled?: boolean }): Tensor;
+  /** `aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor` */
   groupNorm(input: Tensor, numGroups: Integer, weight: Tensor | null, bias: Tensor | null, eps: number, options?: { cudnnEnabled?: boolean }): Tensor;
+  /** `aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor` */
   groupNorm(input: Tensor, numGroups: Integer, weight: Tensor | null, bias: Tensor | null, eps: number, cudnnEnabled: boolean): Tensor;
   /** `aten::gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)` */
   gru(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: Integer, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor];
@@ -1247,7 +1515,9 @@ export interface TorchFunctions {
   gru(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: Integer, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor];
   /** `aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
   gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+  /** `aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
   gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): Tensor;
+  /** `aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
   gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, bHh: Tensor | null): Tensor;
   /** `aten::gt.Scalar(Tensor self, Scalar other) -> Tensor` */
   gt(self: Tensor, other: Scalar): Tensor;
@@ -1271,6 +1541,7 @@ export interface TorchFunctions {
   hannWindow(windowLength: Integer, periodic: boolean, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor` */
   hardshrink(self: Tensor, options?: { lambd?: Scalar }): Tensor;
+  /** `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor` */
   hardshrink(self: Tensor, lambd: Scalar): Tensor;
   /** `aten::hardshrink_backward(Tensor grad_out, Tensor self, Scalar lambd) -> Tensor` */
   hardshrinkBackward(gradOut: Tensor, self: Tensor, lambd: Scalar): Tensor;
@@ -1288,16 +1559,21 @@ export interface TorchFunctions {
   hardswishBackward(gradOutput: Tensor, self: Tensor): Tensor;
   /** `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor` */
   hardtanh(self: Tensor, options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor;
+  /** `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor` */
   hardtanh(self: Tensor, minVal: Scalar, options?: { maxVal?: Scalar }): Tensor;
+  /** `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor` */
   hardtanh(self: Tensor, minVal: Scalar, maxVal: Scalar): Tensor;
   /** `aten::hardtanh_(Tensor(a!) self, Scalar min_val=-1, Scalar max_val=1) -> Tensor(a!)` */
   hardtanh_(self: Tensor, options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor;
+  /** `aten::hardtanh_(Tensor(a!) self, Scalar min_val=-1, Scalar max_val=1) -> Tensor(a!)` */
   hardtanh_(self: Tensor, minVal: Scalar, options?: { maxVal?: Scalar }): Tensor;
+  /** `aten::hardtanh_(Tensor(a!) self, Scalar min_val=-1, Scalar max_val=1) -> Tensor(a!)` */
   hardtanh_(self: Tensor, minVal: Scalar, maxVal: Scalar): Tensor;
   /** `aten::hardtanh_backward(Tensor grad_output, Tensor self, Scalar min_val, Scalar max_val) -> Tensor` */
   hardtanhBackward(gradOutput: Tensor, self: Tensor, minVal: Scalar, maxVal: Scalar): Tensor;
   /** `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor` */
   hashTensor(self: Tensor, options?: { dim?: Integer | readonly Integer[]; keepdim?: boolean; mode?: Integer }): Tensor;
+  /** `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor` */
   hashTensor(self: Tensor, dim: Integer | readonly Integer[], options?: { keepdim?: boolean; mode?: Integer }): Tensor;
   /** `aten::heaviside(Tensor self, Tensor values) -> Tensor` */
   heaviside(self: Tensor, values: Tensor): Tensor;
@@ -1305,35 +1581,51 @@ export interface TorchFunctions {
   heaviside_(self: Tensor, values: Tensor): Tensor;
   /** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor` */
   hingeEmbeddingLoss(self: Tensor, target: Tensor, options?: { margin?: number; reduction?: Integer }): Tensor;
+  /** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor` */
   hingeEmbeddingLoss(self: Tensor, target: Tensor, margin: number, options?: { reduction?: Integer }): Tensor;
+  /** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor` */
   hingeEmbeddingLoss(self: Tensor, target: Tensor, margin: number, reduction: Integer): Tensor;
   /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor` */
   histc(self: Tensor, options?: { bins?: Integer; min?: Scalar; max?: Scalar }): Tensor;
+  /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor` */
   histc(self: Tensor, bins: Integer, options?: { min?: Scalar; max?: Scalar }): Tensor;
+  /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor` */
   histc(self: Tensor, bins: Integer, min: Scalar, options?: { max?: Scalar }): Tensor;
+  /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor` */
   histc(self: Tensor, bins: Integer, min: Scalar, max: Scalar): Tensor;
   /** `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)` */
   histogram(self: Tensor, options?: { bins?: Integer; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [Tensor, Tensor];
+  /** `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)` */
   histogram(self: Tensor, bins: Integer, options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [Tensor, Tensor];
   /** `aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)` */
   histogram(self: Tensor, bins: Tensor, options?: { weight?: Tensor | null; density?: boolean }): [Tensor, Tensor];
   /** `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: readonly Integer[], options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: readonly Integer[], range: readonly number[] | null, options?: { weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: readonly Integer[], range: readonly number[] | null, weight: Tensor | null, options?: { density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: readonly Integer[], range: readonly number[] | null, weight: Tensor | null, density: boolean): [Tensor, Tensor[]];
   /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: readonly Tensor[], options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: readonly Tensor[], range: readonly number[] | null, options?: { weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: readonly Tensor[], range: readonly number[] | null, weight: Tensor | null, options?: { density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: readonly Tensor[], range: readonly number[] | null, weight: Tensor | null, density: boolean): [Tensor, Tensor[]];
   /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: Integer, options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: Integer, range: readonly number[] | null, options?: { weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: Integer, range: readonly number[] | null, weight: Tensor | null, options?: { density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(self: Tensor, bins: Integer, range: readonly number[] | null, weight: Tensor | null, density: boolean): [Tensor, Tensor[]];
   /** `aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   hsplit(self: Tensor, indices: readonly Integer[]): Tensor[];
+  /** `aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   hsplit(self: Tensor, ...indices: Integer[]): Tensor[];
   /** `aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
   hsplit(self: Tensor, sections: Integer): Tensor[];
@@ -1343,7 +1635,9 @@ export interface TorchFunctions {
   hstack(tensors: readonly Tensor[]): Tensor;
   /** `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor` */
   huberLoss(self: Tensor, target: Tensor, options?: { reduction?: Integer; delta?: number }): Tensor;
+  /** `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor` */
   huberLoss(self: Tensor, target: Tensor, reduction: Integer, options?: { delta?: number }): Tensor;
+  /** `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor` */
   huberLoss(self: Tensor, target: Tensor, reduction: Integer, delta: number): Tensor;
   /** `aten::huber_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, float delta) -> Tensor` */
   huberLossBackward(gradOutput: Tensor, self: Tensor, target: Tensor, reduction: Integer, delta: number): Tensor;
@@ -1429,6 +1723,7 @@ export interface TorchFunctions {
   isNonzero(self: Tensor): boolean;
   /** `aten::is_pinned(Tensor self, Device? device=None) -> bool` */
   isPinned(self: Tensor, options?: { device?: string | null }): boolean;
+  /** `aten::is_pinned(Tensor self, Device? device=None) -> bool` */
   isPinned(self: Tensor, device: string | null): boolean;
   /** `aten::is_same_size(Tensor self, Tensor other) -> bool` */
   isSameSize(self: Tensor, other: Tensor): boolean;
@@ -1440,8 +1735,11 @@ export interface TorchFunctions {
   isVulkanAvailable(): boolean;
   /** `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor` */
   isclose(self: Tensor, other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
+  /** `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor` */
   isclose(self: Tensor, other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): Tensor;
+  /** `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor` */
   isclose(self: Tensor, other: Tensor, rtol: number, atol: number, options?: { equalNan?: boolean }): Tensor;
+  /** `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor` */
   isclose(self: Tensor, other: Tensor, rtol: number, atol: number, equalNan: boolean): Tensor;
   /** `aten::isfinite(Tensor self) -> Tensor` */
   isfinite(self: Tensor): Tensor;
@@ -1463,13 +1761,21 @@ export interface TorchFunctions {
   isreal(self: Tensor): Tensor;
   /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(self: Tensor, nFft: Integer, options?: { hopLength?: Integer | null; winLength?: Integer | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(self: Tensor, nFft: Integer, hopLength: Integer | null, options?: { winLength?: Integer | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, options?: { window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, options?: { center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, options?: { normalized?: boolean; onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, normalized: boolean, options?: { onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, normalized: boolean, onesided: boolean | null, options?: { length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, normalized: boolean, onesided: boolean | null, length: Integer | null, options?: { returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, normalized: boolean, onesided: boolean | null, length: Integer | null, returnComplex: boolean): Tensor;
   /** `aten::item(Tensor self) -> Scalar` */
   item(self: Tensor): Scalar;
@@ -1481,21 +1787,29 @@ export interface TorchFunctions {
   kaiserWindow(windowLength: Integer, periodic: boolean, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor` */
   klDiv(self: Tensor, target: Tensor, options?: { reduction?: Integer; logTarget?: boolean }): Tensor;
+  /** `aten::kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor` */
   klDiv(self: Tensor, target: Tensor, reduction: Integer, options?: { logTarget?: boolean }): Tensor;
   /** `aten::kron(Tensor self, Tensor other) -> Tensor` */
   kron(self: Tensor, other: Tensor): Tensor;
   /** `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   kthvalue(self: Tensor, k: Integer, options?: { dim?: Integer; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   kthvalue(self: Tensor, k: Integer, dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   kthvalue(self: Tensor, k: Integer, dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   l1Loss(self: Tensor, target: Tensor, options?: { reduction?: Integer }): Tensor;
+  /** `aten::l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   l1Loss(self: Tensor, target: Tensor, reduction: Integer): Tensor;
   /** `aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
   layerNorm(input: Tensor, normalizedShape: readonly Integer[], options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Tensor;
+  /** `aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
   layerNorm(input: Tensor, normalizedShape: readonly Integer[], weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Tensor;
+  /** `aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
   layerNorm(input: Tensor, normalizedShape: readonly Integer[], weight: Tensor | null, bias: Tensor | null, options?: { eps?: number; cudnnEnable?: boolean }): Tensor;
+  /** `aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
   layerNorm(input: Tensor, normalizedShape: readonly Integer[], weight: Tensor | null, bias: Tensor | null, eps: number, options?: { cudnnEnable?: boolean }): Tensor;
+  /** `aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
   layerNorm(input: Tensor, normalizedShape: readonly Integer[], weight: Tensor | null, bias: Tensor | null, eps: number, cudnnEnable: boolean): Tensor;
   /** `aten::lcm(Tensor self, Tensor other) -> Tensor` */
   lcm(self: Tensor, other: Tensor): Tensor;
@@ -1515,9 +1829,11 @@ export interface TorchFunctions {
   le_(self: Tensor, other: Tensor): Tensor;
   /** `aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor` */
   leakyRelu(self: Tensor, options?: { negativeSlope?: Scalar }): Tensor;
+  /** `aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor` */
   leakyRelu(self: Tensor, negativeSlope: Scalar): Tensor;
   /** `aten::leaky_relu_(Tensor(a!) self, Scalar negative_slope=0.01) -> Tensor(a!)` */
   leakyRelu_(self: Tensor, options?: { negativeSlope?: Scalar }): Tensor;
+  /** `aten::leaky_relu_(Tensor(a!) self, Scalar negative_slope=0.01) -> Tensor(a!)` */
   leakyRelu_(self: Tensor, negativeSlope: Scalar): Tensor;
   /** `aten::leaky_relu_backward(Tensor grad_output, Tensor self, Scalar negative_slope, bool self_is_result) -> Tensor` */
   leakyReluBackward(gradOutput: Tensor, self: Tensor, negativeSlope: Scalar, selfIsResult: boolean): Tensor;
@@ -1557,8 +1873,11 @@ export interface TorchFunctions {
   liftFreshCopy(self: Tensor): Tensor;
   /** `aten::linalg__powsum(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgPowsum(self: Tensor, options?: { ord?: Scalar; dim?: Integer | readonly Integer[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg__powsum(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgPowsum(self: Tensor, ord: Scalar, options?: { dim?: Integer | readonly Integer[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg__powsum(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgPowsum(self: Tensor, ord: Scalar, dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg__powsum(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgPowsum(self: Tensor, ord: Scalar, dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor` */
   linalgCholesky(self: Tensor, options?: { upper?: boolean }): Tensor;
@@ -1566,6 +1885,7 @@ export interface TorchFunctions {
   linalgCholeskyEx(self: Tensor, options?: { upper?: boolean; checkErrors?: boolean }): [Tensor, Tensor];
   /** `aten::linalg_cond(Tensor self, Scalar? p=None) -> Tensor` */
   linalgCond(self: Tensor, options?: { p?: Scalar | null }): Tensor;
+  /** `aten::linalg_cond(Tensor self, Scalar? p=None) -> Tensor` */
   linalgCond(self: Tensor, p: Scalar | null): Tensor;
   /** `aten::linalg_cond.p_str(Tensor self, str p) -> Tensor` */
   linalgCond(self: Tensor, p: string): Tensor;
@@ -1579,11 +1899,13 @@ export interface TorchFunctions {
   linalgEig(self: Tensor): [Tensor, Tensor];
   /** `aten::linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)` */
   linalgEigh(self: Tensor, options?: { UPLO?: string }): [Tensor, Tensor];
+  /** `aten::linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)` */
   linalgEigh(self: Tensor, UPLO: string): [Tensor, Tensor];
   /** `aten::linalg_eigvals(Tensor self) -> Tensor` */
   linalgEigvals(self: Tensor): Tensor;
   /** `aten::linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor` */
   linalgEigvalsh(self: Tensor, options?: { UPLO?: string }): Tensor;
+  /** `aten::linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor` */
   linalgEigvalsh(self: Tensor, UPLO: string): Tensor;
   /** `aten::linalg_householder_product(Tensor input, Tensor tau) -> Tensor` */
   linalgHouseholderProduct(input: Tensor, tau: Tensor): Tensor;
@@ -1599,6 +1921,7 @@ export interface TorchFunctions {
   linalgLdlSolve(LD: Tensor, pivots: Tensor, B: Tensor, options?: { hermitian?: boolean }): Tensor;
   /** `aten::linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor residuals, Tensor rank, Tensor singular_values)` */
   linalgLstsq(self: Tensor, b: Tensor, options?: { rcond?: number | null; driver?: string | null }): [Tensor, Tensor, Tensor, Tensor];
+  /** `aten::linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor residuals, Tensor rank, Tensor singular_values)` */
   linalgLstsq(self: Tensor, b: Tensor, rcond: number | null, options?: { driver?: string | null }): [Tensor, Tensor, Tensor, Tensor];
   /** `aten::linalg_lu(Tensor A, *, bool pivot=True) -> (Tensor P, Tensor L, Tensor U)` */
   linalgLu(A: Tensor, options?: { pivot?: boolean }): [Tensor, Tensor, Tensor];
@@ -1614,17 +1937,23 @@ export interface TorchFunctions {
   linalgMatrixExp(self: Tensor): Tensor;
   /** `aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgMatrixNorm(self: Tensor, ord: Scalar, options?: { dim?: readonly Integer[]; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgMatrixNorm(self: Tensor, ord: Scalar, dim: readonly Integer[], options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgMatrixNorm(self: Tensor, ord: Scalar, dim: readonly Integer[], keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgMatrixNorm(self: Tensor, options?: { ord?: string; dim?: readonly Integer[]; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgMatrixNorm(self: Tensor, ord: string, options?: { dim?: readonly Integer[]; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgMatrixNorm(self: Tensor, ord: string, dim: readonly Integer[], options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgMatrixNorm(self: Tensor, ord: string, dim: readonly Integer[], keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::linalg_matrix_power(Tensor self, int n) -> Tensor` */
   linalgMatrixPower(self: Tensor, n: Integer): Tensor;
   /** `aten::linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor` */
   linalgMatrixRank(self: Tensor, tol: number, options?: { hermitian?: boolean }): Tensor;
+  /** `aten::linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor` */
   linalgMatrixRank(self: Tensor, tol: number, hermitian: boolean): Tensor;
   /** `aten::linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor` */
   linalgMatrixRank(self: Tensor, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean }): Tensor;
@@ -1632,20 +1961,27 @@ export interface TorchFunctions {
   linalgMatrixRank(input: Tensor, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean }): Tensor;
   /** `aten::linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor` */
   linalgMatrixRank(input: Tensor, tol: Tensor, options?: { hermitian?: boolean }): Tensor;
+  /** `aten::linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor` */
   linalgMatrixRank(input: Tensor, tol: Tensor, hermitian: boolean): Tensor;
   /** `aten::linalg_multi_dot(Tensor[] tensors) -> Tensor` */
   linalgMultiDot(tensors: readonly Tensor[]): Tensor;
   /** `aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgNorm(self: Tensor, options?: { ord?: Scalar | null; dim?: Integer | readonly Integer[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgNorm(self: Tensor, ord: Scalar | null, options?: { dim?: Integer | readonly Integer[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgNorm(self: Tensor, ord: Scalar | null, dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgNorm(self: Tensor, ord: Scalar | null, dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgNorm(self: Tensor, ord: string, options?: { dim?: Integer | readonly Integer[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgNorm(self: Tensor, ord: string, dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgNorm(self: Tensor, ord: string, dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor` */
   linalgPinv(self: Tensor, rcond: number, options?: { hermitian?: boolean }): Tensor;
+  /** `aten::linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor` */
   linalgPinv(self: Tensor, rcond: number, hermitian: boolean): Tensor;
   /** `aten::linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor` */
   linalgPinv(self: Tensor, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean }): Tensor;
@@ -1653,9 +1989,11 @@ export interface TorchFunctions {
   linalgPinv(self: Tensor, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean }): Tensor;
   /** `aten::linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor` */
   linalgPinv(self: Tensor, rcond: Tensor, options?: { hermitian?: boolean }): Tensor;
+  /** `aten::linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor` */
   linalgPinv(self: Tensor, rcond: Tensor, hermitian: boolean): Tensor;
   /** `aten::linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R)` */
   linalgQr(A: Tensor, options?: { mode?: string }): [Tensor, Tensor];
+  /** `aten::linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R)` */
   linalgQr(A: Tensor, mode: string): [Tensor, Tensor];
   /** `aten::linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)` */
   linalgSlogdet(A: Tensor): [Tensor, Tensor];
@@ -1667,14 +2005,17 @@ export interface TorchFunctions {
   linalgSolveTriangular(self: Tensor, B: Tensor, options: { upper: boolean; left?: boolean; unitriangular?: boolean }): Tensor;
   /** `aten::linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)` */
   linalgSvd(A: Tensor, options?: { fullMatrices?: boolean; driver?: string | null }): [Tensor, Tensor, Tensor];
+  /** `aten::linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)` */
   linalgSvd(A: Tensor, fullMatrices: boolean, options?: { driver?: string | null }): [Tensor, Tensor, Tensor];
   /** `aten::linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor` */
   linalgSvdvals(A: Tensor, options?: { driver?: string | null }): Tensor;
   /** `aten::linalg_tensorinv(Tensor self, int ind=2) -> Tensor` */
   linalgTensorinv(self: Tensor, options?: { ind?: Integer }): Tensor;
+  /** `aten::linalg_tensorinv(Tensor self, int ind=2) -> Tensor` */
   linalgTensorinv(self: Tensor, ind: Integer): Tensor;
   /** `aten::linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Tensor` */
   linalgTensorsolve(self: Tensor, other: Tensor, options?: { dims?: readonly Integer[] | null }): Tensor;
+  /** `aten::linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Tensor` */
   linalgTensorsolve(self: Tensor, other: Tensor, dims: readonly Integer[] | null): Tensor;
   /** `aten::linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor` */
   linalgVander(x: Tensor, options?: { N?: Integer | null }): Tensor;
@@ -1682,11 +2023,15 @@ export interface TorchFunctions {
   linalgVecdot(x: Tensor, y: Tensor, options?: { dim?: Integer }): Tensor;
   /** `aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgVectorNorm(self: Tensor, options?: { ord?: Scalar; dim?: Integer | readonly Integer[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgVectorNorm(self: Tensor, ord: Scalar, options?: { dim?: Integer | readonly Integer[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgVectorNorm(self: Tensor, ord: Scalar, dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgVectorNorm(self: Tensor, ord: Scalar, dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor` */
   linear(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null }): Tensor;
+  /** `aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor` */
   linear(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor;
   /** `aten::linear_backward(Tensor self, Tensor grad_output, Tensor weight, bool[3] output_mask) -> (Tensor, Tensor, Tensor)` */
   linearBackward(self: Tensor, gradOutput: Tensor, weight: Tensor, outputMask: boolean | readonly boolean[]): [Tensor, Tensor, Tensor];
@@ -1716,11 +2061,15 @@ export interface TorchFunctions {
   log_(self: Tensor): Tensor;
   /** `aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor` */
   logNormal(self: Tensor, options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor` */
   logNormal(self: Tensor, mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor` */
   logNormal(self: Tensor, mean: number, std: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)` */
   logNormal_(self: Tensor, options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)` */
   logNormal_(self: Tensor, mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)` */
   logNormal_(self: Tensor, mean: number, std: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::log_sigmoid(Tensor self) -> Tensor` */
   logSigmoid(self: Tensor): Tensor;
@@ -1730,6 +2079,7 @@ export interface TorchFunctions {
   logSigmoidForward(self: Tensor): [Tensor, Tensor];
   /** `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
   logSoftmax(self: Tensor, dim: Integer, options?: { dtype?: DType | null }): Tensor;
+  /** `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
   logSoftmax(self: Tensor, dim: Integer, dtype: DType | null): Tensor;
   /** `aten::logaddexp(Tensor self, Tensor other) -> Tensor` */
   logaddexp(self: Tensor, other: Tensor): Tensor;
@@ -1757,27 +2107,35 @@ export interface TorchFunctions {
   logicalXor_(self: Tensor, other: Tensor): Tensor;
   /** `aten::logit(Tensor self, float? eps=None) -> Tensor` */
   logit(self: Tensor, options?: { eps?: number | null }): Tensor;
+  /** `aten::logit(Tensor self, float? eps=None) -> Tensor` */
   logit(self: Tensor, eps: number | null): Tensor;
   /** `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)` */
   logit_(self: Tensor, options?: { eps?: number | null }): Tensor;
+  /** `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)` */
   logit_(self: Tensor, eps: number | null): Tensor;
   /** `aten::logit_backward(Tensor grad_output, Tensor self, float? eps=None) -> Tensor` */
   logitBackward(gradOutput: Tensor, self: Tensor, options?: { eps?: number | null }): Tensor;
+  /** `aten::logit_backward(Tensor grad_output, Tensor self, float? eps=None) -> Tensor` */
   logitBackward(gradOutput: Tensor, self: Tensor, eps: number | null): Tensor;
   /** `aten::logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   logspace(start: Scalar, end: Scalar, steps: Integer, options?: { base?: number; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   logspace(start: Scalar, end: Scalar, steps: Integer, base: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   logspace(start: Scalar, end: Tensor, steps: Integer, options?: { base?: number; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   logspace(start: Scalar, end: Tensor, steps: Integer, base: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   logspace(start: Tensor, end: Scalar, steps: Integer, options?: { base?: number; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   logspace(start: Tensor, end: Scalar, steps: Integer, base: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   logspace(start: Tensor, end: Tensor, steps: Integer, options?: { base?: number; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   logspace(start: Tensor, end: Tensor, steps: Integer, base: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
   logsumexp(self: Tensor, dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
   logsumexp(self: Tensor, dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor)` */
   lstm(data: Tensor, batchSizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: Integer, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor, Tensor];
@@ -1785,7 +2143,9 @@ export interface TorchFunctions {
   lstm(input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: Integer, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor, Tensor];
   /** `aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)` */
   lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): [Tensor, Tensor];
+  /** `aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)` */
   lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): [Tensor, Tensor];
+  /** `aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)` */
   lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor | null, bHh: Tensor | null): [Tensor, Tensor];
   /** `aten::lstm_mps_backward(Tensor? grad_y, Tensor? grad_hy, Tensor? grad_cy, Tensor z_state, Tensor cell_state_fwd, Tensor input, Tensor layersOutputs, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor[], Tensor[])` */
   lstmMpsBackward(gradY: Tensor | null, gradHy: Tensor | null, gradCy: Tensor | null, zState: Tensor, cellStateFwd: Tensor, input: Tensor, layersOutputs: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: Integer, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor[], Tensor[]];
@@ -1801,7 +2161,9 @@ export interface TorchFunctions {
   luSolve(self: Tensor, LUData: Tensor, LUPivots: Tensor): Tensor;
   /** `aten::lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)` */
   luUnpack(LUData: Tensor, LUPivots: Tensor, options?: { unpackData?: boolean; unpackPivots?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)` */
   luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData: boolean, options?: { unpackPivots?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)` */
   luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData: boolean, unpackPivots: boolean): [Tensor, Tensor, Tensor];
   /** `aten::mH(Tensor(a) self) -> Tensor(a)` */
   mH(self: Tensor): Tensor;
@@ -1809,7 +2171,9 @@ export interface TorchFunctions {
   mT(self: Tensor): Tensor;
   /** `aten::margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
   marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number; reduction?: Integer }): Tensor;
+  /** `aten::margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
   marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin: number, options?: { reduction?: Integer }): Tensor;
+  /** `aten::margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
   marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin: number, reduction: Integer): Tensor;
   /** `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor` */
   maskedFill(self: Tensor, mask: Tensor, value: Scalar): Tensor;
@@ -1845,52 +2209,81 @@ export interface TorchFunctions {
   max(self: Tensor): Tensor;
   /** `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   max(self: Tensor, dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   max(self: Tensor, dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::max.other(Tensor self, Tensor other) -> Tensor` */
   max(self: Tensor, other: Tensor): Tensor;
   /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   maxPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   maxPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   maxPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   maxPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   maxPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool1dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool1dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool1dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool1dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool1dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): [Tensor, Tensor];
   /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::max_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2dBackward(gradOutput: Tensor, self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2dBackward(gradOutput: Tensor, self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2dBackward(gradOutput: Tensor, self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2dBackward(gradOutput: Tensor, self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2dBackward(gradOutput: Tensor, self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool2dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool2dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool2dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool2dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool2dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): [Tensor, Tensor];
   /** `aten::max_pool2d_with_indices_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices) -> Tensor` */
   maxPool2dWithIndicesBackward(gradOutput: Tensor, self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean, indices: Tensor): Tensor;
   /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool3dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool3dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool3dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool3dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool3dWithIndices(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): [Tensor, Tensor];
   /** `aten::max_pool3d_with_indices_backward(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, int[3] padding, int[3] dilation, bool ceil_mode, Tensor indices) -> Tensor` */
   maxPool3dWithIndicesBackward(gradOutput: Tensor, self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean, indices: Tensor): Tensor;
@@ -1904,11 +2297,13 @@ export interface TorchFunctions {
   mean(self: Tensor, options?: { dtype?: DType | null }): Tensor;
   /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   mean(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   mean(self: Tensor, dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::median(Tensor self) -> Tensor` */
   median(self: Tensor): Tensor;
   /** `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   median(self: Tensor, dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   median(self: Tensor, dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::meshgrid(Tensor[] tensors) -> Tensor[]` */
   meshgrid(tensors: readonly Tensor[]): Tensor[];
@@ -1918,6 +2313,7 @@ export interface TorchFunctions {
   min(self: Tensor): Tensor;
   /** `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   min(self: Tensor, dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   min(self: Tensor, dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::min.other(Tensor self, Tensor other) -> Tensor` */
   min(self: Tensor, other: Tensor): Tensor;
@@ -1959,6 +2355,7 @@ export interface TorchFunctions {
   mkldnnConvolution(self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly Integer[], stride: readonly Integer[], dilation: readonly Integer[], groups: Integer): Tensor;
   /** `aten::mkldnn_linear(Tensor self, Tensor weight, Tensor? bias=None) -> Tensor` */
   mkldnnLinear(self: Tensor, weight: Tensor, options?: { bias?: Tensor | null }): Tensor;
+  /** `aten::mkldnn_linear(Tensor self, Tensor weight, Tensor? bias=None) -> Tensor` */
   mkldnnLinear(self: Tensor, weight: Tensor, bias: Tensor | null): Tensor;
   /** `aten::mkldnn_linear_backward(Tensor self, Tensor grad_output, Tensor weight, bool[3] output_mask) -> (Tensor, Tensor, Tensor)` */
   mkldnnLinearBackward(self: Tensor, gradOutput: Tensor, weight: Tensor, outputMask: boolean | readonly boolean[]): [Tensor, Tensor, Tensor];
@@ -1968,41 +2365,67 @@ export interface TorchFunctions {
   mkldnnLinearBackwardWeights(gradOutput: Tensor, input: Tensor, weight: Tensor, biasDefined: boolean): [Tensor, Tensor];
   /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::mkldnn_max_pool2d_backward(Tensor grad_output, Tensor output, Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2dBackward(gradOutput: Tensor, output: Tensor, input: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d_backward(Tensor grad_output, Tensor output, Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2dBackward(gradOutput: Tensor, output: Tensor, input: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d_backward(Tensor grad_output, Tensor output, Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2dBackward(gradOutput: Tensor, output: Tensor, input: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d_backward(Tensor grad_output, Tensor output, Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2dBackward(gradOutput: Tensor, output: Tensor, input: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d_backward(Tensor grad_output, Tensor output, Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2dBackward(gradOutput: Tensor, output: Tensor, input: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::mkldnn_max_pool3d_backward(Tensor grad_output, Tensor output, Tensor input, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3dBackward(gradOutput: Tensor, output: Tensor, input: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d_backward(Tensor grad_output, Tensor output, Tensor input, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3dBackward(gradOutput: Tensor, output: Tensor, input: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d_backward(Tensor grad_output, Tensor output, Tensor input, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3dBackward(gradOutput: Tensor, output: Tensor, input: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d_backward(Tensor grad_output, Tensor output, Tensor input, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3dBackward(gradOutput: Tensor, output: Tensor, input: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d_backward(Tensor grad_output, Tensor output, Tensor input, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3dBackward(gradOutput: Tensor, output: Tensor, input: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(self: Tensor, options?: { padding?: Integer | readonly Integer[]; stride?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(self: Tensor, padding: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(self: Tensor, padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(self: Tensor, padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(self: Tensor, padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], groups: Integer, options?: { inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(self: Tensor, padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], groups: Integer, inputSize: readonly Integer[] | null): Tensor;
   /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(self: Tensor, options?: { padding?: Integer | readonly Integer[]; stride?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(self: Tensor, padding: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(self: Tensor, padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(self: Tensor, padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(self: Tensor, padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], groups: Integer, options?: { inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(self: Tensor, padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], groups: Integer, inputSize: readonly Integer[] | null): Tensor;
   /** `aten::mkldnn_rnn_layer(Tensor input, Tensor weight0, Tensor weight1, Tensor weight2, Tensor weight3, Tensor hx_, Tensor cx_, bool reverse, int[] batch_sizes, int mode, int hidden_size, int num_layers, bool has_biases, bool bidirectional, bool batch_first, bool train) -> (Tensor, Tensor, Tensor, Tensor)` */
   mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batchSizes: readonly Integer[], mode: Integer, hiddenSize: Integer, numLayers: Integer, hasBiases: boolean, bidirectional: boolean, batchFirst: boolean, train: boolean): [Tensor, Tensor, Tensor, Tensor];
@@ -2014,7 +2437,9 @@ export interface TorchFunctions {
   mm(self: Tensor, mat2: Tensor, outDtype: DType): Tensor;
   /** `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   mode(self: Tensor, options?: { dim?: Integer; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   mode(self: Tensor, dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   mode(self: Tensor, dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)` */
   moveaxis(self: Tensor, source: Integer, destination: Integer): Tensor;
@@ -2030,6 +2455,7 @@ export interface TorchFunctions {
   mpsConvolutionTransposeBackward(self: Tensor, gradOutput: Tensor, weight: Tensor, padding: readonly Integer[], outputPadding: readonly Integer[], stride: readonly Integer[], dilation: readonly Integer[], groups: Integer, outputMask: boolean | readonly boolean[]): [Tensor, Tensor];
   /** `aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   mseLoss(self: Tensor, target: Tensor, options?: { reduction?: Integer }): Tensor;
+  /** `aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   mseLoss(self: Tensor, target: Tensor, reduction: Integer): Tensor;
   /** `aten::mse_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor` */
   mseLossBackward(gradOutput: Tensor, self: Tensor, target: Tensor, reduction: Integer): Tensor;
@@ -2045,16 +2471,23 @@ export interface TorchFunctions {
   mul_(self: Tensor, other: Tensor): Tensor;
   /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLoss(self: Tensor, target: Tensor, options?: { p?: Scalar; margin?: Scalar; weight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLoss(self: Tensor, target: Tensor, p: Scalar, options?: { margin?: Scalar; weight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLoss(self: Tensor, target: Tensor, p: Scalar, margin: Scalar, options?: { weight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLoss(self: Tensor, target: Tensor, p: Scalar, margin: Scalar, weight: Tensor | null, options?: { reduction?: Integer }): Tensor;
+  /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLoss(self: Tensor, target: Tensor, p: Scalar, margin: Scalar, weight: Tensor | null, reduction: Integer): Tensor;
   /** `aten::multi_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, Scalar p, Scalar margin, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLossBackward(gradOutput: Tensor, self: Tensor, target: Tensor, p: Scalar, margin: Scalar, options?: { weight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::multi_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, Scalar p, Scalar margin, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLossBackward(gradOutput: Tensor, self: Tensor, target: Tensor, p: Scalar, margin: Scalar, weight: Tensor | null, options?: { reduction?: Integer }): Tensor;
+  /** `aten::multi_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, Scalar p, Scalar margin, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLossBackward(gradOutput: Tensor, self: Tensor, target: Tensor, p: Scalar, margin: Scalar, weight: Tensor | null, reduction: Integer): Tensor;
   /** `aten::multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   multilabelMarginLoss(self: Tensor, target: Tensor, options?: { reduction?: Integer }): Tensor;
+  /** `aten::multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   multilabelMarginLoss(self: Tensor, target: Tensor, reduction: Integer): Tensor;
   /** `aten::multilabel_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, Tensor is_target) -> Tensor` */
   multilabelMarginLossBackward(gradOutput: Tensor, self: Tensor, target: Tensor, reduction: Integer, isTarget: Tensor): Tensor;
@@ -2062,6 +2495,7 @@ export interface TorchFunctions {
   multilabelMarginLossForward(self: Tensor, target: Tensor, reduction: Integer): [Tensor, Tensor];
   /** `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor` */
   multinomial(self: Tensor, numSamples: Integer, options?: { replacement?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor` */
   multinomial(self: Tensor, numSamples: Integer, replacement: boolean, options?: { generator?: Generator | null }): Tensor;
   /** `aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor` */
   multiply(self: Tensor, other: Scalar): Tensor;
@@ -2079,34 +2513,49 @@ export interface TorchFunctions {
   mvlgamma_(self: Tensor, p: Integer): Tensor;
   /** `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor` */
   nanToNum(self: Tensor, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor` */
   nanToNum(self: Tensor, nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor` */
   nanToNum(self: Tensor, nan: number | null, posinf: number | null, options?: { neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor` */
   nanToNum(self: Tensor, nan: number | null, posinf: number | null, neginf: number | null): Tensor;
   /** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
   nanToNum_(self: Tensor, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
   nanToNum_(self: Tensor, nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
   nanToNum_(self: Tensor, nan: number | null, posinf: number | null, options?: { neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
   nanToNum_(self: Tensor, nan: number | null, posinf: number | null, neginf: number | null): Tensor;
   /** `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nanmean(self: Tensor, options?: { dim?: Integer | readonly Integer[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nanmean(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nanmean(self: Tensor, dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::nanmedian(Tensor self) -> Tensor` */
   nanmedian(self: Tensor): Tensor;
   /** `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   nanmedian(self: Tensor, dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   nanmedian(self: Tensor, dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(self: Tensor, q: Tensor, options?: { dim?: Integer | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(self: Tensor, q: Tensor, dim: Integer | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(self: Tensor, q: Tensor, dim: Integer | null, keepdim: boolean, options?: { interpolation?: string }): Tensor;
   /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(self: Tensor, q: number, options?: { dim?: Integer | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(self: Tensor, q: number, dim: Integer | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(self: Tensor, q: number, dim: Integer | null, keepdim: boolean, options?: { interpolation?: string }): Tensor;
   /** `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nansum(self: Tensor, options?: { dim?: Integer | readonly Integer[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nansum(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nansum(self: Tensor, dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)` */
   narrow(self: Tensor, dim: Integer, start: Integer, length: Integer): Tensor;
@@ -2134,6 +2583,7 @@ export interface TorchFunctions {
   nativeLayerNormBackward(gradOut: Tensor, input: Tensor, normalizedShape: readonly Integer[], mean: Tensor, rstd: Tensor, weight: Tensor | null, bias: Tensor | null, outputMask: boolean | readonly boolean[]): [Tensor, Tensor, Tensor];
   /** `aten::native_norm(Tensor self, Scalar p=2) -> Tensor` */
   nativeNorm(self: Tensor, options?: { p?: Scalar }): Tensor;
+  /** `aten::native_norm(Tensor self, Scalar p=2) -> Tensor` */
   nativeNorm(self: Tensor, p: Scalar): Tensor;
   /** `aten::native_norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype) -> Tensor` */
   nativeNorm(self: Tensor, p: Scalar | null, dim: Integer | readonly Integer[], keepdim: boolean, dtype: DType | null): Tensor;
@@ -2155,9 +2605,11 @@ export interface TorchFunctions {
   negative_(self: Tensor): Tensor;
   /** `aten::nested_to_padded_tensor(Tensor self, float padding, int[]? output_size=None) -> Tensor` */
   nestedToPaddedTensor(self: Tensor, padding: number, options?: { outputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::nested_to_padded_tensor(Tensor self, float padding, int[]? output_size=None) -> Tensor` */
   nestedToPaddedTensor(self: Tensor, padding: number, outputSize: readonly Integer[] | null): Tensor;
   /** `aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newEmpty(self: Tensor, size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newEmpty(self: Tensor, ...size: Integer[]): Tensor;
   /** `aten::new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newEmptyStrided(self: Tensor, size: readonly Integer[], stride: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
@@ -2165,9 +2617,11 @@ export interface TorchFunctions {
   newFull(self: Tensor, size: readonly Integer[], fillValue: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newOnes(self: Tensor, size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newOnes(self: Tensor, ...size: Integer[]): Tensor;
   /** `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newZeros(self: Tensor, size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newZeros(self: Tensor, ...size: Integer[]): Tensor;
   /** `aten::nextafter(Tensor self, Tensor other) -> Tensor` */
   nextafter(self: Tensor, other: Tensor): Tensor;
@@ -2175,13 +2629,19 @@ export interface TorchFunctions {
   nextafter_(self: Tensor, other: Tensor): Tensor;
   /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss(self: Tensor, target: Tensor, weight: Tensor | null, options?: { reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss(self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer, options?: { ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss(self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer): Tensor;
   /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss2d(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss2d(self: Tensor, target: Tensor, weight: Tensor | null, options?: { reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss2d(self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer, options?: { ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss2d(self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer): Tensor;
   /** `aten::nll_loss2d_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, Tensor total_weight) -> Tensor` */
   nllLoss2dBackward(gradOutput: Tensor, self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer, totalWeight: Tensor): Tensor;
@@ -2193,8 +2653,11 @@ export interface TorchFunctions {
   nllLossForward(self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer): [Tensor, Tensor];
   /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLossNd(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLossNd(self: Tensor, target: Tensor, weight: Tensor | null, options?: { reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLossNd(self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer, options?: { ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLossNd(self: Tensor, target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer): Tensor;
   /** `aten::nonzero(Tensor self) -> Tensor` */
   nonzero(self: Tensor): Tensor;
@@ -2204,9 +2667,11 @@ export interface TorchFunctions {
   nonzeroStatic(self: Tensor, options: { size: Integer; fillValue?: Integer }): Tensor;
   /** `aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor` */
   norm(self: Tensor, options?: { p?: Scalar }): Tensor;
+  /** `aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor` */
   norm(self: Tensor, p: Scalar): Tensor;
   /** `aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor` */
   norm(self: Tensor, p: Scalar | null, dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor` */
   norm(self: Tensor, p: Scalar | null, dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor` */
   norm(self: Tensor, p: Scalar | null, dim: Integer | readonly Integer[], keepdim: boolean, options: { dtype: DType }): Tensor;
@@ -2214,12 +2679,15 @@ export interface TorchFunctions {
   norm(self: Tensor, p: Scalar | null, options: { dtype: DType }): Tensor;
   /** `aten::norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor` */
   normExceptDim(v: Tensor, options?: { pow?: Integer; dim?: Integer }): Tensor;
+  /** `aten::norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor` */
   normExceptDim(v: Tensor, pow: Integer, options?: { dim?: Integer }): Tensor;
+  /** `aten::norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor` */
   normExceptDim(v: Tensor, pow: Integer, dim: Integer): Tensor;
   /** `aten::normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor` */
   normal(mean: Tensor, std: Tensor, options?: { generator?: Generator | null }): Tensor;
   /** `aten::normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor` */
   normal(mean: Tensor, options?: { std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor` */
   normal(mean: Tensor, std: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor` */
   normal(mean: number, std: Tensor, options?: { generator?: Generator | null }): Tensor;
@@ -2227,11 +2695,15 @@ export interface TorchFunctions {
   normal(mean: number, std: number, size: readonly Integer[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)` */
   normal_(self: Tensor, options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)` */
   normal_(self: Tensor, mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)` */
   normal_(self: Tensor, mean: number, std: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
   normalFunctional(self: Tensor, options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
   normalFunctional(self: Tensor, mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
   normalFunctional(self: Tensor, mean: number, std: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::not_equal.Scalar(Tensor self, Scalar other) -> Tensor` */
   notEqual(self: Tensor, other: Scalar): Tensor;
@@ -2243,9 +2715,11 @@ export interface TorchFunctions {
   notEqual_(self: Tensor, other: Tensor): Tensor;
   /** `aten::nuclear_norm(Tensor self, bool keepdim=False) -> Tensor` */
   nuclearNorm(self: Tensor, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::nuclear_norm(Tensor self, bool keepdim=False) -> Tensor` */
   nuclearNorm(self: Tensor, keepdim: boolean): Tensor;
   /** `aten::nuclear_norm.dim(Tensor self, int[2] dim, bool keepdim=False) -> Tensor` */
   nuclearNorm(self: Tensor, dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::nuclear_norm.dim(Tensor self, int[2] dim, bool keepdim=False) -> Tensor` */
   nuclearNorm(self: Tensor, dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::numel(Tensor self) -> int` */
   numel(self: Tensor): number;
@@ -2253,9 +2727,11 @@ export interface TorchFunctions {
   numpyT(self: Tensor): Tensor;
   /** `aten::one_hot(Tensor self, int num_classes=-1) -> Tensor` */
   oneHot(self: Tensor, options?: { numClasses?: Integer }): Tensor;
+  /** `aten::one_hot(Tensor self, int num_classes=-1) -> Tensor` */
   oneHot(self: Tensor, numClasses: Integer): Tensor;
   /** `aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   ones(size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   ones(...size: Integer[]): Tensor;
   /** `aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
   onesLike(self: Tensor, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null; requiresGrad?: boolean }): Tensor;
@@ -2263,7 +2739,9 @@ export interface TorchFunctions {
   orgqr(self: Tensor, input2: Tensor): Tensor;
   /** `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor` */
   ormqr(self: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean }): Tensor;
+  /** `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor` */
   ormqr(self: Tensor, input2: Tensor, input3: Tensor, left: boolean, options?: { transpose?: boolean }): Tensor;
+  /** `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor` */
   ormqr(self: Tensor, input2: Tensor, input3: Tensor, left: boolean, transpose: boolean): Tensor;
   /** `aten::outer(Tensor self, Tensor vec2) -> Tensor` */
   outer(self: Tensor, vec2: Tensor): Tensor;
@@ -2271,32 +2749,45 @@ export interface TorchFunctions {
   outputNr(self: Tensor): number;
   /** `aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor` */
   pad(self: Tensor, pad: readonly Integer[], options?: { mode?: string; value?: number | null }): Tensor;
+  /** `aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor` */
   pad(self: Tensor, pad: readonly Integer[], mode: string, options?: { value?: number | null }): Tensor;
+  /** `aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor` */
   pad(self: Tensor, pad: readonly Integer[], mode: string, value: number | null): Tensor;
   /** `aten::pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor` */
   padSequence(sequences: readonly Tensor[], options?: { batchFirst?: boolean; paddingValue?: number; paddingSide?: string }): Tensor;
+  /** `aten::pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor` */
   padSequence(sequences: readonly Tensor[], batchFirst: boolean, options?: { paddingValue?: number; paddingSide?: string }): Tensor;
+  /** `aten::pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor` */
   padSequence(sequences: readonly Tensor[], batchFirst: boolean, paddingValue: number, options?: { paddingSide?: string }): Tensor;
+  /** `aten::pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor` */
   padSequence(sequences: readonly Tensor[], batchFirst: boolean, paddingValue: number, paddingSide: string): Tensor;
   /** `aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor` */
   pairwiseDistance(x1: Tensor, x2: Tensor, options?: { p?: number; eps?: number; keepdim?: boolean }): Tensor;
+  /** `aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor` */
   pairwiseDistance(x1: Tensor, x2: Tensor, p: number, options?: { eps?: number; keepdim?: boolean }): Tensor;
+  /** `aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor` */
   pairwiseDistance(x1: Tensor, x2: Tensor, p: number, eps: number, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor` */
   pairwiseDistance(x1: Tensor, x2: Tensor, p: number, eps: number, keepdim: boolean): Tensor;
   /** `aten::pdist(Tensor self, float p=2.) -> Tensor` */
   pdist(self: Tensor, options?: { p?: number }): Tensor;
+  /** `aten::pdist(Tensor self, float p=2.) -> Tensor` */
   pdist(self: Tensor, p: number): Tensor;
   /** `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)` */
   permute(self: Tensor, dims: readonly Integer[]): Tensor;
+  /** `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)` */
   permute(self: Tensor, ...dims: Integer[]): Tensor;
   /** `aten::permute_copy(Tensor self, int[] dims) -> Tensor` */
   permuteCopy(self: Tensor, dims: readonly Integer[]): Tensor;
+  /** `aten::permute_copy(Tensor self, int[] dims) -> Tensor` */
   permuteCopy(self: Tensor, ...dims: Integer[]): Tensor;
   /** `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)` */
   pinMemory(self: Tensor, options?: { device?: string | null }): Tensor;
+  /** `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)` */
   pinMemory(self: Tensor, device: string | null): Tensor;
   /** `aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor` */
   pinverse(self: Tensor, options?: { rcond?: number }): Tensor;
+  /** `aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor` */
   pinverse(self: Tensor, rcond: number): Tensor;
   /** `aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor` */
   pixelShuffle(self: Tensor, upscaleFactor: Integer): Tensor;
@@ -2304,6 +2795,7 @@ export interface TorchFunctions {
   pixelUnshuffle(self: Tensor, downscaleFactor: Integer): Tensor;
   /** `aten::poisson(Tensor self, Generator? generator=None) -> Tensor` */
   poisson(self: Tensor, options?: { generator?: Generator | null }): Tensor;
+  /** `aten::poisson(Tensor self, Generator? generator=None) -> Tensor` */
   poisson(self: Tensor, generator: Generator | null): Tensor;
   /** `aten::poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor` */
   poissonNllLoss(input: Tensor, target: Tensor, logInput: boolean, full: boolean, eps: number, reduction: Integer): Tensor;
@@ -2331,14 +2823,17 @@ export interface TorchFunctions {
   prod(self: Tensor, options?: { dtype?: DType | null }): Tensor;
   /** `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   prod(self: Tensor, dim: Integer, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   prod(self: Tensor, dim: Integer, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::promote_types(ScalarType type1, ScalarType type2) -> ScalarType` */
   promoteTypes(type1: DType, type2: DType): number;
   /** `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor` */
   put(self: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
+  /** `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor` */
   put(self: Tensor, index: Tensor, source: Tensor, accumulate: boolean): Tensor;
   /** `aten::put_(Tensor(a!) self, Tensor index, Tensor source, bool accumulate=False) -> Tensor(a!)` */
   put_(self: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
+  /** `aten::put_(Tensor(a!) self, Tensor index, Tensor source, bool accumulate=False) -> Tensor(a!)` */
   put_(self: Tensor, index: Tensor, source: Tensor, accumulate: boolean): Tensor;
   /** `aten::q_per_channel_axis(Tensor self) -> int` */
   qPerChannelAxis(self: Tensor): number;
@@ -2352,16 +2847,21 @@ export interface TorchFunctions {
   qZeroPoint(self: Tensor): number;
   /** `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)` */
   qr(self: Tensor, options?: { some?: boolean }): [Tensor, Tensor];
+  /** `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)` */
   qr(self: Tensor, some: boolean): [Tensor, Tensor];
   /** `aten::qscheme(Tensor self) -> QScheme` */
   qscheme(self: Tensor): number;
   /** `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(self: Tensor, q: Tensor, options?: { dim?: Integer | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(self: Tensor, q: Tensor, dim: Integer | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(self: Tensor, q: Tensor, dim: Integer | null, keepdim: boolean, options?: { interpolation?: string }): Tensor;
   /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(self: Tensor, q: number, options?: { dim?: Integer | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(self: Tensor, q: number, dim: Integer | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(self: Tensor, q: number, dim: Integer | null, keepdim: boolean, options?: { interpolation?: string }): Tensor;
   /** `aten::quantize_per_channel(Tensor self, Tensor scales, Tensor zero_points, int axis, ScalarType dtype) -> Tensor` */
   quantizePerChannel(self: Tensor, scales: Tensor, zeroPoints: Tensor, axis: Integer, dtype: DType): Tensor;
@@ -2389,21 +2889,33 @@ export interface TorchFunctions {
   quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, zeroPointIh: Scalar, zeroPointHh: Scalar): [Tensor, Tensor];
   /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool1d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool2d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool3d(self: Tensor, kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::quantized_rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor` */
   quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, zeroPointIh: Scalar, zeroPointHh: Scalar): Tensor;
@@ -2415,9 +2927,11 @@ export interface TorchFunctions {
   rad2deg_(self: Tensor): Tensor;
   /** `aten::rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   rand(size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   rand(...size: Integer[]): Tensor;
   /** `aten::rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   rand(size: readonly Integer[], options: { generator: Generator | null; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   rand(...size: Integer[]): Tensor;
   /** `aten::rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
   randLike(self: Tensor, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null; requiresGrad?: boolean }): Tensor;
@@ -2445,9 +2959,11 @@ export interface TorchFunctions {
   randintLike(self: Tensor, low: Integer, high: Integer, options: { generator: Generator | null; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null; requiresGrad?: boolean }): Tensor;
   /** `aten::randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   randn(size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   randn(...size: Integer[]): Tensor;
   /** `aten::randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   randn(size: readonly Integer[], options: { generator: Generator | null; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   randn(...size: Integer[]): Tensor;
   /** `aten::randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
   randnLike(self: Tensor, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null; requiresGrad?: boolean }): Tensor;
@@ -2473,6 +2989,7 @@ export interface TorchFunctions {
   range(start: Scalar, end: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::range.step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   range(start: Scalar, end: Scalar, options?: { step?: Scalar; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::range.step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   range(start: Scalar, end: Scalar, step: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::ravel(Tensor(a) self) -> Tensor(a)` */
   ravel(self: Tensor): Tensor;
@@ -2518,14 +3035,17 @@ export interface TorchFunctions {
   renorm_(self: Tensor, p: Scalar, dim: Integer, maxnorm: Scalar): Tensor;
   /** `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor` */
   repeat(self: Tensor, repeats: readonly Integer[]): Tensor;
+  /** `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor` */
   repeat(self: Tensor, ...repeats: Integer[]): Tensor;
   /** `aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor` */
   repeatInterleave(repeats: Tensor, options?: { outputSize?: Integer | null }): Tensor;
   /** `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
   repeatInterleave(self: Tensor, repeats: Tensor, options?: { dim?: Integer | null; outputSize?: Integer | null }): Tensor;
+  /** `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
   repeatInterleave(self: Tensor, repeats: Tensor, dim: Integer | null, options?: { outputSize?: Integer | null }): Tensor;
   /** `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
   repeatInterleave(self: Tensor, repeats: Integer, options?: { dim?: Integer | null; outputSize?: Integer | null }): Tensor;
+  /** `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
   repeatInterleave(self: Tensor, repeats: Integer, dim: Integer | null, options?: { outputSize?: Integer | null }): Tensor;
   /** `aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor` */
   replicationPad1d(self: Tensor, padding: Integer | readonly Integer[]): Tensor;
@@ -2541,17 +3061,21 @@ export interface TorchFunctions {
   replicationPad3dBackward(gradOutput: Tensor, self: Tensor, padding: Integer | readonly Integer[]): Tensor;
   /** `aten::requires_grad_(Tensor(a!) self, bool requires_grad=True) -> Tensor(a!)` */
   requiresGrad_(self: Tensor, options?: { requiresGrad?: boolean }): Tensor;
+  /** `aten::requires_grad_(Tensor(a!) self, bool requires_grad=True) -> Tensor(a!)` */
   requiresGrad_(self: Tensor, requiresGrad: boolean): Tensor;
   /** `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)` */
   reshape(self: Tensor, shape: readonly Integer[]): Tensor;
+  /** `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)` */
   reshape(self: Tensor, ...shape: Integer[]): Tensor;
   /** `aten::reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)` */
   reshapeAs(self: Tensor, other: Tensor): Tensor;
   /** `aten::resize(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor` */
   resize(self: Tensor, size: readonly Integer[], options?: { memoryFormat?: MemoryFormat | null }): Tensor;
+  /** `aten::resize(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor` */
   resize(self: Tensor, ...size: Integer[]): Tensor;
   /** `aten::resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)` */
   resize_(self: Tensor, size: readonly Integer[], options?: { memoryFormat?: MemoryFormat | null }): Tensor;
+  /** `aten::resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)` */
   resize_(self: Tensor, ...size: Integer[]): Tensor;
   /** `aten::resize_as(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor` */
   resizeAs(self: Tensor, theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null }): Tensor;
@@ -2579,7 +3103,9 @@ export interface TorchFunctions {
   retainsGrad(self: Tensor): boolean;
   /** `aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor` */
   rmsNorm(input: Tensor, normalizedShape: readonly Integer[], options?: { weight?: Tensor | null; eps?: number | null }): Tensor;
+  /** `aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor` */
   rmsNorm(input: Tensor, normalizedShape: readonly Integer[], weight: Tensor | null, options?: { eps?: number | null }): Tensor;
+  /** `aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor` */
   rmsNorm(input: Tensor, normalizedShape: readonly Integer[], weight: Tensor | null, eps: number | null): Tensor;
   /** `aten::rnn_relu.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)` */
   rnnRelu(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: Integer, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor];
@@ -2587,7 +3113,9 @@ export interface TorchFunctions {
   rnnRelu(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: Integer, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor];
   /** `aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
   rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+  /** `aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
   rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): Tensor;
+  /** `aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
   rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, bHh: Tensor | null): Tensor;
   /** `aten::rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)` */
   rnnTanh(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: Integer, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor];
@@ -2595,14 +3123,19 @@ export interface TorchFunctions {
   rnnTanh(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: Integer, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor];
   /** `aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
   rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+  /** `aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
   rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): Tensor;
+  /** `aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
   rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, bHh: Tensor | null): Tensor;
   /** `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor` */
   roll(self: Tensor, shifts: Integer | readonly Integer[], options?: { dims?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor` */
   roll(self: Tensor, shifts: Integer | readonly Integer[], dims: Integer | readonly Integer[]): Tensor;
   /** `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor` */
   rot90(self: Tensor, options?: { k?: Integer; dims?: readonly Integer[] }): Tensor;
+  /** `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor` */
   rot90(self: Tensor, k: Integer, options?: { dims?: readonly Integer[] }): Tensor;
+  /** `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor` */
   rot90(self: Tensor, k: Integer, dims: readonly Integer[]): Tensor;
   /** `aten::round(Tensor self) -> Tensor` */
   round(self: Tensor): Tensor;
@@ -2620,35 +3153,55 @@ export interface TorchFunctions {
   rowStack(tensors: readonly Tensor[]): Tensor;
   /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rrelu(self: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rrelu(self: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rrelu(self: Tensor, lower: Scalar, upper: Scalar, options?: { training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rrelu(self: Tensor, lower: Scalar, upper: Scalar, training: boolean, options?: { generator?: Generator | null }): Tensor;
+  /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rrelu(self: Tensor, lower: Scalar, upper: Scalar, training: boolean, generator: Generator | null): Tensor;
   /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rrelu_(self: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rrelu_(self: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rrelu_(self: Tensor, lower: Scalar, upper: Scalar, options?: { training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rrelu_(self: Tensor, lower: Scalar, upper: Scalar, training: boolean, options?: { generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rrelu_(self: Tensor, lower: Scalar, upper: Scalar, training: boolean, generator: Generator | null): Tensor;
   /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rreluWithNoise(self: Tensor, noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rreluWithNoise(self: Tensor, noise: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rreluWithNoise(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, options?: { training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rreluWithNoise(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, options?: { generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rreluWithNoise(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, generator: Generator | null): Tensor;
   /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rreluWithNoise_(self: Tensor, noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rreluWithNoise_(self: Tensor, noise: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rreluWithNoise_(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, options?: { training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rreluWithNoise_(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, options?: { generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rreluWithNoise_(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, generator: Generator | null): Tensor;
   /** `aten::rrelu_with_noise_backward(Tensor grad_output, Tensor self, Tensor noise, Scalar lower, Scalar upper, bool training, bool self_is_result) -> Tensor` */
   rreluWithNoiseBackward(gradOutput: Tensor, self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, selfIsResult: boolean): Tensor;
   /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
   rreluWithNoiseFunctional(self: Tensor, noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): [Tensor, Tensor];
+  /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
   rreluWithNoiseFunctional(self: Tensor, noise: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): [Tensor, Tensor];
+  /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
   rreluWithNoiseFunctional(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, options?: { training?: boolean; generator?: Generator | null }): [Tensor, Tensor];
+  /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
   rreluWithNoiseFunctional(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, options?: { generator?: Generator | null }): [Tensor, Tensor];
+  /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
   rreluWithNoiseFunctional(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, generator: Generator | null): [Tensor, Tensor];
   /** `aten::rsqrt(Tensor self) -> Tensor` */
   rsqrt(self: Tensor): Tensor;
@@ -2656,6 +3209,7 @@ export interface TorchFunctions {
   rsqrt_(self: Tensor): Tensor;
   /** `aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   rsub(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   rsub(self: Tensor, other: Scalar, alpha: Scalar): Tensor;
   /** `aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
   rsub(self: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor;
@@ -2663,8 +3217,11 @@ export interface TorchFunctions {
   scalarTensor(s: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor` */
   scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, options?: { attnMask?: Tensor | null; dropoutP?: number; isCausal?: boolean; scale?: number | null; enableGqa?: boolean }): Tensor;
+  /** `aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor` */
   scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, attnMask: Tensor | null, options?: { dropoutP?: number; isCausal?: boolean; scale?: number | null; enableGqa?: boolean }): Tensor;
+  /** `aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor` */
   scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, attnMask: Tensor | null, dropoutP: number, options?: { isCausal?: boolean; scale?: number | null; enableGqa?: boolean }): Tensor;
+  /** `aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor` */
   scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, attnMask: Tensor | null, dropoutP: number, isCausal: boolean, options?: { scale?: number | null; enableGqa?: boolean }): Tensor;
   /** `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor` */
   scatter(self: Tensor, dim: Integer, index: Tensor, src: Tensor, options: { reduce: string }): Tensor;
@@ -2718,6 +3275,7 @@ export interface TorchFunctions {
   set_(self: Tensor, source: Tensor): Tensor;
   /** `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)` */
   set_(self: Tensor, source: Tensor, storageOffset: Integer, size: readonly Integer[], options?: { stride?: readonly Integer[] }): Tensor;
+  /** `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)` */
   set_(self: Tensor, source: Tensor, storageOffset: Integer, size: readonly Integer[], stride: readonly Integer[]): Tensor;
   /** `aten::set_data(Tensor(a!) self, Tensor new_data) -> ()` */
   setData(self: Tensor, newData: Tensor): void;
@@ -2759,95 +3317,141 @@ export interface TorchFunctions {
   size(self: Tensor, dim: Integer): number;
   /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice(self: Tensor, options?: { dim?: Integer; start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice(self: Tensor, dim: Integer, options?: { start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice(self: Tensor, dim: Integer, start: Integer | null, options?: { end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice(self: Tensor, dim: Integer, start: Integer | null, end: Integer | null, options?: { step?: Integer }): Tensor;
+  /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice(self: Tensor, dim: Integer, start: Integer | null, end: Integer | null, step: Integer): Tensor;
   /** `aten::slice_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt start, SymInt end, SymInt step) -> Tensor` */
   sliceBackward(gradOutput: Tensor, inputSizes: readonly Integer[], dim: Integer, start: Integer, end: Integer, step: Integer): Tensor;
   /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceCopy(self: Tensor, options?: { dim?: Integer; start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceCopy(self: Tensor, dim: Integer, options?: { start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceCopy(self: Tensor, dim: Integer, start: Integer | null, options?: { end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceCopy(self: Tensor, dim: Integer, start: Integer | null, end: Integer | null, options?: { step?: Integer }): Tensor;
+  /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceCopy(self: Tensor, dim: Integer, start: Integer | null, end: Integer | null, step: Integer): Tensor;
   /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   sliceInverse(self: Tensor, src: Tensor, options?: { dim?: Integer; start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   sliceInverse(self: Tensor, src: Tensor, dim: Integer, options?: { start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   sliceInverse(self: Tensor, src: Tensor, dim: Integer, start: Integer | null, options?: { end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   sliceInverse(self: Tensor, src: Tensor, dim: Integer, start: Integer | null, end: Integer | null, options?: { step?: Integer }): Tensor;
+  /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   sliceInverse(self: Tensor, src: Tensor, dim: Integer, start: Integer | null, end: Integer | null, step: Integer): Tensor;
   /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceScatter(self: Tensor, src: Tensor, options?: { dim?: Integer; start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceScatter(self: Tensor, src: Tensor, dim: Integer, options?: { start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceScatter(self: Tensor, src: Tensor, dim: Integer, start: Integer | null, options?: { end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceScatter(self: Tensor, src: Tensor, dim: Integer, start: Integer | null, end: Integer | null, options?: { step?: Integer }): Tensor;
+  /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceScatter(self: Tensor, src: Tensor, dim: Integer, start: Integer | null, end: Integer | null, step: Integer): Tensor;
   /** `aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)` */
   slogdet(self: Tensor): [Tensor, Tensor];
   /** `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor` */
   slowConv3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor` */
   slowConv3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor` */
   slowConv3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor` */
   slowConv3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[]): Tensor;
   /** `aten::slow_conv3d_forward(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding) -> Tensor` */
   slowConv3dForward(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[]): Tensor;
   /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvDilated2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvDilated2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvDilated2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvDilated2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvDilated2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvDilated3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvDilated3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvDilated3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvDilated3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvDilated3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::smm(Tensor self, Tensor mat2) -> Tensor` */
   smm(self: Tensor, mat2: Tensor): Tensor;
   /** `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor` */
   smoothL1Loss(self: Tensor, target: Tensor, options?: { reduction?: Integer; beta?: number }): Tensor;
+  /** `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor` */
   smoothL1Loss(self: Tensor, target: Tensor, reduction: Integer, options?: { beta?: number }): Tensor;
+  /** `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor` */
   smoothL1Loss(self: Tensor, target: Tensor, reduction: Integer, beta: number): Tensor;
   /** `aten::smooth_l1_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, float beta) -> Tensor` */
   smoothL1LossBackward(gradOutput: Tensor, self: Tensor, target: Tensor, reduction: Integer, beta: number): Tensor;
   /** `aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   softMarginLoss(self: Tensor, target: Tensor, options?: { reduction?: Integer }): Tensor;
+  /** `aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   softMarginLoss(self: Tensor, target: Tensor, reduction: Integer): Tensor;
   /** `aten::soft_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor` */
   softMarginLossBackward(gradOutput: Tensor, self: Tensor, target: Tensor, reduction: Integer): Tensor;
   /** `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
   softmax(self: Tensor, dim: Integer, options?: { dtype?: DType | null }): Tensor;
+  /** `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
   softmax(self: Tensor, dim: Integer, dtype: DType | null): Tensor;
   /** `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor` */
   softplus(self: Tensor, options?: { beta?: Scalar; threshold?: Scalar }): Tensor;
+  /** `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor` */
   softplus(self: Tensor, beta: Scalar, options?: { threshold?: Scalar }): Tensor;
+  /** `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor` */
   softplus(self: Tensor, beta: Scalar, threshold: Scalar): Tensor;
   /** `aten::softplus_backward(Tensor grad_output, Tensor self, Scalar beta, Scalar threshold) -> Tensor` */
   softplusBackward(gradOutput: Tensor, self: Tensor, beta: Scalar, threshold: Scalar): Tensor;
   /** `aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor` */
   softshrink(self: Tensor, options?: { lambd?: Scalar }): Tensor;
+  /** `aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor` */
   softshrink(self: Tensor, lambd: Scalar): Tensor;
   /** `aten::softshrink_backward(Tensor grad_output, Tensor self, Scalar lambd) -> Tensor` */
   softshrinkBackward(gradOutput: Tensor, self: Tensor, lambd: Scalar): Tensor;
   /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(self: Tensor, options?: { dim?: Integer; descending?: boolean }): [Tensor, Tensor];
+  /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(self: Tensor, dim: Integer, options?: { descending?: boolean }): [Tensor, Tensor];
+  /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(self: Tensor, dim: Integer, descending: boolean): [Tensor, Tensor];
   /** `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(self: Tensor, options: { stable: boolean | null; dim?: Integer; descending?: boolean }): [Tensor, Tensor];
@@ -2869,6 +3473,7 @@ export interface TorchFunctions {
   sparseCooTensor(indices: Tensor, values: Tensor, size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; isCoalesced?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::sparse_coo_tensor.size(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor` */
   sparseCooTensor(size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::sparse_coo_tensor.size(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor` */
   sparseCooTensor(...size: Integer[]): Tensor;
   /** `aten::sparse_csc_tensor.ccol_row_value(Tensor ccol_indices, Tensor row_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor` */
   sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
@@ -2990,9 +3595,11 @@ export interface TorchFunctions {
   specialLogSoftmax(self: Tensor, dim: Integer, options?: { dtype?: DType | null }): Tensor;
   /** `aten::special_logit(Tensor self, float? eps=None) -> Tensor` */
   specialLogit(self: Tensor, options?: { eps?: number | null }): Tensor;
+  /** `aten::special_logit(Tensor self, float? eps=None) -> Tensor` */
   specialLogit(self: Tensor, eps: number | null): Tensor;
   /** `aten::special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
   specialLogsumexp(self: Tensor, dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
   specialLogsumexp(self: Tensor, dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::special_modified_bessel_i0(Tensor self) -> Tensor` */
   specialModifiedBesselI0(self: Tensor): Tensor;
@@ -3046,6 +3653,7 @@ export interface TorchFunctions {
   specialSinc(self: Tensor): Tensor;
   /** `aten::special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
   specialSoftmax(self: Tensor, dim: Integer, options?: { dtype?: DType | null }): Tensor;
+  /** `aten::special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
   specialSoftmax(self: Tensor, dim: Integer, dtype: DType | null): Tensor;
   /** `aten::special_spherical_bessel_j0(Tensor x) -> Tensor` */
   specialSphericalBesselJ0(x: Tensor): Tensor;
@@ -3069,18 +3677,23 @@ export interface TorchFunctions {
   specialZeta(self: Scalar, other: Tensor): Tensor;
   /** `aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]` */
   split(self: Tensor, splitSize: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]` */
   split(self: Tensor, splitSize: Integer, dim: Integer): Tensor[];
   /** `aten::split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]` */
   split(self: Tensor, splitSize: readonly Integer[], options?: { dim?: Integer }): Tensor[];
+  /** `aten::split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]` */
   split(self: Tensor, splitSize: readonly Integer[], dim: Integer): Tensor[];
   /** `aten::split_copy.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]` */
   splitCopy(self: Tensor, splitSize: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::split_copy.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]` */
   splitCopy(self: Tensor, splitSize: Integer, dim: Integer): Tensor[];
   /** `aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
   splitWithSizes(self: Tensor, splitSizes: readonly Integer[], options?: { dim?: Integer }): Tensor[];
+  /** `aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
   splitWithSizes(self: Tensor, splitSizes: readonly Integer[], dim: Integer): Tensor[];
   /** `aten::split_with_sizes_copy(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
   splitWithSizesCopy(self: Tensor, splitSizes: readonly Integer[], options?: { dim?: Integer }): Tensor[];
+  /** `aten::split_with_sizes_copy(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
   splitWithSizesCopy(self: Tensor, splitSizes: readonly Integer[], dim: Integer): Tensor[];
   /** `aten::sqrt(Tensor self) -> Tensor` */
   sqrt(self: Tensor): Tensor;
@@ -3096,6 +3709,7 @@ export interface TorchFunctions {
   squeeze(self: Tensor, dim: Integer): Tensor;
   /** `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)` */
   squeeze(self: Tensor, dim: readonly Integer[]): Tensor;
+  /** `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)` */
   squeeze(self: Tensor, ...dim: Integer[]): Tensor;
   /** `aten::squeeze_(Tensor(a!) self) -> Tensor(a!)` */
   squeeze_(self: Tensor): Tensor;
@@ -3103,6 +3717,7 @@ export interface TorchFunctions {
   squeeze_(self: Tensor, dim: Integer): Tensor;
   /** `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)` */
   squeeze_(self: Tensor, dim: readonly Integer[]): Tensor;
+  /** `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)` */
   squeeze_(self: Tensor, ...dim: Integer[]): Tensor;
   /** `aten::squeeze_copy(Tensor self) -> Tensor` */
   squeezeCopy(self: Tensor): Tensor;
@@ -3110,51 +3725,77 @@ export interface TorchFunctions {
   squeezeCopy(self: Tensor, dim: Integer): Tensor;
   /** `aten::squeeze_copy.dims(Tensor self, int[] dim) -> Tensor` */
   squeezeCopy(self: Tensor, dim: readonly Integer[]): Tensor;
+  /** `aten::squeeze_copy.dims(Tensor self, int[] dim) -> Tensor` */
   squeezeCopy(self: Tensor, ...dim: Integer[]): Tensor;
   /** `aten::sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
   sspaddmm(self: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /** `aten::stack(Tensor[] tensors, int dim=0) -> Tensor` */
   stack(tensors: readonly Tensor[], options?: { dim?: Integer }): Tensor;
+  /** `aten::stack(Tensor[] tensors, int dim=0) -> Tensor` */
   stack(tensors: readonly Tensor[], dim: Integer): Tensor;
   /** `aten::std(Tensor self, bool unbiased=True) -> Tensor` */
   std(self: Tensor, options?: { unbiased?: boolean }): Tensor;
+  /** `aten::std(Tensor self, bool unbiased=True) -> Tensor` */
   std(self: Tensor, unbiased: boolean): Tensor;
   /** `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
   std(self: Tensor, options?: { dim?: Integer | readonly Integer[] | null; correction?: Scalar | null; keepdim?: boolean }): Tensor;
+  /** `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
   std(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): Tensor;
   /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   std(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
+  /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   std(self: Tensor, dim: Integer | readonly Integer[] | null, unbiased: boolean, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   std(self: Tensor, dim: Integer | readonly Integer[] | null, unbiased: boolean, keepdim: boolean): Tensor;
   /** `aten::std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)` */
   stdMean(self: Tensor, options?: { unbiased?: boolean }): [Tensor, Tensor];
+  /** `aten::std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)` */
   stdMean(self: Tensor, unbiased: boolean): [Tensor, Tensor];
   /** `aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
   stdMean(self: Tensor, options?: { dim?: Integer | readonly Integer[] | null; correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
   stdMean(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
   /** `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   stdMean(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   stdMean(self: Tensor, dim: Integer | readonly Integer[] | null, unbiased: boolean, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   stdMean(self: Tensor, dim: Integer | readonly Integer[] | null, unbiased: boolean, keepdim: boolean): [Tensor, Tensor];
   /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, options?: { hopLength?: Integer | null; winLength?: Integer | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, options?: { winLength?: Integer | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, options?: { window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, options?: { normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, normalized: boolean, options?: { onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, normalized: boolean, onesided: boolean | null, options?: { returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, normalized: boolean, onesided: boolean | null, returnComplex: boolean | null, options?: { alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, normalized: boolean, onesided: boolean | null, returnComplex: boolean | null, alignToWindow: boolean | null): Tensor;
   /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, options?: { hopLength?: Integer | null; winLength?: Integer | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, options?: { winLength?: Integer | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, options?: { window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, options?: { center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, options?: { padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, padMode: string, options?: { normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, options?: { onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, onesided: boolean | null, options?: { returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, onesided: boolean | null, returnComplex: boolean | null, options?: { alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(self: Tensor, nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, onesided: boolean | null, returnComplex: boolean | null, alignToWindow: boolean | null): Tensor;
   /** `aten::storage_offset(Tensor self) -> int` */
   storageOffset(self: Tensor): number;
@@ -3162,21 +3803,25 @@ export interface TorchFunctions {
   stride(self: Tensor, dim: Integer): number;
   /** `aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   sub(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   sub(self: Tensor, other: Scalar, alpha: Scalar): Tensor;
   /** `aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
   sub(self: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor;
   /** `aten::sub_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   sub_(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::sub_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   sub_(self: Tensor, other: Scalar, alpha: Scalar): Tensor;
   /** `aten::sub_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
   sub_(self: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor;
   /** `aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   subtract(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   subtract(self: Tensor, other: Scalar, alpha: Scalar): Tensor;
   /** `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
   subtract(self: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor;
   /** `aten::subtract_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   subtract_(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::subtract_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   subtract_(self: Tensor, other: Scalar, alpha: Scalar): Tensor;
   /** `aten::subtract_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
   subtract_(self: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor;
@@ -3184,13 +3829,17 @@ export interface TorchFunctions {
   sum(self: Tensor, options?: { dtype?: DType | null }): Tensor;
   /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   sum(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   sum(self: Tensor, dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor` */
   sumToSize(self: Tensor, size: readonly Integer[]): Tensor;
+  /** `aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor` */
   sumToSize(self: Tensor, ...size: Integer[]): Tensor;
   /** `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)` */
   svd(self: Tensor, options?: { some?: boolean; computeUv?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)` */
   svd(self: Tensor, some: boolean, options?: { computeUv?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)` */
   svd(self: Tensor, some: boolean, computeUv: boolean): [Tensor, Tensor, Tensor];
   /** `aten::swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)` */
   swapaxes(self: Tensor, axis0: Integer, axis1: Integer): Tensor;
@@ -3206,6 +3855,7 @@ export interface TorchFunctions {
   symConstrainRangeForSize(size: Scalar, options?: { min?: Integer | null; max?: Integer | null }): void;
   /** `aten::sym_is_contiguous(Tensor self, MemoryFormat memory_format=0) -> SymBool` */
   symIsContiguous(self: Tensor, options?: { memoryFormat?: MemoryFormat }): boolean;
+  /** `aten::sym_is_contiguous(Tensor self, MemoryFormat memory_format=0) -> SymBool` */
   symIsContiguous(self: Tensor, memoryFormat: MemoryFormat): boolean;
   /** `aten::sym_numel(Tensor self) -> SymInt` */
   symNumel(self: Tensor): number;
@@ -3225,6 +3875,7 @@ export interface TorchFunctions {
   take(self: Tensor, index: Tensor): Tensor;
   /** `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor` */
   takeAlongDim(self: Tensor, indices: Tensor, options?: { dim?: Integer | null }): Tensor;
+  /** `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor` */
   takeAlongDim(self: Tensor, indices: Tensor, dim: Integer | null): Tensor;
   /** `aten::tan(Tensor self) -> Tensor` */
   tan(self: Tensor): Tensor;
@@ -3238,19 +3889,25 @@ export interface TorchFunctions {
   tanhBackward(gradOutput: Tensor, output: Tensor): Tensor;
   /** `aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]` */
   tensorSplit(self: Tensor, indices: readonly Integer[], options?: { dim?: Integer }): Tensor[];
+  /** `aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]` */
   tensorSplit(self: Tensor, indices: readonly Integer[], dim: Integer): Tensor[];
   /** `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]` */
   tensorSplit(self: Tensor, sections: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]` */
   tensorSplit(self: Tensor, sections: Integer, dim: Integer): Tensor[];
   /** `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]` */
   tensorSplit(self: Tensor, tensorIndicesOrSections: Tensor, options?: { dim?: Integer }): Tensor[];
+  /** `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]` */
   tensorSplit(self: Tensor, tensorIndicesOrSections: Tensor, dim: Integer): Tensor[];
   /** `aten::tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor` */
   tensordot(self: Tensor, other: Tensor, dimsSelf: readonly Integer[], dimsOther: readonly Integer[]): Tensor;
   /** `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor` */
   thnnConv2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor` */
   thnnConv2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor` */
   thnnConv2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor` */
   thnnConv2d(self: Tensor, weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[]): Tensor;
   /** `aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor` */
   threshold(self: Tensor, threshold: Scalar, value: Scalar): Tensor;
@@ -3260,20 +3917,25 @@ export interface TorchFunctions {
   thresholdBackward(gradOutput: Tensor, self: Tensor, threshold: Scalar): Tensor;
   /** `aten::tile(Tensor self, SymInt[] dims) -> Tensor` */
   tile(self: Tensor, dims: readonly Integer[]): Tensor;
+  /** `aten::tile(Tensor self, SymInt[] dims) -> Tensor` */
   tile(self: Tensor, ...dims: Integer[]): Tensor;
   /** `aten::to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor` */
   toDense(self: Tensor, options?: { dtype?: DType | null; maskedGrad?: boolean | null }): Tensor;
+  /** `aten::to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor` */
   toDense(self: Tensor, dtype: DType | null, options?: { maskedGrad?: boolean | null }): Tensor;
   /** `aten::to_dense_backward(Tensor grad, Tensor input, bool? masked_grad=None) -> Tensor` */
   toDenseBackward(grad: Tensor, input: Tensor, options?: { maskedGrad?: boolean | null }): Tensor;
+  /** `aten::to_dense_backward(Tensor grad, Tensor input, bool? masked_grad=None) -> Tensor` */
   toDenseBackward(grad: Tensor, input: Tensor, maskedGrad: boolean | null): Tensor;
   /** `aten::to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor` */
   toMkldnn(self: Tensor, options?: { dtype?: DType | null }): Tensor;
+  /** `aten::to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor` */
   toMkldnn(self: Tensor, dtype: DType | null): Tensor;
   /** `aten::to_mkldnn_backward(Tensor grad, Tensor input) -> Tensor` */
   toMkldnnBackward(grad: Tensor, input: Tensor): Tensor;
   /** `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor` */
   toPaddedTensor(self: Tensor, padding: number, options?: { outputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor` */
   toPaddedTensor(self: Tensor, padding: number, outputSize: readonly Integer[] | null): Tensor;
   /** `aten::to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor` */
   toSparse(self: Tensor, options?: { layout?: Layout | null; blocksize?: Integer | readonly Integer[] | null; denseDim?: Integer | null }): Tensor;
@@ -3281,25 +3943,33 @@ export interface TorchFunctions {
   toSparse(self: Tensor, sparseDim: Integer): Tensor;
   /** `aten::to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` */
   toSparseBsc(self: Tensor, blocksize: Integer | readonly Integer[], options?: { denseDim?: Integer | null }): Tensor;
+  /** `aten::to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` */
   toSparseBsc(self: Tensor, blocksize: Integer | readonly Integer[], denseDim: Integer | null): Tensor;
   /** `aten::to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` */
   toSparseBsr(self: Tensor, blocksize: Integer | readonly Integer[], options?: { denseDim?: Integer | null }): Tensor;
+  /** `aten::to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` */
   toSparseBsr(self: Tensor, blocksize: Integer | readonly Integer[], denseDim: Integer | null): Tensor;
   /** `aten::to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor` */
   toSparseCsc(self: Tensor, options?: { denseDim?: Integer | null }): Tensor;
+  /** `aten::to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor` */
   toSparseCsc(self: Tensor, denseDim: Integer | null): Tensor;
   /** `aten::to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor` */
   toSparseCsr(self: Tensor, options?: { denseDim?: Integer | null }): Tensor;
+  /** `aten::to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor` */
   toSparseCsr(self: Tensor, denseDim: Integer | null): Tensor;
   /** `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
   topk(self: Tensor, k: Integer, options?: { dim?: Integer; largest?: boolean; sorted?: boolean }): [Tensor, Tensor];
+  /** `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
   topk(self: Tensor, k: Integer, dim: Integer, options?: { largest?: boolean; sorted?: boolean }): [Tensor, Tensor];
+  /** `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
   topk(self: Tensor, k: Integer, dim: Integer, largest: boolean, options?: { sorted?: boolean }): [Tensor, Tensor];
+  /** `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
   topk(self: Tensor, k: Integer, dim: Integer, largest: boolean, sorted: boolean): [Tensor, Tensor];
   /** `aten::trace(Tensor self) -> Tensor` */
   trace(self: Tensor): Tensor;
   /** `aten::trace_backward(Tensor grad, SymInt[] sizes) -> Tensor` */
   traceBackward(grad: Tensor, sizes: readonly Integer[]): Tensor;
+  /** `aten::trace_backward(Tensor grad, SymInt[] sizes) -> Tensor` */
   traceBackward(self: Tensor, ...sizes: Integer[]): Tensor;
   /** `aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)` */
   transpose(self: Tensor, dim0: Integer, dim1: Integer): Tensor;
@@ -3317,33 +3987,47 @@ export interface TorchFunctions {
   trapz(y: Tensor, x: Tensor, options?: { dim?: Integer }): Tensor;
   /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)` */
   triangularSolve(self: Tensor, A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [Tensor, Tensor];
+  /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)` */
   triangularSolve(self: Tensor, A: Tensor, upper: boolean, options?: { transpose?: boolean; unitriangular?: boolean }): [Tensor, Tensor];
+  /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)` */
   triangularSolve(self: Tensor, A: Tensor, upper: boolean, transpose: boolean, options?: { unitriangular?: boolean }): [Tensor, Tensor];
+  /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)` */
   triangularSolve(self: Tensor, A: Tensor, upper: boolean, transpose: boolean, unitriangular: boolean): [Tensor, Tensor];
   /** `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor` */
   tril(self: Tensor, options?: { diagonal?: Integer }): Tensor;
+  /** `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor` */
   tril(self: Tensor, diagonal: Integer): Tensor;
   /** `aten::tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)` */
   tril_(self: Tensor, options?: { diagonal?: Integer }): Tensor;
+  /** `aten::tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)` */
   tril_(self: Tensor, diagonal: Integer): Tensor;
   /** `aten::tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   trilIndices(row: Integer, col: Integer, options?: { offset?: Integer; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   trilIndices(row: Integer, col: Integer, offset: Integer, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor` */
   tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number; p?: number; eps?: number; swap?: boolean; reduction?: Integer }): Tensor;
+  /** `aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor` */
   tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, options?: { p?: number; eps?: number; swap?: boolean; reduction?: Integer }): Tensor;
+  /** `aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor` */
   tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, p: number, options?: { eps?: number; swap?: boolean; reduction?: Integer }): Tensor;
+  /** `aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor` */
   tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, p: number, eps: number, options?: { swap?: boolean; reduction?: Integer }): Tensor;
+  /** `aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor` */
   tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, p: number, eps: number, swap: boolean, options?: { reduction?: Integer }): Tensor;
+  /** `aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor` */
   tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, p: number, eps: number, swap: boolean, reduction: Integer): Tensor;
   /** `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor` */
   triu(self: Tensor, options?: { diagonal?: Integer }): Tensor;
+  /** `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor` */
   triu(self: Tensor, diagonal: Integer): Tensor;
   /** `aten::triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)` */
   triu_(self: Tensor, options?: { diagonal?: Integer }): Tensor;
+  /** `aten::triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)` */
   triu_(self: Tensor, diagonal: Integer): Tensor;
   /** `aten::triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   triuIndices(row: Integer, col: Integer, options?: { offset?: Integer; dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   triuIndices(row: Integer, col: Integer, offset: Integer, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor` */
   trueDivide(self: Tensor, other: Scalar): Tensor;
@@ -3361,9 +4045,11 @@ export interface TorchFunctions {
   typeAs(self: Tensor, other: Tensor): Tensor;
   /** `aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]` */
   unbind(self: Tensor, options?: { dim?: Integer }): Tensor[];
+  /** `aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]` */
   unbind(self: Tensor, dim: Integer): Tensor[];
   /** `aten::unbind_copy.int(Tensor self, int dim=0) -> Tensor[]` */
   unbindCopy(self: Tensor, options?: { dim?: Integer }): Tensor[];
+  /** `aten::unbind_copy.int(Tensor self, int dim=0) -> Tensor[]` */
   unbindCopy(self: Tensor, dim: Integer): Tensor[];
   /** `aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)` */
   unflatten(self: Tensor, dim: Integer, sizes: readonly Integer[]): Tensor;
@@ -3377,34 +4063,49 @@ export interface TorchFunctions {
   unfoldCopy(self: Tensor, dimension: Integer, size: Integer, step: Integer): Tensor;
   /** `aten::uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor` */
   uniform(self: Tensor, options?: { from?: number; to?: number; generator?: Generator | null }): Tensor;
+  /** `aten::uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor` */
   uniform(self: Tensor, from: number, options?: { to?: number; generator?: Generator | null }): Tensor;
+  /** `aten::uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor` */
   uniform(self: Tensor, from: number, to: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)` */
   uniform_(self: Tensor, options?: { from?: number; to?: number; generator?: Generator | null }): Tensor;
+  /** `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)` */
   uniform_(self: Tensor, from: number, options?: { to?: number; generator?: Generator | null }): Tensor;
+  /** `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)` */
   uniform_(self: Tensor, from: number, to: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
   uniqueConsecutive(self: Tensor, options?: { returnInverse?: boolean; returnCounts?: boolean; dim?: Integer | null }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
   uniqueConsecutive(self: Tensor, returnInverse: boolean, options?: { returnCounts?: boolean; dim?: Integer | null }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
   uniqueConsecutive(self: Tensor, returnInverse: boolean, returnCounts: boolean, options?: { dim?: Integer | null }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
   uniqueConsecutive(self: Tensor, returnInverse: boolean, returnCounts: boolean, dim: Integer | null): [Tensor, Tensor, Tensor];
   /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDim(self: Tensor, dim: Integer, options?: { sorted?: boolean; returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDim(self: Tensor, dim: Integer, sorted: boolean, options?: { returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDim(self: Tensor, dim: Integer, sorted: boolean, returnInverse: boolean, options?: { returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDim(self: Tensor, dim: Integer, sorted: boolean, returnInverse: boolean, returnCounts: boolean): [Tensor, Tensor, Tensor];
   /** `aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDimConsecutive(self: Tensor, dim: Integer, options?: { returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDimConsecutive(self: Tensor, dim: Integer, returnInverse: boolean, options?: { returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDimConsecutive(self: Tensor, dim: Integer, returnInverse: boolean, returnCounts: boolean): [Tensor, Tensor, Tensor];
   /** `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]` */
   unsafeChunk(self: Tensor, chunks: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]` */
   unsafeChunk(self: Tensor, chunks: Integer, dim: Integer): Tensor[];
   /** `aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]` */
   unsafeSplit(self: Tensor, splitSize: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]` */
   unsafeSplit(self: Tensor, splitSize: Integer, dim: Integer): Tensor[];
   /** `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
   unsafeSplitWithSizes(self: Tensor, splitSizes: readonly Integer[], options?: { dim?: Integer }): Tensor[];
+  /** `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
   unsafeSplitWithSizes(self: Tensor, splitSizes: readonly Integer[], dim: Integer): Tensor[];
   /** `aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)` */
   unsqueeze(self: Tensor, dim: Integer): Tensor;
@@ -3414,73 +4115,101 @@ export interface TorchFunctions {
   unsqueezeCopy(self: Tensor, dim: Integer): Tensor;
   /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBicubic2d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBicubic2d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBicubic2d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
   upsampleBicubic2d(input: Tensor, outputSize: readonly Integer[] | null, alignCorners: boolean, scaleFactors: readonly number[] | null): Tensor;
   /** `aten::upsample_bicubic2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBicubic2dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bicubic2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBicubic2dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bicubic2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBicubic2dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBilinear2d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBilinear2d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBilinear2d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
   upsampleBilinear2d(input: Tensor, outputSize: readonly Integer[] | null, alignCorners: boolean, scaleFactors: readonly number[] | null): Tensor;
   /** `aten::upsample_bilinear2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBilinear2dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bilinear2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBilinear2dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bilinear2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBilinear2dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor` */
   upsampleLinear1d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scales?: number | null }): Tensor;
+  /** `aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor` */
   upsampleLinear1d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, scales: number | null): Tensor;
   /** `aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
   upsampleLinear1d(input: Tensor, outputSize: readonly Integer[] | null, alignCorners: boolean, scaleFactors: readonly number[] | null): Tensor;
   /** `aten::upsample_linear1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, bool align_corners, float? scales=None) -> Tensor` */
   upsampleLinear1dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scales?: number | null }): Tensor;
+  /** `aten::upsample_linear1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, bool align_corners, float? scales=None) -> Tensor` */
   upsampleLinear1dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, scales: number | null): Tensor;
   /** `aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor` */
   upsampleNearest1d(self: Tensor, outputSize: Integer | readonly Integer[], options?: { scales?: number | null }): Tensor;
+  /** `aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor` */
   upsampleNearest1d(self: Tensor, outputSize: Integer | readonly Integer[], scales: number | null): Tensor;
   /** `aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
   upsampleNearest1d(input: Tensor, outputSize: readonly Integer[] | null, scaleFactors: readonly number[] | null): Tensor;
   /** `aten::upsample_nearest1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None) -> Tensor` */
   upsampleNearest1dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], options?: { scales?: number | null }): Tensor;
+  /** `aten::upsample_nearest1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None) -> Tensor` */
   upsampleNearest1dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], scales: number | null): Tensor;
   /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest2d(self: Tensor, outputSize: Integer | readonly Integer[], options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest2d(self: Tensor, outputSize: Integer | readonly Integer[], scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest2d(self: Tensor, outputSize: Integer | readonly Integer[], scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
   upsampleNearest2d(input: Tensor, outputSize: readonly Integer[] | null, scaleFactors: readonly number[] | null): Tensor;
   /** `aten::upsample_nearest2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest2dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest2dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest2dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3d(self: Tensor, outputSize: Integer | readonly Integer[], options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3d(self: Tensor, outputSize: Integer | readonly Integer[], scalesD: number | null, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3d(self: Tensor, outputSize: Integer | readonly Integer[], scalesD: number | null, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3d(self: Tensor, outputSize: Integer | readonly Integer[], scalesD: number | null, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
   upsampleNearest3d(input: Tensor, outputSize: readonly Integer[] | null, scaleFactors: readonly number[] | null): Tensor;
   /** `aten::upsample_nearest3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], scalesD: number | null, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], scalesD: number | null, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], scalesD: number | null, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesD: number | null, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesD: number | null, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3d(self: Tensor, outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesD: number | null, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
   upsampleTrilinear3d(input: Tensor, outputSize: readonly Integer[] | null, alignCorners: boolean, scaleFactors: readonly number[] | null): Tensor;
   /** `aten::upsample_trilinear3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_trilinear3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, scalesD: number | null, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_trilinear3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, scalesD: number | null, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_trilinear3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3dBackward(gradOutput: Tensor, outputSize: Integer | readonly Integer[], inputSize: Integer | readonly Integer[], alignCorners: boolean, scalesD: number | null, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::value_selecting_reduction_backward(Tensor grad, int dim, Tensor indices, SymInt[] sizes, bool keepdim) -> Tensor` */
   valueSelectingReductionBackward(grad: Tensor, dim: Integer, indices: Tensor, sizes: readonly Integer[], keepdim: boolean): Tensor;
@@ -3490,32 +4219,43 @@ export interface TorchFunctions {
   valuesCopy(self: Tensor): Tensor;
   /** `aten::vander(Tensor x, int? N=None, bool increasing=False) -> Tensor` */
   vander(x: Tensor, options?: { N?: Integer | null; increasing?: boolean }): Tensor;
+  /** `aten::vander(Tensor x, int? N=None, bool increasing=False) -> Tensor` */
   vander(x: Tensor, N: Integer | null, options?: { increasing?: boolean }): Tensor;
+  /** `aten::vander(Tensor x, int? N=None, bool increasing=False) -> Tensor` */
   vander(x: Tensor, N: Integer | null, increasing: boolean): Tensor;
   /** `aten::var(Tensor self, bool unbiased=True) -> Tensor` */
   var(self: Tensor, options?: { unbiased?: boolean }): Tensor;
+  /** `aten::var(Tensor self, bool unbiased=True) -> Tensor` */
   var(self: Tensor, unbiased: boolean): Tensor;
   /** `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
   var(self: Tensor, options?: { dim?: Integer | readonly Integer[] | null; correction?: Scalar | null; keepdim?: boolean }): Tensor;
+  /** `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
   var(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): Tensor;
   /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   var(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
+  /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   var(self: Tensor, dim: Integer | readonly Integer[] | null, unbiased: boolean, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   var(self: Tensor, dim: Integer | readonly Integer[] | null, unbiased: boolean, keepdim: boolean): Tensor;
   /** `aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)` */
   varMean(self: Tensor, options?: { unbiased?: boolean }): [Tensor, Tensor];
+  /** `aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)` */
   varMean(self: Tensor, unbiased: boolean): [Tensor, Tensor];
   /** `aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
   varMean(self: Tensor, options?: { dim?: Integer | readonly Integer[] | null; correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
   varMean(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
   /** `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   varMean(self: Tensor, dim: Integer | readonly Integer[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   varMean(self: Tensor, dim: Integer | readonly Integer[] | null, unbiased: boolean, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   varMean(self: Tensor, dim: Integer | readonly Integer[] | null, unbiased: boolean, keepdim: boolean): [Tensor, Tensor];
   /** `aten::vdot(Tensor self, Tensor other) -> Tensor` */
   vdot(self: Tensor, other: Tensor): Tensor;
   /** `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)` */
   view(self: Tensor, size: readonly Integer[]): Tensor;
+  /** `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)` */
   view(self: Tensor, ...size: Integer[]): Tensor;
   /** `aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)` */
   view(self: Tensor, dtype: DType): Tensor;
@@ -3531,11 +4271,13 @@ export interface TorchFunctions {
   viewAsRealCopy(self: Tensor): Tensor;
   /** `aten::view_copy(Tensor self, SymInt[] size) -> Tensor` */
   viewCopy(self: Tensor, size: readonly Integer[]): Tensor;
+  /** `aten::view_copy(Tensor self, SymInt[] size) -> Tensor` */
   viewCopy(self: Tensor, ...size: Integer[]): Tensor;
   /** `aten::view_copy.dtype(Tensor self, ScalarType dtype) -> Tensor` */
   viewCopy(self: Tensor, dtype: DType): Tensor;
   /** `aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   vsplit(self: Tensor, indices: readonly Integer[]): Tensor[];
+  /** `aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   vsplit(self: Tensor, ...indices: Integer[]): Tensor[];
   /** `aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
   vsplit(self: Tensor, sections: Integer): Tensor[];
@@ -3567,6 +4309,7 @@ export interface TorchFunctions {
   zero_(self: Tensor): Tensor;
   /** `aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   zeros(size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   zeros(...size: Integer[]): Tensor;
   /** `aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
   zerosLike(self: Tensor, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null; requiresGrad?: boolean }): Tensor;
@@ -3604,11 +4347,13 @@ export interface TensorMethods {
   adaptiveMaxPool3d(outputSize: Integer | readonly Integer[]): [Tensor, Tensor];
   /** `aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   add(other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   add(other: Scalar, alpha: Scalar): Tensor;
   /** `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
   add(other: Tensor, options?: { alpha?: Scalar }): Tensor;
   /** `aten::add_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   add_(other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::add_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   add_(other: Scalar, alpha: Scalar): Tensor;
   /** `aten::add_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
   add_(other: Tensor, options?: { alpha?: Scalar }): Tensor;
@@ -3648,25 +4393,35 @@ export interface TensorMethods {
   all(): Tensor;
   /** `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
   all(dim: Integer, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
   all(dim: Integer, keepdim: boolean): Tensor;
   /** `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   all(options?: { dim?: readonly Integer[] | null; keepdim?: boolean }): Tensor;
+  /** `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   all(dim: readonly Integer[] | null, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   all(dim: readonly Integer[] | null, keepdim: boolean): Tensor;
   /** `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool` */
   allclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
+  /** `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool` */
   allclose(other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): boolean;
+  /** `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool` */
   allclose(other: Tensor, rtol: number, atol: number, options?: { equalNan?: boolean }): boolean;
+  /** `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool` */
   allclose(other: Tensor, rtol: number, atol: number, equalNan: boolean): boolean;
   /** `aten::alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
   alphaDropout_(p: number, train: boolean): Tensor;
   /** `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amax(options?: { dim?: Integer | readonly Integer[]; keepdim?: boolean }): Tensor;
+  /** `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amax(dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amax(dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amin(options?: { dim?: Integer | readonly Integer[]; keepdim?: boolean }): Tensor;
+  /** `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amin(dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amin(dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)` */
   aminmax(options?: { dim?: Integer | null; keepdim?: boolean }): [Tensor, Tensor];
@@ -3676,10 +4431,13 @@ export interface TensorMethods {
   any(): Tensor;
   /** `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
   any(dim: Integer, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
   any(dim: Integer, keepdim: boolean): Tensor;
   /** `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   any(options?: { dim?: readonly Integer[] | null; keepdim?: boolean }): Tensor;
+  /** `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   any(dim: readonly Integer[] | null, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   any(dim: readonly Integer[] | null, keepdim: boolean): Tensor;
   /** `aten::arccos(Tensor self) -> Tensor` */
   arccos(): Tensor;
@@ -3711,15 +4469,21 @@ export interface TensorMethods {
   arctanh_(): Tensor;
   /** `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmax(options?: { dim?: Integer | null; keepdim?: boolean }): Tensor;
+  /** `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmax(dim: Integer | null, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmax(dim: Integer | null, keepdim: boolean): Tensor;
   /** `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmin(options?: { dim?: Integer | null; keepdim?: boolean }): Tensor;
+  /** `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmin(dim: Integer | null, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmin(dim: Integer | null, keepdim: boolean): Tensor;
   /** `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor` */
   argsort(options?: { dim?: Integer; descending?: boolean }): Tensor;
+  /** `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor` */
   argsort(dim: Integer, options?: { descending?: boolean }): Tensor;
+  /** `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor` */
   argsort(dim: Integer, descending: boolean): Tensor;
   /** `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor` */
   argsort(options: { stable: boolean; dim?: Integer; descending?: boolean }): Tensor;
@@ -3727,15 +4491,19 @@ export interface TensorMethods {
   argwhere(): Tensor;
   /** `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)` */
   asStrided(size: readonly Integer[], stride: readonly Integer[], options?: { storageOffset?: Integer | null }): Tensor;
+  /** `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)` */
   asStrided(size: readonly Integer[], stride: readonly Integer[], storageOffset: Integer | null): Tensor;
   /** `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)` */
   asStrided_(size: readonly Integer[], stride: readonly Integer[], options?: { storageOffset?: Integer | null }): Tensor;
+  /** `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)` */
   asStrided_(size: readonly Integer[], stride: readonly Integer[], storageOffset: Integer | null): Tensor;
   /** `aten::as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor` */
   asStridedCopy(size: readonly Integer[], stride: readonly Integer[], options?: { storageOffset?: Integer | null }): Tensor;
+  /** `aten::as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor` */
   asStridedCopy(size: readonly Integer[], stride: readonly Integer[], storageOffset: Integer | null): Tensor;
   /** `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor` */
   asStridedScatter(src: Tensor, size: readonly Integer[], stride: readonly Integer[], options?: { storageOffset?: Integer | null }): Tensor;
+  /** `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor` */
   asStridedScatter(src: Tensor, size: readonly Integer[], stride: readonly Integer[], storageOffset: Integer | null): Tensor;
   /** `aten::asin(Tensor self) -> Tensor` */
   asin(): Tensor;
@@ -3765,23 +4533,37 @@ export interface TensorMethods {
   atleast3d(): Tensor;
   /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
   avgPool1d(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
+  /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
   avgPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
+  /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
   avgPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
+  /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
   avgPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, options?: { countIncludePad?: boolean }): Tensor;
+  /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
   avgPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean): Tensor;
   /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, options?: { countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean, options?: { divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean, divisorOverride: Integer | null): Tensor;
   /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, options?: { countIncludePad?: boolean; divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean, options?: { divisorOverride?: Integer | null }): Tensor;
+  /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], ceilMode: boolean, countIncludePad: boolean, divisorOverride: Integer | null): Tensor;
   /** `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
   baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -3799,19 +4581,27 @@ export interface TensorMethods {
   bernoulli_(p: Tensor, options?: { generator?: Generator | null }): Tensor;
   /** `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)` */
   bernoulli_(options?: { p?: number; generator?: Generator | null }): Tensor;
+  /** `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)` */
   bernoulli_(p: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropy(target: Tensor, options?: { weight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropy(target: Tensor, weight: Tensor | null, options?: { reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropy(target: Tensor, weight: Tensor | null, reduction: Integer): Tensor;
   /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyWithLogits(target: Tensor, options?: { weight?: Tensor | null; posWeight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyWithLogits(target: Tensor, weight: Tensor | null, options?: { posWeight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyWithLogits(target: Tensor, weight: Tensor | null, posWeight: Tensor | null, options?: { reduction?: Integer }): Tensor;
+  /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyWithLogits(target: Tensor, weight: Tensor | null, posWeight: Tensor | null, reduction: Integer): Tensor;
   /** `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor` */
   bincount(options?: { weights?: Tensor | null; minlength?: Integer }): Tensor;
+  /** `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor` */
   bincount(weights: Tensor | null, options?: { minlength?: Integer }): Tensor;
+  /** `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor` */
   bincount(weights: Tensor | null, minlength: Integer): Tensor;
   /** `aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor` */
   bitwiseAnd(other: Scalar): Tensor;
@@ -3863,16 +4653,21 @@ export interface TensorMethods {
   bmm(mat2: Tensor, outDtype: DType): Tensor;
   /** `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)` */
   broadcastTo(size: readonly Integer[]): Tensor;
+  /** `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)` */
   broadcastTo(...size: Integer[]): Tensor;
   /** `aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor` */
   bucketize(boundaries: Tensor, options?: { outInt32?: boolean; right?: boolean }): Tensor;
   /** `aten::cauchy(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor` */
   cauchy(options?: { median?: number; sigma?: number; generator?: Generator | null }): Tensor;
+  /** `aten::cauchy(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor` */
   cauchy(median: number, options?: { sigma?: number; generator?: Generator | null }): Tensor;
+  /** `aten::cauchy(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor` */
   cauchy(median: number, sigma: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)` */
   cauchy_(options?: { median?: number; sigma?: number; generator?: Generator | null }): Tensor;
+  /** `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)` */
   cauchy_(median: number, options?: { sigma?: number; generator?: Generator | null }): Tensor;
+  /** `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)` */
   cauchy_(median: number, sigma: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::ccol_indices(Tensor(a) self) -> Tensor(a)` */
   ccolIndices(): Tensor;
@@ -3884,9 +4679,11 @@ export interface TensorMethods {
   ceil_(): Tensor;
   /** `aten::celu(Tensor self, Scalar alpha=1.) -> Tensor` */
   celu(options?: { alpha?: Scalar }): Tensor;
+  /** `aten::celu(Tensor self, Scalar alpha=1.) -> Tensor` */
   celu(alpha: Scalar): Tensor;
   /** `aten::celu_(Tensor(a!) self, Scalar alpha=1.) -> Tensor(a!)` */
   celu_(options?: { alpha?: Scalar }): Tensor;
+  /** `aten::celu_(Tensor(a!) self, Scalar alpha=1.) -> Tensor(a!)` */
   celu_(alpha: Scalar): Tensor;
   /** `aten::chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor` */
   chalf(options?: { memoryFormat?: MemoryFormat | null }): Tensor;
@@ -3894,31 +4691,43 @@ export interface TensorMethods {
   channelShuffle(groups: Integer): Tensor;
   /** `aten::cholesky(Tensor self, bool upper=False) -> Tensor` */
   cholesky(options?: { upper?: boolean }): Tensor;
+  /** `aten::cholesky(Tensor self, bool upper=False) -> Tensor` */
   cholesky(upper: boolean): Tensor;
   /** `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor` */
   choleskyInverse(options?: { upper?: boolean }): Tensor;
+  /** `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor` */
   choleskyInverse(upper: boolean): Tensor;
   /** `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor` */
   choleskySolve(input2: Tensor, options?: { upper?: boolean }): Tensor;
+  /** `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor` */
   choleskySolve(input2: Tensor, upper: boolean): Tensor;
   /** `aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]` */
   chunk(chunks: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]` */
   chunk(chunks: Integer, dim: Integer): Tensor[];
   /** `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clamp(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  /** `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clamp(min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+  /** `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clamp(min: Scalar | null, max: Scalar | null): Tensor;
   /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clamp(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clamp(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+  /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clamp(min: Tensor | null, max: Tensor | null): Tensor;
   /** `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clamp_(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  /** `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clamp_(min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+  /** `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clamp_(min: Scalar | null, max: Scalar | null): Tensor;
   /** `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clamp_(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clamp_(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+  /** `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clamp_(min: Tensor | null, max: Tensor | null): Tensor;
   /** `aten::clamp_max(Tensor self, Scalar max) -> Tensor` */
   clampMax(max: Scalar): Tensor;
@@ -3938,19 +4747,27 @@ export interface TensorMethods {
   clampMin_(min: Tensor): Tensor;
   /** `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clip(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  /** `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clip(min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+  /** `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clip(min: Scalar | null, max: Scalar | null): Tensor;
   /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clip(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clip(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+  /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clip(min: Tensor | null, max: Tensor | null): Tensor;
   /** `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clip_(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  /** `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clip_(min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+  /** `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clip_(min: Scalar | null, max: Scalar | null): Tensor;
   /** `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clip_(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clip_(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+  /** `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clip_(min: Tensor | null, max: Tensor | null): Tensor;
   /** `aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor` */
   clone(options?: { memoryFormat?: MemoryFormat | null }): Tensor;
@@ -3964,7 +4781,9 @@ export interface TensorMethods {
   colIndicesCopy(): Tensor;
   /** `aten::combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor` */
   combinations(options?: { r?: Integer; withReplacement?: boolean }): Tensor;
+  /** `aten::combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor` */
   combinations(r: Integer, options?: { withReplacement?: boolean }): Tensor;
+  /** `aten::combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor` */
   combinations(r: Integer, withReplacement: boolean): Tensor;
   /** `aten::conj(Tensor(a) self) -> Tensor(a)` */
   conj(): Tensor;
@@ -3974,6 +4793,7 @@ export interface TensorMethods {
   conjPhysical_(): Tensor;
   /** `aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor` */
   constantPadNd(pad: readonly Integer[], options?: { value?: Scalar }): Tensor;
+  /** `aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor` */
   constantPadNd(pad: readonly Integer[], value: Scalar): Tensor;
   /** `aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)` */
   contiguous(options?: { memoryFormat?: MemoryFormat }): Tensor;
@@ -3981,20 +4801,25 @@ export interface TensorMethods {
   convDepthwise3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor` */
   convTbc(weight: Tensor, bias: Tensor, options?: { pad?: Integer }): Tensor;
+  /** `aten::conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor` */
   convTbc(weight: Tensor, bias: Tensor, pad: Integer): Tensor;
   /** `aten::conv_tbc_backward(Tensor self, Tensor input, Tensor weight, Tensor bias, int pad) -> (Tensor, Tensor, Tensor)` */
   convTbcBackward(input: Tensor, weight: Tensor, bias: Tensor, pad: Integer): [Tensor, Tensor, Tensor];
   /** `aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor` */
   copy(src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
+  /** `aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor` */
   copy(src: Tensor, nonBlocking: boolean): Tensor;
   /** `aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)` */
   copy_(src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
+  /** `aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)` */
   copy_(src: Tensor, nonBlocking: boolean): Tensor;
   /** `aten::copy_sparse_to_sparse(Tensor self, Tensor src, bool non_blocking=False) -> Tensor` */
   copySparseToSparse(src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
+  /** `aten::copy_sparse_to_sparse(Tensor self, Tensor src, bool non_blocking=False) -> Tensor` */
   copySparseToSparse(src: Tensor, nonBlocking: boolean): Tensor;
   /** `aten::copy_sparse_to_sparse_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)` */
   copySparseToSparse_(src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
+  /** `aten::copy_sparse_to_sparse_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)` */
   copySparseToSparse_(src: Tensor, nonBlocking: boolean): Tensor;
   /** `aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor` */
   copysign(other: Scalar): Tensor;
@@ -4016,20 +4841,27 @@ export interface TensorMethods {
   cosh_(): Tensor;
   /** `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor` */
   countNonzero(options?: { dim?: Integer | null }): Tensor;
+  /** `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor` */
   countNonzero(dim: Integer | null): Tensor;
   /** `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor` */
   countNonzero(dim: readonly Integer[]): Tensor;
+  /** `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor` */
   countNonzero(...dim: Integer[]): Tensor;
   /** `aten::cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor` */
   cov(options?: { correction?: Integer; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
   /** `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor` */
   cross(other: Tensor, options?: { dim?: Integer | null }): Tensor;
+  /** `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor` */
   cross(other: Tensor, dim: Integer | null): Tensor;
   /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   crossEntropyLoss(target: Tensor, options?: { weight?: Tensor | null; reduction?: Integer; ignoreIndex?: Integer; labelSmoothing?: number }): Tensor;
+  /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   crossEntropyLoss(target: Tensor, weight: Tensor | null, options?: { reduction?: Integer; ignoreIndex?: Integer; labelSmoothing?: number }): Tensor;
+  /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   crossEntropyLoss(target: Tensor, weight: Tensor | null, reduction: Integer, options?: { ignoreIndex?: Integer; labelSmoothing?: number }): Tensor;
+  /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   crossEntropyLoss(target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer, options?: { labelSmoothing?: number }): Tensor;
+  /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   crossEntropyLoss(target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer, labelSmoothing: number): Tensor;
   /** `aten::crow_indices(Tensor(a) self) -> Tensor(a)` */
   crowIndices(): Tensor;
@@ -4077,35 +4909,53 @@ export interface TensorMethods {
   detachCopy(): Tensor;
   /** `aten::diag(Tensor self, int diagonal=0) -> Tensor` */
   diag(options?: { diagonal?: Integer }): Tensor;
+  /** `aten::diag(Tensor self, int diagonal=0) -> Tensor` */
   diag(diagonal: Integer): Tensor;
   /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
   diagEmbed(options?: { offset?: Integer; dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
   diagEmbed(offset: Integer, options?: { dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
   diagEmbed(offset: Integer, dim1: Integer, options?: { dim2?: Integer }): Tensor;
+  /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
   diagEmbed(offset: Integer, dim1: Integer, dim2: Integer): Tensor;
   /** `aten::diagflat(Tensor self, int offset=0) -> Tensor` */
   diagflat(options?: { offset?: Integer }): Tensor;
+  /** `aten::diagflat(Tensor self, int offset=0) -> Tensor` */
   diagflat(offset: Integer): Tensor;
   /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
   diagonal(options?: { offset?: Integer; dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
   diagonal(offset: Integer, options?: { dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
   diagonal(offset: Integer, dim1: Integer, options?: { dim2?: Integer }): Tensor;
+  /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
   diagonal(offset: Integer, dim1: Integer, dim2: Integer): Tensor;
   /** `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalCopy(options?: { offset?: Integer; dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalCopy(offset: Integer, options?: { dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalCopy(offset: Integer, dim1: Integer, options?: { dim2?: Integer }): Tensor;
+  /** `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalCopy(offset: Integer, dim1: Integer, dim2: Integer): Tensor;
   /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalScatter(src: Tensor, options?: { offset?: Integer; dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalScatter(src: Tensor, offset: Integer, options?: { dim1?: Integer; dim2?: Integer }): Tensor;
+  /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalScatter(src: Tensor, offset: Integer, dim1: Integer, options?: { dim2?: Integer }): Tensor;
+  /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalScatter(src: Tensor, offset: Integer, dim1: Integer, dim2: Integer): Tensor;
   /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
   diff(options?: { n?: Integer; dim?: Integer; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
+  /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
   diff(n: Integer, options?: { dim?: Integer; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
+  /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
   diff(n: Integer, dim: Integer, options?: { prepend?: Tensor | null; append?: Tensor | null }): Tensor;
+  /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
   diff(n: Integer, dim: Integer, prepend: Tensor | null, options?: { append?: Tensor | null }): Tensor;
+  /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
   diff(n: Integer, dim: Integer, prepend: Tensor | null, append: Tensor | null): Tensor;
   /** `aten::digamma(Tensor self) -> Tensor` */
   digamma(): Tensor;
@@ -4115,6 +4965,7 @@ export interface TensorMethods {
   dim(): number;
   /** `aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor` */
   dist(other: Tensor, options?: { p?: Scalar }): Tensor;
+  /** `aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor` */
   dist(other: Tensor, p: Scalar): Tensor;
   /** `aten::div.Scalar(Tensor self, Scalar other) -> Tensor` */
   div(other: Scalar): Tensor;
@@ -4154,18 +5005,25 @@ export interface TensorMethods {
   dropout_(p: number, train: boolean): Tensor;
   /** `aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   dsplit(indices: readonly Integer[]): Tensor[];
+  /** `aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   dsplit(...indices: Integer[]): Tensor[];
   /** `aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
   dsplit(sections: Integer): Tensor[];
   /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
   elu(options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor;
+  /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
   elu(alpha: Scalar, options?: { scale?: Scalar; inputScale?: Scalar }): Tensor;
+  /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
   elu(alpha: Scalar, scale: Scalar, options?: { inputScale?: Scalar }): Tensor;
+  /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
   elu(alpha: Scalar, scale: Scalar, inputScale: Scalar): Tensor;
   /** `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)` */
   elu_(options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor;
+  /** `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)` */
   elu_(alpha: Scalar, options?: { scale?: Scalar; inputScale?: Scalar }): Tensor;
+  /** `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)` */
   elu_(alpha: Scalar, scale: Scalar, options?: { inputScale?: Scalar }): Tensor;
+  /** `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)` */
   elu_(alpha: Scalar, scale: Scalar, inputScale: Scalar): Tensor;
   /** `aten::embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type) -> Tensor` */
   embeddingRenorm(indices: Tensor, maxNorm: number, normType: number): Tensor;
@@ -4205,11 +5063,13 @@ export interface TensorMethods {
   exp_(): Tensor;
   /** `aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)` */
   expand(size: readonly Integer[], options?: { implicit?: boolean }): Tensor;
+  /** `aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)` */
   expand(...size: Integer[]): Tensor;
   /** `aten::expand_as(Tensor(a) self, Tensor other) -> Tensor(a)` */
   expandAs(other: Tensor): Tensor;
   /** `aten::expand_copy(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor` */
   expandCopy(size: readonly Integer[], options?: { implicit?: boolean }): Tensor;
+  /** `aten::expand_copy(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor` */
   expandCopy(...size: Integer[]): Tensor;
   /** `aten::expm1(Tensor self) -> Tensor` */
   expm1(): Tensor;
@@ -4217,9 +5077,11 @@ export interface TensorMethods {
   expm1_(): Tensor;
   /** `aten::exponential(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor` */
   exponential(options?: { lambd?: number; generator?: Generator | null }): Tensor;
+  /** `aten::exponential(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor` */
   exponential(lambd: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)` */
   exponential_(options?: { lambd?: number; generator?: Generator | null }): Tensor;
+  /** `aten::exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)` */
   exponential_(lambd: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max) -> Tensor` */
   fakeQuantizePerChannelAffine(scale: Tensor, zeroPoint: Tensor, axis: Integer, quantMin: Integer, quantMax: Integer): Tensor;
@@ -4245,6 +5107,7 @@ export interface TensorMethods {
   fill_(value: Tensor): Tensor;
   /** `aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)` */
   fillDiagonal_(fillValue: Scalar, options?: { wrap?: boolean }): Tensor;
+  /** `aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)` */
   fillDiagonal_(fillValue: Scalar, wrap: boolean): Tensor;
   /** `aten::fix(Tensor self) -> Tensor` */
   fix(): Tensor;
@@ -4252,10 +5115,13 @@ export interface TensorMethods {
   fix_(): Tensor;
   /** `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)` */
   flatten(options?: { startDim?: Integer; endDim?: Integer }): Tensor;
+  /** `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)` */
   flatten(startDim: Integer, options?: { endDim?: Integer }): Tensor;
+  /** `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)` */
   flatten(startDim: Integer, endDim: Integer): Tensor;
   /** `aten::flip(Tensor self, int[] dims) -> Tensor` */
   flip(dims: readonly Integer[]): Tensor;
+  /** `aten::flip(Tensor self, int[] dims) -> Tensor` */
   flip(...dims: Integer[]): Tensor;
   /** `aten::fliplr(Tensor self) -> Tensor` */
   fliplr(): Tensor;
@@ -4305,12 +5171,15 @@ export interface TensorMethods {
   frexp(): [Tensor, Tensor];
   /** `aten::frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
   frobeniusNorm(dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
   frobeniusNorm(dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
   fullLike(fillValue: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null; requiresGrad?: boolean }): Tensor;
   /** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
   fusedMovingAvgObsFakeQuant(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: Integer, quantMax: Integer, chAxis: Integer, options?: { perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+  /** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
   fusedMovingAvgObsFakeQuant(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: Integer, quantMax: Integer, chAxis: Integer, perRowFakeQuant: boolean, options?: { symmetricQuant?: boolean }): Tensor;
+  /** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
   fusedMovingAvgObsFakeQuant(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: Integer, quantMax: Integer, chAxis: Integer, perRowFakeQuant: boolean, symmetricQuant: boolean): Tensor;
   /** `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor` */
   gather(dim: Integer, index: Tensor, options?: { sparseGrad?: boolean }): Tensor;
@@ -4342,6 +5211,7 @@ export interface TensorMethods {
   getDevice(): number;
   /** `aten::glu(Tensor self, int dim=-1) -> Tensor` */
   glu(options?: { dim?: Integer }): Tensor;
+  /** `aten::glu(Tensor self, int dim=-1) -> Tensor` */
   glu(dim: Integer): Tensor;
   /** `aten::gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[]` */
   gradient(options: { dim: readonly Integer[]; edgeOrder?: Integer }): Tensor[];
@@ -4383,6 +5253,7 @@ export interface TensorMethods {
   gt_(other: Tensor): Tensor;
   /** `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor` */
   hardshrink(options?: { lambd?: Scalar }): Tensor;
+  /** `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor` */
   hardshrink(lambd: Scalar): Tensor;
   /** `aten::hardsigmoid(Tensor self) -> Tensor` */
   hardsigmoid(): Tensor;
@@ -4394,14 +5265,19 @@ export interface TensorMethods {
   hardswish_(): Tensor;
   /** `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor` */
   hardtanh(options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor;
+  /** `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor` */
   hardtanh(minVal: Scalar, options?: { maxVal?: Scalar }): Tensor;
+  /** `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor` */
   hardtanh(minVal: Scalar, maxVal: Scalar): Tensor;
   /** `aten::hardtanh_(Tensor(a!) self, Scalar min_val=-1, Scalar max_val=1) -> Tensor(a!)` */
   hardtanh_(options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor;
+  /** `aten::hardtanh_(Tensor(a!) self, Scalar min_val=-1, Scalar max_val=1) -> Tensor(a!)` */
   hardtanh_(minVal: Scalar, options?: { maxVal?: Scalar }): Tensor;
+  /** `aten::hardtanh_(Tensor(a!) self, Scalar min_val=-1, Scalar max_val=1) -> Tensor(a!)` */
   hardtanh_(minVal: Scalar, maxVal: Scalar): Tensor;
   /** `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor` */
   hashTensor(options?: { dim?: Integer | readonly Integer[]; keepdim?: boolean; mode?: Integer }): Tensor;
+  /** `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor` */
   hashTensor(dim: Integer | readonly Integer[], options?: { keepdim?: boolean; mode?: Integer }): Tensor;
   /** `aten::heaviside(Tensor self, Tensor values) -> Tensor` */
   heaviside(values: Tensor): Tensor;
@@ -4409,41 +5285,59 @@ export interface TensorMethods {
   heaviside_(values: Tensor): Tensor;
   /** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor` */
   hingeEmbeddingLoss(target: Tensor, options?: { margin?: number; reduction?: Integer }): Tensor;
+  /** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor` */
   hingeEmbeddingLoss(target: Tensor, margin: number, options?: { reduction?: Integer }): Tensor;
+  /** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor` */
   hingeEmbeddingLoss(target: Tensor, margin: number, reduction: Integer): Tensor;
   /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor` */
   histc(options?: { bins?: Integer; min?: Scalar; max?: Scalar }): Tensor;
+  /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor` */
   histc(bins: Integer, options?: { min?: Scalar; max?: Scalar }): Tensor;
+  /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor` */
   histc(bins: Integer, min: Scalar, options?: { max?: Scalar }): Tensor;
+  /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor` */
   histc(bins: Integer, min: Scalar, max: Scalar): Tensor;
   /** `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)` */
   histogram(options?: { bins?: Integer; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [Tensor, Tensor];
+  /** `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)` */
   histogram(bins: Integer, options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [Tensor, Tensor];
   /** `aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)` */
   histogram(bins: Tensor, options?: { weight?: Tensor | null; density?: boolean }): [Tensor, Tensor];
   /** `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: readonly Integer[], options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: readonly Integer[], range: readonly number[] | null, options?: { weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: readonly Integer[], range: readonly number[] | null, weight: Tensor | null, options?: { density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: readonly Integer[], range: readonly number[] | null, weight: Tensor | null, density: boolean): [Tensor, Tensor[]];
   /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: readonly Tensor[], options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: readonly Tensor[], range: readonly number[] | null, options?: { weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: readonly Tensor[], range: readonly number[] | null, weight: Tensor | null, options?: { density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: readonly Tensor[], range: readonly number[] | null, weight: Tensor | null, density: boolean): [Tensor, Tensor[]];
   /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: Integer, options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: Integer, range: readonly number[] | null, options?: { weight?: Tensor | null; density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: Integer, range: readonly number[] | null, weight: Tensor | null, options?: { density?: boolean }): [Tensor, Tensor[]];
+  /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: Integer, range: readonly number[] | null, weight: Tensor | null, density: boolean): [Tensor, Tensor[]];
   /** `aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   hsplit(indices: readonly Integer[]): Tensor[];
+  /** `aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   hsplit(...indices: Integer[]): Tensor[];
   /** `aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
   hsplit(sections: Integer): Tensor[];
   /** `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor` */
   huberLoss(target: Tensor, options?: { reduction?: Integer; delta?: number }): Tensor;
+  /** `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor` */
   huberLoss(target: Tensor, reduction: Integer, options?: { delta?: number }): Tensor;
+  /** `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor` */
   huberLoss(target: Tensor, reduction: Integer, delta: number): Tensor;
   /** `aten::hypot(Tensor self, Tensor other) -> Tensor` */
   hypot(other: Tensor): Tensor;
@@ -4481,6 +5375,7 @@ export interface TensorMethods {
   indexFill_(dim: Integer, index: Tensor, value: Tensor): Tensor;
   /** `aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor` */
   indexPut(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Tensor;
+  /** `aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor` */
   indexPut(indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Tensor;
   /** `aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor` */
   indexReduce(dim: Integer, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean }): Tensor;
@@ -4520,6 +5415,7 @@ export interface TensorMethods {
   isNonzero(): boolean;
   /** `aten::is_pinned(Tensor self, Device? device=None) -> bool` */
   isPinned(options?: { device?: string | null }): boolean;
+  /** `aten::is_pinned(Tensor self, Device? device=None) -> bool` */
   isPinned(device: string | null): boolean;
   /** `aten::is_same_size(Tensor self, Tensor other) -> bool` */
   isSameSize(other: Tensor): boolean;
@@ -4529,8 +5425,11 @@ export interface TensorMethods {
   isSigned(): boolean;
   /** `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor` */
   isclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
+  /** `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor` */
   isclose(other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): Tensor;
+  /** `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor` */
   isclose(other: Tensor, rtol: number, atol: number, options?: { equalNan?: boolean }): Tensor;
+  /** `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor` */
   isclose(other: Tensor, rtol: number, atol: number, equalNan: boolean): Tensor;
   /** `aten::isfinite(Tensor self) -> Tensor` */
   isfinite(): Tensor;
@@ -4546,25 +5445,37 @@ export interface TensorMethods {
   isreal(): Tensor;
   /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(nFft: Integer, options?: { hopLength?: Integer | null; winLength?: Integer | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(nFft: Integer, hopLength: Integer | null, options?: { winLength?: Integer | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, options?: { window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, options?: { center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, options?: { normalized?: boolean; onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, normalized: boolean, options?: { onesided?: boolean | null; length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, normalized: boolean, onesided: boolean | null, options?: { length?: Integer | null; returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, normalized: boolean, onesided: boolean | null, length: Integer | null, options?: { returnComplex?: boolean }): Tensor;
+  /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, normalized: boolean, onesided: boolean | null, length: Integer | null, returnComplex: boolean): Tensor;
   /** `aten::kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor` */
   klDiv(target: Tensor, options?: { reduction?: Integer; logTarget?: boolean }): Tensor;
+  /** `aten::kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor` */
   klDiv(target: Tensor, reduction: Integer, options?: { logTarget?: boolean }): Tensor;
   /** `aten::kron(Tensor self, Tensor other) -> Tensor` */
   kron(other: Tensor): Tensor;
   /** `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   kthvalue(k: Integer, options?: { dim?: Integer; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   kthvalue(k: Integer, dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   kthvalue(k: Integer, dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   l1Loss(target: Tensor, options?: { reduction?: Integer }): Tensor;
+  /** `aten::l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   l1Loss(target: Tensor, reduction: Integer): Tensor;
   /** `aten::lcm(Tensor self, Tensor other) -> Tensor` */
   lcm(other: Tensor): Tensor;
@@ -4584,9 +5495,11 @@ export interface TensorMethods {
   le_(other: Tensor): Tensor;
   /** `aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor` */
   leakyRelu(options?: { negativeSlope?: Scalar }): Tensor;
+  /** `aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor` */
   leakyRelu(negativeSlope: Scalar): Tensor;
   /** `aten::leaky_relu_(Tensor(a!) self, Scalar negative_slope=0.01) -> Tensor(a!)` */
   leakyRelu_(options?: { negativeSlope?: Scalar }): Tensor;
+  /** `aten::leaky_relu_(Tensor(a!) self, Scalar negative_slope=0.01) -> Tensor(a!)` */
   leakyRelu_(negativeSlope: Scalar): Tensor;
   /** `aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor` */
   lerp(end: Tensor, weight: Scalar): Tensor;
@@ -4642,11 +5555,15 @@ export interface TensorMethods {
   log_(): Tensor;
   /** `aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor` */
   logNormal(options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor` */
   logNormal(mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor` */
   logNormal(mean: number, std: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)` */
   logNormal_(options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)` */
   logNormal_(mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)` */
   logNormal_(mean: number, std: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::log_sigmoid(Tensor self) -> Tensor` */
   logSigmoid(): Tensor;
@@ -4654,6 +5571,7 @@ export interface TensorMethods {
   logSigmoidForward(): [Tensor, Tensor];
   /** `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
   logSoftmax(dim: Integer, options?: { dtype?: DType | null }): Tensor;
+  /** `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
   logSoftmax(dim: Integer, dtype: DType | null): Tensor;
   /** `aten::logaddexp(Tensor self, Tensor other) -> Tensor` */
   logaddexp(other: Tensor): Tensor;
@@ -4681,12 +5599,15 @@ export interface TensorMethods {
   logicalXor_(other: Tensor): Tensor;
   /** `aten::logit(Tensor self, float? eps=None) -> Tensor` */
   logit(options?: { eps?: number | null }): Tensor;
+  /** `aten::logit(Tensor self, float? eps=None) -> Tensor` */
   logit(eps: number | null): Tensor;
   /** `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)` */
   logit_(options?: { eps?: number | null }): Tensor;
+  /** `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)` */
   logit_(eps: number | null): Tensor;
   /** `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
   logsumexp(dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
   logsumexp(dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::lt.Scalar(Tensor self, Scalar other) -> Tensor` */
   lt(other: Scalar): Tensor;
@@ -4724,44 +5645,69 @@ export interface TensorMethods {
   max(): Tensor;
   /** `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   max(dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   max(dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::max.other(Tensor self, Tensor other) -> Tensor` */
   max(other: Tensor): Tensor;
   /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   maxPool1d(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   maxPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   maxPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   maxPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   maxPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool1dWithIndices(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool1dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool1dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool1dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool1dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): [Tensor, Tensor];
   /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2d(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool2dWithIndices(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool2dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool2dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool2dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool2dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): [Tensor, Tensor];
   /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool3d(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool3dWithIndices(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool3dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool3dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool3dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): [Tensor, Tensor];
+  /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool3dWithIndices(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): [Tensor, Tensor];
   /** `aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor` */
   maxUnpool2d(indices: Tensor, outputSize: Integer | readonly Integer[]): Tensor;
@@ -4773,16 +5719,19 @@ export interface TensorMethods {
   mean(options?: { dtype?: DType | null }): Tensor;
   /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   mean(dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   mean(dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::median(Tensor self) -> Tensor` */
   median(): Tensor;
   /** `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   median(dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   median(dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::min(Tensor self) -> Tensor` */
   min(): Tensor;
   /** `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   min(dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   min(dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::min.other(Tensor self, Tensor other) -> Tensor` */
   min(other: Tensor): Tensor;
@@ -4808,34 +5757,53 @@ export interface TensorMethods {
   mkldnnConvolution(weight: Tensor, bias: Tensor | null, padding: readonly Integer[], stride: readonly Integer[], dilation: readonly Integer[], groups: Integer): Tensor;
   /** `aten::mkldnn_linear(Tensor self, Tensor weight, Tensor? bias=None) -> Tensor` */
   mkldnnLinear(weight: Tensor, options?: { bias?: Tensor | null }): Tensor;
+  /** `aten::mkldnn_linear(Tensor self, Tensor weight, Tensor? bias=None) -> Tensor` */
   mkldnnLinear(weight: Tensor, bias: Tensor | null): Tensor;
   /** `aten::mkldnn_linear_backward(Tensor self, Tensor grad_output, Tensor weight, bool[3] output_mask) -> (Tensor, Tensor, Tensor)` */
   mkldnnLinearBackward(gradOutput: Tensor, weight: Tensor, outputMask: boolean | readonly boolean[]): [Tensor, Tensor, Tensor];
   /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2d(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3d(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(options?: { padding?: Integer | readonly Integer[]; stride?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(padding: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], groups: Integer, options?: { inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv2dWeight(padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], groups: Integer, inputSize: readonly Integer[] | null): Tensor;
   /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(options?: { padding?: Integer | readonly Integer[]; stride?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(padding: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { groups?: Integer; inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], groups: Integer, options?: { inputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   mkldnnReorderConv3dWeight(padding: Integer | readonly Integer[], stride: Integer | readonly Integer[], dilation: Integer | readonly Integer[], groups: Integer, inputSize: readonly Integer[] | null): Tensor;
   /** `aten::mm(Tensor self, Tensor mat2) -> Tensor` */
   mm(mat2: Tensor): Tensor;
@@ -4843,7 +5811,9 @@ export interface TensorMethods {
   mm(mat2: Tensor, outDtype: DType): Tensor;
   /** `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   mode(options?: { dim?: Integer; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   mode(dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   mode(dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)` */
   moveaxis(source: Integer, destination: Integer): Tensor;
@@ -4859,6 +5829,7 @@ export interface TensorMethods {
   mpsConvolutionTransposeBackward(gradOutput: Tensor, weight: Tensor, padding: readonly Integer[], outputPadding: readonly Integer[], stride: readonly Integer[], dilation: readonly Integer[], groups: Integer, outputMask: boolean | readonly boolean[]): [Tensor, Tensor];
   /** `aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   mseLoss(target: Tensor, options?: { reduction?: Integer }): Tensor;
+  /** `aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   mseLoss(target: Tensor, reduction: Integer): Tensor;
   /** `aten::msort(Tensor self) -> Tensor` */
   msort(): Tensor;
@@ -4872,17 +5843,23 @@ export interface TensorMethods {
   mul_(other: Tensor): Tensor;
   /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLoss(target: Tensor, options?: { p?: Scalar; margin?: Scalar; weight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLoss(target: Tensor, p: Scalar, options?: { margin?: Scalar; weight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLoss(target: Tensor, p: Scalar, margin: Scalar, options?: { weight?: Tensor | null; reduction?: Integer }): Tensor;
+  /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLoss(target: Tensor, p: Scalar, margin: Scalar, weight: Tensor | null, options?: { reduction?: Integer }): Tensor;
+  /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLoss(target: Tensor, p: Scalar, margin: Scalar, weight: Tensor | null, reduction: Integer): Tensor;
   /** `aten::multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   multilabelMarginLoss(target: Tensor, options?: { reduction?: Integer }): Tensor;
+  /** `aten::multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   multilabelMarginLoss(target: Tensor, reduction: Integer): Tensor;
   /** `aten::multilabel_margin_loss_forward(Tensor self, Tensor target, int reduction) -> (Tensor output, Tensor is_target)` */
   multilabelMarginLossForward(target: Tensor, reduction: Integer): [Tensor, Tensor];
   /** `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor` */
   multinomial(numSamples: Integer, options?: { replacement?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor` */
   multinomial(numSamples: Integer, replacement: boolean, options?: { generator?: Generator | null }): Tensor;
   /** `aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor` */
   multiply(other: Scalar): Tensor;
@@ -4900,34 +5877,49 @@ export interface TensorMethods {
   mvlgamma_(p: Integer): Tensor;
   /** `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor` */
   nanToNum(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor` */
   nanToNum(nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor` */
   nanToNum(nan: number | null, posinf: number | null, options?: { neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor` */
   nanToNum(nan: number | null, posinf: number | null, neginf: number | null): Tensor;
   /** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
   nanToNum_(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
   nanToNum_(nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
   nanToNum_(nan: number | null, posinf: number | null, options?: { neginf?: number | null }): Tensor;
+  /** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
   nanToNum_(nan: number | null, posinf: number | null, neginf: number | null): Tensor;
   /** `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nanmean(options?: { dim?: Integer | readonly Integer[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nanmean(dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nanmean(dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::nanmedian(Tensor self) -> Tensor` */
   nanmedian(): Tensor;
   /** `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   nanmedian(dim: Integer, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   nanmedian(dim: Integer, keepdim: boolean): [Tensor, Tensor];
   /** `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(q: Tensor, options?: { dim?: Integer | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(q: Tensor, dim: Integer | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(q: Tensor, dim: Integer | null, keepdim: boolean, options?: { interpolation?: string }): Tensor;
   /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(q: number, options?: { dim?: Integer | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(q: number, dim: Integer | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(q: number, dim: Integer | null, keepdim: boolean, options?: { interpolation?: string }): Tensor;
   /** `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nansum(options?: { dim?: Integer | readonly Integer[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nansum(dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nansum(dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)` */
   narrow(dim: Integer, start: Integer, length: Integer): Tensor;
@@ -4939,6 +5931,7 @@ export interface TensorMethods {
   nativeChannelShuffle(groups: Integer): Tensor;
   /** `aten::native_norm(Tensor self, Scalar p=2) -> Tensor` */
   nativeNorm(options?: { p?: Scalar }): Tensor;
+  /** `aten::native_norm(Tensor self, Scalar p=2) -> Tensor` */
   nativeNorm(p: Scalar): Tensor;
   /** `aten::native_norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype) -> Tensor` */
   nativeNorm(p: Scalar | null, dim: Integer | readonly Integer[], keepdim: boolean, dtype: DType | null): Tensor;
@@ -4960,9 +5953,11 @@ export interface TensorMethods {
   negative_(): Tensor;
   /** `aten::nested_to_padded_tensor(Tensor self, float padding, int[]? output_size=None) -> Tensor` */
   nestedToPaddedTensor(padding: number, options?: { outputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::nested_to_padded_tensor(Tensor self, float padding, int[]? output_size=None) -> Tensor` */
   nestedToPaddedTensor(padding: number, outputSize: readonly Integer[] | null): Tensor;
   /** `aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newEmpty(size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newEmpty(...size: Integer[]): Tensor;
   /** `aten::new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newEmptyStrided(size: readonly Integer[], stride: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
@@ -4970,9 +5965,11 @@ export interface TensorMethods {
   newFull(size: readonly Integer[], fillValue: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
   /** `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newOnes(size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newOnes(...size: Integer[]): Tensor;
   /** `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newZeros(size: readonly Integer[], options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; requiresGrad?: boolean }): Tensor;
+  /** `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
   newZeros(...size: Integer[]): Tensor;
   /** `aten::nextafter(Tensor self, Tensor other) -> Tensor` */
   nextafter(other: Tensor): Tensor;
@@ -4980,13 +5977,19 @@ export interface TensorMethods {
   nextafter_(other: Tensor): Tensor;
   /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss(target: Tensor, options?: { weight?: Tensor | null; reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss(target: Tensor, weight: Tensor | null, options?: { reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss(target: Tensor, weight: Tensor | null, reduction: Integer, options?: { ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss(target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer): Tensor;
   /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss2d(target: Tensor, options?: { weight?: Tensor | null; reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss2d(target: Tensor, weight: Tensor | null, options?: { reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss2d(target: Tensor, weight: Tensor | null, reduction: Integer, options?: { ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLoss2d(target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer): Tensor;
   /** `aten::nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)` */
   nllLoss2dForward(target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer): [Tensor, Tensor];
@@ -4994,8 +5997,11 @@ export interface TensorMethods {
   nllLossForward(target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer): [Tensor, Tensor];
   /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLossNd(target: Tensor, options?: { weight?: Tensor | null; reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLossNd(target: Tensor, weight: Tensor | null, options?: { reduction?: Integer; ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLossNd(target: Tensor, weight: Tensor | null, reduction: Integer, options?: { ignoreIndex?: Integer }): Tensor;
+  /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   nllLossNd(target: Tensor, weight: Tensor | null, reduction: Integer, ignoreIndex: Integer): Tensor;
   /** `aten::nonzero(Tensor self) -> Tensor` */
   nonzero(): Tensor;
@@ -5005,9 +6011,11 @@ export interface TensorMethods {
   nonzeroStatic(options: { size: Integer; fillValue?: Integer }): Tensor;
   /** `aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor` */
   norm(options?: { p?: Scalar }): Tensor;
+  /** `aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor` */
   norm(p: Scalar): Tensor;
   /** `aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor` */
   norm(p: Scalar | null, dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor` */
   norm(p: Scalar | null, dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor` */
   norm(p: Scalar | null, dim: Integer | readonly Integer[], keepdim: boolean, options: { dtype: DType }): Tensor;
@@ -5015,11 +6023,15 @@ export interface TensorMethods {
   norm(p: Scalar | null, options: { dtype: DType }): Tensor;
   /** `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)` */
   normal_(options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)` */
   normal_(mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)` */
   normal_(mean: number, std: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
   normalFunctional(options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
   normalFunctional(mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
+  /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
   normalFunctional(mean: number, std: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::not_equal.Scalar(Tensor self, Scalar other) -> Tensor` */
   notEqual(other: Scalar): Tensor;
@@ -5031,14 +6043,17 @@ export interface TensorMethods {
   notEqual_(other: Tensor): Tensor;
   /** `aten::nuclear_norm(Tensor self, bool keepdim=False) -> Tensor` */
   nuclearNorm(options?: { keepdim?: boolean }): Tensor;
+  /** `aten::nuclear_norm(Tensor self, bool keepdim=False) -> Tensor` */
   nuclearNorm(keepdim: boolean): Tensor;
   /** `aten::nuclear_norm.dim(Tensor self, int[2] dim, bool keepdim=False) -> Tensor` */
   nuclearNorm(dim: Integer | readonly Integer[], options?: { keepdim?: boolean }): Tensor;
+  /** `aten::nuclear_norm.dim(Tensor self, int[2] dim, bool keepdim=False) -> Tensor` */
   nuclearNorm(dim: Integer | readonly Integer[], keepdim: boolean): Tensor;
   /** `aten::numel(Tensor self) -> int` */
   numel(): number;
   /** `aten::one_hot(Tensor self, int num_classes=-1) -> Tensor` */
   oneHot(options?: { numClasses?: Integer }): Tensor;
+  /** `aten::one_hot(Tensor self, int num_classes=-1) -> Tensor` */
   oneHot(numClasses: Integer): Tensor;
   /** `aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
   onesLike(options?: { dtype?: DType | null; layout?: Layout | null; device?: string | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null; requiresGrad?: boolean }): Tensor;
@@ -5046,7 +6061,9 @@ export interface TensorMethods {
   orgqr(input2: Tensor): Tensor;
   /** `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor` */
   ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean }): Tensor;
+  /** `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor` */
   ormqr(input2: Tensor, input3: Tensor, left: boolean, options?: { transpose?: boolean }): Tensor;
+  /** `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor` */
   ormqr(input2: Tensor, input3: Tensor, left: boolean, transpose: boolean): Tensor;
   /** `aten::outer(Tensor self, Tensor vec2) -> Tensor` */
   outer(vec2: Tensor): Tensor;
@@ -5054,22 +6071,29 @@ export interface TensorMethods {
   outputNr(): number;
   /** `aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor` */
   pad(pad: readonly Integer[], options?: { mode?: string; value?: number | null }): Tensor;
+  /** `aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor` */
   pad(pad: readonly Integer[], mode: string, options?: { value?: number | null }): Tensor;
+  /** `aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor` */
   pad(pad: readonly Integer[], mode: string, value: number | null): Tensor;
   /** `aten::pdist(Tensor self, float p=2.) -> Tensor` */
   pdist(options?: { p?: number }): Tensor;
+  /** `aten::pdist(Tensor self, float p=2.) -> Tensor` */
   pdist(p: number): Tensor;
   /** `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)` */
   permute(dims: readonly Integer[]): Tensor;
+  /** `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)` */
   permute(...dims: Integer[]): Tensor;
   /** `aten::permute_copy(Tensor self, int[] dims) -> Tensor` */
   permuteCopy(dims: readonly Integer[]): Tensor;
+  /** `aten::permute_copy(Tensor self, int[] dims) -> Tensor` */
   permuteCopy(...dims: Integer[]): Tensor;
   /** `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)` */
   pinMemory(options?: { device?: string | null }): Tensor;
+  /** `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)` */
   pinMemory(device: string | null): Tensor;
   /** `aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor` */
   pinverse(options?: { rcond?: number }): Tensor;
+  /** `aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor` */
   pinverse(rcond: number): Tensor;
   /** `aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor` */
   pixelShuffle(upscaleFactor: Integer): Tensor;
@@ -5077,6 +6101,7 @@ export interface TensorMethods {
   pixelUnshuffle(downscaleFactor: Integer): Tensor;
   /** `aten::poisson(Tensor self, Generator? generator=None) -> Tensor` */
   poisson(options?: { generator?: Generator | null }): Tensor;
+  /** `aten::poisson(Tensor self, Generator? generator=None) -> Tensor` */
   poisson(generator: Generator | null): Tensor;
   /** `aten::polygamma_(Tensor(a!) self, int n) -> Tensor(a!)` */
   polygamma_(n: Integer): Tensor;
@@ -5096,12 +6121,15 @@ export interface TensorMethods {
   prod(options?: { dtype?: DType | null }): Tensor;
   /** `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   prod(dim: Integer, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   prod(dim: Integer, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor` */
   put(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
+  /** `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor` */
   put(index: Tensor, source: Tensor, accumulate: boolean): Tensor;
   /** `aten::put_(Tensor(a!) self, Tensor index, Tensor source, bool accumulate=False) -> Tensor(a!)` */
   put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
+  /** `aten::put_(Tensor(a!) self, Tensor index, Tensor source, bool accumulate=False) -> Tensor(a!)` */
   put_(index: Tensor, source: Tensor, accumulate: boolean): Tensor;
   /** `aten::q_per_channel_axis(Tensor self) -> int` */
   qPerChannelAxis(): number;
@@ -5115,16 +6143,21 @@ export interface TensorMethods {
   qZeroPoint(): number;
   /** `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)` */
   qr(options?: { some?: boolean }): [Tensor, Tensor];
+  /** `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)` */
   qr(some: boolean): [Tensor, Tensor];
   /** `aten::qscheme(Tensor self) -> QScheme` */
   qscheme(): number;
   /** `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(q: Tensor, options?: { dim?: Integer | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(q: Tensor, dim: Integer | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(q: Tensor, dim: Integer | null, keepdim: boolean, options?: { interpolation?: string }): Tensor;
   /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(q: number, options?: { dim?: Integer | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(q: number, dim: Integer | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(q: number, dim: Integer | null, keepdim: boolean, options?: { interpolation?: string }): Tensor;
   /** `aten::quantize_per_channel(Tensor self, Tensor scales, Tensor zero_points, int axis, ScalarType dtype) -> Tensor` */
   quantizePerChannel(scales: Tensor, zeroPoints: Tensor, axis: Integer, dtype: DType): Tensor;
@@ -5136,21 +6169,33 @@ export interface TensorMethods {
   quantizePerTensorDynamic(dtype: DType, reduceRange: boolean): Tensor;
   /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool1d(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool1d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool2d(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool2d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool3d(kernelSize: Integer | readonly Integer[], options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[]; ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], options?: { ceilMode?: boolean }): Tensor;
+  /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool3d(kernelSize: Integer | readonly Integer[], stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[], ceilMode: boolean): Tensor;
   /** `aten::rad2deg(Tensor self) -> Tensor` */
   rad2deg(): Tensor;
@@ -5222,12 +6267,15 @@ export interface TensorMethods {
   renorm_(p: Scalar, dim: Integer, maxnorm: Scalar): Tensor;
   /** `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor` */
   repeat(repeats: readonly Integer[]): Tensor;
+  /** `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor` */
   repeat(...repeats: Integer[]): Tensor;
   /** `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
   repeatInterleave(repeats: Tensor, options?: { dim?: Integer | null; outputSize?: Integer | null }): Tensor;
+  /** `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
   repeatInterleave(repeats: Tensor, dim: Integer | null, options?: { outputSize?: Integer | null }): Tensor;
   /** `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
   repeatInterleave(repeats: Integer, options?: { dim?: Integer | null; outputSize?: Integer | null }): Tensor;
+  /** `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
   repeatInterleave(repeats: Integer, dim: Integer | null, options?: { outputSize?: Integer | null }): Tensor;
   /** `aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor` */
   replicationPad1d(padding: Integer | readonly Integer[]): Tensor;
@@ -5237,14 +6285,17 @@ export interface TensorMethods {
   replicationPad3d(padding: Integer | readonly Integer[]): Tensor;
   /** `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)` */
   reshape(shape: readonly Integer[]): Tensor;
+  /** `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)` */
   reshape(...shape: Integer[]): Tensor;
   /** `aten::reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)` */
   reshapeAs(other: Tensor): Tensor;
   /** `aten::resize(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor` */
   resize(size: readonly Integer[], options?: { memoryFormat?: MemoryFormat | null }): Tensor;
+  /** `aten::resize(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor` */
   resize(...size: Integer[]): Tensor;
   /** `aten::resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)` */
   resize_(size: readonly Integer[], options?: { memoryFormat?: MemoryFormat | null }): Tensor;
+  /** `aten::resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)` */
   resize_(...size: Integer[]): Tensor;
   /** `aten::resize_as(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor` */
   resizeAs(theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null }): Tensor;
@@ -5262,10 +6313,13 @@ export interface TensorMethods {
   retainGrad(): void;
   /** `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor` */
   roll(shifts: Integer | readonly Integer[], options?: { dims?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor` */
   roll(shifts: Integer | readonly Integer[], dims: Integer | readonly Integer[]): Tensor;
   /** `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor` */
   rot90(options?: { k?: Integer; dims?: readonly Integer[] }): Tensor;
+  /** `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor` */
   rot90(k: Integer, options?: { dims?: readonly Integer[] }): Tensor;
+  /** `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor` */
   rot90(k: Integer, dims: readonly Integer[]): Tensor;
   /** `aten::round(Tensor self) -> Tensor` */
   round(): Tensor;
@@ -5281,33 +6335,53 @@ export interface TensorMethods {
   rowIndicesCopy(): Tensor;
   /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rrelu(options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rrelu(lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rrelu(lower: Scalar, upper: Scalar, options?: { training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rrelu(lower: Scalar, upper: Scalar, training: boolean, options?: { generator?: Generator | null }): Tensor;
+  /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rrelu(lower: Scalar, upper: Scalar, training: boolean, generator: Generator | null): Tensor;
   /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rrelu_(options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rrelu_(lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rrelu_(lower: Scalar, upper: Scalar, options?: { training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rrelu_(lower: Scalar, upper: Scalar, training: boolean, options?: { generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rrelu_(lower: Scalar, upper: Scalar, training: boolean, generator: Generator | null): Tensor;
   /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rreluWithNoise(noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rreluWithNoise(noise: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rreluWithNoise(noise: Tensor, lower: Scalar, upper: Scalar, options?: { training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rreluWithNoise(noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, options?: { generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rreluWithNoise(noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, generator: Generator | null): Tensor;
   /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rreluWithNoise_(noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rreluWithNoise_(noise: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rreluWithNoise_(noise: Tensor, lower: Scalar, upper: Scalar, options?: { training?: boolean; generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rreluWithNoise_(noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, options?: { generator?: Generator | null }): Tensor;
+  /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rreluWithNoise_(noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, generator: Generator | null): Tensor;
   /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
   rreluWithNoiseFunctional(noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): [Tensor, Tensor];
+  /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
   rreluWithNoiseFunctional(noise: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): [Tensor, Tensor];
+  /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
   rreluWithNoiseFunctional(noise: Tensor, lower: Scalar, upper: Scalar, options?: { training?: boolean; generator?: Generator | null }): [Tensor, Tensor];
+  /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
   rreluWithNoiseFunctional(noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, options?: { generator?: Generator | null }): [Tensor, Tensor];
+  /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
   rreluWithNoiseFunctional(noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, generator: Generator | null): [Tensor, Tensor];
   /** `aten::rsqrt(Tensor self) -> Tensor` */
   rsqrt(): Tensor;
@@ -5315,6 +6389,7 @@ export interface TensorMethods {
   rsqrt_(): Tensor;
   /** `aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   rsub(other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   rsub(other: Scalar, alpha: Scalar): Tensor;
   /** `aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
   rsub(other: Tensor, options?: { alpha?: Scalar }): Tensor;
@@ -5362,6 +6437,7 @@ export interface TensorMethods {
   set_(source: Tensor): Tensor;
   /** `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)` */
   set_(source: Tensor, storageOffset: Integer, size: readonly Integer[], options?: { stride?: readonly Integer[] }): Tensor;
+  /** `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)` */
   set_(source: Tensor, storageOffset: Integer, size: readonly Integer[], stride: readonly Integer[]): Tensor;
   /** `aten::sgn(Tensor self) -> Tensor` */
   sgn(): Tensor;
@@ -5395,85 +6471,131 @@ export interface TensorMethods {
   sinh_(): Tensor;
   /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice(options?: { dim?: Integer; start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice(dim: Integer, options?: { start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice(dim: Integer, start: Integer | null, options?: { end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice(dim: Integer, start: Integer | null, end: Integer | null, options?: { step?: Integer }): Tensor;
+  /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice(dim: Integer, start: Integer | null, end: Integer | null, step: Integer): Tensor;
   /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceCopy(options?: { dim?: Integer; start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceCopy(dim: Integer, options?: { start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceCopy(dim: Integer, start: Integer | null, options?: { end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceCopy(dim: Integer, start: Integer | null, end: Integer | null, options?: { step?: Integer }): Tensor;
+  /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceCopy(dim: Integer, start: Integer | null, end: Integer | null, step: Integer): Tensor;
   /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   sliceInverse(src: Tensor, options?: { dim?: Integer; start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   sliceInverse(src: Tensor, dim: Integer, options?: { start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   sliceInverse(src: Tensor, dim: Integer, start: Integer | null, options?: { end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   sliceInverse(src: Tensor, dim: Integer, start: Integer | null, end: Integer | null, options?: { step?: Integer }): Tensor;
+  /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   sliceInverse(src: Tensor, dim: Integer, start: Integer | null, end: Integer | null, step: Integer): Tensor;
   /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceScatter(src: Tensor, options?: { dim?: Integer; start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceScatter(src: Tensor, dim: Integer, options?: { start?: Integer | null; end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceScatter(src: Tensor, dim: Integer, start: Integer | null, options?: { end?: Integer | null; step?: Integer }): Tensor;
+  /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceScatter(src: Tensor, dim: Integer, start: Integer | null, end: Integer | null, options?: { step?: Integer }): Tensor;
+  /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceScatter(src: Tensor, dim: Integer, start: Integer | null, end: Integer | null, step: Integer): Tensor;
   /** `aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)` */
   slogdet(): [Tensor, Tensor];
   /** `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor` */
   slowConv3d(weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor` */
   slowConv3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor` */
   slowConv3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor` */
   slowConv3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[]): Tensor;
   /** `aten::slow_conv3d_forward(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding) -> Tensor` */
   slowConv3dForward(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[]): Tensor;
   /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvDilated2d(weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvDilated2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvDilated2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvDilated2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvDilated2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvDilated3d(weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvDilated3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvDilated3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvDilated3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvDilated3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   slowConvTranspose2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[]; outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], options?: { outputPadding?: Integer | readonly Integer[]; dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], options?: { dilation?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   slowConvTranspose3d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[], outputPadding: Integer | readonly Integer[], dilation: Integer | readonly Integer[]): Tensor;
   /** `aten::smm(Tensor self, Tensor mat2) -> Tensor` */
   smm(mat2: Tensor): Tensor;
   /** `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor` */
   smoothL1Loss(target: Tensor, options?: { reduction?: Integer; beta?: number }): Tensor;
+  /** `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor` */
   smoothL1Loss(target: Tensor, reduction: Integer, options?: { beta?: number }): Tensor;
+  /** `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor` */
   smoothL1Loss(target: Tensor, reduction: Integer, beta: number): Tensor;
   /** `aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   softMarginLoss(target: Tensor, options?: { reduction?: Integer }): Tensor;
+  /** `aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   softMarginLoss(target: Tensor, reduction: Integer): Tensor;
   /** `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
   softmax(dim: Integer, options?: { dtype?: DType | null }): Tensor;
+  /** `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
   softmax(dim: Integer, dtype: DType | null): Tensor;
   /** `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor` */
   softplus(options?: { beta?: Scalar; threshold?: Scalar }): Tensor;
+  /** `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor` */
   softplus(beta: Scalar, options?: { threshold?: Scalar }): Tensor;
+  /** `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor` */
   softplus(beta: Scalar, threshold: Scalar): Tensor;
   /** `aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor` */
   softshrink(options?: { lambd?: Scalar }): Tensor;
+  /** `aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor` */
   softshrink(lambd: Scalar): Tensor;
   /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(options?: { dim?: Integer; descending?: boolean }): [Tensor, Tensor];
+  /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(dim: Integer, options?: { descending?: boolean }): [Tensor, Tensor];
+  /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(dim: Integer, descending: boolean): [Tensor, Tensor];
   /** `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(options: { stable: boolean | null; dim?: Integer; descending?: boolean }): [Tensor, Tensor];
@@ -5493,18 +6615,23 @@ export interface TensorMethods {
   sparseSampledAddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /** `aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]` */
   split(splitSize: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]` */
   split(splitSize: Integer, dim: Integer): Tensor[];
   /** `aten::split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]` */
   split(splitSize: readonly Integer[], options?: { dim?: Integer }): Tensor[];
+  /** `aten::split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]` */
   split(splitSize: readonly Integer[], dim: Integer): Tensor[];
   /** `aten::split_copy.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]` */
   splitCopy(splitSize: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::split_copy.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]` */
   splitCopy(splitSize: Integer, dim: Integer): Tensor[];
   /** `aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
   splitWithSizes(splitSizes: readonly Integer[], options?: { dim?: Integer }): Tensor[];
+  /** `aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
   splitWithSizes(splitSizes: readonly Integer[], dim: Integer): Tensor[];
   /** `aten::split_with_sizes_copy(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
   splitWithSizesCopy(splitSizes: readonly Integer[], options?: { dim?: Integer }): Tensor[];
+  /** `aten::split_with_sizes_copy(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
   splitWithSizesCopy(splitSizes: readonly Integer[], dim: Integer): Tensor[];
   /** `aten::sqrt(Tensor self) -> Tensor` */
   sqrt(): Tensor;
@@ -5520,6 +6647,7 @@ export interface TensorMethods {
   squeeze(dim: Integer): Tensor;
   /** `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)` */
   squeeze(dim: readonly Integer[]): Tensor;
+  /** `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)` */
   squeeze(...dim: Integer[]): Tensor;
   /** `aten::squeeze_(Tensor(a!) self) -> Tensor(a!)` */
   squeeze_(): Tensor;
@@ -5527,6 +6655,7 @@ export interface TensorMethods {
   squeeze_(dim: Integer): Tensor;
   /** `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)` */
   squeeze_(dim: readonly Integer[]): Tensor;
+  /** `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)` */
   squeeze_(...dim: Integer[]): Tensor;
   /** `aten::squeeze_copy(Tensor self) -> Tensor` */
   squeezeCopy(): Tensor;
@@ -5534,68 +6663,97 @@ export interface TensorMethods {
   squeezeCopy(dim: Integer): Tensor;
   /** `aten::squeeze_copy.dims(Tensor self, int[] dim) -> Tensor` */
   squeezeCopy(dim: readonly Integer[]): Tensor;
+  /** `aten::squeeze_copy.dims(Tensor self, int[] dim) -> Tensor` */
   squeezeCopy(...dim: Integer[]): Tensor;
   /** `aten::sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
   sspaddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /** `aten::std(Tensor self, bool unbiased=True) -> Tensor` */
   std(options?: { unbiased?: boolean }): Tensor;
+  /** `aten::std(Tensor self, bool unbiased=True) -> Tensor` */
   std(unbiased: boolean): Tensor;
   /** `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
   std(options?: { dim?: Integer | readonly Integer[] | null; correction?: Scalar | null; keepdim?: boolean }): Tensor;
+  /** `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
   std(dim: Integer | readonly Integer[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): Tensor;
   /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   std(dim: Integer | readonly Integer[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
+  /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   std(dim: Integer | readonly Integer[] | null, unbiased: boolean, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   std(dim: Integer | readonly Integer[] | null, unbiased: boolean, keepdim: boolean): Tensor;
   /** `aten::std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)` */
   stdMean(options?: { unbiased?: boolean }): [Tensor, Tensor];
+  /** `aten::std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)` */
   stdMean(unbiased: boolean): [Tensor, Tensor];
   /** `aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
   stdMean(options?: { dim?: Integer | readonly Integer[] | null; correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
   stdMean(dim: Integer | readonly Integer[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
   /** `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   stdMean(dim: Integer | readonly Integer[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   stdMean(dim: Integer | readonly Integer[] | null, unbiased: boolean, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   stdMean(dim: Integer | readonly Integer[] | null, unbiased: boolean, keepdim: boolean): [Tensor, Tensor];
   /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, options?: { hopLength?: Integer | null; winLength?: Integer | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, options?: { winLength?: Integer | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, options?: { window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, options?: { normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, normalized: boolean, options?: { onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, normalized: boolean, onesided: boolean | null, options?: { returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, normalized: boolean, onesided: boolean | null, returnComplex: boolean | null, options?: { alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, normalized: boolean, onesided: boolean | null, returnComplex: boolean | null, alignToWindow: boolean | null): Tensor;
   /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, options?: { hopLength?: Integer | null; winLength?: Integer | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, options?: { winLength?: Integer | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, options?: { window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, options?: { center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, options?: { padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, padMode: string, options?: { normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, options?: { onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, onesided: boolean | null, options?: { returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, onesided: boolean | null, returnComplex: boolean | null, options?: { alignToWindow?: boolean | null }): Tensor;
+  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
   stft(nFft: Integer, hopLength: Integer | null, winLength: Integer | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, onesided: boolean | null, returnComplex: boolean | null, alignToWindow: boolean | null): Tensor;
   /** `aten::storage_offset(Tensor self) -> int` */
   storageOffset(): number;
   /** `aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   sub(other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   sub(other: Scalar, alpha: Scalar): Tensor;
   /** `aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
   sub(other: Tensor, options?: { alpha?: Scalar }): Tensor;
   /** `aten::sub_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   sub_(other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::sub_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   sub_(other: Scalar, alpha: Scalar): Tensor;
   /** `aten::sub_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
   sub_(other: Tensor, options?: { alpha?: Scalar }): Tensor;
   /** `aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   subtract(other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
   subtract(other: Scalar, alpha: Scalar): Tensor;
   /** `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
   subtract(other: Tensor, options?: { alpha?: Scalar }): Tensor;
   /** `aten::subtract_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   subtract_(other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /** `aten::subtract_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
   subtract_(other: Scalar, alpha: Scalar): Tensor;
   /** `aten::subtract_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
   subtract_(other: Tensor, options?: { alpha?: Scalar }): Tensor;
@@ -5603,13 +6761,17 @@ export interface TensorMethods {
   sum(options?: { dtype?: DType | null }): Tensor;
   /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   sum(dim: Integer | readonly Integer[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   sum(dim: Integer | readonly Integer[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
   /** `aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor` */
   sumToSize(size: readonly Integer[]): Tensor;
+  /** `aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor` */
   sumToSize(...size: Integer[]): Tensor;
   /** `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)` */
   svd(options?: { some?: boolean; computeUv?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)` */
   svd(some: boolean, options?: { computeUv?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)` */
   svd(some: boolean, computeUv: boolean): [Tensor, Tensor, Tensor];
   /** `aten::swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)` */
   swapaxes(axis0: Integer, axis1: Integer): Tensor;
@@ -5621,6 +6783,7 @@ export interface TensorMethods {
   swapdims_(dim0: Integer, dim1: Integer): Tensor;
   /** `aten::sym_is_contiguous(Tensor self, MemoryFormat memory_format=0) -> SymBool` */
   symIsContiguous(options?: { memoryFormat?: MemoryFormat }): boolean;
+  /** `aten::sym_is_contiguous(Tensor self, MemoryFormat memory_format=0) -> SymBool` */
   symIsContiguous(memoryFormat: MemoryFormat): boolean;
   /** `aten::sym_numel(Tensor self) -> SymInt` */
   symNumel(): number;
@@ -5640,6 +6803,7 @@ export interface TensorMethods {
   take(index: Tensor): Tensor;
   /** `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor` */
   takeAlongDim(indices: Tensor, options?: { dim?: Integer | null }): Tensor;
+  /** `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor` */
   takeAlongDim(indices: Tensor, dim: Integer | null): Tensor;
   /** `aten::tan(Tensor self) -> Tensor` */
   tan(): Tensor;
@@ -5651,19 +6815,25 @@ export interface TensorMethods {
   tanh_(): Tensor;
   /** `aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]` */
   tensorSplit(indices: readonly Integer[], options?: { dim?: Integer }): Tensor[];
+  /** `aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]` */
   tensorSplit(indices: readonly Integer[], dim: Integer): Tensor[];
   /** `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]` */
   tensorSplit(sections: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]` */
   tensorSplit(sections: Integer, dim: Integer): Tensor[];
   /** `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]` */
   tensorSplit(tensorIndicesOrSections: Tensor, options?: { dim?: Integer }): Tensor[];
+  /** `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]` */
   tensorSplit(tensorIndicesOrSections: Tensor, dim: Integer): Tensor[];
   /** `aten::tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor` */
   tensordot(other: Tensor, dimsSelf: readonly Integer[], dimsOther: readonly Integer[]): Tensor;
   /** `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor` */
   thnnConv2d(weight: Tensor, kernelSize: Integer | readonly Integer[], options?: { bias?: Tensor | null; stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor` */
   thnnConv2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, options?: { stride?: Integer | readonly Integer[]; padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor` */
   thnnConv2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], options?: { padding?: Integer | readonly Integer[] }): Tensor;
+  /** `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor` */
   thnnConv2d(weight: Tensor, kernelSize: Integer | readonly Integer[], bias: Tensor | null, stride: Integer | readonly Integer[], padding: Integer | readonly Integer[]): Tensor;
   /** `aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor` */
   threshold(threshold: Scalar, value: Scalar): Tensor;
@@ -5671,15 +6841,19 @@ export interface TensorMethods {
   threshold_(threshold: Scalar, value: Scalar): Tensor;
   /** `aten::tile(Tensor self, SymInt[] dims) -> Tensor` */
   tile(dims: readonly Integer[]): Tensor;
+  /** `aten::tile(Tensor self, SymInt[] dims) -> Tensor` */
   tile(...dims: Integer[]): Tensor;
   /** `aten::to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor` */
   toDense(options?: { dtype?: DType | null; maskedGrad?: boolean | null }): Tensor;
+  /** `aten::to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor` */
   toDense(dtype: DType | null, options?: { maskedGrad?: boolean | null }): Tensor;
   /** `aten::to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor` */
   toMkldnn(options?: { dtype?: DType | null }): Tensor;
+  /** `aten::to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor` */
   toMkldnn(dtype: DType | null): Tensor;
   /** `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor` */
   toPaddedTensor(padding: number, options?: { outputSize?: readonly Integer[] | null }): Tensor;
+  /** `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor` */
   toPaddedTensor(padding: number, outputSize: readonly Integer[] | null): Tensor;
   /** `aten::to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor` */
   toSparse(options?: { layout?: Layout | null; blocksize?: Integer | readonly Integer[] | null; denseDim?: Integer | null }): Tensor;
@@ -5687,20 +6861,27 @@ export interface TensorMethods {
   toSparse(sparseDim: Integer): Tensor;
   /** `aten::to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` */
   toSparseBsc(blocksize: Integer | readonly Integer[], options?: { denseDim?: Integer | null }): Tensor;
+  /** `aten::to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` */
   toSparseBsc(blocksize: Integer | readonly Integer[], denseDim: Integer | null): Tensor;
   /** `aten::to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` */
   toSparseBsr(blocksize: Integer | readonly Integer[], options?: { denseDim?: Integer | null }): Tensor;
+  /** `aten::to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` */
   toSparseBsr(blocksize: Integer | readonly Integer[], denseDim: Integer | null): Tensor;
   /** `aten::to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor` */
   toSparseCsc(options?: { denseDim?: Integer | null }): Tensor;
+  /** `aten::to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor` */
   toSparseCsc(denseDim: Integer | null): Tensor;
   /** `aten::to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor` */
   toSparseCsr(options?: { denseDim?: Integer | null }): Tensor;
+  /** `aten::to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor` */
   toSparseCsr(denseDim: Integer | null): Tensor;
   /** `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
   topk(k: Integer, options?: { dim?: Integer; largest?: boolean; sorted?: boolean }): [Tensor, Tensor];
+  /** `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
   topk(k: Integer, dim: Integer, options?: { largest?: boolean; sorted?: boolean }): [Tensor, Tensor];
+  /** `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
   topk(k: Integer, dim: Integer, largest: boolean, options?: { sorted?: boolean }): [Tensor, Tensor];
+  /** `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
   topk(k: Integer, dim: Integer, largest: boolean, sorted: boolean): [Tensor, Tensor];
   /** `aten::trace(Tensor self) -> Tensor` */
   trace(): Tensor;
@@ -5712,20 +6893,27 @@ export interface TensorMethods {
   transposeCopy(dim0: Integer, dim1: Integer): Tensor;
   /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)` */
   triangularSolve(A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [Tensor, Tensor];
+  /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)` */
   triangularSolve(A: Tensor, upper: boolean, options?: { transpose?: boolean; unitriangular?: boolean }): [Tensor, Tensor];
+  /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)` */
   triangularSolve(A: Tensor, upper: boolean, transpose: boolean, options?: { unitriangular?: boolean }): [Tensor, Tensor];
+  /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)` */
   triangularSolve(A: Tensor, upper: boolean, transpose: boolean, unitriangular: boolean): [Tensor, Tensor];
   /** `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor` */
   tril(options?: { diagonal?: Integer }): Tensor;
+  /** `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor` */
   tril(diagonal: Integer): Tensor;
   /** `aten::tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)` */
   tril_(options?: { diagonal?: Integer }): Tensor;
+  /** `aten::tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)` */
   tril_(diagonal: Integer): Tensor;
   /** `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor` */
   triu(options?: { diagonal?: Integer }): Tensor;
+  /** `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor` */
   triu(diagonal: Integer): Tensor;
   /** `aten::triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)` */
   triu_(options?: { diagonal?: Integer }): Tensor;
+  /** `aten::triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)` */
   triu_(diagonal: Integer): Tensor;
   /** `aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor` */
   trueDivide(other: Scalar): Tensor;
@@ -5743,9 +6931,11 @@ export interface TensorMethods {
   typeAs(other: Tensor): Tensor;
   /** `aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]` */
   unbind(options?: { dim?: Integer }): Tensor[];
+  /** `aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]` */
   unbind(dim: Integer): Tensor[];
   /** `aten::unbind_copy.int(Tensor self, int dim=0) -> Tensor[]` */
   unbindCopy(options?: { dim?: Integer }): Tensor[];
+  /** `aten::unbind_copy.int(Tensor self, int dim=0) -> Tensor[]` */
   unbindCopy(dim: Integer): Tensor[];
   /** `aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)` */
   unflatten(dim: Integer, sizes: readonly Integer[]): Tensor;
@@ -5755,34 +6945,49 @@ export interface TensorMethods {
   unfoldCopy(dimension: Integer, size: Integer, step: Integer): Tensor;
   /** `aten::uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor` */
   uniform(options?: { from?: number; to?: number; generator?: Generator | null }): Tensor;
+  /** `aten::uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor` */
   uniform(from: number, options?: { to?: number; generator?: Generator | null }): Tensor;
+  /** `aten::uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor` */
   uniform(from: number, to: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)` */
   uniform_(options?: { from?: number; to?: number; generator?: Generator | null }): Tensor;
+  /** `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)` */
   uniform_(from: number, options?: { to?: number; generator?: Generator | null }): Tensor;
+  /** `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)` */
   uniform_(from: number, to: number, options?: { generator?: Generator | null }): Tensor;
   /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
   uniqueConsecutive(options?: { returnInverse?: boolean; returnCounts?: boolean; dim?: Integer | null }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
   uniqueConsecutive(returnInverse: boolean, options?: { returnCounts?: boolean; dim?: Integer | null }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
   uniqueConsecutive(returnInverse: boolean, returnCounts: boolean, options?: { dim?: Integer | null }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
   uniqueConsecutive(returnInverse: boolean, returnCounts: boolean, dim: Integer | null): [Tensor, Tensor, Tensor];
   /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDim(dim: Integer, options?: { sorted?: boolean; returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDim(dim: Integer, sorted: boolean, options?: { returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDim(dim: Integer, sorted: boolean, returnInverse: boolean, options?: { returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDim(dim: Integer, sorted: boolean, returnInverse: boolean, returnCounts: boolean): [Tensor, Tensor, Tensor];
   /** `aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDimConsecutive(dim: Integer, options?: { returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDimConsecutive(dim: Integer, returnInverse: boolean, options?: { returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  /** `aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDimConsecutive(dim: Integer, returnInverse: boolean, returnCounts: boolean): [Tensor, Tensor, Tensor];
   /** `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]` */
   unsafeChunk(chunks: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]` */
   unsafeChunk(chunks: Integer, dim: Integer): Tensor[];
   /** `aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]` */
   unsafeSplit(splitSize: Integer, options?: { dim?: Integer }): Tensor[];
+  /** `aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]` */
   unsafeSplit(splitSize: Integer, dim: Integer): Tensor[];
   /** `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
   unsafeSplitWithSizes(splitSizes: readonly Integer[], options?: { dim?: Integer }): Tensor[];
+  /** `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
   unsafeSplitWithSizes(splitSizes: readonly Integer[], dim: Integer): Tensor[];
   /** `aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)` */
   unsqueeze(dim: Integer): Tensor;
@@ -5792,31 +6997,45 @@ export interface TensorMethods {
   unsqueezeCopy(dim: Integer): Tensor;
   /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBicubic2d(outputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBicubic2d(outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBicubic2d(outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBilinear2d(outputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBilinear2d(outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBilinear2d(outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor` */
   upsampleLinear1d(outputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scales?: number | null }): Tensor;
+  /** `aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor` */
   upsampleLinear1d(outputSize: Integer | readonly Integer[], alignCorners: boolean, scales: number | null): Tensor;
   /** `aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor` */
   upsampleNearest1d(outputSize: Integer | readonly Integer[], options?: { scales?: number | null }): Tensor;
+  /** `aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor` */
   upsampleNearest1d(outputSize: Integer | readonly Integer[], scales: number | null): Tensor;
   /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest2d(outputSize: Integer | readonly Integer[], options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest2d(outputSize: Integer | readonly Integer[], scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest2d(outputSize: Integer | readonly Integer[], scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3d(outputSize: Integer | readonly Integer[], options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3d(outputSize: Integer | readonly Integer[], scalesD: number | null, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3d(outputSize: Integer | readonly Integer[], scalesD: number | null, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3d(outputSize: Integer | readonly Integer[], scalesD: number | null, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3d(outputSize: Integer | readonly Integer[], alignCorners: boolean, options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3d(outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesD: number | null, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3d(outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesD: number | null, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
+  /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3d(outputSize: Integer | readonly Integer[], alignCorners: boolean, scalesD: number | null, scalesH: number | null, scalesW: number | null): Tensor;
   /** `aten::values(Tensor(a) self) -> Tensor(a)` */
   values(): Tensor;
@@ -5824,28 +7043,37 @@ export interface TensorMethods {
   valuesCopy(): Tensor;
   /** `aten::var(Tensor self, bool unbiased=True) -> Tensor` */
   var(options?: { unbiased?: boolean }): Tensor;
+  /** `aten::var(Tensor self, bool unbiased=True) -> Tensor` */
   var(unbiased: boolean): Tensor;
   /** `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
   var(options?: { dim?: Integer | readonly Integer[] | null; correction?: Scalar | null; keepdim?: boolean }): Tensor;
+  /** `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
   var(dim: Integer | readonly Integer[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): Tensor;
   /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   var(dim: Integer | readonly Integer[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
+  /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   var(dim: Integer | readonly Integer[] | null, unbiased: boolean, options?: { keepdim?: boolean }): Tensor;
+  /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   var(dim: Integer | readonly Integer[] | null, unbiased: boolean, keepdim: boolean): Tensor;
   /** `aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)` */
   varMean(options?: { unbiased?: boolean }): [Tensor, Tensor];
+  /** `aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)` */
   varMean(unbiased: boolean): [Tensor, Tensor];
   /** `aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
   varMean(options?: { dim?: Integer | readonly Integer[] | null; correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
   varMean(dim: Integer | readonly Integer[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
   /** `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   varMean(dim: Integer | readonly Integer[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   varMean(dim: Integer | readonly Integer[] | null, unbiased: boolean, options?: { keepdim?: boolean }): [Tensor, Tensor];
+  /** `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   varMean(dim: Integer | readonly Integer[] | null, unbiased: boolean, keepdim: boolean): [Tensor, Tensor];
   /** `aten::vdot(Tensor self, Tensor other) -> Tensor` */
   vdot(other: Tensor): Tensor;
   /** `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)` */
   view(size: readonly Integer[]): Tensor;
+  /** `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)` */
   view(...size: Integer[]): Tensor;
   /** `aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)` */
   view(dtype: DType): Tensor;
@@ -5861,11 +7089,13 @@ export interface TensorMethods {
   viewAsRealCopy(): Tensor;
   /** `aten::view_copy(Tensor self, SymInt[] size) -> Tensor` */
   viewCopy(size: readonly Integer[]): Tensor;
+  /** `aten::view_copy(Tensor self, SymInt[] size) -> Tensor` */
   viewCopy(...size: Integer[]): Tensor;
   /** `aten::view_copy.dtype(Tensor self, ScalarType dtype) -> Tensor` */
   viewCopy(dtype: DType): Tensor;
   /** `aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   vsplit(indices: readonly Integer[]): Tensor[];
+  /** `aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
   vsplit(...indices: Integer[]): Tensor[];
   /** `aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
   vsplit(sections: Integer): Tensor[];
