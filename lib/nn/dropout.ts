@@ -9,15 +9,15 @@ export interface DropoutOptions {
   inplace?: boolean;
 }
 
-/** A class of dropout: an operator, and the numbers of dimensions with and without a batch that it takes. */
-function dropout(name: string, operator: string, dims?: { batch: number[]; single: number | null }) {
+/** A class of dropout: an operator, and how what is no batch is taken for one. */
+function dropout(name: string, operator: string, unbatched?: { dims: number; only?: number }) {
   return class extends Layer {
     constructor(p = 0.5, options?: DropoutOptions) {
       const share = parseArgument(`nn.${name}`, 'p', unitInterval, p);
       const { inplace } = parseOptions(`nn.${name}`, schema, options);
       const call = (input: string) => `torch.${operator}${inplace ? '_' : ''}(${input}, ${float(share)}, self.training)`;
       super(
-        scriptModule(name, { source: dims ? channelwise(name, call, dims) : plain(call) }),
+        scriptModule(name, { source: unbatched ? channelwise(name, call, unbatched) : plain(call) }),
         {},
         `p=${python(share) === '0' || share === 1 ? share : float(share)}, inplace=${python(inplace)}`,
       );
@@ -28,12 +28,17 @@ function dropout(name: string, operator: string, dims?: { batch: number[]; singl
 type Call = (input: string) => string;
 const plain = (call: Call) => `def forward(self, input: Tensor) -> Tensor:\n  return ${call('input')}\n`;
 
-function channelwise(name: string, call: Call, { batch, single }: { batch: number[]; single: number | null }): string {
-  const known = [...batch, ...(single === null ? [] : [single])].sort();
+/** An input of other than `dims` dimensions is one sample; `only` where it has that many. */
+function channelwise(name: string, call: Call, { dims, only }: { dims: number; only?: number }): string {
+  const check =
+    only === undefined
+      ? ''
+      : `  assert input.dim() in [${only}, ${dims}], "${name}: expected an input of ${only} or ${dims} dimensions, got {}".format(input.dim())\n`;
   return `
 def forward(self, input: Tensor) -> Tensor:
-  assert input.dim() in [${known.join(', ')}], "${name}: expected an input of ${known.join(' or ')} dimensions, got {}".format(input.dim())
-${single === null ? '' : `  if input.dim() == ${single}:\n    return ${call('input.unsqueeze(0)')}.squeeze(0)\n`}  return ${call('input')}
+${check}  if input.dim() != ${dims}:
+    return ${call('input.unsqueeze(0)')}.squeeze(0)
+  return ${call('input')}
 `;
 }
 
@@ -44,13 +49,13 @@ ${single === null ? '' : `  if input.dim() == ${single}:\n    return ${call('inp
 export class Dropout extends dropout('Dropout', 'dropout') {}
 
 /** As `Dropout` for whole channels (`torch.nn.Dropout1d`): `[B, C, L]` or `[C, L]`. */
-export class Dropout1d extends dropout('Dropout1d', 'feature_dropout', { batch: [3], single: 2 }) {}
+export class Dropout1d extends dropout('Dropout1d', 'feature_dropout', { dims: 3, only: 2 }) {}
 
-/** As `Dropout` for whole channels (`torch.nn.Dropout2d`): `[B, C, H, W]`, or `[B, C, L]` as PyTorch takes it. */
-export class Dropout2d extends dropout('Dropout2d', 'feature_dropout', { batch: [3, 4], single: null }) {}
+/** As `Dropout` for whole channels (`torch.nn.Dropout2d`): `[B, C, H, W]`; `[B, C, ...]` of other sizes too, as in PyTorch. */
+export class Dropout2d extends dropout('Dropout2d', 'feature_dropout') {}
 
-/** As `Dropout` for whole channels (`torch.nn.Dropout3d`): `[B, C, D, H, W]` or `[C, D, H, W]`. */
-export class Dropout3d extends dropout('Dropout3d', 'feature_dropout', { batch: [5], single: 4 }) {}
+/** As `Dropout` for whole channels (`torch.nn.Dropout3d`): `[B, C, D, H, W]`; anything else is one sample, as in PyTorch. */
+export class Dropout3d extends dropout('Dropout3d', 'feature_dropout', { dims: 5 }) {}
 
 /** Dropout that keeps the mean and variance of what SELU gives (`torch.nn.AlphaDropout`). */
 export class AlphaDropout extends dropout('AlphaDropout', 'alpha_dropout') {}

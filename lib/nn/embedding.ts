@@ -173,6 +173,7 @@ ${renormalise(o)}  if input.dim() == 2:
     return ${call('False')}
   assert input.dim() == 1, "EmbeddingBag: expected an input of 1 or 2 dimensions, got {}".format(input.dim())
   assert offsets is not None, "EmbeddingBag: expected offsets with an input of 1 dimension"
+  assert input.numel() == 0 or offsets.numel() > ${o.includeLastOffset ? 1 : 0}, "EmbeddingBag: expected at least one bag for {} indices, got none".format(input.numel())
   indices = input
   starts = offsets
   return ${call(python(o.includeLastOffset))}

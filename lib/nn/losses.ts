@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { boolean, instanceOf, integer, nonNegativeNumber, parseOptions, unitInterval } from '../options';
 import { tensor } from '../tensor/creation';
 import { Tensor } from '../tensor/tensor';
+import { warnWhereBroadcast } from './broadcast';
 import { Module, runsTorchScript } from './module';
 import { float, python } from './repr';
 import { exposeBuffers, scriptModule } from './script-module';
@@ -66,6 +67,25 @@ function loss<S extends Shape>(
   };
 }
 
+/**
+ * A loss of each element of the input and its target. Where shapes differ, both are broadcast as in PyTorch, and a warning
+ * says so.
+ */
+function elementwiseLoss<S extends Shape>(
+  name: string,
+  shape: S,
+  body: (options: Parsed<S>, reduction: string) => string,
+): new (options?: Given<S>) => Loss {
+  class ElementwiseLoss extends (loss(name, shape, body) as new (options?: Given<S>) => Loss) {
+    override forward(input: Tensor, target: Tensor): Tensor {
+      warnWhereBroadcast(name, input, target);
+      return super.forward(input, target);
+    }
+  }
+  runsTorchScript(ElementwiseLoss.prototype.forward);
+  return ElementwiseLoss;
+}
+
 function pairLoss<S extends Shape>(
   name: string,
   shape: S,
@@ -82,8 +102,17 @@ function pairLoss<S extends Shape>(
 /** One statement that reduces `loss`. */
 const reduced = (kind: Reduction) => (kind === 'none' ? 'loss' : `loss.${kind}()`);
 
+/** libtorch leaves what an empty mini-batch makes unset: here the mean of nothing is NaN, as elsewhere, and the sum 0. */
+const alsoOfNothing = (kind: Reduction, call: (reduction: number) => string) =>
+  (kind === 'none' ? '' : `if input.numel() == 0:\n  return ${call(numbered('none'))}.${kind}()\n`) +
+  `return ${call(numbered(kind))}`;
+
 const sameSize = (name: string) =>
   `assert input.size() == target.size(), "${name}: expected a target of the input's size {}, got {}".format(input.size(), target.size())\n`;
+
+/** Of tensors of different sizes libtorch's operators compute the right value, but a gradient of other means. */
+const expanded = (call: string) =>
+  `if input.size() != target.size():\n  input, target = torch.broadcast_tensors([input, target])\nreturn ${call}`;
 
 const crossEntropy = {
   weight,
@@ -140,21 +169,28 @@ export class NLLLoss extends loss(
 ) {}
 
 /** `mean (input - target)^2` (`torch.nn.MSELoss`). Option `reduction`. */
-export class MSELoss extends loss('MSELoss', { reduction }, (_, r) => `torch.mse_loss(input, target, ${r})`) {}
+export class MSELoss extends elementwiseLoss('MSELoss', { reduction }, (_, r) =>
+  expanded(`torch.mse_loss(input, target, ${r})`),
+) {}
 
 /** `mean |input - target|` (`torch.nn.L1Loss`). Option `reduction`. */
-export class L1Loss extends loss('L1Loss', { reduction }, (_, r) => `torch.l1_loss(input, target, ${r})`) {}
+export class L1Loss extends elementwiseLoss('L1Loss', { reduction }, (_, r) => expanded(`torch.l1_loss(input, target, ${r})`)) {}
 
 /** Squared below `beta`, absolute above (`torch.nn.SmoothL1Loss`). Options `beta` (default 1), `reduction`. */
-export class SmoothL1Loss extends loss('SmoothL1Loss', { reduction, beta: nonNegativeNumber.default(1) }, ({ beta }, r) =>
-  beta === 0 ? `torch.l1_loss(input, target, ${r})` : `torch.smooth_l1_loss(input, target, ${r}, ${float(beta)})`,
+export class SmoothL1Loss extends elementwiseLoss(
+  'SmoothL1Loss',
+  { reduction, beta: nonNegativeNumber.default(1) },
+  ({ beta }, r) =>
+    expanded(
+      beta === 0 ? `torch.l1_loss(input, target, ${r})` : `torch.smooth_l1_loss(input, target, ${r}, ${float(beta)})`,
+    ),
 ) {}
 
 /** Squared below `delta`, `delta` times absolute above (`torch.nn.HuberLoss`). Options `delta` (default 1), `reduction`. */
-export class HuberLoss extends loss(
+export class HuberLoss extends elementwiseLoss(
   'HuberLoss',
   { reduction, delta: z.number('a positive number').positive('a positive number').default(1) },
-  ({ delta }, r) => `torch.huber_loss(input, target, ${r}, ${float(delta)})`,
+  ({ delta }, r) => expanded(`torch.huber_loss(input, target, ${r}, ${float(delta)})`),
 ) {}
 
 /** Binary cross-entropy of probabilities (`torch.nn.BCELoss`). Options `weight` (a factor for each element), `reduction`. */
@@ -179,7 +215,7 @@ export class BCEWithLogitsLoss extends loss(
  * `mean target (log(target) - input)`, input being log-probabilities (`torch.nn.KLDivLoss`). Options `reduction` ("batchmean"
  * too: the sum divided by the batch), `logTarget` (default false: targets are probabilities, not their logarithms).
  */
-export class KLDivLoss extends loss(
+export class KLDivLoss extends elementwiseLoss(
   'KLDivLoss',
   {
     reduction: z
@@ -190,12 +226,12 @@ export class KLDivLoss extends loss(
   ({ reduction: kind, logTarget }) => {
     const isBatchMean = kind === 'batchmean';
     const call = `torch.kl_div(input, target, ${numbered(isBatchMean ? 'sum' : kind)}, log_target=${python(logTarget)})`;
-    return isBatchMean ? `${call} / input.size(0)` : call;
+    return isBatchMean ? `${call} / (input.size(0) if input.dim() > 0 else 1)` : call;
   },
 ) {}
 
 /** `input` where the target is 1, `max(0, margin - input)` where it is -1 (`torch.nn.HingeEmbeddingLoss`). Options `margin` (1), `reduction`. */
-export class HingeEmbeddingLoss extends loss(
+export class HingeEmbeddingLoss extends elementwiseLoss(
   'HingeEmbeddingLoss',
   { margin: number.default(1), reduction },
   ({ margin }, r) => `torch.hinge_embedding_loss(input, target, ${float(margin)}, ${r})`,
@@ -205,18 +241,18 @@ export class HingeEmbeddingLoss extends loss(
 export class MultiLabelMarginLoss extends loss(
   'MultiLabelMarginLoss',
   { reduction },
-  (_, r) => `torch.multilabel_margin_loss(input, target, ${r})`,
+  (o) => alsoOfNothing(o.reduction, (r) => `torch.multilabel_margin_loss(input, target, ${r})`),
 ) {}
 
 /** `mean log(1 + exp(-target input))` (`torch.nn.SoftMarginLoss`). Option `reduction`. */
-export class SoftMarginLoss extends loss(
+export class SoftMarginLoss extends elementwiseLoss(
   'SoftMarginLoss',
   { reduction },
   (_, r) => `torch.soft_margin_loss(input, target, ${r})`,
 ) {}
 
 /** Binary cross-entropy of logits, averaged over the classes (`torch.nn.MultiLabelSoftMarginLoss`). Options `weight` [C], `reduction`. */
-export class MultiLabelSoftMarginLoss extends loss('MultiLabelSoftMarginLoss', { weight, reduction }, (o) => {
+export class MultiLabelSoftMarginLoss extends elementwiseLoss('MultiLabelSoftMarginLoss', { weight, reduction }, (o) => {
   const weighted = o.weight ? 'loss = loss * self.weight\n' : '';
   return (
     'loss = torch.neg(target * torch.log_sigmoid(input) + (1 - target) * torch.log_sigmoid(torch.neg(input)))\n' +
@@ -228,14 +264,14 @@ export class MultiLabelSoftMarginLoss extends loss('MultiLabelSoftMarginLoss', {
 export class MultiMarginLoss extends loss(
   'MultiMarginLoss',
   { p: z.union([z.literal(1), z.literal(2)], '1 or 2').default(1), margin: number.default(1), weight, reduction },
-  ({ p, margin }, r) => `torch.multi_margin_loss(input, target, ${p}, ${float(margin)}, self.weight, ${r})`,
+  (o) => alsoOfNothing(o.reduction, (r) => `torch.multi_margin_loss(input, target, ${o.p}, ${float(o.margin)}, self.weight, ${r})`),
 ) {}
 
 /**
  * Negative log-likelihood of a Poisson distribution (`torch.nn.PoissonNLLLoss`). Options `logInput` (default true: the input
  * is the logarithm of the mean), `full` (default false: without Stirling's term), `eps` (1e-8), `reduction`.
  */
-export class PoissonNLLLoss extends loss(
+export class PoissonNLLLoss extends elementwiseLoss(
   'PoissonNLLLoss',
   { logInput: boolean.default(true), full: boolean.default(false), eps: nonNegativeNumber.default(1e-8), reduction },
   ({ logInput, full, eps }, r) =>
@@ -257,7 +293,9 @@ export class MarginRankingLoss extends pairLoss(
   'MarginRankingLoss',
   cosinePair,
   ['input1', 'input2', 'target'],
-  ({ margin }, r) => `torch.margin_ranking_loss(input1, input2, target, ${float(margin)}, ${r})`,
+  ({ margin }, r) =>
+    `assert input1.dim() == input2.dim() and input1.dim() == target.dim(), "MarginRankingLoss: expected as many dimensions of both inputs and the target, got sizes {}, {} and {}".format(input1.size(), input2.size(), target.size())
+return torch.margin_ranking_loss(input1, input2, target, ${float(margin)}, ${r})`,
 ) {}
 
 /**
@@ -279,8 +317,8 @@ export class TripletMarginLoss extends pairLoss(
 ) {}
 
 /**
- * Negative log-likelihood of a normal distribution (`torch.nn.GaussianNLLLoss`); `forward` takes input, target and variance,
- * of the input's shape or with the last size 1 or left out. Options `full` (default false), `eps` (1e-6), `reduction`.
+ * Negative log-likelihood of a normal distribution (`torch.nn.GaussianNLLLoss`); `forward` takes input, target and variance:
+ * of the input's shape, or with one size 1 or without the last one. Options `full` (default false), `eps` (1e-6), `reduction`.
  */
 export class GaussianNLLLoss extends pairLoss(
   'GaussianNLLLoss',
@@ -289,13 +327,28 @@ export class GaussianNLLLoss extends pairLoss(
   ({ full, eps, reduction: kind }) =>
     `assert not bool(torch.any(var < 0)), "GaussianNLLLoss: expected no negative variance"
 variance = var
-if var.dim() == input.dim() - 1:
-  variance = var.unsqueeze(-1)
+if var.size() != input.size():
+  if var.size() == input.size()[:-1]:
+    variance = var.unsqueeze(-1)
+  else:
+    sizes = 0
+    if var.dim() == input.dim():
+      for d in range(input.dim()):
+        if var.size(d) != input.size(d):
+          sizes += var.size(d)
+    assert sizes == 1, "GaussianNLLLoss: expected a variance of the input's size {}, with one size 1 or without the last one, got {}".format(input.size(), var.size())
 clamped = variance.clone()
 clamped.detach().clamp_(min=${float(eps)})
 loss = 0.5 * (torch.log(clamped) + (input - target).pow(2) / clamped)${full ? `\nloss = loss + ${float(0.5 * Math.log(2 * Math.PI))}` : ''}
 return ${reduced(kind)}`,
-) {}
+) {
+  /** @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE */
+  override forward(input: Tensor, target: Tensor, variance: Tensor): Tensor {
+    warnWhereBroadcast('GaussianNLLLoss', input, target);
+    return super.forward(input, target, variance);
+  }
+}
+runsTorchScript(GaussianNLLLoss.prototype.forward);
 
 const ctc = { blank: integer.min(0, 'an integer of at least 0').default(0), reduction, zeroInfinity: boolean.default(false) };
 

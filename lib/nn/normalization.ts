@@ -263,6 +263,20 @@ const groupNormSchema = z.object({
   ...factoryOptions,
 });
 
+/** A group with a single value has no variance: possible only where a group may be one channel. */
+function groupNormSource(groups: number, channels: number, affine: boolean, call: string): string {
+  if (affine && groups !== channels) return returns(call);
+  return `
+def forward(self, input: Tensor) -> Tensor:
+  if input.dim() >= 2:
+    values = input.size(0) * input.size(1) // ${groups}
+    for d in range(2, input.dim()):
+      values = values * input.size(d)
+    assert values != 1, "GroupNorm: expected more than 1 value for each group, got an input of size {}".format(input.size())
+  return ${call}
+`;
+}
+
 /**
  * `y = (x - mean) / sqrt(variance + eps) * weight + bias`, mean and variance over each of `numGroups` groups of channels of a
  * sample (`torch.nn.GroupNorm`): `[B, numChannels, ...]`. Options `eps` (default 1e-5), `affine` (default true), `bias`
@@ -292,7 +306,12 @@ export class GroupNorm extends Layer {
     super(
       scriptModule('GroupNorm', {
         parameters: affineParameters([channels], o.affine, o.bias, o),
-        source: returns(`torch.group_norm(input, ${groups}, self.weight, self.bias, ${float(o.eps)})`),
+        source: groupNormSource(
+          groups,
+          channels,
+          o.affine,
+          `torch.group_norm(input, ${groups}, self.weight, self.bias, ${float(o.eps)})`,
+        ),
       }),
       {},
       `${groups}, ${channels}, eps=${float(o.eps)}, affine=${python(o.affine)}, bias=${python(o.affine && o.bias)}`,
@@ -315,6 +334,8 @@ export class LocalResponseNorm extends Layer {
     const source = `
 def forward(self, input: Tensor) -> Tensor:
   assert input.dim() >= 3, "LocalResponseNorm: expected an input of 3 or more dimensions, got {}".format(input.dim())
+  if input.numel() == 0:
+    return input
   square = input.mul(input).unsqueeze(1)
   if input.dim() == 3:
     square = torch.avg_pool2d(torch.constant_pad_nd(square, [0, 0, ${pad}]), [${n}, 1], [1]).squeeze(1)
