@@ -16,7 +16,7 @@ export function warnWhereBroadcast(loss: string, output: Tensor, target: Tensor)
   if (together === null || warned.has(key)) return;
   warned.add(key);
   process.emitWarning(
-    `${loss}: output ${shown(given)} and target ${shown(wanted)} broadcast to ${shown(together)}, so that values meet which may ` +
+    `${loss}: output ${shown(given)} and target ${shown(wanted)} broadcast to ${shown(together)}, which compares values that may ` +
       `not belong together; ${wayOut(given, wanted)}`,
     'ContinualTorchWarning',
   );

@@ -245,7 +245,7 @@ export class MultiLabelMarginLoss extends loss(
 ) {}
 
 /** `mean log(1 + exp(-target input))` (`torch.nn.SoftMarginLoss`). Option `reduction`. */
-export class SoftMarginLoss extends elementwiseLoss(
+export class SoftMarginLoss extends loss(
   'SoftMarginLoss',
   { reduction },
   (_, r) => `torch.soft_margin_loss(input, target, ${r})`,
@@ -342,10 +342,11 @@ clamped.detach().clamp_(min=${float(eps)})
 loss = 0.5 * (torch.log(clamped) + (input - target).pow(2) / clamped)${full ? `\nloss = loss + ${float(0.5 * Math.log(2 * Math.PI))}` : ''}
 return ${reduced(kind)}`,
 ) {
-  /** @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE */
-  override forward(input: Tensor, target: Tensor, variance: Tensor): Tensor {
+  /** @param variance a number: of all elements. @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE */
+  override forward(input: Tensor, target: Tensor, variance: Tensor | number): Tensor {
     warnWhereBroadcast('GaussianNLLLoss', input, target);
-    return super.forward(input, target, variance);
+    const isNumber = typeof variance === 'number' && input instanceof Tensor;
+    return super.forward(input, target, isNumber ? input.fullLike(variance) : (variance as Tensor));
   }
 }
 runsTorchScript(GaussianNLLLoss.prototype.forward);

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'mocha';
 import { ContinualTorchError, manualSeed, nn, ops, Tensor, tensor } from '../../lib/index';
 import { fixturePath } from '../support/fixtures';
-import { warnings } from '../support/warnings';
 
 type Recorded = [shape: number[], elements: (number | string)[]];
 interface Result {
@@ -50,6 +49,16 @@ const flat = (value: unknown): Tensor[] =>
 
 const camelCase = (name: string) => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
+/** Layers without state, which may be used again. */
+const kept = new Map<string, nn.Module>();
+
+function layerOf(name: string, args: unknown[], options: Options): nn.Module {
+  const key = JSON.stringify([name, args, options]);
+  const layer = kept.get(key) ?? makeLayer(name, args, options);
+  if (layer.parameters().length + layer.buffers().length === 0) kept.set(key, layer);
+  return layer;
+}
+
 function makeLayer(name: string, args: unknown[], { eval: evaluates, ...others }: Options): nn.Module {
   const options = Object.fromEntries(
     Object.entries(others).map(([key, value]) => [
@@ -74,7 +83,7 @@ function compare(name: string, [args, options, written, expected]: Case): string
   let outputs: Tensor[];
   try {
     manualSeed(0);
-    layer = makeLayer(name, args, options);
+    layer = layerOf(name, args, options);
     manualSeed(1);
     const given = name === 'LSTM' && inputs.length === 3 ? [inputs[0], inputs.slice(1)] : inputs;
     outputs = flat(layer.forward(...given));
@@ -116,4 +125,4 @@ describe('losses and layers take and refuse the shapes that PyTorch does, with i
     });
   }
 });
-void warnings;
+
