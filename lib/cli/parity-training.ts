@@ -89,13 +89,13 @@ export async function train(config: Config, folder: string, data: Map<string, Te
     record('buffer', model.namedBuffers());
     record('importance', mas.importance!);
     model.eval();
-    if (config.model === undefined) actual.set(`exp${k}.logits`, (model.forward(need(data, 'test.x')) as Tensor).toNumbers());
+    if (config.model === undefined) actual.set(`exp${k}.logits`, (model.forward(need(data, 'test.x'))).toNumbers());
     else {
       actual.set(`exp${k}.order`, recorder.order);
       actual.set(`exp${k}.batchSizes`, recorder.batchSizes);
       actual.set(`exp${k}.taskIds`, recorder.taskIds);
       evaluated.slice(0, k + 1).forEach(({ x }, j) => {
-        actual.set(`exp${k}.logits.${j}`, (model.forward(x, need(data, `test${j}.t`)) as Tensor).toNumbers());
+        actual.set(`exp${k}.logits.${j}`, (model.forward(x, need(data, `test${j}.t`))).toNumbers());
       });
     }
   }

@@ -1,4 +1,4 @@
-import type { Module } from '../nn/module';
+import { type AnyModule, nativeModule } from '../nn/module';
 
 /** An operator that stays in one mode, whatever `train()` and `eval()` say, because the graph holds the mode as a constant. */
 export interface FrozenMode {
@@ -10,14 +10,14 @@ export interface FrozenMode {
 }
 
 /** @internal */
-export function frozenModes(model: Module): FrozenMode[] {
-  return model.handle.frozenModes();
+export function frozenModes(model: AnyModule): FrozenMode[] {
+  return nativeModule(model).frozenModes();
 }
 
-const checked = new WeakSet<Module>();
+const checked = new WeakSet<AnyModule>();
 
 /** @internal `warnOfEvalMode` where a model is trained for the first time. */
-export function warnOfEvalModeOnce(operation: string, model: Module): void {
+export function warnOfEvalModeOnce(operation: string, model: AnyModule): void {
   if (checked.has(model)) return;
   checked.add(model);
   warnOfEvalMode(operation, model);
@@ -26,7 +26,7 @@ export function warnOfEvalModeOnce(operation: string, model: Module): void {
 const shown = 5;
 
 /** @internal Warns where operators of a model that is to be trained stay in eval mode. */
-export function warnOfEvalMode(operation: string, model: Module): void {
+export function warnOfEvalMode(operation: string, model: AnyModule): void {
   const frozen = frozenModes(model).filter(({ mode }) => mode === 'eval');
   if (frozen.length === 0 || !model.parameters().some((parameter) => parameter.requiresGrad)) return;
   const names = frozen.slice(0, shown).map(({ module, operator }) => (module === '' ? operator : `${operator} in "${module}"`));

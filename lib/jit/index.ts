@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
-import { Module } from '../nn/module';
+import { type AnyModule, isScripted, Module, nativeModule, stateOf } from '../nn/module';
+import type { NativeModule } from '../native/types';
 import { deviceName, parseOptions } from '../options';
 import { requirePath, writeAside } from '../write-aside';
 import { getDefaultDevice } from '../tensor/default-device';
+import type { Tensor } from '../tensor/tensor';
 import { warnOfEvalMode } from './frozen-modes';
 import { ScriptModule } from './script-module';
 
@@ -27,11 +29,14 @@ const loadSchema = z.object({ device: deviceName.default(getDefaultDevice) });
  * ERR_MODEL_FILE_PICKLE for a file of `torch.save`, with how to export TorchScript instead; ERR_DEVICE; ERR_INVALID_ARG_TYPE,
  * ERR_UNKNOWN_OPTION
  */
-export async function load(source: string | Uint8Array | ArrayBuffer, options?: LoadOptions): Promise<ScriptModule> {
+export async function load<Output = Tensor>(
+  source: string | Uint8Array | ArrayBuffer,
+  options?: LoadOptions,
+): Promise<ScriptModule<Output>> {
   const { device } = parseOptions('jit.load', loadSchema, options);
   const bytes = source instanceof ArrayBuffer ? new Uint8Array(source) : source;
   if (!(bytes instanceof Uint8Array)) requirePath('jit.load', bytes, ' or the bytes of a file');
-  const model = new ScriptModule(await job(native.jitLoad(bytes, device)));
+  const model = new ScriptModule<Output>(await job(native.jitLoad(bytes, device)));
   warnOfEvalMode('jit.load', model);
   return model;
 }
@@ -43,22 +48,29 @@ export { trace, type TraceInput } from './trace';
  * there is replaced whole or not at all.
  * @throws ERR_MODEL_SAVE, ERR_BUSY, ERR_INVALID_ARG_TYPE
  */
-export async function save(model: Module, path: string): Promise<void> {
+export async function save(model: AnyModule, path: string): Promise<void> {
   requirePath('jit.save', path);
-  const { handle } = requireScripted('jit.save', model);
-  await writeAside('jit.save', path, 'ERR_MODEL_SAVE', (aside) => job(handle.save(aside)));
+  const native = requireScripted('jit.save', model);
+  await writeAside('jit.save', path, 'ERR_MODEL_SAVE', (aside) => job(native.save(aside)));
 }
 
 /** What `jit.save` would write, as bytes. @throws ERR_MODEL_SAVE, ERR_BUSY, ERR_INVALID_ARG_TYPE */
-export async function saveToBuffer(model: Module): Promise<Buffer> {
-  return job(requireScripted('jit.saveToBuffer', model).handle.saved());
+export async function saveToBuffer(model: AnyModule): Promise<Buffer> {
+  return job(requireScripted('jit.saveToBuffer', model).saved());
 }
 
-function requireScripted(operation: string, model: unknown): Module {
+function requireScripted(operation: string, model: unknown): NativeModule {
   if (!(model instanceof Module)) {
     throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Module, got ${describeValue(model)}`);
   }
-  if (model.isScripted) return model;
+  const circle = stateOf(model).circle();
+  if (circle !== null) {
+    throw new ContinualTorchError(
+      'ERR_MODEL_SAVE',
+      `${operation}: expected modules in a tree, which TorchScript is, got ${circle}, which is inside itself: hand over its state dict`,
+    );
+  }
+  if (isScripted(model)) return nativeModule(model);
   throw new ContinualTorchError(
     'ERR_MODEL_SAVE',
     `${operation}: expected a model whose forward is TorchScript, got ${model.constructor.name || 'a Module'}, whose forward, or that of a module in it, is JavaScript: ` +

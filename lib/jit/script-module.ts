@@ -1,14 +1,25 @@
 import { z } from 'zod';
-import { Module } from '../nn/module';
+import type { NativeModule } from '../native/types';
+import { Module, nativeModule } from '../nn/module';
+import { loadedModule } from '../nn/script';
 import { fromNative, type ScriptValue, toNative } from '../nn/script-value';
 import { parseArgument } from '../options';
+import type { Tensor } from '../tensor/tensor';
 import { type FrozenMode, frozenModes } from './frozen-modes';
 
-/** A TorchScript model: of `jit.load` or `jit.trace`. */
-export class ScriptModule extends Module {
+/**
+ * A TorchScript model: of `jit.load` or `jit.trace`. `Output` is what its forward returns, one tensor unless you say other.
+ * Its parameters can be replaced, its modules cannot: the TorchScript is compiled for them.
+ */
+export class ScriptModule<Output = Tensor> extends Module<Output> {
+  /** @internal */
+  constructor(module: NativeModule) {
+    super(loadedModule(module));
+  }
+
   /** The methods of the outermost module. */
   get methodNames(): string[] {
-    return this.handle.methodNames();
+    return nativeModule(this).methodNames();
   }
 
   /**
@@ -23,21 +34,22 @@ export class ScriptModule extends Module {
 
   /** `forward` as the source that it would be written with. */
   get code(): string {
-    return this.handle.code();
+    return nativeModule(this).code();
   }
 
   /** The graph of `forward`, in TorchScript's notation. */
   get graph(): string {
-    return this.handle.graph();
+    return nativeModule(this).graph();
   }
 
   /**
-   * Calls any method as `forward` is called; inputs and result are of the same kinds.
+   * Calls any method as `forward` is called; inputs and result are of the same kinds. `Result` is what it returns, one tensor
+   * unless you say other.
    * @throws ERR_INVALID_ARG_VALUE for an unknown method; ERR_INVALID_ARG_TYPE with the method's signature where the inputs
    * do not fit; ERR_BUSY, ERR_TORCH
    */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the model, not TypeScript, knows what comes back
-  call(method: string, ...inputs: ScriptValue[]): any {
-    return fromNative(this.handle.call(parseArgument('call', 'method', z.string('a name'), method), inputs.map(toNative)));
+  call<Result = Tensor>(method: string, ...inputs: ScriptValue[]): Result {
+    const name = parseArgument('call', 'method', z.string('a name'), method);
+    return fromNative(nativeModule(this).call(name, inputs.map(toNative))) as Result;
   }
 }

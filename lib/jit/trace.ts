@@ -1,5 +1,5 @@
 import { ContinualTorchError, describeValue } from '../errors';
-import { Module } from '../nn/module';
+import { type AnyModule, Module, nativeModule } from '../nn/module';
 import { fromNative, toNative } from '../nn/script-value';
 import { Tensor } from '../tensor/tensor';
 import { frozenModes, warnOfEvalMode } from './frozen-modes';
@@ -26,18 +26,18 @@ export type TraceInput = Tensor | readonly TraceInput[];
  * where an input or the output is no tensor or tuple (array) of tensors; whatever `forward` throws. Buffers, random
  * generators and the example inputs are afterwards as before.
  */
-export function trace(model: Module, exampleInputs: TraceInput): ScriptModule {
+export function trace<Output = Tensor>(model: AnyModule, exampleInputs: TraceInput): ScriptModule<Output> {
   if (!(model instanceof Module)) {
     throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `jit.trace: expected a Module, got ${describeValue(model)}`);
   }
   const inputs = exampleInputs instanceof Tensor ? [exampleInputs] : exampleInputs;
   requireTensors('exampleInputs to be a Tensor or an array of Tensors and tuples of them', inputs);
-  const handle = model.handle.trace((inputs as Tensor[]).map(toNative), (values) => {
+  const handle = nativeModule(model).trace((inputs as Tensor[]).map(toNative), (values) => {
     const output: unknown = model.forward(...(values.map(fromNative) as [Tensor]));
     requireTensors('forward to return a Tensor or an array of Tensors', output);
     return toNative(output as Tensor);
   });
-  const traced = new ScriptModule(handle);
+  const traced = new ScriptModule<Output>(handle);
   warnOfEvalMode('jit.trace', traced);
   warnOfTrainMode(traced);
   return traced;
@@ -52,7 +52,7 @@ function requireTensors(expected: string, value: unknown): void {
   throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `jit.trace: expected ${expected}, got ${describeValue(value)}`);
 }
 
-function warnOfTrainMode(traced: ScriptModule): void {
+function warnOfTrainMode(traced: AnyModule): void {
   const dropout = frozenModes(traced).find(({ operator, mode }) => mode === 'train' && /dropout|attention/.test(operator));
   if (!dropout) return;
   process.emitWarning(

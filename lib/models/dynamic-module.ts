@@ -3,23 +3,22 @@ import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { setOrder } from '../data/set-order';
 import { ContinualTorchError, describeValue } from '../errors';
-import type { NativeModule } from '../native/types';
 import { Module } from '../nn/module';
 import { integer } from '../options';
+import type { Tensor } from '../tensor/tensor';
 
 /** A module that changes with the experiences: an output layer that grows, for example. */
-export abstract class DynamicModule extends Module {
+export abstract class DynamicModule<Output = Tensor> extends Module<Output> {
   /**
    * @internal
    * @param autoAdapt whether `avalancheModelAdaptation` reaches this module inside another one. False: the module
    * around it adapts it.
    */
   constructor(
-    handle?: NativeModule,
-    children: Record<string, Module> = {},
+    script?: unknown,
     readonly autoAdapt: boolean = true,
   ) {
-    super(handle, children);
+    super(script);
   }
 
   /**

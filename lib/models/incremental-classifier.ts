@@ -1,10 +1,15 @@
 import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
+import { ContinualTorchError, describeValue } from '../errors';
 import { Linear } from '../nn/linear';
-import { createModule } from '../nn/module';
+import { type AnyModule, nativeModule, runLayer, runsTorchScript } from '../nn/module';
+import { Parameter } from '../nn/parameter';
+import { scriptModule } from '../nn/script-module';
 import { boolean, parseArgument, parseOptions, positiveInteger } from '../options';
+import type { Tensor } from '../tensor/tensor';
 import { classesOf, DynamicModule, maxClasses } from './dynamic-module';
+import { activate, grown, noUnits, withFirstRows } from './units';
 
 export const unitCount = positiveInteger.max(maxClasses, `an integer in [1, ${maxClasses}]`);
 export const maskValue = z.number('a number');
@@ -37,19 +42,87 @@ export interface IncrementalClassifierOptions {
  * `maskValue`, while training as well. A draw happens in eval mode too where an evaluated experience has new classes.
  */
 export class IncrementalClassifier extends DynamicModule {
+  /** A `Linear`, or another layer with parameters `weight` [units, inFeatures] and `bias` [units]. */
+  declare classifier: AnyModule;
+  /** int8 [units]: 1 where a unit has been trained. */
+  declare activeUnits: Tensor;
+  readonly #masking: boolean;
+
   constructor(inFeatures: number, options?: IncrementalClassifierOptions) {
     const width = parseArgument('IncrementalClassifier', 'inFeatures', positiveInteger, inFeatures);
     const o = parseOptions('IncrementalClassifier', schema, options);
     const classifier = new Linear(width, o.initialOutFeatures);
     super(
-      createModule('IncrementalClassifier', classifier.handle, o.masking, o.maskValue),
-      { classifier },
+      scriptModule<IncrementalClassifier>('IncrementalClassifier', {
+        attributes: { masking: ['bool', o.masking], mask_value: ['float', o.maskValue] },
+        children: { classifier },
+        buffers: { active_units: noUnits(classifier.weight) },
+        source,
+        forward: (self, input: Tensor) => {
+          const output = self.classifier.forward(input) as Tensor;
+          return o.masking ? output.maskedFill(self.activeUnits.logicalNot(), o.maskValue) : output;
+        },
+      }),
       o.autoAdapt,
     );
+    this.#masking = o.masking;
   }
 
-  /** @throws ERR_MODEL_ADAPTATION for an experience without classes or with labels that are none; ERR_BUSY */
-  adaptation(experience: Experience<Dataset>): void {
-    this.handle.adaptIncrementalClassifier(classesOf('IncrementalClassifier.adaptation', experience));
+  override forward(input: Tensor): Tensor {
+    return runLayer(this, input);
   }
+
+  /**
+   * @throws ERR_MODEL_ADAPTATION for an experience without classes or with labels that are none, and where `classifier` has
+   * no weight and bias; ERR_BUSY
+   */
+  adaptation(experience: Experience<Dataset>): void {
+    const classes = classesOf('IncrementalClassifier.adaptation', experience);
+    nativeModule(this).checkIdle('adaptation');
+    const layer = requireUnits(this.classifier);
+    const { weight, bias } = layer;
+    const units = Math.max(weight.size(0), Math.max(...classes) + 1);
+    if (this.#masking) {
+      const active = grown(this.activeUnits, units);
+      if (this.training) activate(active, classes);
+      if (active !== this.activeUnits) this.activeUnits = active;
+    }
+    if (units === weight.size(0)) return;
+    // Drawn whole, as in the reference.
+    const fresh = new Linear(weight.size(1), units, { device: 'cpu' });
+    layer.weight = new Parameter(withFirstRows(fresh.weight, weight));
+    layer.bias = new Parameter(withFirstRows(fresh.bias!, bias));
+  }
+}
+runsTorchScript(IncrementalClassifier.prototype.forward);
+
+const source = `
+def forward(self, input: Tensor) -> Tensor:
+  output = self.classifier.forward(input)
+  if self.masking:
+    output = output.masked_fill(torch.logical_not(self.active_units), self.mask_value)
+  return output
+`;
+
+interface Units {
+  weight: Parameter;
+  bias: Parameter;
+}
+
+/** @internal A layer with a row of its weight, and a number of its bias, for each unit. @throws ERR_MODEL_ADAPTATION */
+export function requireUnits(layer: AnyModule): AnyModule & Units {
+  const { weight, bias } = (layer ?? {}) as Partial<Units>;
+  const isRight =
+    weight instanceof Parameter &&
+    bias instanceof Parameter &&
+    weight.shape.length === 2 &&
+    bias.shape.length === 1 &&
+    bias.size(0) === weight.size(0);
+  if (isRight) return layer as AnyModule & Units;
+  const shape = (value: unknown) => (value instanceof Parameter ? `[${value.shape.join(', ')}]` : describeValue(value));
+  throw new ContinualTorchError(
+    'ERR_MODEL_ADAPTATION',
+    `IncrementalClassifier.adaptation: expected a classifier with a weight [out, in] and a bias [out], got ` +
+      `${describeValue(layer)} with weight ${shape(weight)} and bias ${shape(bias)}`,
+  );
 }

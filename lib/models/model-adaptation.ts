@@ -1,7 +1,7 @@
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
-import { Module } from '../nn/module';
+import { type AnyModule, Module } from '../nn/module';
 
 /** What a module has that changes with the experiences: a `DynamicModule`, or any module with this method. */
 export interface Adaptable {
@@ -15,15 +15,15 @@ export interface Adaptable {
  * inside it, each once. Strategies do so before they learn or evaluate an experience.
  * @throws ERR_INVALID_ARG_TYPE, and what the modules throw
  */
-export function avalancheModelAdaptation(model: Module, experience: Experience<Dataset>): void {
+export function avalancheModelAdaptation(model: AnyModule, experience: Experience<Dataset>): void {
   if (!(model instanceof Module)) {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_TYPE',
       `avalancheModelAdaptation: expected a Module, got ${describeValue(model)}`,
     );
   }
-  const visited = new Set<Module>();
-  const visit = (module: Module): void => {
+  const visited = new Set<AnyModule>();
+  const visit = (module: AnyModule): void => {
     if (visited.has(module)) return;
     visited.add(module);
     if (isAdaptable(module)) {
@@ -35,6 +35,6 @@ export function avalancheModelAdaptation(model: Module, experience: Experience<D
   visit(model);
 }
 
-function isAdaptable(module: Module): module is Module & Adaptable {
+function isAdaptable(module: AnyModule): module is AnyModule & Adaptable {
   return typeof (module as Partial<Adaptable>).adaptation === 'function';
 }

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { Linear } from '../nn/linear';
-import { composeModule } from '../nn/script-module';
+import type { AnyModule } from '../nn/module';
+import { scriptModule } from '../nn/script-module';
 import { parseOptions } from '../options';
+import type { Tensor } from '../tensor/tensor';
 import { headOptions, MultiHeadClassifier } from './multi-head-classifier';
 import { ScriptedMultiTaskModule, multiTaskMethods } from './multi-task-module';
-import { simpleCNNFeatures, simpleCNNWidth } from './simple-cnn';
+import { simpleCNNFeatures, simpleCNNFlat, simpleCNNWidth } from './simple-cnn';
 
 const schema = z.object(headOptions);
 export interface MTSimpleCNNOptions {
@@ -19,7 +21,8 @@ export interface MTSimpleCNNOptions {
  * mini-batch of one sample works too (in Avalanche it fails).
  */
 export class MTSimpleCNN extends ScriptedMultiTaskModule {
-  readonly classifier: MultiHeadClassifier;
+  declare features: AnyModule;
+  declare classifier: MultiHeadClassifier;
 
   constructor(options?: MTSimpleCNNOptions) {
     const o = parseOptions('MTSimpleCNN', schema, options);
@@ -29,13 +32,11 @@ export class MTSimpleCNN extends ScriptedMultiTaskModule {
     const classifier = new MultiHeadClassifier(simpleCNNWidth, { masking: o.masking, fill: o.fill });
     const children = { features, classifier };
     super(
-      composeModule(
-        'MTSimpleCNN',
+      scriptModule<MTSimpleCNN>('MTSimpleCNN', {
         children,
-        multiTaskMethods('classifier', '  return self.features.forward(input).flatten(1)'),
-      ),
-      children,
+        source: multiTaskMethods('classifier', '  return self.features.forward(input).flatten(1)'),
+        forward: (self, input: Tensor, taskLabels) => self.classifier.forward(simpleCNNFlat(self, input), taskLabels),
+      }),
     );
-    this.classifier = classifier;
   }
 }

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { Dropout } from '../nn/dropout';
 import { Linear } from '../nn/linear';
-import { composeModule } from '../nn/script-module';
+import type { AnyModule } from '../nn/module';
+import { scriptModule } from '../nn/script-module';
 import { ReLU } from '../nn/activations';
 import { Sequential } from '../nn/sequential';
 import { parseOptions, positiveInteger } from '../options';
+import type { Tensor } from '../tensor/tensor';
 import { headOptions, MultiHeadClassifier } from './multi-head-classifier';
 import { ScriptedMultiTaskModule, multiTaskMethods } from './multi-task-module';
 
@@ -29,18 +31,24 @@ export interface MTSimpleMLPOptions {
  * `classifier`, a `MultiHeadClassifier`.
  */
 export class MTSimpleMLP extends ScriptedMultiTaskModule {
-  readonly classifier: MultiHeadClassifier;
+  declare features: AnyModule;
+  declare classifier: MultiHeadClassifier;
 
   constructor(options?: MTSimpleMLPOptions) {
     const o = parseOptions('MTSimpleMLP', schema, options);
     const features = new Sequential(new Linear(o.inputSize, o.hiddenSize), new ReLU(), new Dropout(0.5));
     const classifier = new MultiHeadClassifier(o.hiddenSize, { masking: o.masking, fill: o.fill });
     const children = { features, classifier };
-    const flat = `input.contiguous().view(input.size(0), ${o.inputSize})`;
+    const flatSource = `input.contiguous().view(input.size(0), ${o.inputSize})`;
     super(
-      composeModule('MTSimpleMLP', children, multiTaskMethods('classifier', `  return self.features.forward(${flat})`)),
-      children,
+      scriptModule<MTSimpleMLP>('MTSimpleMLP', {
+        children,
+        source: multiTaskMethods('classifier', `  return self.features.forward(${flatSource})`),
+        forward: (self, input: Tensor, taskLabels) => {
+          const flat = input.contiguous().view(input.size(0), o.inputSize);
+          return self.classifier.forward(self.features.forward(flat) as Tensor, taskLabels);
+        },
+      }),
     );
-    this.classifier = classifier;
   }
 }

@@ -1,10 +1,12 @@
 import { z } from 'zod';
-import { composeModule } from '../nn/script-module';
+import type { AnyModule } from '../nn/module';
+import { scriptModule } from '../nn/script-module';
 import { parseArgument, parseOptions, positiveInteger } from '../options';
+import type { Tensor } from '../tensor/tensor';
 import { unitCount } from './incremental-classifier';
 import { headOptions, MultiHeadClassifier } from './multi-head-classifier';
 import { ScriptedMultiTaskModule, multiTaskMethods } from './multi-task-module';
-import { slimResNet18Features, slimResNet18Trunk } from './slim-resnet18';
+import { slimResNet18Features, slimResNet18Output, slimResNet18Trunk } from './slim-resnet18';
 
 const schema = z.object({ nf: positiveInteger.default(20), ...headOptions });
 export interface MTSlimResNet18Options {
@@ -21,7 +23,13 @@ export interface MTSlimResNet18Options {
  * `numClasses` units.
  */
 export class MTSlimResNet18 extends ScriptedMultiTaskModule {
-  readonly linear: MultiHeadClassifier;
+  declare conv1: AnyModule;
+  declare bn1: AnyModule;
+  declare layer1: AnyModule;
+  declare layer2: AnyModule;
+  declare layer3: AnyModule;
+  declare layer4: AnyModule;
+  declare linear: MultiHeadClassifier;
 
   constructor(numClasses: number, options?: MTSlimResNet18Options) {
     const initialOutFeatures = parseArgument('MTSlimResNet18', 'numClasses', unitCount, numClasses);
@@ -29,7 +37,12 @@ export class MTSlimResNet18 extends ScriptedMultiTaskModule {
     const trunk = slimResNet18Trunk(o.nf);
     const linear = new MultiHeadClassifier(8 * o.nf, { initialOutFeatures, masking: o.masking, fill: o.fill });
     const children = { ...trunk, linear };
-    super(composeModule('MTSlimResNet18', children, multiTaskMethods('linear', slimResNet18Features)), children);
-    this.linear = linear;
+    super(
+      scriptModule<MTSlimResNet18>('MTSlimResNet18', {
+        children,
+        source: multiTaskMethods('linear', slimResNet18Features),
+        forward: (self, input: Tensor, taskLabels) => self.linear.forward(slimResNet18Output(self, input), taskLabels),
+      }),
+    );
   }
 }

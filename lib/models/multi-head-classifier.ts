@@ -2,11 +2,18 @@ import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { ContinualTorchError } from '../errors';
-import { createModule, type Module } from '../nn/module';
+import { Module, nativeModule, stateOf } from '../nn/module';
+import { describeModule } from '../nn/repr';
+import { scriptModule } from '../nn/script-module';
 import { boolean, parseArgument, parseOptions, positiveInteger } from '../options';
+import { slice } from '../tensor/indexing';
+import { ops } from '../tensor/operators';
+import type { Tensor } from '../tensor/tensor';
 import { classesOf, taskLabelsOf } from './dynamic-module';
-import { IncrementalClassifier, maskValue, unitCount } from './incremental-classifier';
-import { ScriptedMultiTaskModule } from './multi-task-module';
+import { IncrementalClassifier, maskValue, requireUnits, unitCount } from './incremental-classifier';
+import { multiHeadMethods, unitsName } from './multi-head-script';
+import { noteClasses, ScriptedMultiTaskModule } from './multi-task-module';
+import { activate, grown, noUnits } from './units';
 
 /** @internal What models with such a classifier let through to it. */
 export const headOptions = {
@@ -33,6 +40,60 @@ export interface MultiHeadClassifierOptions {
   fill?: 'zero' | 'maskValue';
 }
 
+/** The heads of a multi-head classifier by task label (in PyTorch a ModuleDict), in the order in which they came. */
+export class TaskHeads extends Module<never> {
+  constructor(heads: Iterable<readonly [task: number, head: IncrementalClassifier]> = []) {
+    super();
+    for (const [task, head] of heads) this.set(task, head);
+  }
+
+  /**
+   *
+   */
+  get #heads(): ReadonlyMap<number, IncrementalClassifier> {
+    return new Map(stateOf(this).held().map(([task, head]) => [Number(task), head as IncrementalClassifier]));
+  }
+
+  /** The number of heads. */
+  get size(): number {
+    return this.#heads.size;
+  }
+
+  /** Whether a task has a head. */
+  has(task: number): boolean {
+    return this.#heads.has(task);
+  }
+
+  /** The head of a task. */
+  get(task: number): IncrementalClassifier | undefined {
+    return this.#heads.get(task);
+  }
+
+  /** Gives a task another head. @throws ERR_INVALID_ARG_TYPE */
+  set(task: number, head: IncrementalClassifier): this {
+    stateOf(this).give('classifiers', String(task), head);
+    return this;
+  }
+
+  /** The tasks. */
+  keys(): IterableIterator<number> {
+    return this.#heads.keys();
+  }
+
+  /** The heads. */
+  values(): IterableIterator<IncrementalClassifier> {
+    return this.#heads.values();
+  }
+
+  [Symbol.iterator](): IterableIterator<[task: number, head: IncrementalClassifier]> {
+    return this.#heads[Symbol.iterator]();
+  }
+
+  override toString(): string {
+    return describeModule('ModuleDict', '', [...this].map(([task, head]) => [String(task), head.toString()]));
+  }
+}
+
 /**
  * An output layer for each task (Avalanche's MultiHeadClassifier): `IncrementalClassifier`s `classifiers.TASK`, without
  * masking of their own, and int8 buffers `active_units_TTASK`. The head of task 0 is there from the start.
@@ -43,9 +104,10 @@ export interface MultiHeadClassifierOptions {
  */
 export class MultiHeadClassifier extends ScriptedMultiTaskModule {
   /** The heads by task label. */
-  readonly classifiers: ReadonlyMap<number, IncrementalClassifier>;
+  declare classifiers: TaskHeads;
   readonly masking: boolean;
-  private readonly newHead: () => IncrementalClassifier;
+  readonly #maskValue: number;
+  readonly #newHead: () => IncrementalClassifier;
 
   constructor(inFeatures: number, options?: MultiHeadClassifierOptions) {
     const width = parseArgument('MultiHeadClassifier', 'inFeatures', positiveInteger, inFeatures);
@@ -54,24 +116,42 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
       new IncrementalClassifier(width, { initialOutFeatures: o.initialOutFeatures, masking: false, autoAdapt: false });
     const first = newHead();
     const fillValue = o.fill === 'zero' ? 0 : o.maskValue;
-    super(createModule('MultiHeadClassifier', first.handle, o.masking, o.maskValue, fillValue));
-    this.note(o.initialOutFeatures);
-    this.classifiers = new Map([[0, first]]);
+    super(
+      scriptModule<MultiHeadClassifier>('MultiHeadClassifier', {
+        attributes: {
+          masking: ['bool', o.masking],
+          mask_value: ['float', o.maskValue],
+          fill_value: ['float', fillValue],
+          max_class_label: ['int', o.initialOutFeatures],
+          known_train_tasks_labels: ['int[]', []],
+        },
+        children: { classifiers: new TaskHeads([[0, first]]) },
+        buffers: { [unitsName(0)]: noUnits(requireUnits(first.classifier).weight) },
+        source: (children) => multiHeadMethods([...(children.get('classifiers') as TaskHeads).keys()]),
+        forward: (self, input: Tensor, taskLabels: Tensor | number | null) => self.#forward(input, taskLabels, fillValue),
+      }),
+    );
+    noteClasses(this, o.initialOutFeatures);
     this.masking = o.masking;
-    this.newHead = newHead;
-  }
-
-  override namedChildren(): Map<string, Module> {
-    return new Map([...this.classifiers].map(([task, head]) => [`classifiers.${task}`, head]));
+    this.#maskValue = o.maskValue;
+    this.#newHead = newHead;
   }
 
   /** The active units of each task in `knownTrainTasksLabels`. */
   get activeUnits(): Map<number, number[]> {
-    const buffers = this.namedBuffers();
-    const active = (task: number) => buffers.get(`active_units_T${task}`)!.toNumbers();
     return new Map(
-      this.knownTrainTasksLabels.map((task) => [task, active(task).flatMap((on, unit) => (on ? [unit] : []))]),
+      this.knownTrainTasksLabels.map((task) => [
+        task,
+        this.#active(task).toNumbers().flatMap((on, unit) => (on ? [unit] : [])), // prettier-ignore
+      ]),
     );
+  }
+
+  /**
+   *
+   */
+  #active(task: number): Tensor {
+    return stateOf(this).get('buffer', unitsName(task)) as Tensor;
   }
 
   /**
@@ -88,19 +168,64 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
           '{ masking: false } takes several',
       );
     }
+    const native = nativeModule(this);
+    native.checkIdle('adaptation');
     super.adaptation(experience);
-    this.handle.setKnown(this.maxClassLabel, this.knownTrainTasksLabels);
+    native.setAttribute('max_class_label', this.maxClassLabel);
+    native.setAttribute('known_train_tasks_labels', this.knownTrainTasksLabels);
     for (const task of tasks) {
-      const head = this.classifiers.get(task) ?? this.addHead(task);
+      const head = this.classifiers.get(task) ?? this.#addHead(task);
       head.adaptation(experience);
-      this.handle.activateUnits(task, classes);
+      if (this.masking) this.#activate(task, requireUnits(head.classifier).weight.size(0), classes);
     }
   }
 
-  private addHead(task: number): IncrementalClassifier {
-    const head = this.newHead().to(this.parameters()[0]!.device);
-    this.handle.addHead(task, head.handle);
-    (this.classifiers as Map<number, IncrementalClassifier>).set(task, head);
+  /**
+   *
+   */
+  #activate(task: number, units: number, classes: number[]): void {
+    const active = grown(this.#active(task), Math.max(units, Math.max(...classes) + 1));
+    if (this.training) activate(active, classes);
+    stateOf(this).set('buffer', unitsName(task), active);
+  }
+
+  /**
+   *
+   */
+  #addHead(task: number): IncrementalClassifier {
+    const head = this.#newHead().to(this.parameters()[0]!.device);
+    this.classifiers.set(task, head);
+    stateOf(this).addBuffer(unitsName(task), noUnits(requireUnits(head.classifier).weight));
     return head;
+  }
+
+  /** What `multiHeadMethods` do, with heads that are written in TypeScript. */
+  #forward(input: Tensor, taskLabels: Tensor | number | null, fillValue: number): Tensor | Map<number, Tensor> {
+    if (taskLabels === null) return new Map(this.knownTrainTasksLabels.map((task) => [task, this.#headOutput(input, task)]));
+    if (typeof taskLabels === 'number') return this.#headOutput(input, taskLabels);
+    const { dtype, device } = input;
+    const output = ops.aten.full!([input.size(0), this.maxClassLabel], fillValue, { dtype, device }) as Tensor;
+    for (const task of new Set(taskLabels.toNumbers())) {
+      const chosen = taskLabels.eq(task);
+      const part = this.#headOutput(input.index([chosen]), task);
+      output.indexPut_([chosen, slice(0, part.size(1))], part);
+    }
+    return output;
+  }
+
+  /**
+   *
+   */
+  #headOutput(input: Tensor, task: number): Tensor {
+    const head = this.classifiers.get(task);
+    if (!head) {
+      throw new ContinualTorchError('ERR_FORWARD', `MultiHeadClassifier: expected a task that has a head, got ${task}`);
+    }
+    const output = head.forward(input);
+    if (!this.masking) return output;
+    const active = this.#active(task);
+    const lacking = output.size(-1) - active.size(0);
+    const units = lacking > 0 ? (ops.aten.constant_pad_nd!(active, [0, lacking]) as Tensor) : active;
+    return output.maskedFill(units.logicalNot(), this.#maskValue);
   }
 }

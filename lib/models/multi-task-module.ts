@@ -1,31 +1,40 @@
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
-import { runsTorchScript } from '../nn/module';
+import { isScripted, runScript, runsTorchScript, stateOf } from '../nn/module';
 import { requireTensor, Tensor } from '../tensor/tensor';
 import { classesOf, DynamicModule, taskLabelsOf } from './dynamic-module';
+
+/** @internal There are at least this many classes. */
+export let noteClasses: (module: MultiTaskModule<unknown>, classes: number) => void;
 
 /**
  * A module whose output depends on the task that a sample belongs to (Avalanche's MultiTaskModule). Strategies pass it the
  * mini-batch's task labels.
  */
-export abstract class MultiTaskModule extends DynamicModule {
-  private classes = 0;
-  private readonly trainTasks = new Set<number>();
+export abstract class MultiTaskModule<Output = Tensor> extends DynamicModule<Output> {
+  #classes = 0;
+  readonly #trainTasks = new Set<number>();
+
+  static {
+    noteClasses = (module, classes) => {
+      module.#classes = Math.max(module.#classes, classes);
+    };
+  }
 
   /** Largest class label of all experiences that this was adapted to, in train or eval mode, plus 1. */
   get maxClassLabel(): number {
-    return this.classes;
+    return this.#classes;
   }
 
   /** Tasks of the experiences that this was adapted to in train mode, ascending. */
   get knownTrainTasksLabels(): number[] {
-    return [...this.trainTasks].sort((a, b) => a - b);
+    return [...this.#trainTasks].sort((a, b) => a - b);
   }
 
   /** Whether `forward` takes the task label of each sample; one in TypeScript does with a second parameter. */
   override get takesTaskLabels(): boolean {
-    return this.isScripted ? super.takesTaskLabels : this.forward.length >= 2;
+    return isScripted(this) ? super.takesTaskLabels : this.forward.length >= 2;
   }
 
   /**
@@ -35,21 +44,15 @@ export abstract class MultiTaskModule extends DynamicModule {
   adaptation(experience: Experience<Dataset>): void {
     const operation = `${this.constructor.name}.adaptation`;
     const tasks = taskLabelsOf(operation, experience);
-    this.note(Math.max(...classesOf(operation, experience)) + 1);
-    if (this.training) for (const task of tasks) this.trainTasks.add(task);
-  }
-
-  /** @internal There are at least this many classes. */
-  protected note(classes: number): void {
-    this.classes = Math.max(this.classes, classes);
+    noteClasses(this, Math.max(...classesOf(operation, experience)) + 1);
+    if (this.training) for (const task of tasks) this.#trainTasks.add(task);
   }
 
   /**
    * A subclass says what it takes: an input and the task label of each sample (int64 `[B]`), where it declares two parameters.
    */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a subclass takes and returns what it likes
-  override forward(input: Tensor, ...taskLabels: any[]): any {
-    return this.runNative(input, ...(taskLabels as Tensor[]));
+  override forward(input: Tensor, ...taskLabels: unknown[]): Output {
+    return runScript(this, input, ...(taskLabels as Tensor[])) as Output;
   }
 }
 runsTorchScript(MultiTaskModule.prototype.forward);
@@ -67,11 +70,13 @@ export abstract class ScriptedMultiTaskModule extends MultiTaskModule {
   override forward(input: Tensor, taskLabels: null): Map<number, Tensor>;
   override forward(input: Tensor, taskLabels?: Tensor | number | null): Tensor | Map<number, Tensor> {
     const { handle } = requireTensor('forward', input);
-    if (taskLabels instanceof Tensor) return this.runNative(input, taskLabels) as Tensor;
-    if (taskLabels === null) {
-      return new Map(this.handle.forwardAllTasks(handle).map(([task, output]) => [task, new Tensor(output)]));
+    if (taskLabels instanceof Tensor) return runScript(this, input, taskLabels) as Tensor;
+    if (taskLabels === null || Number.isInteger(taskLabels)) {
+      const native = stateOf(this).runnable();
+      if (!native) return runScript(this, input, taskLabels) as Tensor;
+      if (taskLabels !== null) return new Tensor(native.forwardSingleTask(handle, taskLabels as number));
+      return new Map(native.forwardAllTasks(handle).map(([task, output]) => [task, new Tensor(output)]));
     }
-    if (Number.isInteger(taskLabels)) return new Tensor(this.handle.forwardSingleTask(handle, taskLabels!));
     throw new ContinualTorchError(
       taskLabels === undefined ? 'ERR_NO_TASK_LABELS' : 'ERR_INVALID_ARG_TYPE',
       'forward: expected task labels as a Tensor, one task as an integer, or null for all tasks, ' +

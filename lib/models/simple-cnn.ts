@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { Conv2d } from '../nn/conv';
 import { Dropout } from '../nn/dropout';
 import { Linear } from '../nn/linear';
-import { composeModule, Layer } from '../nn/script-module';
+import type { AnyModule } from '../nn/module';
+import { Layer, scriptModule } from '../nn/script-module';
 import { AdaptiveMaxPool2d, MaxPool2d } from '../nn/pooling';
 import { ReLU } from '../nn/activations';
 import { Sequential } from '../nn/sequential';
 import { parseOptions, positiveInteger } from '../options';
+import type { Tensor } from '../tensor/tensor';
 
 /** @internal Channels behind `simpleCNNFeatures`. */
 export const simpleCNNWidth = 64;
@@ -44,15 +46,30 @@ export interface SimpleCNNOptions {
  * `[B, numClasses]`. State-dict names as there: `features.0.weight`, `features.2.weight`, ..., `classifier.0.weight`.
  */
 export class SimpleCNN extends Layer {
+  declare features: AnyModule;
+  declare classifier: AnyModule;
+
   constructor(options?: SimpleCNNOptions) {
     const { numClasses } = parseOptions('SimpleCNN', schema, options);
     const features = simpleCNNFeatures();
     const children = { features, classifier: new Sequential(new Linear(simpleCNNWidth, numClasses)) };
-    super(composeModule('SimpleCNN', children, forward), children);
+    super(
+      scriptModule<SimpleCNN>('SimpleCNN', {
+        children,
+        source,
+        forward: (self, input: Tensor) => self.classifier.forward(simpleCNNFlat(self, input)),
+      }),
+    );
   }
 }
 
-const forward = `
+/** @internal What the classifier of a model with such `features` gets. */
+export function simpleCNNFlat({ features }: { features: AnyModule }, input: Tensor): Tensor {
+  const output = features.forward(input) as Tensor;
+  return output.view(output.size(0), -1);
+}
+
+const source = `
 def forward(self, input: Tensor) -> Tensor:
   features = self.features.forward(input)
   return self.classifier.forward(features.view(features.size(0), -1))

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { Dropout } from '../nn/dropout';
 import { Linear } from '../nn/linear';
-import { composeModule, Layer } from '../nn/script-module';
+import type { AnyModule } from '../nn/module';
+import { Layer, scriptModule } from '../nn/script-module';
 import { ReLU } from '../nn/activations';
 import { Sequential } from '../nn/sequential';
 import { parseOptions, positiveInteger, unitInterval } from '../options';
+import type { Tensor } from '../tensor/tensor';
 
 const schema = z.object({
   numClasses: positiveInteger.default(10),
@@ -32,6 +34,9 @@ export interface SimpleMLPOptions {
  * `classifier.weight`, ...
  */
 export class SimpleMLP extends Layer {
+  declare features: AnyModule;
+  declare classifier: AnyModule;
+
   constructor(options?: SimpleMLPOptions) {
     const o = parseOptions('SimpleMLP', schema, options);
     const hidden = (width: number) => [new Linear(width, o.hiddenSize), new ReLU(), new Dropout(o.dropRate)];
@@ -40,11 +45,18 @@ export class SimpleMLP extends Layer {
       ...Array.from({ length: o.hiddenLayers - 1 }, () => new Sequential(...hidden(o.hiddenSize))),
     );
     const children = { features, classifier: new Linear(o.hiddenSize, o.numClasses) };
-    super(composeModule('SimpleMLP', children, forward(o.inputSize)), children);
+    super(
+      scriptModule<SimpleMLP>('SimpleMLP', {
+        children,
+        source: source(o.inputSize),
+        forward: (self, input: Tensor) =>
+          self.classifier.forward(self.features.forward(input.contiguous().view(input.size(0), o.inputSize))),
+      }),
+    );
   }
 }
 
-const forward = (inputSize: number) => `
+const source = (inputSize: number) => `
 def forward(self, input: Tensor) -> Tensor:
   flat = input.contiguous().view(input.size(0), ${inputSize})
   return self.classifier.forward(self.features.forward(flat))

@@ -2,16 +2,28 @@ import { z } from 'zod';
 import { BatchNorm2d } from '../nn/normalization';
 import { Conv2d } from '../nn/conv';
 import { Linear } from '../nn/linear';
-import { Module } from '../nn/module';
-import { composeModule, Layer } from '../nn/script-module';
+import type { AnyModule } from '../nn/module';
+import { Layer, scriptModule } from '../nn/script-module';
 import { Sequential } from '../nn/sequential';
 import { parseArgument, parseOptions, positiveInteger } from '../options';
+import { ops } from '../tensor/operators';
+import type { Tensor } from '../tensor/tensor';
 
 const conv3x3 = (inPlanes: number, planes: number, stride = 1) =>
   new Conv2d(inPlanes, planes, 3, { stride, padding: 1, bias: false });
 
+/** The output of modules one behind the other. */
+const through = (input: Tensor, ...modules: AnyModule[]) =>
+  modules.reduce((x: unknown, module) => module.forward(x), input) as Tensor;
+
 /** Two convolutions with a shortcut around them. */
 class BasicBlock extends Layer {
+  declare conv1: AnyModule;
+  declare bn1: AnyModule;
+  declare conv2: AnyModule;
+  declare bn2: AnyModule;
+  declare shortcut: AnyModule;
+
   constructor(inPlanes: number, planes: number, stride: number) {
     const children = {
       conv1: conv3x3(inPlanes, planes, stride),
@@ -23,7 +35,16 @@ class BasicBlock extends Layer {
           ? new Sequential()
           : new Sequential(new Conv2d(inPlanes, planes, 1, { stride, bias: false }), new BatchNorm2d(planes)),
     };
-    super(composeModule('BasicBlock', children, blockForward), children);
+    super(
+      scriptModule<BasicBlock>('BasicBlock', {
+        children,
+        source: blockForward,
+        forward: ({ conv1, bn1, conv2, bn2, shortcut }, input: Tensor) => {
+          const output = through(input, conv1, bn1).relu();
+          return through(output, conv2, bn2).add(through(input, shortcut)).relu();
+        },
+      }),
+    );
   }
 }
 
@@ -34,10 +55,11 @@ def forward(self, input: Tensor) -> Tensor:
   return torch.relu(output + self.shortcut.forward(input))
 `;
 
+/** @internal */
+export type SlimResNet18Trunk = Record<'conv1' | 'bn1' | 'layer1' | 'layer2' | 'layer3' | 'layer4', AnyModule>;
+
 /** @internal All but the output layer; the last stage has `8 nf` planes. */
-export function slimResNet18Trunk(
-  nf: number,
-): Record<'conv1' | 'bn1' | 'layer1' | 'layer2' | 'layer3' | 'layer4', Module> {
+export function slimResNet18Trunk(nf: number): SlimResNet18Trunk {
   const stage = (inPlanes: number, planes: number, stride: number) =>
     new Sequential(new BasicBlock(inPlanes, planes, stride), new BasicBlock(planes, planes, 1));
   return {
@@ -50,7 +72,14 @@ export function slimResNet18Trunk(
   };
 }
 
-/** @internal TorchScript from `input` to the trunk's features. */
+/** @internal The trunk's features. */
+export function slimResNet18Output(trunk: SlimResNet18Trunk, input: Tensor): Tensor {
+  const first = through(input.view([input.size(0), 3, 32, 32]), trunk.conv1, trunk.bn1).relu();
+  const output = through(first, trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4);
+  return (ops.aten.avg_pool2d!(output, [4, 4]) as Tensor).view(output.size(0), -1);
+}
+
+/** @internal The same in TorchScript, from `input`. */
 export const slimResNet18Features = `
   output = torch.relu(self.bn1.forward(self.conv1.forward(input.view([input.size(0), 3, 32, 32]))))
   output = self.layer1.forward(output)
@@ -73,11 +102,25 @@ export interface SlimResNet18Options {
  * `linear.weight`.
  */
 export class SlimResNet18 extends Layer {
+  declare conv1: AnyModule;
+  declare bn1: AnyModule;
+  declare layer1: AnyModule;
+  declare layer2: AnyModule;
+  declare layer3: AnyModule;
+  declare layer4: AnyModule;
+  declare linear: AnyModule;
+
   constructor(numClasses: number, options?: SlimResNet18Options) {
     const classes = parseArgument('SlimResNet18', 'numClasses', positiveInteger, numClasses);
     const { nf } = parseOptions('SlimResNet18', schema, options);
     const children = { ...slimResNet18Trunk(nf), linear: new Linear(8 * nf, classes) };
-    super(composeModule('SlimResNet18', children, methods), children);
+    super(
+      scriptModule<SlimResNet18>('SlimResNet18', {
+        children,
+        source: methods,
+        forward: (self, input: Tensor) => self.linear.forward(slimResNet18Output(self, input)),
+      }),
+    );
   }
 }
 

@@ -46,12 +46,12 @@ export interface NativeModule {
   /** Of multi-task models. */
   forwardSingleTask(input: NativeTensor, task: number): NativeTensor;
   forwardAllTasks(input: NativeTensor): [task: number, output: NativeTensor][];
-  /** Of a module of the kind IncrementalClassifier. */
-  adaptIncrementalClassifier(classes: readonly number[]): void;
-  /** Of a module of the kind MultiHeadClassifier, as the two below. */
-  addHead(task: number, head: NativeModule): void;
-  activateUnits(task: number, classes: readonly number[]): void;
-  setKnown(maxClassLabel: number, trainTasks: readonly number[]): void;
+  /** Throws ERR_BUSY while a job is using it. */
+  checkIdle(operation: string): void;
+  /** Of the outermost module. */
+  partNames(): [name: string, kind: 'parameter' | 'buffer' | 'module'][];
+  /** Of the type that it has. */
+  setAttribute(name: string, value: number | boolean | readonly number[]): void;
   train(mode: boolean): void;
   isTraining(): boolean;
   /** Of the outermost module alone. */
@@ -63,12 +63,16 @@ export interface NativeModule {
   /** A parameter or buffer of the outermost module; null where it does without. */
   tensor(name: string): NativeTensor | null;
   setTensor(name: string, tensor: NativeTensor): void;
-  /** Of a module without methods: takes out the parts of these names and puts others behind what is left. */
+  /**
+   * Takes out the parts of these names, and puts others in the place of those of their names or behind what is left. Methods
+   * are those of `source`; null: they stay, and use none of the parts.
+   */
   replaceParts(
     removed: string[],
-    children: [string, NativeModule][],
-    parameters: [string, NativeTensor][],
-    buffers: [string, NativeTensor][],
+    children: [string, NativeModule | null][],
+    parameters: [string, NativeTensor | null][],
+    buffers: [string, NativeTensor | null][],
+    source: string | null,
   ): void;
   /** Train (true) or eval mode of every module of the tree, by its name. */
   modes(): Record<string, boolean>;
@@ -330,27 +334,14 @@ export interface NativeAddon {
   jitLoad(source: string | Uint8Array, device: string): Promise<NativeModule>;
   /** A leaf that shares the memory of `data`. */
   newParameter(data: NativeTensor, requiresGrad: boolean): NativeTensor;
-  /** Parts under these names, and methods in TorchScript; null stands for a parameter or buffer that is None. */
+  /** Parts under these names, and methods in TorchScript; null stands for a part that is None. */
   createModule(
-    kind: 'Script',
     className: string,
-    children: [string, NativeModule][],
+    children: [string, NativeModule | null][],
     parameters: [string, NativeTensor | null][],
     buffers: [string, NativeTensor | null][],
+    attributes: [name: string, kind: 'bool' | 'int' | 'float' | 'int[]', value: number | boolean | readonly number[]][],
     source: string,
-  ): NativeModule;
-  createModule(
-    kind: 'IncrementalClassifier',
-    classifier: NativeModule,
-    masking: boolean,
-    maskValue: number,
-  ): NativeModule;
-  createModule(
-    kind: 'MultiHeadClassifier',
-    firstHead: NativeModule,
-    masking: boolean,
-    maskValue: number,
-    fillValue: number,
   ): NativeModule;
   createOptimizer(kind: NativeOptimizerKind, groups: NativeParameterGroup[]): NativeOptimizer;
   createDataset(description: {

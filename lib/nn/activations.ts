@@ -3,7 +3,7 @@ import { boolean, integer, parseArgument, parseOptions, positiveInteger } from '
 import { type FactoryOptions, factoryOptions, filledParameter } from './factory';
 import type { Parameter } from './parameter';
 import { float, keywords, python } from './repr';
-import { exposeParameters, Layer, returns, scriptModule } from './script-module';
+import { Layer, returns, scriptModule } from './script-module';
 
 const number = z.number('a number');
 const inplace = boolean.default(false);
@@ -28,7 +28,6 @@ function activation<S extends z.ZodRawShape>(
       const source = returns(expression(parsed, isInPlace ? '_' : ''));
       super(
         scriptModule(name, { source }),
-        {},
         keywords({ ...shown(parsed), inplace: isInPlace ? 'True' : undefined }),
       );
     }
@@ -187,7 +186,6 @@ export class Threshold extends Layer {
     const source = returns(`torch.threshold${isInPlace ? '_' : ''}(input, ${float(limit)}, ${float(below)})`);
     super(
       scriptModule('Threshold', { source }),
-      {},
       keywords({ threshold: `${limit}`, value: `${below}`, inplace: isInPlace ? 'True' : undefined }),
     );
   }
@@ -212,9 +210,7 @@ export class PReLU extends Layer {
     const weight = filledParameter([o.numParameters], o.init, o);
     super(
       scriptModule('PReLU', { parameters: { weight }, source: returns('torch.prelu(input, self.weight)') }),
-      {},
       keywords({ num_parameters: `${o.numParameters}` }),
     );
   }
 }
-exposeParameters(PReLU, 'weight');

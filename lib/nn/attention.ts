@@ -5,10 +5,10 @@ import { Tensor } from '../tensor/tensor';
 import { emptyParameter, type FactoryOptions, factoryOptions } from './factory';
 import { xavierNormal_, xavierUniform_, zeros_ } from './init';
 import { Linear } from './linear';
-import { Module, runsTorchScript } from './module';
+import { type AnyModule, Module, runScript, runsTorchScript } from './module';
 import type { Parameter } from './parameter';
 import { float } from './repr';
-import { exposeParameters, scriptModule } from './script-module';
+import { scriptModule } from './script-module';
 
 const schema = z.object({
   dropout: unitInterval.default(0),
@@ -69,7 +69,9 @@ class NonDynamicallyQuantizableLinear extends Linear {}
  * `v_proj_weight`), `in_proj_bias`, `out_proj.weight`, `out_proj.bias`, `bias_k`, `bias_v`.
  * @throws ERR_INVALID_ARG_VALUE where numHeads does not divide embedDim
  */
-export class MultiheadAttention extends Module {
+export class MultiheadAttention extends Module<[output: Tensor, weights: Tensor | null]> {
+  /** The projection at the end: a module with a `weight` [embedDim, embedDim] and a `bias`, which are used in place of its forward. */
+  declare outProj: AnyModule;
   /** [3 embedDim, embedDim]; null where keys or values have another width. */
   declare inProjWeight: Parameter | null;
   /** [3 embedDim]; null without bias. */
@@ -105,7 +107,7 @@ export class MultiheadAttention extends Module {
     for (const extra of [bias_k, bias_v]) if (extra) xavierNormal_(extra);
     const children = { out_proj: outProj };
     const source = attentionSource(embed, heads, isPacked, o);
-    super(scriptModule('MultiheadAttention', { children, parameters, source }), children);
+    super(scriptModule('MultiheadAttention', { children, parameters, source, readsChildren: true }));
   }
 
   /**
@@ -120,12 +122,9 @@ export class MultiheadAttention extends Module {
   ): [output: Tensor, weights: Tensor | null] {
     const o = parseOptions('nn.MultiheadAttention.forward', callSchema, options);
     const rest = [o.keyPaddingMask, o.needWeights, o.attnMask, o.averageAttnWeights, o.isCausal];
-    return this.runNative(query, key, value, ...rest) as [Tensor, Tensor | null];
+    return runScript(this, query, key, value, ...rest) as [Tensor, Tensor | null];
   }
 }
-exposeParameters(
-  MultiheadAttention, 'in_proj_weight', 'q_proj_weight', 'k_proj_weight', 'v_proj_weight', 'in_proj_bias', 'bias_k', 'bias_v',
-); // prettier-ignore
 runsTorchScript(MultiheadAttention.prototype.forward);
 
 /** `torch.nn.functional.multi_head_attention_forward` for one set of options. Dtype 11 is bool. */
@@ -224,7 +223,7 @@ ${o.addZeroAttn ? `  nothing = torch.zeros([batch * ${heads}, 1, ${width}], dtyp
     v = v.view([batch, ${heads}, source, ${width}])
     output = torch.scaled_dot_product_attention(q, k, v, mask, ${float(o.dropout)} if self.training else 0.0, is_causal)
     output = output.permute([2, 0, 1, 3]).reshape([batch * length, ${embed}])
-  output = self.out_proj.forward(output).view([length, batch, ${embed}])
+  output = torch.linear(output, self.out_proj.weight, self.out_proj.bias).view([length, batch, ${embed}])
   if not is_batch:
     return output.squeeze(1), weights
   return ${o.batchFirst ? 'output.transpose(1, 0)' : 'output'}, weights

@@ -1,7 +1,7 @@
 /** Modules that hold modules or parameters under an index or a name; they have no forward. */
 import { ContinualTorchError, describeValue } from '../errors';
 import { Tensor } from '../tensor/tensor';
-import { Module } from './module';
+import { type AnyModule, Module, stateOf } from './module';
 import { Parameter } from './parameter';
 import { describeModule } from './repr';
 
@@ -13,10 +13,12 @@ function requireIterable(operation: string, items: unknown): asserts items is It
   );
 }
 
-/** Modules `0`, `1`, ... (`torch.nn.ModuleList`): `list[0]`, `list.at(-1)`, `for (const module of list)`. */
-export class ModuleList<M extends Module = Module> extends Module {
+/**
+ * Modules `0`, `1`, ... (`torch.nn.ModuleList`): `list[0]`, `list[0] = module`, `list.at(-1)`, `for (const module of list)`.
+ * It has no forward.
+ */
+export class ModuleList<M extends AnyModule = Module> extends Module<never> {
   [index: number]: M;
-  #length = 0;
 
   constructor(modules: Iterable<M> = []) {
     super();
@@ -25,12 +27,12 @@ export class ModuleList<M extends Module = Module> extends Module {
 
   /** The number of modules. */
   get length(): number {
-    return this.#length;
+    return stateOf(this).held().length;
   }
 
   /** The module at an index, counted from the end where negative. */
   at(index: number): M | undefined {
-    return this[index < 0 ? this.#length + index : index];
+    return [...this].at(index);
   }
 
   /** Adds a module at the end. @throws ERR_INVALID_ARG_TYPE */
@@ -41,15 +43,12 @@ export class ModuleList<M extends Module = Module> extends Module {
   /** Adds modules at the end. @throws ERR_INVALID_ARG_TYPE */
   extend(modules: Iterable<M>): this {
     requireIterable('nn.ModuleList', modules);
-    for (const module of modules) {
-      this.registerModule(String(this.#length), module);
-      this.#length++;
-    }
+    for (const module of modules) stateOf(this).give('nn.ModuleList', String(this.length), module);
     return this;
   }
 
-  *[Symbol.iterator](): IterableIterator<M> {
-    for (let i = 0; i < this.#length; i++) yield this[i]!;
+  [Symbol.iterator](): IterableIterator<M> {
+    return stateOf(this).held().map(([, module]) => module as M)[Symbol.iterator](); // prettier-ignore
   }
 
   /** As PyTorch prints it: neighbours that print alike stand once, as `(0-3): 4 x Linear(...)`. */
@@ -68,10 +67,11 @@ export class ModuleList<M extends Module = Module> extends Module {
   }
 }
 
-/** Modules by name (`torch.nn.ModuleDict`), in the order in which they came: `get`, `set`, `for (const [name, module] of dict)`. */
-export class ModuleDict<M extends Module = Module> extends Module {
-  readonly #names = new Set<string>();
-
+/**
+ * Modules by name (`torch.nn.ModuleDict`), in the order in which they came: `get`, `set`, `for (const [name, module] of dict)`.
+ * It has no forward.
+ */
+export class ModuleDict<M extends AnyModule = Module> extends Module<never> {
   constructor(modules: Readonly<Record<string, M>> | ReadonlyMap<string, M> = {}) {
     super();
     if (typeof modules !== 'object' || modules === null || Array.isArray(modules)) {
@@ -84,42 +84,46 @@ export class ModuleDict<M extends Module = Module> extends Module {
     for (const [name, module] of entries) this.set(name, module);
   }
 
+  /**
+   *
+   */
+  get #modules(): ReadonlyMap<string, M> {
+    return new Map(stateOf(this).held() as [string, M][]);
+  }
+
   /** The number of modules. */
   get size(): number {
-    return this.#names.size;
+    return this.#modules.size;
   }
 
   /** Whether there is a module of this name. */
   has(name: string): boolean {
-    return this.#names.has(name);
+    return this.#modules.has(name);
   }
 
   /** The module of this name. */
   get(name: string): M | undefined {
-    return this.#names.has(name) ? (this as unknown as Record<string, M>)[name] : undefined;
+    return this.#modules.get(name);
   }
 
   /** Puts a module under this name. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for the name of a method */
   set(name: string, module: M): this {
-    if (this.#names.has(name) && module instanceof Module) (this as unknown as Record<string, M>)[name] = module;
-    else this.registerModule(name, module);
-    this.#names.add(name);
+    stateOf(this).give('nn.ModuleDict', name, module);
     return this;
   }
 
   /** Takes a module out. */
   delete(name: string): boolean {
-    if (!this.#names.delete(name)) return false;
-    return delete (this as unknown as Record<string, M>)[name];
+    return stateOf(this).take(name);
   }
 
   /** The names. */
   keys(): IterableIterator<string> {
-    return this.#names.keys();
+    return this.#modules.keys();
   }
 
-  *[Symbol.iterator](): IterableIterator<[string, M]> {
-    for (const name of this.#names) yield [name, this.get(name)!];
+  [Symbol.iterator](): IterableIterator<[string, M]> {
+    return this.#modules[Symbol.iterator]();
   }
 }
 
@@ -133,7 +137,7 @@ const asOwnParameter = (operation: string, value: unknown): Parameter => {
 };
 
 /** Parameters `0`, `1`, ... (`torch.nn.ParameterList`); a tensor becomes a parameter. */
-export class ParameterList extends Module {
+export class ParameterList extends Module<never> {
   [index: number]: Parameter;
   #length = 0;
 

@@ -5,7 +5,7 @@ import { emptyParameter, type FactoryOptions, factoryOptions } from './factory';
 import { resetLinear } from './init';
 import type { Parameter } from './parameter';
 import { keywords, python } from './repr';
-import { exposeParameters, Layer, returns, scriptModule } from './script-module';
+import { Layer, returns, scriptModule } from './script-module';
 import { type Dimensions, size, sizeOrWord, type Size1d, type Size2d, type Size3d } from './sizes';
 
 const paddingModes = ['zeros', 'reflect', 'replicate', 'circular'] as const;
@@ -118,7 +118,6 @@ abstract class Conv extends Layer {
         parameters,
         source: returns(o.paddingMode === 'zeros' ? usual : conv(padded, list(kernel.map(() => 0)))),
       }),
-      {},
       `${inputs}, ${outputs}, ` +
         keywords({
           kernel_size: python(kernel),
@@ -166,7 +165,6 @@ abstract class ConvTranspose extends Layer {
             `${list(outputPadding)}, ${groups}, ${list(dilation)})`,
         ),
       }),
-      {},
       `${inputs}, ${outputs}, ` +
         keywords({
           kernel_size: python(kernel),
@@ -234,5 +232,3 @@ export class ConvTranspose3d extends ConvTranspose {
   }
 }
 
-exposeParameters(Conv, 'weight', 'bias');
-exposeParameters(ConvTranspose, 'weight', 'bias');

@@ -18,7 +18,6 @@ function dropout(name: string, operator: string, unbatched?: { dims: number; onl
       const call = (input: string) => `torch.${operator}${inplace ? '_' : ''}(${input}, ${float(share)}, self.training)`;
       super(
         scriptModule(name, { source: unbatched ? channelwise(name, call, unbatched) : plain(call) }),
-        {},
         `p=${python(share) === '0' || share === 1 ? share : float(share)}, inplace=${python(inplace)}`,
       );
     }

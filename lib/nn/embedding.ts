@@ -5,10 +5,10 @@ import { noGrad } from '../tensor/grad-mode';
 import { Tensor } from '../tensor/tensor';
 import { emptyParameter, type FactoryOptions, factoryOptions } from './factory';
 import { normal_ } from './init';
-import { Module, runsTorchScript } from './module';
+import { Module, runScript, runsTorchScript } from './module';
 import { Parameter } from './parameter';
 import { float, keywords, python } from './repr';
-import { exposeParameters, Layer, scriptModule } from './script-module';
+import { Layer, scriptModule } from './script-module';
 
 const positiveNumber = z.number('a positive number').positive('a positive number');
 const common = {
@@ -100,7 +100,6 @@ export class Embedding extends Layer {
           `def forward(self, input: Tensor) -> Tensor:\n${renormalise(o)}` +
           `  return torch.embedding(self.weight, input, ${padding}, ${python(o.scaleGradByFreq)}, ${python(o.sparse)})\n`,
       }),
-      {},
       `${rows}, ${width}` + suffix({ ...shown(o, padding), sparse: o.sparse ? 'True' : undefined }),
     );
   }
@@ -129,7 +128,6 @@ export class Embedding extends Layer {
     }
   }
 }
-exposeParameters(Embedding, 'weight');
 
 const suffix = (values: Record<string, string | undefined>) => {
   const text = keywords(values);
@@ -180,7 +178,6 @@ ${renormalise(o)}  if input.dim() == 2:
 `;
     super(
       scriptModule('EmbeddingBag', { parameters: { weight: newWeight(rows, width, padding, o) }, source }),
-      {},
       `${rows}, ${width}` +
         suffix({
           max_norm: shown(o, padding).max_norm,
@@ -198,8 +195,7 @@ ${renormalise(o)}  if input.dim() == 2:
    * @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE
    */
   override forward(input: Tensor, offsets: Tensor | null = null, perSampleWeights: Tensor | null = null): Tensor {
-    return this.runNative(input, offsets, perSampleWeights) as Tensor;
+    return runScript(this, input, offsets, perSampleWeights) as Tensor;
   }
 }
-exposeParameters(EmbeddingBag, 'weight');
 runsTorchScript(EmbeddingBag.prototype.forward);

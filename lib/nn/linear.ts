@@ -3,10 +3,10 @@ import { boolean, parseArgument, parseOptions, positiveInteger } from '../option
 import type { Tensor } from '../tensor/tensor';
 import { emptyParameter, factoryOptions } from './factory';
 import { resetLinear, uniform_ } from './init';
-import { Module, runsTorchScript } from './module';
+import { Module, runScript, runsTorchScript } from './module';
 import type { Parameter } from './parameter';
 import { keywords, python } from './repr';
-import { exposeParameters, Layer, returns, scriptModule } from './script-module';
+import { Layer, returns, scriptModule } from './script-module';
 
 const schema = z.object({ bias: boolean.default(true), ...factoryOptions });
 export type LinearOptions = z.input<typeof schema>;
@@ -36,14 +36,12 @@ export class Linear extends Layer {
         parameters: { weight, bias },
         source: returns('torch.linear(input, self.weight, self.bias)'),
       }),
-      {},
       keywords({ in_features: `${width}`, out_features: `${outputs}`, bias: python(o.bias) }),
     );
     this.inFeatures = width;
     this.outFeatures = outputs;
   }
 }
-exposeParameters(Linear, 'weight', 'bias');
 
 /**
  * `y_k = x1^T W_k x2 + b_k`: inputs `[..., in1Features]` and `[..., in2Features]`, output `[..., outFeatures]`. Parameters
@@ -72,7 +70,6 @@ export class Bilinear extends Module {
           'def forward(self, input1: Tensor, input2: Tensor) -> Tensor:\n' +
           '  return torch.bilinear(input1, input2, self.weight, self.bias)\n',
       }),
-      {},
       keywords({
         in1_features: `${first}`,
         in2_features: `${second}`,
@@ -84,8 +81,7 @@ export class Bilinear extends Module {
 
   /** @throws ERR_BUSY, ERR_TORCH */
   override forward(input1: Tensor, input2: Tensor): Tensor {
-    return this.runNative(input1, input2) as Tensor;
+    return runScript(this, input1, input2) as Tensor;
   }
 }
-exposeParameters(Bilinear, 'weight', 'bias');
 runsTorchScript(Bilinear.prototype.forward);

@@ -3,9 +3,9 @@ import { boolean, instanceOf, integer, nonNegativeNumber, parseOptions, unitInte
 import { tensor } from '../tensor/creation';
 import { Tensor } from '../tensor/tensor';
 import { warnWhereBroadcast } from './broadcast';
-import { Module, runsTorchScript } from './module';
+import { Module, runScript, runsTorchScript } from './module';
 import { float, python } from './repr';
-import { exposeBuffers, scriptModule } from './script-module';
+import { scriptModule } from './script-module';
 
 const reductions = ['none', 'mean', 'sum'] as const;
 /** What becomes of the losses of the elements: their mean (default), their sum, or "none": all of them. */
@@ -41,7 +41,7 @@ function scripted<S extends Shape>(name: string, shape: S, options: unknown, inp
 export abstract class Loss extends Module {
   /** The loss, computed on the calling thread and recorded for backward. @throws ERR_BUSY, ERR_TORCH */
   override forward(input: Tensor, target: Tensor): Tensor {
-    return this.runNative(input, target) as Tensor;
+    return runScript(this, input, target) as Tensor;
   }
 }
 runsTorchScript(Loss.prototype.forward);
@@ -50,7 +50,7 @@ runsTorchScript(Loss.prototype.forward);
 export abstract class PairLoss extends Module {
   /** The loss, computed on the calling thread and recorded for backward. @throws ERR_BUSY, ERR_TORCH */
   override forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
-    return this.runNative(input1, input2, target) as Tensor;
+    return runScript(this, input1, input2, target) as Tensor;
   }
 }
 runsTorchScript(PairLoss.prototype.forward);
@@ -159,7 +159,6 @@ export class CrossEntropyLoss extends Loss {
     this.labelSmoothing = parsed.labelSmoothing;
   }
 }
-exposeBuffers(CrossEntropyLoss, 'weight');
 
 /** `-mean w[target] input[target]`, input being log-probabilities (`torch.nn.NLLLoss`). Options `weight`, `ignoreIndex` (-100), `reduction`. */
 export class NLLLoss extends loss(
@@ -387,7 +386,7 @@ return torch.ctc_loss(log_probs, targets, input_lengths, target_lengths, ${blank
   ): Tensor {
     const asTensor = (lengths: Tensor | readonly number[]) =>
       Array.isArray(lengths) ? tensor(lengths as number[], { dtype: 'int64' }) : (lengths as Tensor);
-    return this.runNative(logProbs, targets, asTensor(inputLengths), asTensor(targetLengths)) as Tensor;
+    return runScript(this, logProbs, targets, asTensor(inputLengths), asTensor(targetLengths)) as Tensor;
   }
 }
 runsTorchScript(CTCLoss.prototype.forward);

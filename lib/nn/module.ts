@@ -1,30 +1,53 @@
 import { inspect } from 'node:util';
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
-import { native } from '../native/binding';
-import type { NativeModule, NativeTensor } from '../native/types';
+import type { NativeModule } from '../native/types';
 import { boolean, deviceName, parseArgument, parseOptions } from '../options';
 import { isDtype } from '../tensor/dtype';
 import type { DType } from '../tensor/element-types';
 import { Tensor } from '../tensor/tensor';
 import { keep } from '../tensor/tidy';
 import { floatingPointDtype } from './factory';
-import { ModuleParts } from './module-parts';
+import { ModuleState } from './module-state';
 import { asParameter, Parameter } from './parameter';
+import { requireRegistrable } from './registrable';
 import { describeModule } from './repr';
-import { fromNative, type ScriptValue, toNative } from './script-value';
+import { Script } from './script';
+import type { ScriptValue } from './script-value';
+import { runsTorchScript } from './scripted-forwards';
 import { type IncompatibleKeys, loadState, type StateDict } from './state-dict';
+
+export { runsTorchScript } from './scripted-forwards';
 
 /** A device name, a floating-point dtype, or both. */
 export type Target = string | { device?: string; dtype?: DType };
+
+/** A module whose `forward` returns anything. */
+export type AnyModule = Module<unknown>;
 
 const targetSchema = z.object({ device: deviceName.optional(), dtype: floatingPointDtype.optional() });
 const targetType = z.record(z.string(), z.unknown(), 'a device, a dtype, or { device, dtype }');
 const bufferSchema = z.object({ persistent: boolean.default(true) });
 const loadSchema = z.object({ strict: boolean.default(true) });
 
-/** Methods `forward` that do nothing but run the TorchScript of their module. */
-const scriptedForwards = new WeakSet<object>();
+/** What a walk through a tree has come to, so that it ends where a module is inside itself. */
+const path = new Set<AnyModule>();
+
+function onPath<T>(module: AnyModule, body: () => T, otherwise: T): T {
+  if (path.has(module)) return otherwise;
+  path.add(module);
+  try {
+    return body();
+  } finally {
+    path.delete(module);
+  }
+}
+
+/** Seen by structuredClone and postMessage alone, which quote it: "... could not be cloned". */
+const uncloneable = () => 'nn.Module: make another one and give it model.stateDict() with loadStateDict; a module itself';
+
+/** @internal What a module is made of. */
+export let stateOf: (module: AnyModule) => ModuleState;
 
 /**
  * A PyTorch model or layer. Models come from `jit.load`, or are written as in PyTorch: a class that extends `nn.Module`,
@@ -48,63 +71,22 @@ const scriptedForwards = new WeakSet<object>();
  * While a job works with a model (training, evaluation, `jit.save`), everything here throws `ERR_BUSY`; inside a hook of a
  * strategy no job is under way.
  */
-export class Module {
-  #native: NativeModule | null;
-  readonly #isScript: boolean;
-  readonly #parts: ModuleParts;
+export class Module<Output = Tensor> {
+  readonly #state: ModuleState;
   readonly #extraRepr: string;
-  /** The parts that the native module has got from this object, as a list of names and objects. */
-  #synced: unknown[] = [];
-  #visiting = false;
 
-  /** @internal Layers pass the native module that holds their parameters and runs their forward. */
-  constructor(handle?: NativeModule, children: Record<string, Module> = {}, extraRepr = '') {
-    this.#native = handle ?? null;
-    this.#isScript = handle !== undefined;
-    this.#parts = new ModuleParts(this, children);
+  static {
+    stateOf = (module) => module.#state;
+  }
+
+  /** @internal Layers pass the TorchScript that holds their parameters and is their forward. */
+  constructor(script?: unknown, extraRepr = '') {
+    if (script !== undefined && !(script instanceof Script)) {
+      throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `nn.Module: expected no arguments, got ${describeValue(script)}`);
+    }
+    this.#state = new ModuleState(this, script ?? null);
     this.#extraRepr = extraRepr;
-  }
-
-  /** @internal The native module, with the parameters, buffers and children that this object has now. */
-  get handle(): NativeModule {
-    if (this.#visiting) {
-      throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `${this.#name}: expected modules in a tree, got one inside itself`);
-    }
-    this.#visiting = true;
-    try {
-      for (const child of this.#parts.given()) void child.handle;
-      const { parameters, buffers, children } = this.#parts.added();
-      const handles = (tensors: [string, Tensor][]) =>
-        tensors.map(([name, tensor]): [string, NativeTensor] => [name, tensor.handle]);
-      const natives = children.map(([name, child]): [string, NativeModule] => [name, child.handle]);
-      const parts = [...parameters, ...buffers, ...children].flat();
-      if (this.#native === null) {
-        const className = this.#name.replace(/\W/g, '_');
-        this.#native = createModule('Script', className, natives, handles(parameters), handles(buffers), '');
-      } else if (parts.length !== this.#synced.length || parts.some((part, i) => part !== this.#synced[i])) {
-        const before = this.#synced.filter((part): part is string => typeof part === 'string');
-        this.#native.replaceParts(before, natives, handles(parameters), handles(buffers));
-      }
-      this.#synced = parts;
-      return this.#native;
-    } finally {
-      this.#visiting = false;
-    }
-  }
-
-  /** @internal Whether C++ can run all of its forward on the compute thread. */
-  get isScripted(): boolean {
-    return this.#isScript && this.#hasScriptedTree;
-  }
-
-  /** Modules without a forward of their own, a list for example, are as good as what they hold. */
-  get #hasScriptedTree(): boolean {
-    return scriptedForwards.has(this.forward) && this.children().every((child) => child.#hasScriptedTree);
-  }
-
-  /** The name of its class. */
-  get #name(): string {
-    return this.constructor.name || 'Module';
+    Object.defineProperty(this, 'a module', { value: uncloneable, enumerable: true, configurable: true, writable: true });
   }
 
   /**
@@ -115,67 +97,32 @@ export class Module {
    * @throws ERR_FORWARD where the class has no `forward`; ERR_BUSY, ERR_NO_TASK_LABELS, ERR_TORCH; ERR_INVALID_ARG_TYPE
    * with the method's signature where the inputs do not fit
    */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a subclass takes and returns what it likes
-  forward(...inputs: any[]): any {
-    return this.runNative(...(inputs as ScriptValue[]));
-  }
-
-  /** @internal Runs the TorchScript of this module. */
-  protected runNative(...inputs: ScriptValue[]): unknown {
-    return fromNative(this.#scripted.forward(...inputs.map(toNative)));
-  }
-
-  /** @internal The same where one tensor becomes one tensor: goes straight through, because models call every layer so. */
-  protected runLayer(input: Tensor): Tensor {
-    return new Tensor(this.#scripted.forward(input.handle) as NativeTensor);
-  }
-
-  /** The native module, which has a forward in TorchScript. */
-  get #scripted(): NativeModule {
-    if (this.#native !== null && this.#isScript) return this.#native;
-    throw new ContinualTorchError(
-      'ERR_FORWARD',
-      `${this.#name}.forward: expected the class to have a method "forward" of its own, found none`,
-    );
-  }
-
-  /** @internal A parameter or buffer of the native module; null where it does without. */
-  protected nativeTensor(name: string): NativeTensor | null {
-    return this.#native!.tensor(name);
-  }
-
-  /** @internal Another parameter takes the place of one of the native module. */
-  protected setNativeParameter(name: string, value: unknown): void {
-    if (!(value instanceof Parameter)) {
-      throw new ContinualTorchError(
-        'ERR_INVALID_ARG_TYPE',
-        `${this.#name}: expected ${name} to be an nn.Parameter, got ${describeValue(value)}`,
-      );
-    }
-    this.#native!.setTensor(name, value.handle);
+  forward(...inputs: unknown[]): Output {
+    return runScript(this, ...(inputs as ScriptValue[])) as Output;
   }
 
   /** Whether `forward` takes the task label of each sample: multi-task models do. */
   get takesTaskLabels(): boolean {
-    return this.#isScript && scriptedForwards.has(this.forward) && this.#native!.takesTaskLabels();
+    return this.#state.takesTaskLabels;
   }
 
   /** The modules that this one is made of, by name; one that is there twice stands once, under its first name. */
-  namedChildren(): Map<string, Module> {
-    const seen = new Set<Module>();
-    return new Map(this.#parts.children().filter(([, child]) => !seen.has(child) && seen.add(child)));
+  namedChildren(): Map<string, AnyModule> {
+    const seen = new Set<AnyModule | null>([null]);
+    const isFirst = (child: AnyModule | null) => !seen.has(child) && seen.add(child);
+    return new Map(this.#state.children().filter(([, child]) => isFirst(child)) as [string, AnyModule][]);
   }
 
   /** The modules that this one is made of. */
-  children(): Module[] {
+  children(): AnyModule[] {
     return [...this.namedChildren().values()];
   }
 
   /** This module (under "") and all below it, by their path; one that is there twice stands once. */
-  namedModules(): Map<string, Module> {
-    const found = new Map<string, Module>();
-    const seen = new Set<Module>();
-    const visit = (module: Module, path: string): void => {
+  namedModules(): Map<string, AnyModule> {
+    const found = new Map<string, AnyModule>();
+    const seen = new Set<AnyModule>();
+    const visit = (module: AnyModule, path: string): void => {
       if (seen.has(module)) return;
       seen.add(module);
       found.set(path, module);
@@ -186,13 +133,13 @@ export class Module {
   }
 
   /** This module and all below it. */
-  modules(): Module[] {
+  modules(): AnyModule[] {
     return [...this.namedModules().values()];
   }
 
   /** Name and tensor of every parameter in PyTorch's order; one that is shared stands once, under its first name. */
   namedParameters(): Map<string, Parameter> {
-    return new Map(this.handle.namedParameters().map(([name, tensor]) => [name, asParameter(tensor)]));
+    return new Map(nativeModule(this).namedParameters().map(([name, tensor]) => [name, asParameter(tensor)]));
   }
 
   /** The parameters, in the order of `namedParameters`. */
@@ -202,7 +149,7 @@ export class Module {
 
   /** Name and tensor of every buffer (BatchNorm's running statistics, for example). */
   namedBuffers(): Map<string, Tensor> {
-    return new Map(this.handle.namedBuffers().map(([name, tensor]) => [name, new Tensor(tensor)]));
+    return new Map(nativeModule(this).namedBuffers().map(([name, tensor]) => [name, new Tensor(tensor)]));
   }
 
   /** The buffers, in the order of `namedBuffers`. */
@@ -211,19 +158,19 @@ export class Module {
   }
 
   /** The module at a path, `layers.0` for example; "" is this one. @throws ERR_INVALID_ARG_VALUE */
-  getSubmodule(target: string): Module {
+  getSubmodule(target: string): AnyModule {
     return this.#found('getSubmodule', 'a module', target, this.namedModules().get(target));
   }
 
   /** The parameter at a path, `fc1.weight` for example. @throws ERR_INVALID_ARG_VALUE */
   getParameter(target: string): Parameter {
-    const entry = this.handle.state(true).find(([name, , isBuffer]) => name === target && !isBuffer);
+    const entry = nativeModule(this).state(true).find(([name, , isBuffer]) => name === target && !isBuffer);
     return this.#found('getParameter', 'a parameter', target, entry && asParameter(entry[1]));
   }
 
   /** The buffer at a path, `bn1.running_mean` for example. @throws ERR_INVALID_ARG_VALUE */
   getBuffer(target: string): Tensor {
-    const entry = this.handle.state(true).find(([name, , isBuffer]) => name === target && isBuffer);
+    const entry = nativeModule(this).state(true).find(([name, , isBuffer]) => name === target && isBuffer);
     return this.#found('getBuffer', 'a buffer', target, entry && new Tensor(entry[1]));
   }
 
@@ -232,13 +179,13 @@ export class Module {
     if (found !== undefined) return found;
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_VALUE',
-      `${operation}: expected the path of ${what} in ${this.#name}, got ${describeValue(target)}`,
+      `${operation}: expected the path of ${what} in ${this.#state.className}, got ${describeValue(target)}`,
     );
   }
 
   /** Makes a parameter a property of this module; null is one that it does without. @throws ERR_INVALID_ARG_TYPE, _VALUE */
   registerParameter(name: string, parameter: Parameter | null): void {
-    this.#parts.register('registerParameter', name, parameter, Parameter, 'an nn.Parameter');
+    this.#register('registerParameter', name, parameter, Parameter, 'an nn.Parameter');
   }
 
   /**
@@ -248,19 +195,25 @@ export class Module {
    */
   registerBuffer(name: string, tensor: Tensor | null, options?: { persistent?: boolean }): void {
     const { persistent } = parseOptions('registerBuffer', bufferSchema, options);
-    this.#parts.register('registerBuffer', name, tensor, Tensor, 'a Tensor');
-    this.#parts.setBuffer(name, persistent);
+    this.#register('registerBuffer', name, tensor, Tensor, 'a Tensor');
+    this.#state.buffers.set(name, persistent);
     if (tensor) keep(tensor);
   }
 
   /** Makes a module a child of this one, as setting a property does. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
-  registerModule(name: string, module: Module | null): void {
-    this.#parts.register('registerModule', name, module, Module, 'a Module');
+  registerModule(name: string, module: AnyModule | null): void {
+    this.#register('registerModule', name, module, Module, 'a Module');
   }
 
   /** As `registerModule`. */
-  addModule(name: string, module: Module | null): void {
+  addModule(name: string, module: AnyModule | null): void {
     this.registerModule(name, module);
+  }
+
+  /** Makes a value of some class, or null, a property under a name that is free. */
+  #register(operation: string, name: string, value: unknown, type: typeof Parameter | typeof Tensor | typeof Module, expected: string): void {
+    requireRegistrable(operation, this, name, value, type, expected);
+    Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
   }
 
   /**
@@ -268,7 +221,7 @@ export class Module {
    * shared stands under each of its names.
    */
   stateDict(): Map<string, Tensor> {
-    const entries = this.handle.state(true);
+    const entries = nativeModule(this).state(true);
     const leftOut = this.#transientBuffers();
     return new Map(entries.flatMap(([name, tensor]) => (leftOut.has(name) ? [] : [[name, new Tensor(tensor)]])));
   }
@@ -276,11 +229,13 @@ export class Module {
   /** The names of all buffers that are not in the state dict. */
   #transientBuffers(): Set<string> {
     const names = new Set<string>();
-    const visit = (module: Module, prefix: string): void => {
-      for (const name of module.#parts.transientBuffers()) names.add(prefix + name);
-      for (const [name, child] of module.#parts.children()) visit(child, `${prefix}${name}.`);
+    const visit = (module: AnyModule, prefix: string): void => {
+      for (const [name, isPersistent] of stateOf(module).buffers) if (!isPersistent) names.add(prefix + name);
+      for (const [name, child] of stateOf(module).children()) {
+        if (child) onPath(child, () => visit(child, `${prefix}${name}.`), undefined);
+      }
     };
-    visit(this, '');
+    onPath(this, () => visit(this, ''), undefined);
     return names;
   }
 
@@ -292,15 +247,17 @@ export class Module {
    */
   loadStateDict(stateDict: StateDict, options?: { strict?: boolean }): IncompatibleKeys {
     const { strict } = parseOptions('loadStateDict', loadSchema, options);
-    return loadState(this.#name, this.stateDict(), stateDict, strict);
+    return loadState(this, stateDict, strict);
   }
 
   /** Train mode for the whole tree: dropout is active, BatchNorm uses and updates batch statistics. */
   train(mode = true): this {
     parseArgument('train', 'mode', boolean, mode);
-    this.handle.train(mode);
-    for (const [, child] of this.#parts.added().children) child.train(mode);
-    return this;
+    return onPath(this, () => {
+      this.#state.setMode(mode);
+      for (const [, child] of this.#state.children()) child?.train(mode);
+      return this;
+    }, this); // prettier-ignore
   }
 
   /** Eval mode for the whole tree. */
@@ -310,14 +267,16 @@ export class Module {
 
   /** Whether this module is in train mode. */
   get training(): boolean {
-    return this.#native === null || this.#native.isTraining();
+    return this.#state.current?.isTraining() ?? true;
   }
 
   /** Calls `fn` on every module of the tree, children before the module that they are in. */
-  apply(fn: (module: Module) => void): this {
-    for (const child of this.children()) child.apply(fn);
-    fn(this);
-    return this;
+  apply(fn: (module: AnyModule) => void): this {
+    return onPath(this, () => {
+      for (const child of this.children()) child.apply(fn);
+      fn(this);
+      return this;
+    }, this); // prettier-ignore
   }
 
   /**
@@ -329,7 +288,7 @@ export class Module {
   to(target: Target): this {
     const named = typeof target !== 'string' ? target : isDtype(target) ? { dtype: target } : { device: target };
     const { device, dtype } = parseOptions('to', targetSchema, parseArgument('to', 'target', targetType, named));
-    this.handle.to(device ?? null, dtype ?? null);
+    nativeModule(this).to(device ?? null, dtype ?? null);
     return this;
   }
 
@@ -355,7 +314,7 @@ export class Module {
 
   /** Forgets the gradients of all parameters. */
   zeroGrad(): void {
-    this.handle.zeroGrad();
+    nativeModule(this).zeroGrad();
   }
 
   /** Says of all parameters whether operators on them are recorded for backward. */
@@ -372,20 +331,37 @@ export class Module {
 
   /** The module tree as PyTorch prints it. */
   toString(): string {
-    const children = this.#parts.children().map(([name, child]): [string, string] => [name, child.toString()]);
-    return describeModule(this.#name, this.extraRepr(), children);
+    return onPath(this, () => this.#printed(), `${this.#state.className}(...)`);
+  }
+
+  /** As `toString`, of a module that is not inside itself. */
+  #printed(): string {
+    const children = this.#state
+      .children()
+      .filter(([name, child]) => child !== null || !this.#state.isOptional(name))
+      .map(([name, child]): [string, string] => [name, child === null ? 'None' : child.toString()]);
+    return describeModule(this.#state.className, this.extraRepr(), children);
+  }
+
+  /** In JSON a module is what `toString` says; its values are those of `stateDict`. */
+  toJSON(): string {
+    return this.toString();
   }
 
   [inspect.custom](): string {
     return this.toString();
   }
 }
-
-/** @internal Says that this method `forward` runs the TorchScript of its module and does nothing else. */
-export function runsTorchScript(forward: (...inputs: never[]) => unknown): void {
-  scriptedForwards.add(forward);
-}
 runsTorchScript(Module.prototype.forward);
 
-/** @internal Creates a native module. */
-export const createModule = native.createModule;
+/** @internal The native module, with the parameters, buffers and children that the module has now. @throws ERR_BUSY */
+export const nativeModule = (module: AnyModule): NativeModule => stateOf(module).sync();
+
+/** @internal Runs the TorchScript of a module, or what does the same in TypeScript. */
+export const runScript = (module: AnyModule, ...inputs: ScriptValue[]): unknown => stateOf(module).run(inputs);
+
+/** @internal The same where one tensor becomes one tensor. */
+export const runLayer = (module: AnyModule, input: Tensor): Tensor => stateOf(module).runLayer(input);
+
+/** @internal Whether C++ can run all of its forward on the compute thread. */
+export const isScripted = (module: AnyModule): boolean => stateOf(module).isScripted;

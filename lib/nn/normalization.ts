@@ -5,8 +5,9 @@ import type { Tensor } from '../tensor/tensor';
 import { type FactoryOptions, factoryOptions, filledParameter, filledTensor } from './factory';
 import type { Parameter } from './parameter';
 import { float, python } from './repr';
-import { exposeBuffers, exposeParameters, Layer, returns, scriptModule } from './script-module';
+import { Layer, returns, scriptModule } from './script-module';
 import type { Dimensions } from './sizes';
+import { readEarlierState, type ReadsEarlierState } from './state-dict';
 
 const number = z.number('a number');
 
@@ -49,17 +50,17 @@ function runningStatistics(features: number, track: boolean, o: Required<Factory
 }
 
 /** What BatchNorm and InstanceNorm have in common. */
-abstract class Norm extends Layer {
+abstract class Norm extends Layer implements ReadsEarlierState {
   /** [numFeatures]; null without `affine`. */
   declare weight: Parameter | null;
   /** [numFeatures]; null without `affine` or `bias`. */
   declare bias: Parameter | null;
   /** [numFeatures]; null without `trackRunningStats`. */
-  declare readonly runningMean: Tensor | null;
+  declare runningMean: Tensor | null;
   /** [numFeatures], unbiased; null without `trackRunningStats`. */
-  declare readonly runningVar: Tensor | null;
+  declare runningVar: Tensor | null;
   /** int64 scalar; null without `trackRunningStats`. */
-  declare readonly numBatchesTracked: Tensor | null;
+  declare numBatchesTracked: Tensor | null;
 
   constructor(
     name: string,
@@ -76,14 +77,19 @@ abstract class Norm extends Layer {
         buffers: runningStatistics(features, o.trackRunningStats, o),
         source: source(o, features),
       }),
-      {},
       `${features}, eps=${float(o.eps)}, momentum=${o.momentum === null ? 'None' : float(o.momentum)}, ` +
         `affine=${python(o.affine)}, bias=${python(o.affine && o.bias)}, track_running_stats=${python(o.trackRunningStats)}`,
     );
   }
+
+  /** @internal Before version 2 there was no counter of mini-batches: it stays what it is. */
+  [readEarlierState](given: Map<string, unknown>, prefix: string): string[] {
+    const key = `${prefix}num_batches_tracked`;
+    if (this.numBatchesTracked && !given.has(key)) given.set(key, this.numBatchesTracked);
+    return [];
+  }
 }
-exposeParameters(Norm, 'weight', 'bias');
-exposeBuffers(Norm, 'running_mean', 'running_var', 'num_batches_tracked');
+
 
 /** Dimensions that an input may have, and how they are written. */
 const inputs = {
@@ -158,6 +164,22 @@ function instanceNorm(dimensions: Dimensions): NormClass {
         instanceNormSource(dimensions, o, features),
       );
     }
+
+    /** @internal Before version 1 there were running statistics by default. */
+    override [readEarlierState](given: Map<string, unknown>, prefix: string): string[] {
+      super[readEarlierState](given, prefix);
+      if (this.runningMean || this.runningVar) return [];
+      const keys = ['running_mean', 'running_var'].map((name) => prefix + name).filter((key) => given.delete(key));
+      if (keys.length === 0) return [];
+      const type = `InstanceNorm${dimensions}d`;
+      return [
+        `Unexpected running stats buffer(s) ${keys.map((key) => `"${key}"`).join(' and ')} for ${type} with ` +
+          `track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this may be expected because ${type} ` +
+          'does not track running stats by default since 0.4.0. Please remove these keys from state_dict. If the running ' +
+          `stats are actually needed, instead set track_running_stats=True in ${type} to enable them. See the documentation ` +
+          `of ${type} for details.`,
+      ];
+    }
   };
 }
 
@@ -221,12 +243,10 @@ export class LayerNorm extends Layer {
         parameters: affineParameters(shape, o.elementwiseAffine, o.bias, o),
         source: returns(`torch.layer_norm(input, [${shape.join(', ')}], self.weight, self.bias, ${float(o.eps)})`),
       }),
-      {},
       `${python(shape)}, eps=${float(o.eps)}, elementwise_affine=${python(o.elementwiseAffine)}, bias=${python(o.elementwiseAffine && o.bias)}`,
     );
   }
 }
-exposeParameters(LayerNorm, 'weight', 'bias');
 
 /**
  * `y = x / sqrt(mean(x^2) + eps) * weight` over the last dimensions, whose sizes are `normalizedShape` (`torch.nn.RMSNorm`).
@@ -249,12 +269,10 @@ export class RMSNorm extends Layer {
         parameters: { weight: o.elementwiseAffine ? filledParameter(shape, 1, o) : null },
         source: returns(`torch.rms_norm(input, [${shape.join(', ')}], self.weight, ${printed})`),
       }),
-      {},
       `${python(shape)}, eps=${printed}, elementwise_affine=${python(o.elementwiseAffine)}`,
     );
   }
 }
-exposeParameters(RMSNorm, 'weight');
 
 const groupNormSchema = z.object({
   eps: nonNegativeNumber.default(1e-5),
@@ -313,12 +331,10 @@ export class GroupNorm extends Layer {
           `torch.group_norm(input, ${groups}, self.weight, self.bias, ${float(o.eps)})`,
         ),
       }),
-      {},
       `${groups}, ${channels}, eps=${float(o.eps)}, affine=${python(o.affine)}, bias=${python(o.affine && o.bias)}`,
     );
   }
 }
-exposeParameters(GroupNorm, 'weight', 'bias');
 
 const lrnSchema = z.object({ alpha: number.default(1e-4), beta: number.default(0.75), k: number.default(1) });
 
@@ -346,6 +362,6 @@ def forward(self, input: Tensor) -> Tensor:
     square = torch.avg_pool3d(square, [${n}, 1, 1], [1]).squeeze(1).view(sizes)
   return input / square.mul(${float(alpha)}).add(${float(k)}).pow(${float(beta)})
 `;
-    super(scriptModule('LocalResponseNorm', { source }), {}, `${n}, alpha=${float(alpha)}, beta=${float(beta)}, k=${float(k)}`);
+    super(scriptModule('LocalResponseNorm', { source }), `${n}, alpha=${float(alpha)}, beta=${float(beta)}, k=${float(k)}`);
   }
 }

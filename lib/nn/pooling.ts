@@ -59,7 +59,6 @@ function maxPool<D extends Dimensions>(
         scriptModule(name, {
           source: returns(`torch.max_pool${dimensions}d(input, ${sizes.join(', ')}, ${torchBoolean(o.ceilMode)})`),
         }),
-        {},
         keywords({
           kernel_size: shown(kernelSize),
           stride: shown(options.stride ?? kernelSize),
@@ -101,7 +100,6 @@ function avgPool<D extends Dimensions>(
               `${torchBoolean(o.ceilMode)}, ${torchBoolean(o.countIncludePad)}${last})`,
           ),
         }),
-        {},
         dimensions === 1
           ? keywords({ kernel_size: shown(kernel), stride: shown(stride), padding: shown(o.padding) })
           : keywords({
@@ -128,7 +126,7 @@ function adaptivePool<D extends Dimensions>(
       const lengths = Array.isArray(parsed) ? parsed : Array<number | null>(dimensions).fill(parsed);
       const sizes = list(lengths.map((length, i) => length ?? `input.size(${i - dimensions})`));
       const call = `torch.adaptive_${kind.toLowerCase()}_pool${dimensions}d(input, ${sizes})`;
-      super(scriptModule(name, { source: returns(kind === 'Max' ? `${call}[0]` : call) }), {}, `output_size=${shown(parsed)}`);
+      super(scriptModule(name, { source: returns(kind === 'Max' ? `${call}[0]` : call) }), `output_size=${shown(parsed)}`);
     }
   };
 }

@@ -4,10 +4,10 @@ import { boolean, nonNegativeInteger, parseArgument, parseOptions, positiveInteg
 import type { Tensor } from '../tensor/tensor';
 import { emptyParameter, type FactoryOptions, factoryOptions } from './factory';
 import { uniform_ } from './init';
-import { Module, runsTorchScript } from './module';
+import { Module, runScript, runsTorchScript } from './module';
 import type { Parameter } from './parameter';
 import { float, keywords, python } from './repr';
-import { exposeParameters, scriptModule } from './script-module';
+import { scriptModule } from './script-module';
 
 const common = {
   numLayers: positiveInteger.default(1),
@@ -127,7 +127,7 @@ const lower = { RNN: 'rnn', GRU: 'gru', LSTM: 'lstm' };
 const gatesOf = { RNN: 1, GRU: 3, LSTM: 4 };
 type Kind = keyof typeof schemas;
 
-abstract class Recurrent extends Module {
+abstract class Recurrent<State> extends Module<[output: Tensor, state: State]> {
   constructor(kind: Kind, inputSize: number, hiddenSize: number, options: unknown) {
     const input = parseArgument(`nn.${kind}`, 'inputSize', positiveInteger, inputSize);
     const hidden = parseArgument(`nn.${kind}`, 'hiddenSize', positiveInteger, hiddenSize);
@@ -143,7 +143,6 @@ abstract class Recurrent extends Module {
     const operator = kind === 'RNN' ? `rnn_${parsed.nonlinearity}` : lower[kind];
     super(
       scriptModule(kind, { parameters: weights, source: sequenceSource(kind, operator, o, Object.keys(weights)) }),
-      {},
       `${input}, ${hidden}` +
         Object.entries({
           proj_size: o.projSize > 0 ? `${o.projSize}` : undefined,
@@ -165,33 +164,33 @@ abstract class Recurrent extends Module {
  * `[D numLayers, B, hiddenSize]`, D being 2 with `bidirectional`. Parameters `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`,
  * `bias_hh_l0`, `weight_ih_l0_reverse`, ..., drawn from U(-k, k), k = 1/sqrt(hiddenSize).
  */
-export class RNN extends Recurrent {
+export class RNN extends Recurrent<Tensor> {
   constructor(inputSize: number, hiddenSize: number, options?: RNNOptions) {
     super('RNN', inputSize, hiddenSize, options);
   }
 
   /** @param hx the first state; default zeros. @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE */
   override forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, hidden: Tensor] {
-    return this.runNative(input, hx) as [Tensor, Tensor];
+    return runScript(this, input, hx) as [Tensor, Tensor];
   }
 }
 runsTorchScript(RNN.prototype.forward);
 
 /** Gated recurrent units (`torch.nn.GRU`), shapes as in `RNN`; rows of a weight are the gates r, z, n. */
-export class GRU extends Recurrent {
+export class GRU extends Recurrent<Tensor> {
   constructor(inputSize: number, hiddenSize: number, options?: RecurrentOptions) {
     super('GRU', inputSize, hiddenSize, options);
   }
 
   /** @param hx the first state; default zeros. @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE */
   override forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, hidden: Tensor] {
-    return this.runNative(input, hx) as [Tensor, Tensor];
+    return runScript(this, input, hx) as [Tensor, Tensor];
   }
 }
 runsTorchScript(GRU.prototype.forward);
 
 /** Long short-term memory (`torch.nn.LSTM`), shapes as in `RNN`; rows of a weight are the gates i, f, g, o. */
-export class LSTM extends Recurrent {
+export class LSTM extends Recurrent<[hidden: Tensor, cell: Tensor]> {
   constructor(inputSize: number, hiddenSize: number, options?: LSTMOptions) {
     super('LSTM', inputSize, hiddenSize, options);
   }
@@ -201,12 +200,12 @@ export class LSTM extends Recurrent {
     input: Tensor,
     hx: readonly [hidden: Tensor, cell: Tensor] | null = null,
   ): [output: Tensor, state: [hidden: Tensor, cell: Tensor]] {
-    return this.runNative(input, hx) as [Tensor, [Tensor, Tensor]];
+    return runScript(this, input, hx) as [Tensor, [Tensor, Tensor]];
   }
 }
 runsTorchScript(LSTM.prototype.forward);
 
-abstract class Cell extends Module {
+abstract class Cell<State = Tensor> extends Module<State> {
   /** [gates hiddenSize, inputSize]. */
   declare weightIh: Parameter;
   /** [gates hiddenSize, hiddenSize]. */
@@ -232,7 +231,6 @@ abstract class Cell extends Module {
     const operator = `${kind === 'RNN' ? `rnn_${o.nonlinearity}` : lower[kind]}_cell`;
     super(
       scriptModule(name, { parameters, source: cellSource(kind, operator, input, hidden) }),
-      {},
       `${input}, ${hidden}` +
         [keywords({ bias: o.bias ? undefined : 'False', nonlinearity: o.nonlinearity && o.nonlinearity !== 'tanh' ? o.nonlinearity : undefined })]
           .map((text) => (text === '' ? '' : `, ${text}`))
@@ -240,7 +238,6 @@ abstract class Cell extends Module {
     );
   }
 }
-exposeParameters(Cell, 'weight_ih', 'weight_hh', 'bias_ih', 'bias_hh');
 
 function cellSource(kind: Kind, operator: string, input: number, hidden: number): string {
   const isLstm = kind === 'LSTM';
@@ -282,7 +279,7 @@ export class RNNCell extends Cell {
 
   /** The next state. @param hx the state; default zeros. @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE */
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
-    return this.runNative(input, hx) as Tensor;
+    return runScript(this, input, hx) as Tensor;
   }
 }
 runsTorchScript(RNNCell.prototype.forward);
@@ -295,20 +292,20 @@ export class GRUCell extends Cell {
 
   /** The next state. @param hx the state; default zeros. @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE */
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
-    return this.runNative(input, hx) as Tensor;
+    return runScript(this, input, hx) as Tensor;
   }
 }
 runsTorchScript(GRUCell.prototype.forward);
 
 /** One step of an `LSTM` (`torch.nn.LSTMCell`), shapes as in `RNNCell`. */
-export class LSTMCell extends Cell {
+export class LSTMCell extends Cell<[hidden: Tensor, cell: Tensor]> {
   constructor(inputSize: number, hiddenSize: number, options?: CellOptions) {
     super('LSTM', inputSize, hiddenSize, options);
   }
 
   /** The next states. @param hx the states; default zeros. @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE */
   override forward(input: Tensor, hx: readonly [hidden: Tensor, cell: Tensor] | null = null): [hidden: Tensor, cell: Tensor] {
-    return this.runNative(input, hx) as [Tensor, Tensor];
+    return runScript(this, input, hx) as [Tensor, Tensor];
   }
 }
 runsTorchScript(LSTMCell.prototype.forward);

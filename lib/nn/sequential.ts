@@ -1,58 +1,77 @@
 import { ContinualTorchError, describeValue } from '../errors';
-import { Module, runsTorchScript } from './module';
-import { scriptModule } from './script-module';
 import type { Tensor } from '../tensor/tensor';
+import { expose } from './exposed';
+import { type AnyModule, Module, runsTorchScript, stateOf } from './module';
+import { scriptModule } from './script-module';
 
-type Named = Readonly<Record<string, Module>> | ReadonlyMap<string, Module>;
+type Named = Readonly<Record<string, AnyModule>> | ReadonlyMap<string, AnyModule>;
 
 /**
  * Applies its children one after the other (`torch.nn.Sequential`); they are named `0`, `1`, ..., or as an object or Map
- * says (an object has names that are numbers before all others). `sequential[0]`, `sequential.at(-1)` and `for (const child of sequential)` reach them. With a child whose forward is
- * TypeScript it runs on the JavaScript thread, else its forward is TorchScript.
+ * says (an object has names that are numbers before all others). `sequential[0]`, `sequential.at(-1)` and
+ * `for (const child of sequential)` reach them, and `sequential[0] = layer` puts another in a place. The output is the last
+ * child's, for recurrent layers an array. With a child whose forward is TypeScript, or one that takes no tensor, it runs on
+ * the JavaScript thread, else its forward is TorchScript.
  * @throws ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for a child that takes task labels
  */
-export class Sequential extends Module {
-  readonly [index: number]: Module;
-  readonly #steps: readonly Module[];
-  readonly #isScript: boolean;
+export class Sequential<Output = Tensor> extends Module<Output> {
+  [index: number]: AnyModule;
 
   constructor(named: Named);
-  constructor(...children: Module[]);
-  constructor(...children: (Module | Named)[]) {
+  constructor(...children: [...AnyModule[], Module<Output>]);
+  constructor(...children: AnyModule[]);
+  constructor(...children: (AnyModule | Named)[]) {
     const named = namesOf(children);
-    const steps = [...named.values()];
-    const isScript = steps.every((child) => child.isScripted);
-    const parts = Object.fromEntries(named);
-    super(scriptModule('Sequential', { children: parts, source: isScript ? source([...named.keys()]) : '' }), parts);
-    this.#steps = steps;
-    this.#isScript = isScript;
-    // Not among the properties that make children: the native module has them.
-    steps.forEach((value, i) => Object.defineProperty(this, i, { value }));
+    const places = new Map([...named.keys()].map((name, i) => [name, String(i)]));
+    super(
+      scriptModule<Sequential>('Sequential', {
+        children: named,
+        source,
+        forward: (self, input: unknown) => self.#steps.reduce((x, child) => child.forward(x), input),
+        // A number is a place, whatever the child there is called.
+        property: (name) => (/^\d+$/.test(name) ? (places.get(name) ?? name) : name),
+        check: (name, child) => requireOneInput(child, `under "${name}"`),
+      }),
+    );
+    for (const [name, place] of places) if (!/^\d+$/.test(name)) expose(this, place, 'module', name);
+  }
+
+  /** The children in their order. */
+  get #steps(): AnyModule[] {
+    return stateOf(this).held().map(([, child]) => child!); // prettier-ignore
   }
 
   /** The number of children. */
   get length(): number {
-    return this.#steps.length;
+    return stateOf(this).held().length;
   }
 
   /** The child at an index, counted from the end where negative. */
-  at(index: number): Module | undefined {
+  at(index: number): AnyModule | undefined {
     return this.#steps.at(index);
   }
 
-  [Symbol.iterator](): IterableIterator<Module> {
-    return this.#steps[Symbol.iterator]();
+  /** Puts a child behind the others, under its index. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
+  append(child: AnyModule): this {
+    this.registerModule(String(this.length), child);
+    return this;
   }
 
-  /** @throws ERR_BUSY, ERR_TORCH, and what the children throw */
-  override forward(input: Tensor): Tensor {
-    if (this.#isScript) return this.runNative(input) as Tensor;
-    return this.#steps.reduce((x: unknown, child) => child.forward(x) as unknown, input) as Tensor;
+  /** Puts a child behind the others. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
+  override registerModule(name: string, child: AnyModule | null): void {
+    if (child instanceof Module) requireOneInput(child, `under "${name}"`);
+    const place = String(this.length);
+    stateOf(this).give('registerModule', name, child);
+    if (name !== place) expose(this, place, 'module', name);
+  }
+
+  [Symbol.iterator](): IterableIterator<AnyModule> {
+    return this.#steps[Symbol.iterator]();
   }
 }
 runsTorchScript(Sequential.prototype.forward);
 
-function namesOf(children: (Module | Named)[]): Map<string, Module> {
+function namesOf(children: (AnyModule | Named)[]): Map<string, AnyModule> {
   const [first] = children;
   const isNamed = children.length === 1 && !(first instanceof Module) && isObject(first);
   const named = isNamed
@@ -66,21 +85,31 @@ function namesOf(children: (Module | Named)[]): Map<string, Module> {
         `nn.Sequential: expected modules, got ${describeValue(child)} ${where}`,
       );
     }
-    if (child.takesTaskLabels || typeof name !== 'string' || name === '' || name.includes('.')) {
+    requireOneInput(child, where);
+    if (typeof name !== 'string' || name === '' || name.includes('.')) {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_VALUE',
-        child.takesTaskLabels
-          ? `nn.Sequential: expected children that take one input, got one that takes task labels as well ${where}`
-          : `nn.Sequential: expected names without a dot, got ${describeValue(name)}`,
+        `nn.Sequential: expected names without a dot, got ${describeValue(name)}`,
       );
     }
   }
-  return named as Map<string, Module>;
+  return named as Map<string, AnyModule>;
+}
+
+function requireOneInput(child: AnyModule, where: string): void {
+  if (!child.takesTaskLabels) return;
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_VALUE',
+    `nn.Sequential: expected children that take one input, got one that takes task labels as well ${where}`,
+  );
 }
 
 const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const source = (names: string[]) =>
-  'def forward(self, input: Tensor) -> Tensor:\n' +
-  names.map((name) => `  input = getattr(self, ${JSON.stringify(name)}).forward(input)\n`).join('') +
-  '  return input\n';
+/** A name for each value, because what a child gives may be of another type than what it took. */
+const source = (children: ReadonlyMap<string, AnyModule | null>) =>
+  'def forward(self, input: Tensor):\n' +
+  [...children.keys()]
+    .map((name, i) => `  x${i + 1} = getattr(self, ${JSON.stringify(name)}).forward(${i === 0 ? 'input' : `x${i}`})\n`)
+    .join('') +
+  `  return ${children.size === 0 ? 'input' : `x${children.size}`}\n`;

@@ -22,7 +22,6 @@ export class Flatten extends Layer {
     const { startDim, endDim } = parseOptions('nn.Flatten', flattenSchema, options);
     super(
       scriptModule('Flatten', { source: returns(`torch.flatten(input, ${startDim}, ${endDim})`) }),
-      {},
       keywords({ start_dim: `${startDim}`, end_dim: `${endDim}` }),
     );
   }
@@ -37,7 +36,6 @@ export class Unflatten extends Layer {
     const sizes = parseArgument('nn.Unflatten', 'unflattenedSize', sizesType, unflattenedSize);
     super(
       scriptModule('Unflatten', { source: returns(`input.unflatten(${at}, [${sizes.join(', ')}])`) }),
-      {},
       keywords({ dim: `${at}`, unflattened_size: python(sizes) }),
     );
   }
@@ -49,7 +47,6 @@ export class PixelShuffle extends Layer {
     const factor = parseArgument('nn.PixelShuffle', 'upscaleFactor', positiveInteger, upscaleFactor);
     super(
       scriptModule('PixelShuffle', { source: returns(`torch.pixel_shuffle(input, ${factor})`) }),
-      {},
       `upscale_factor=${factor}`,
     );
   }
@@ -61,7 +58,6 @@ export class PixelUnshuffle extends Layer {
     const factor = parseArgument('nn.PixelUnshuffle', 'downscaleFactor', positiveInteger, downscaleFactor);
     super(
       scriptModule('PixelUnshuffle', { source: returns(`torch.pixel_unshuffle(input, ${factor})`) }),
-      {},
       `downscale_factor=${factor}`,
     );
   }
@@ -119,7 +115,6 @@ export class Upsample extends Layer {
     const shownFactor = typeof scaleFactor === 'number' ? float(scaleFactor) : scaleFactor && `(${scaleFactor.map(float).join(', ')})`;
     super(
       scriptModule('Upsample', { source }),
-      {},
       `${size === null ? `scale_factor=${shownFactor}` : `size=${python(size)}`}, mode=${python(mode)}`,
     );
   }
@@ -143,7 +138,7 @@ function padding(kind: string, mode: string, dimensions: Dimensions): PaddingCla
     constructor(sides: Padding) {
       const pad = parseArgument(`nn.${name}`, 'padding', paddingType(dimensions), sides);
       const source = returns(`torch.pad(input, [${pad.join(', ')}], "${mode}")`);
-      super(scriptModule(name, { source }), {}, python(pad));
+      super(scriptModule(name, { source }), python(pad));
     }
   };
 }
@@ -155,7 +150,7 @@ function constantPadding(dimensions: Dimensions): new (padding: Padding, value: 
       const pad = parseArgument(`nn.${name}`, 'padding', paddingType(dimensions), sides);
       const constant = parseArgument(`nn.${name}`, 'value', z.number('a number'), value);
       const source = returns(`torch.pad(input, [${pad.join(', ')}], "constant", ${float(constant)})`);
-      super(scriptModule(name, { source }), {}, `padding=${python(pad)}, value=${constant}`);
+      super(scriptModule(name, { source }), `padding=${python(pad)}, value=${constant}`);
     }
   };
 }

@@ -1,6 +1,7 @@
 import { ContinualTorchError, describeValue } from '../errors';
 import { noGrad } from '../tensor/grad-mode';
 import { Tensor } from '../tensor/tensor';
+import { type AnyModule, stateOf } from './module';
 
 /** Tensors by the name of their parameter or buffer. */
 export type StateDict = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
@@ -16,22 +17,49 @@ export interface IncompatibleKeys {
 const quoted = (keys: string[]) => keys.map((key) => `"${key}"`).join(', ');
 const size = (shape: readonly number[]) => `torch.Size([${shape.join(', ')}])`;
 
+/** @internal A module whose state dict had other entries in earlier versions of PyTorch. */
+export interface ReadsEarlierState {
+  /**
+   * Makes what came of an earlier version, which state dicts here and files without PyTorch's version numbers are taken for,
+   * what there is now (PyTorch's `_load_from_state_dict`).
+   * @param given changed in place
+   * @param prefix of the module's entries
+   * @returns what cannot be read, in PyTorch's words
+   */
+  [readEarlierState](given: Map<string, unknown>, prefix: string): string[];
+}
+/** @internal */
+export const readEarlierState = Symbol('readEarlierState');
+
+function readEarlier(module: AnyModule, given: Map<string, unknown>): string[] {
+  const problems: string[] = [];
+  const path = new Set<AnyModule>();
+  const visit = (at: AnyModule, prefix: string): void => {
+    if (path.has(at)) return;
+    path.add(at);
+    problems.push(...((at as Partial<ReadsEarlierState>)[readEarlierState]?.(given, prefix) ?? []));
+    for (const [name, child] of stateOf(at).children()) if (child) visit(child, `${prefix}${name}.`);
+    path.delete(at);
+  };
+  visit(module, '');
+  return problems;
+}
+
 /**
- * @internal Copies the values of a state dict into tensors of the same names: all of them, or none where one does not fit.
+ * @internal Copies the values of a state dict into a module's tensors of the same names: all of them, or none where one
+ * does not fit.
  * @throws ERR_STATE_DICT with PyTorch's message, ERR_INVALID_ARG_TYPE
  */
-export function loadState(
-  moduleName: string,
-  into: ReadonlyMap<string, Tensor>,
-  stateDict: StateDict,
-  strict: boolean,
-): IncompatibleKeys {
+export function loadState(module: AnyModule, stateDict: StateDict, strict: boolean): IncompatibleKeys {
+  const into = module.stateDict();
   const given = entriesOf(stateDict);
+  const problems = readEarlier(module, given);
   const missingKeys = [...into.keys()].filter((key) => !given.has(key));
   const unexpectedKeys = [...given.keys()].filter((key) => !into.has(key));
   const errors: string[] = [];
   if (strict && missingKeys.length > 0) errors.push(`Missing key(s) in state_dict: ${quoted(missingKeys)}. `);
   if (strict && unexpectedKeys.length > 0) errors.push(`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `);
+  errors.push(...problems);
   const copies: [to: Tensor, from: Tensor][] = [];
   for (const [key, tensor] of into) {
     const value = given.get(key);
@@ -43,7 +71,7 @@ export function loadState(
   if (errors.length > 0) {
     throw new ContinualTorchError(
       'ERR_STATE_DICT',
-      `Error(s) in loading state_dict for ${moduleName}:\n\t${errors.join('\n\t')}`,
+      `Error(s) in loading state_dict for ${stateOf(module).className}:\n\t${errors.join('\n\t')}`,
     );
   }
   noGrad(() => copies.forEach(([to, from]) => void to.copy_(to.shape.length === 0 ? scalar(from) : from)));

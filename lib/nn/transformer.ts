@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { boolean, instanceOf, nonNegativeNumber, parseArgument, parseOptions, positiveInteger, unitInterval } from '../options';
+import { ops } from '../tensor/operators';
 import type { Tensor } from '../tensor/tensor';
 import { mask, MultiheadAttention } from './attention';
 import { ModuleList } from './containers';
@@ -8,7 +9,7 @@ import { Dropout } from './dropout';
 import { type FactoryOptions, factoryOptions } from './factory';
 import { withoutDraws } from './init';
 import { Linear } from './linear';
-import { Module, runsTorchScript } from './module';
+import { type AnyModule, isScripted, Module, runScript, runsTorchScript } from './module';
 import { LayerNorm } from './normalization';
 import { scriptModule } from './script-module';
 
@@ -55,6 +56,14 @@ export interface EncoderLayerMasks {
  * `dropout2`. Eval mode computes what train mode does, without PyTorch's fused kernel: equal but for rounding.
  */
 export class TransformerEncoderLayer extends Module {
+  declare selfAttn: AnyModule;
+  declare linear1: AnyModule;
+  declare dropout: AnyModule;
+  declare linear2: AnyModule;
+  declare norm1: AnyModule;
+  declare norm2: AnyModule;
+  declare dropout1: AnyModule;
+  declare dropout2: AnyModule;
   readonly #arguments: readonly [dModel: number, nhead: number, options: TransformerEncoderLayerOptions];
 
   constructor(dModel: number, nhead: number, options?: TransformerEncoderLayerOptions) {
@@ -86,14 +95,31 @@ def forward(self, src: Tensor, src_mask: Optional[Tensor] = None, src_key_paddin
             is_causal: bool = False) -> Tensor:
   x = src
 ${body}`;
-    super(scriptModule('TransformerEncoderLayer', { children, source }), children);
+    const act = (x: Tensor) => ops.aten[o.activation]!(x) as Tensor;
+    super(
+      scriptModule<TransformerEncoderLayer>('TransformerEncoderLayer', {
+        children,
+        source,
+        forward: (self, src: Tensor, attnMask: Tensor | null, keyPaddingMask: Tensor | null, isCausal: boolean) => {
+          const options = { attnMask, keyPaddingMask, isCausal, needWeights: false };
+          const attention = (x: Tensor) =>
+            self.dropout1.forward((self.selfAttn.forward(x, x, x, options) as [Tensor, unknown])[0]) as Tensor;
+          const hidden = (x: Tensor) =>
+            self.dropout2.forward(self.linear2.forward(self.dropout.forward(act(self.linear1.forward(x) as Tensor)))) as Tensor;
+          const norm1 = (x: Tensor) => self.norm1.forward(x) as Tensor;
+          const norm2 = (x: Tensor) => self.norm2.forward(x) as Tensor;
+          const x = normFirst ? src.add(attention(norm1(src))) : norm1(src.add(attention(src)));
+          return normFirst ? x.add(hidden(norm2(x))) : norm2(x.add(hidden(x)));
+        },
+      }),
+    );
     this.#arguments = [width, heads, o];
   }
 
   /** @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION */
   override forward(src: Tensor, options?: EncoderLayerMasks): Tensor {
     const o = parseOptions('nn.TransformerEncoderLayer.forward', maskSchema, options);
-    return this.runNative(src, o.srcMask, o.srcKeyPaddingMask, o.isCausal) as Tensor;
+    return runScript(this, src, o.srcMask, o.srcKeyPaddingMask, o.isCausal) as Tensor;
   }
 
   /** @internal Another layer with the same options and values, where this one is now. */
@@ -115,12 +141,16 @@ const encoderMaskSchema = z.object({ mask, srcKeyPaddingMask: mask, isCausal: bo
  * with its initial values, and `norm` behind them where it is given.
  */
 export class TransformerEncoder extends Module {
+  declare layers: ModuleList<AnyModule>;
+  /** null: none. */
+  declare norm: AnyModule | null;
+
   constructor(encoderLayer: TransformerEncoderLayer, numLayers: number, options?: { norm?: Module | null }) {
     const name = 'nn.TransformerEncoder';
     const count = parseArgument(name, 'numLayers', positiveInteger, numLayers);
     const { norm } = parseOptions(name, encoderSchema, options);
-    if (!(encoderLayer instanceof TransformerEncoderLayer) || !encoderLayer.isScripted || (norm && !norm.isScripted)) {
-      const layerIsRight = encoderLayer instanceof TransformerEncoderLayer && encoderLayer.isScripted;
+    if (!(encoderLayer instanceof TransformerEncoderLayer) || !isScripted(encoderLayer) || (norm && !isScripted(norm))) {
+      const layerIsRight = encoderLayer instanceof TransformerEncoderLayer && isScripted(encoderLayer);
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_TYPE',
         layerIsRight
@@ -129,18 +159,17 @@ export class TransformerEncoder extends Module {
       );
     }
     const layers = new ModuleList(Array.from({ length: count }, () => encoderLayer.clone()));
-    const children = { layers, ...(norm ? { norm } : {}) };
-    const calls = Array.from(
-      { length: count },
-      (_, i) => `  output = getattr(self.layers, "${i}").forward(output, mask, src_key_padding_mask, is_causal)\n`,
+    super(
+      scriptModule<TransformerEncoder>('TransformerEncoder', {
+        children: { layers, norm },
+        source: (children) => encoderSource((children.get('layers') as ModuleList).length, children.get('norm') !== null),
+        forward: (self, src: Tensor, srcMask: Tensor | null, srcKeyPaddingMask: Tensor | null, isCausal: boolean) => {
+          const options = { srcMask, srcKeyPaddingMask, isCausal };
+          const output = [...self.layers].reduce((x: unknown, layer) => layer.forward(x, options), src);
+          return self.norm ? self.norm.forward(output) : output;
+        },
+      }),
     );
-    const source = `
-def forward(self, src: Tensor, mask: Optional[Tensor] = None, src_key_padding_mask: Optional[Tensor] = None,
-            is_causal: bool = False) -> Tensor:
-  output = src
-${calls.join('')}  return ${norm ? 'self.norm.forward(output)' : 'output'}
-`;
-    super(scriptModule('TransformerEncoder', { children, source }), children);
   }
 
   /**
@@ -152,7 +181,17 @@ ${calls.join('')}  return ${norm ? 'self.norm.forward(output)' : 'output'}
     options?: { mask?: Tensor | null; srcKeyPaddingMask?: Tensor | null; isCausal?: boolean },
   ): Tensor {
     const o = parseOptions('nn.TransformerEncoder.forward', encoderMaskSchema, options);
-    return this.runNative(src, o.mask, o.srcKeyPaddingMask, o.isCausal) as Tensor;
+    return runScript(this, src, o.mask, o.srcKeyPaddingMask, o.isCausal) as Tensor;
   }
 }
 runsTorchScript(TransformerEncoder.prototype.forward);
+
+const encoderSource = (layers: number, hasNorm: boolean) => `
+def forward(self, src: Tensor, mask: Optional[Tensor] = None, src_key_padding_mask: Optional[Tensor] = None,
+            is_causal: bool = False) -> Tensor:
+  output = src
+${Array.from(
+  { length: layers },
+  (_, i) => `  output = getattr(self.layers, "${i}").forward(output, mask, src_key_padding_mask, is_causal)\n`,
+).join('')}  return ${hasNorm ? 'self.norm.forward(output)' : 'output'}
+`;

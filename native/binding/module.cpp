@@ -6,7 +6,6 @@
 #include "binding/promise_worker.h"
 #include "binding/script_values.h"
 #include "binding/tensor.h"
-#include "core/dynamic_modules.h"
 #include "core/frozen_modes.h"
 #include "core/tracing.h"
 
@@ -26,33 +25,55 @@ Napi::Value to_entries(Napi::Env env, const std::vector<std::pair<std::string, a
 
 bool takes_tensor(const c10::Argument& argument) { return argument.type()->kind() == c10::TypeKind::TensorType; }
 
-std::vector<int64_t> integers(const Napi::Value& value, const char* name) {
-  return array_argument(value, name, [name](const Napi::Value& item) { return integer_argument(item, name); });
+/// A value of the type that the attribute has.
+c10::IValue attribute_argument(const Napi::Value& value, const c10::TypePtr& type) {
+  switch (type->kind()) {
+    case c10::TypeKind::IntType: return integer_argument(value, "an attribute");
+    case c10::TypeKind::FloatType: return number_argument(value, "an attribute");
+    case c10::TypeKind::BoolType: return boolean_argument(value, "an attribute");
+    case c10::TypeKind::ListType:
+      if (*type->castRaw<c10::ListType>()->getElementType() == *c10::IntType::get()) {
+        return c10::List<int64_t>(array_argument(
+            value, "an attribute", [](const Napi::Value& item) { return integer_argument(item, "an attribute"); }));
+      }
+      [[fallthrough]];
+    default: wrong_argument("an attribute that is a number, a boolean or a list of integers");
+  }
 }
 
 }  // namespace
 
 void ModuleHandle::define(Napi::Env env) {
   using Self = ModuleHandle;
-  const Napi::Function constructor = DefineClass(
-      env, kName,
-      {InstanceMethod<&Self::named_parameters>("namedParameters"), InstanceMethod<&Self::named_buffers>("namedBuffers"),
-       InstanceMethod<&Self::forward>("forward"), InstanceMethod<&Self::call>("call"),
-       InstanceMethod<&Self::method_names>("methodNames"), InstanceMethod<&Self::takes_task_labels>("takesTaskLabels"),
-       InstanceMethod<&Self::forward_single_task>("forwardSingleTask"),
-       InstanceMethod<&Self::forward_all_tasks>("forwardAllTasks"),
-       InstanceMethod<&Self::adapt_incremental_classifier>("adaptIncrementalClassifier"),
-       InstanceMethod<&Self::add_head>("addHead"), InstanceMethod<&Self::activate_units>("activateUnits"),
-       InstanceMethod<&Self::set_known>("setKnown"), InstanceMethod<&Self::state>("state"),
-       InstanceMethod<&Self::tensor>("tensor"), InstanceMethod<&Self::set_tensor>("setTensor"),
-       InstanceMethod<&Self::replace_parts>("replaceParts"), InstanceMethod<&Self::set_training>("setTraining"),
-       InstanceMethod<&Self::zero_grad>("zeroGrad"),
-       InstanceMethod<&Self::train>("train"),
-       InstanceMethod<&Self::is_training>("isTraining"), InstanceMethod<&Self::to>("to"),
-       InstanceMethod<&Self::modes>("modes"), InstanceMethod<&Self::set_modes>("setModes"),
-       InstanceMethod<&Self::save>("save"), InstanceMethod<&Self::saved>("saved"),
-       InstanceMethod<&Self::trace>("trace"), InstanceMethod<&Self::frozen_modes>("frozenModes"),
-       InstanceMethod<&Self::code>("code"), InstanceMethod<&Self::graph>("graph")});
+  const Napi::Function constructor = DefineClass(env, kName,
+                                                 {InstanceMethod<&Self::named_parameters>("namedParameters"),
+                                                  InstanceMethod<&Self::named_buffers>("namedBuffers"),
+                                                  InstanceMethod<&Self::forward>("forward"),
+                                                  InstanceMethod<&Self::call>("call"),
+                                                  InstanceMethod<&Self::method_names>("methodNames"),
+                                                  InstanceMethod<&Self::takes_task_labels>("takesTaskLabels"),
+                                                  InstanceMethod<&Self::forward_single_task>("forwardSingleTask"),
+                                                  InstanceMethod<&Self::forward_all_tasks>("forwardAllTasks"),
+                                                  InstanceMethod<&Self::check_idle>("checkIdle"),
+                                                  InstanceMethod<&Self::part_names>("partNames"),
+                                                  InstanceMethod<&Self::set_attribute>("setAttribute"),
+                                                  InstanceMethod<&Self::state>("state"),
+                                                  InstanceMethod<&Self::tensor>("tensor"),
+                                                  InstanceMethod<&Self::set_tensor>("setTensor"),
+                                                  InstanceMethod<&Self::replace_parts>("replaceParts"),
+                                                  InstanceMethod<&Self::set_training>("setTraining"),
+                                                  InstanceMethod<&Self::zero_grad>("zeroGrad"),
+                                                  InstanceMethod<&Self::train>("train"),
+                                                  InstanceMethod<&Self::is_training>("isTraining"),
+                                                  InstanceMethod<&Self::to>("to"),
+                                                  InstanceMethod<&Self::modes>("modes"),
+                                                  InstanceMethod<&Self::set_modes>("setModes"),
+                                                  InstanceMethod<&Self::save>("save"),
+                                                  InstanceMethod<&Self::saved>("saved"),
+                                                  InstanceMethod<&Self::trace>("trace"),
+                                                  InstanceMethod<&Self::frozen_modes>("frozenModes"),
+                                                  InstanceMethod<&Self::code>("code"),
+                                                  InstanceMethod<&Self::graph>("graph")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
 }
 
@@ -72,8 +93,7 @@ Napi::Value ModuleHandle::named_buffers(const Napi::CallbackInfo& info) {
 /// What a method does with so many elements is worth the whole OpenMP team, as a rule: it is more than one operator.
 constexpr int64_t kLargeInput = 4096;
 
-Napi::Value call_model(Napi::Env env, Model& model, const torch::jit::Method& method,
-                       std::vector<c10::IValue> inputs) {
+Napi::Value call_model(Napi::Env env, Model& model, const torch::jit::Method& method, std::vector<c10::IValue> inputs) {
   int64_t elements = 0;
   for (const c10::IValue& input : inputs) {
     if (input.isTensor() && input.toTensor().defined()) elements += input.toTensor().numel();
@@ -104,7 +124,8 @@ Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
       return call_model(info.Env(), model, method, {TensorHandle::tensor(info[0])});
     }
     if (info.Length() == 1 && is_tensor(0) && model.takes_task_labels()) {
-      return TensorHandle::wrap(info.Env(), model.forward(TensorHandle::tensor(info[0])));  // says that labels are missing
+      return TensorHandle::wrap(info.Env(),
+                                model.forward(TensorHandle::tensor(info[0])));  // says that labels are missing
     }
     std::vector<Napi::Value> values;
     for (size_t i = 0; i < info.Length(); ++i) values.push_back(info[i]);
@@ -164,38 +185,41 @@ Napi::Value ModuleHandle::forward_all_tasks(const Napi::CallbackInfo& info) {
   });
 }
 
-/// adaptIncrementalClassifier(classes: number[]) -> void: of a module of that kind.
-Napi::Value ModuleHandle::adapt_incremental_classifier(const Napi::CallbackInfo& info) {
+/// checkIdle(operation: string) -> void. Throws ERR_BUSY.
+Napi::Value ModuleHandle::check_idle(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    continual::adapt_incremental_classifier(value_->idle("adaptation").module(), integers(info[0], "classes"));
+    value_->idle(string_argument(info[0], "operation").c_str());
     return info.Env().Undefined();
   });
 }
 
-/// addHead(task: number, head: Module) -> void: of a MultiHeadClassifier, as the two below.
-Napi::Value ModuleHandle::add_head(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    const auto head = idle_child(info[1]);
-    continual::add_head(value_->idle("adaptation").module(), integer_argument(info[0], "task"), head->object->module());
-    head->join(*value_);
-    return info.Env().Undefined();
+/// partNames() -> [name: string, kind: "parameter" | "buffer" | "module"][]: of the outermost module.
+Napi::Value ModuleHandle::part_names(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    Napi::Array result = Napi::Array::New(env);
+    const c10::ClassType& type = *value_->object->module().type();
+    for (size_t i = 0; i < type.numAttributes(); ++i) {
+      const char* const kind = type.is_parameter(i)                ? "parameter"
+                               : type.is_buffer(i)                 ? "buffer"
+                               : type.getAttribute(i)->is_module() ? "module"
+                                                                   : nullptr;
+      if (kind == nullptr) continue;
+      Napi::Array entry = Napi::Array::New(env, 2);
+      entry.Set(0u, type.getAttributeName(i));
+      entry.Set(1u, kind);
+      result.Set(result.Length(), entry);
+    }
+    return result;
   });
 }
 
-/// activateUnits(task: number, classes: number[]) -> void
-Napi::Value ModuleHandle::activate_units(const Napi::CallbackInfo& info) {
+/// setAttribute(name: string, value: number | boolean | number[]) -> void
+Napi::Value ModuleHandle::set_attribute(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    continual::activate_units(value_->idle("adaptation").module(), integer_argument(info[0], "task"),
-                              integers(info[1], "classes"));
-    return info.Env().Undefined();
-  });
-}
-
-/// setKnown(maxClassLabel: number, trainTasks: number[]) -> void
-Napi::Value ModuleHandle::set_known(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    continual::set_known(value_->idle("adaptation").module(), integer_argument(info[0], "maxClassLabel"),
-                         integers(info[1], "tasks"));
+    const std::string name = string_argument(info[0], "name");
+    torch::jit::Module& module = value_->idle(name.c_str()).module();
+    module.setattr(name, attribute_argument(info[1], module.type()->getAttribute(name)));
     return info.Env().Undefined();
   });
 }
@@ -272,19 +296,22 @@ Napi::Value ModuleHandle::tensor(const Napi::CallbackInfo& info) {
 Napi::Value ModuleHandle::set_tensor(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const std::string name = string_argument(info[0], "name");
-    continual::set_tensor(value_->idle(name.c_str()).module(), name, TensorHandle::tensor(info[1]));
+    value_->idle(name.c_str()).set_tensor(name, TensorHandle::tensor(info[1]));
     return info.Env().Undefined();
   });
 }
 
-/// replaceParts(removed: string[], children, parameters, buffers) -> void: of a module without methods.
+/// replaceParts(removed: string[], children, parameters, buffers, source: string | null) -> void: without source the
+/// methods stay, and use none of the parts.
 Napi::Value ModuleHandle::replace_parts(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     Children children;
     const ScriptParts parts = parts_argument(info, 1, children);
     const auto removed =
         array_argument(info[0], "removed", [](const Napi::Value& name) { return string_argument(name, "a name"); });
-    continual::replace_parts(value_->idle("module").module(), removed, parts);
+    std::optional<std::string> source;
+    if (!is_absent(info[4])) source = string_argument(info[4], "source");
+    value_->idle("module").recompose(removed, parts, source);
     for (const auto& child : children) child->join(*value_);
     return info.Env().Undefined();
   });
@@ -347,7 +374,8 @@ c10::IValue traceable(const Napi::Value& value) {
   return c10::ivalue::Tuple::create(array_argument(value, "tensors", traceable));
 }
 
-/// trace(inputs: Value[], forward: (inputs: Value[]) => Value) -> Module: inputs and output are tensors and arrays of them.
+/// trace(inputs: Value[], forward: (inputs: Value[]) => Value) -> Module: inputs and output are tensors and arrays of
+/// them.
 Napi::Value ModuleHandle::trace(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {

@@ -26,10 +26,9 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   Napi::Value takes_task_labels(const Napi::CallbackInfo& info);
   Napi::Value forward_single_task(const Napi::CallbackInfo& info);
   Napi::Value forward_all_tasks(const Napi::CallbackInfo& info);
-  Napi::Value adapt_incremental_classifier(const Napi::CallbackInfo& info);
-  Napi::Value add_head(const Napi::CallbackInfo& info);
-  Napi::Value activate_units(const Napi::CallbackInfo& info);
-  Napi::Value set_known(const Napi::CallbackInfo& info);
+  Napi::Value check_idle(const Napi::CallbackInfo& info);
+  Napi::Value part_names(const Napi::CallbackInfo& info);
+  Napi::Value set_attribute(const Napi::CallbackInfo& info);
   Napi::Value state(const Napi::CallbackInfo& info);
   Napi::Value tensor(const Napi::CallbackInfo& info);
   Napi::Value set_tensor(const Napi::CallbackInfo& info);

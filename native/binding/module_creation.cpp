@@ -3,7 +3,6 @@
 #include "binding/device.h"
 #include "binding/promise_worker.h"
 #include "binding/tensor.h"
-#include "core/dynamic_modules.h"
 
 namespace continual::binding {
 namespace {
@@ -47,13 +46,6 @@ Napi::Value new_parameter(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Whatever works with a model works with its children.
-Napi::Value wrap_with_children(Napi::Env env, torch::jit::Module module, const Children& children) {
-  auto shared = std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(module)));
-  for (const auto& child : children) shared->join(*child);
-  return ModuleHandle::wrap(env, std::move(shared));
-}
-
 /// Names and values of a list of pairs.
 template <typename Convert>
 auto named_argument(const Napi::Value& value, const char* name, const Convert& convert) {
@@ -78,42 +70,43 @@ ScriptParts parts_argument(const Napi::CallbackInfo& info, size_t first, Childre
   };
   ScriptParts parts{.parameters = named_argument(info[first + 1], "parameters", tensor),
                     .buffers = named_argument(info[first + 2], "buffers", tensor)};
-  for (const auto& [name, child] : named_argument(info[first], "children", idle_child)) {
-    parts.children.emplace_back(name, child->object->module());
-    children.push_back(child);
+  const auto child_argument = [](const Napi::Value& value) {
+    return is_absent(value) ? std::shared_ptr<Shared<Model>>() : idle_child(value);
+  };
+  for (const auto& [name, child] : named_argument(info[first], "children", child_argument)) {
+    parts.children.emplace_back(name, child ? std::optional(child->object->module()) : std::nullopt);
+    if (child) children.push_back(child);
   }
   return parts;
 }
 
 namespace {
 
-/// createModule('Script', className, children, parameters, buffers, source)
-Napi::Value script(const Napi::CallbackInfo& info) {
-  Children children;
-  const ScriptParts parts = parts_argument(info, 2, children);
-  return wrap_with_children(
-      info.Env(), compose(string_argument(info[1], "className"), parts, string_argument(info[5], "source")), children);
+c10::IValue attribute(const Napi::Value& value, const std::string& kind) {
+  if (kind == "bool") return boolean_argument(value, "an attribute");
+  if (kind == "int") return integer_argument(value, "an attribute");
+  if (kind == "float") return number_argument(value, "an attribute");
+  if (kind != "int[]") wrong_argument("a known kind of attribute");
+  return c10::List<int64_t>(array_argument(
+      value, "an attribute", [](const Napi::Value& item) { return integer_argument(item, "an attribute"); }));
 }
 
-/// Native: createModule(kind: string, ...args) -> Module
+/// Native: createModule(className, children, parameters, buffers, attributes: [name, kind, value][], source) -> Module.
+/// Whatever works with a model works with its children.
 Napi::Value create_module(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return guarded(env, [&]() -> Napi::Value {
-    const std::string kind = string_argument(info[0], "kind");
-    const auto number = [&](size_t i) { return number_argument(info[i], "an option"); };
-    const auto boolean = [&](size_t i) { return boolean_argument(info[i], "an option"); };
-    if (kind == "Script") return script(info);
-    if (kind == "IncrementalClassifier") {
-      const auto classifier = idle_child(info[1]);
-      return wrap_with_children(env, incremental_classifier(classifier->object->module(), boolean(2), number(3)),
-                                {classifier});
-    }
-    if (kind == "MultiHeadClassifier") {
-      const auto head = idle_child(info[1]);
-      return wrap_with_children(env, multi_head_classifier(head->object->module(), boolean(2), number(3), number(4)),
-                                {head});
-    }
-    wrong_argument("a known kind of module");
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Children children;
+    ScriptParts parts = parts_argument(info, 1, children);
+    parts.attributes = array_argument(info[4], "attributes", [](const Napi::Value& value) {
+      if (!value.IsArray()) wrong_argument("attributes to be lists");
+      const auto entry = value.As<Napi::Array>();
+      return std::pair{string_argument(entry.Get(0u), "a name"),
+                       attribute(entry.Get(2u), string_argument(entry.Get(1u), "a kind"))};
+    });
+    auto shared = std::make_shared<Shared<Model>>(std::make_shared<Model>(
+        compose(string_argument(info[0], "className"), parts, string_argument(info[5], "source"))));
+    for (const auto& child : children) shared->join(*child);
+    return ModuleHandle::wrap(info.Env(), std::move(shared));
   });
 }
 

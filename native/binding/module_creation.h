@@ -12,7 +12,7 @@ using Children = std::vector<std::shared_ptr<Shared<Model>>>;
 std::shared_ptr<Shared<Model>> idle_child(const Napi::Value& value);
 
 /// Children, parameters and buffers, as lists of [name, value]: arguments `first` and the two behind it. null stands for
-/// a parameter or buffer that the module does without.
+/// one that the module does without.
 ScriptParts parts_argument(const Napi::CallbackInfo& info, size_t first, Children& children);
 
 void define_module_creation(Napi::Env env, Napi::Object exports);

@@ -108,7 +108,15 @@ void set_training_of(const torch::jit::Module& module, bool on) {
 }  // namespace
 
 Model::Model(torch::jit::Module module)
-    : module_(std::move(module)), calls_(module_), single_operator_(SingleOperator::of(module_)) {}
+    : module_(std::move(module)), single_operator_(SingleOperator::of(module_)) {}
+
+void Model::recompose(const std::vector<std::string>& removed, const ScriptParts& parts,
+                      const std::optional<std::string>& source) {
+  if (!source) return replace_parts(module_, removed, parts);
+  module_ = continual::recompose(module_, removed, parts, *source);
+  single_operator_ = SingleOperator::of(module_);
+  inlined_forward_.reset();
+}
 
 Model Model::load(const ModelFile& file, const at::Device& device) {
   try {
@@ -184,7 +192,6 @@ std::vector<std::string> Model::method_names() const {
 }
 
 torch::jit::Method Model::method(const std::string& name) {
-  calls_.refresh();
   if (const auto found = module_.find_method(name)) return *found;
   std::string names;
   for (const std::string& known : method_names()) names += (names.empty() ? "" : ", ") + known;

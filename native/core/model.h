@@ -3,9 +3,9 @@
 
 #include <unordered_map>
 
-#include "core/dynamic_modules.h"
 #include "core/inlined_forward.h"
 #include "core/script_archive.h"
+#include "core/script_module.h"
 #include "core/single_operator.h"
 
 namespace continual {
@@ -29,6 +29,13 @@ class Model {
 
   const torch::jit::Module& module() const { return module_; }
   torch::jit::Module& module() { return module_; }
+
+  /// Puts the module together anew (see `continual::recompose`). Models around it go on with the module that there was
+  /// until they are told of this one. Without `source` methods stay what they are, and use none of the parts.
+  void recompose(const std::vector<std::string>& removed, const ScriptParts& parts,
+                 const std::optional<std::string>& source);
+  /// Another tensor takes the place of a parameter or buffer. Throws ERR_INVALID_ARG_VALUE where there is none.
+  void set_tensor(const std::string& name, const at::Tensor& tensor) { continual::set_tensor(module_, name, tensor); }
 
   /// Order of the module tree, a tensor that is shared once and under its first name.
   std::vector<std::pair<std::string, at::Tensor>> named_parameters() const;
@@ -81,7 +88,6 @@ class Model {
   void write(const std::function<size_t(const void*, size_t)>& output) const;
 
   torch::jit::Module module_;
-  MultiHeadCalls calls_;
   std::optional<SingleOperator> single_operator_;
   std::optional<InlinedForward> inlined_forward_;
 };

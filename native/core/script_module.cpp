@@ -1,5 +1,7 @@
 #include "core/script_module.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace continual {
@@ -13,26 +15,65 @@ torch::jit::Module script_module(const std::string& name) {
 
 namespace {
 
-void add_parts(torch::jit::Module& module, const ScriptParts& parts) {
+/// What stands in a module under a name.
+struct Attribute {
+  std::string name;
+  c10::TypePtr type;
+  c10::IValue value;
+  bool is_parameter = false;
+  bool is_buffer = false;
+};
+
+std::vector<Attribute> attributes_of(const ScriptParts& parts) {
+  std::vector<Attribute> result;
   const auto add = [&](const std::string& name, const at::Tensor& tensor, bool is_buffer) {
-    if (tensor.defined()) {
-      module.register_parameter(name, tensor, is_buffer);
-    } else {
-      module.register_attribute(name, c10::NoneType::get(), c10::IValue());
-    }
+    if (tensor.defined()) result.push_back({name, c10::TensorType::get(), tensor, !is_buffer, is_buffer});
+    else result.push_back({name, c10::NoneType::get(), c10::IValue()});
   };
+  for (const auto& [name, value] : parts.attributes) result.push_back({name, value.type(), value});
   for (const auto& [name, tensor] : parts.parameters) add(name, tensor, /*is_buffer=*/false);
   for (const auto& [name, tensor] : parts.buffers) add(name, tensor, /*is_buffer=*/true);
-  for (const auto& [name, child] : parts.children) module.register_module(name, child);
+  for (const auto& [name, child] : parts.children) {
+    if (child) result.push_back({name, child->type(), child->_ivalue()});
+    else result.push_back({name, c10::NoneType::get(), c10::IValue()});
+  }
+  return result;
+}
+
+void add_attributes(torch::jit::Module& module, const std::vector<Attribute>& attributes) {
+  for (const Attribute& a : attributes) module.register_attribute(a.name, a.type, a.value, a.is_parameter, a.is_buffer);
 }
 
 }  // namespace
 
 torch::jit::Module compose(const std::string& name, const ScriptParts& parts, const std::string& source) {
   torch::jit::Module module = script_module(name);
-  add_parts(module, parts);
+  add_attributes(module, attributes_of(parts));
   if (!source.empty()) module.define(source);
   return module;
+}
+
+torch::jit::Module recompose(const torch::jit::Module& module, const std::vector<std::string>& removed,
+                             const ScriptParts& parts, const std::string& source) {
+  const c10::ClassType& type = *module.type();
+  std::vector<Attribute> attributes;
+  for (size_t i = 0; i < type.numAttributes(); ++i) {
+    const std::string& name = type.getAttributeName(i);
+    if (name == "training" || std::find(removed.begin(), removed.end(), name) != removed.end()) continue;
+    attributes.push_back(
+        {name, type.getAttribute(i), module._ivalue()->getSlot(i), type.is_parameter(i), type.is_buffer(i)});
+  }
+  for (Attribute& attribute : attributes_of(parts)) {
+    const auto place = std::find_if(attributes.begin(), attributes.end(),
+                                    [&](const Attribute& other) { return other.name == attribute.name; });
+    if (place == attributes.end()) attributes.push_back(std::move(attribute));
+    else *place = std::move(attribute);
+  }
+  torch::jit::Module result = script_module(type.name()->name());
+  if (module.hasattr("training")) result.setattr("training", module.attr("training"));
+  add_attributes(result, attributes);
+  if (!source.empty()) result.define(source);
+  return result;
 }
 
 void replace_parts(torch::jit::Module& module, const std::vector<std::string>& removed, const ScriptParts& parts) {
@@ -41,7 +82,7 @@ void replace_parts(torch::jit::Module& module, const std::vector<std::string>& r
     module._ivalue()->unsafeRemoveAttr(name);
     module.type()->unsafeRemoveAttribute(name);
   }
-  add_parts(module, parts);
+  add_attributes(module, attributes_of(parts));
 }
 
 void set_tensor(torch::jit::Module& module, const std::string& name, const at::Tensor& tensor) {
@@ -49,35 +90,6 @@ void set_tensor(torch::jit::Module& module, const std::string& name, const at::T
     throw Error("ERR_INVALID_ARG_VALUE", "module: expected a parameter or buffer \"" + name + "\", found none");
   }
   module.setattr(name, tensor);
-}
-
-namespace {
-
-/// What is compiled elsewhere still points to the method, so that code must not run any more before it is recompiled.
-void remove_method(torch::jit::Module& module, const torch::jit::Function& method) {
-  const std::string name = method.name();
-  const c10::QualifiedName qualified_name = method.qualname();
-  module.type()->unsafeRemoveMethod(name);
-  module._ivalue()->compilation_unit()->unsafeRemoveMethod(qualified_name);
-}
-
-}  // namespace
-
-void redefine(torch::jit::Module& module, const std::string& source) {
-  for (const torch::jit::Function* method : std::vector(module.type()->methods())) remove_method(module, *method);
-  module.define(source);
-}
-
-void recompile(torch::jit::Module& module) {
-  for (torch::jit::Function* method : std::vector(module.type()->methods())) {
-    const auto graph = torch::jit::toGraphFunction(*method).graph()->copy();
-    const c10::FunctionSchema schema = method->getSchema();
-    const c10::QualifiedName name = method->qualname();
-    remove_method(module, *method);
-    torch::jit::Function* fresh = module._ivalue()->compilation_unit()->create_function(name, graph);
-    fresh->setSchema(schema);
-    module.type()->addMethod(fresh);
-  }
 }
 
 std::string signature(const c10::FunctionSchema& schema) {

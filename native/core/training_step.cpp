@@ -56,6 +56,7 @@ void TrainingStep::update_optimizer(bool reset_state, bool remove_params) {
   optimizer_->update(now, known_.value_or(NamedTensors{}), remove_params);
   if (reset_state) optimizer_->reset_state();
   known_ = std::move(now);
+  if (flat_) lay_out();  // what is new is trained from the next iteration on
 }
 
 bool TrainingStep::lay_out() {

@@ -37,7 +37,8 @@ class TrainingStep {
   void set_optimizer(std::shared_ptr<Optimizer> optimizer);
 
   /// Tells the optimizer which parameters the model has now (see `Optimizer::update`). As in the reference, a
-  /// strategy's first look at the optimizer makes no difference between parameters that it knew and others.
+  /// strategy's first look at the optimizer makes no difference between parameters that it knew and others. Parameters
+  /// that have been laid out are laid out again where they are others now.
   void update_optimizer(bool reset_state, bool remove_params);
   bool knows_optimizer() const { return known_.has_value(); }
   /// Lays the parameters of model and optimizer out flat; true if they were not yet.

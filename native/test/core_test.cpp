@@ -2,7 +2,6 @@
 #include <cstdio>
 
 #include "core/compute_thread.h"
-#include "core/dynamic_modules.h"
 #include "core/error.h"
 #include "core/mas.h"
 #include "core/mas_kernels.h"
@@ -174,46 +173,27 @@ void jobs_run_in_order_and_those_not_begun_are_dropped() {
   EXPECT((order == std::vector<int>{1, 2}));
 }
 
-void a_grown_classifier_keeps_its_rows_and_gets_new_tensors() {
-  auto classifier = incremental_classifier(linear(3, 2), /*masking=*/true, /*mask_value=*/-9);
-  const at::Tensor before = classifier.attr("classifier").toModule().attr("weight").toTensor();
-  adapt_incremental_classifier(classifier, {3, 1});
-  const at::Tensor after = classifier.attr("classifier").toModule().attr("weight").toTensor();
-  EXPECT(after.size(0) == 4 && after.requires_grad() && after.is_leaf() && !after.is_same(before));
-  EXPECT(at::equal(after.narrow(0, 0, 2), before));
-  EXPECT(at::equal(classifier.attr("active_units").toTensor(), at::tensor({0, 1, 0, 1}, at::kChar)));
-  const at::Tensor output = Model(classifier).forward(at::ones({1, 3}));
-  EXPECT(output[0][0].item<double>() == -9 && output[0][2].item<double>() == -9);
-  for (const std::vector<int64_t>& wrong : {std::vector<int64_t>{}, {-1}, {kMaxClasses}}) {
-    try {
-      adapt_incremental_classifier(classifier, wrong);
-      EXPECT(!"adapted to classes that are none");
-    } catch (const Error& error) {
-      EXPECT(error.code() == "ERR_MODEL_ADAPTATION");
-    }
-  }
-}
-
-void a_model_that_has_run_runs_the_heads_that_come_later() {
-  const auto head = [] { return incremental_classifier(linear(3, 2), /*masking=*/false, 0); };
-  auto heads = multi_head_classifier(head(), /*masking=*/false, /*mask_value=*/0, /*fill_value=*/0);
-  Model model(compose("Model", {.children = {{"heads", heads}}},
-                      "def forward(self, input: Tensor, task_labels: Tensor) -> Tensor:\n"
-                      "  return self.heads.forward(input, task_labels)\n"));
-  EXPECT(model.takes_task_labels());
+void a_module_put_together_anew_has_new_parts_in_old_places() {
+  const char* const source = "def forward(self, input: Tensor) -> Tensor:\n  return self.second.forward(self.first.forward(input))\n";
+  Model model(compose("Model", {.children = {{"first", linear(3, 2)}, {"second", linear(2, 2)}}}, source));
+  const Model around(compose("Around", {.children = {{"model", model.module()}}}, ""));
   const at::Tensor x = at::ones({2, 3});
-  model.forward(x, at::zeros({2}, at::kLong));
-  for (int64_t task = 1; task < 20; ++task) {
-    const auto added = head();
-    add_head(heads, task, added);
-    const at::Tensor output = model.forward(x, at::full({2}, task, at::kLong));
-    EXPECT(at::equal(output, Model(added).forward(x)));
-  }
+  const at::Tensor before = model.forward(x);
+  model.set_training(false);
+  const auto first = linear(3, 2);
+  model.recompose({}, {.children = {{"first", first}}}, source);
+  EXPECT(!model.is_training());
+  EXPECT(!at::equal(model.forward(x), before));
+  std::vector<std::string> names;
+  for (const auto& entry : model.state(/*recurse=*/true)) names.push_back(entry.name);
+  EXPECT((names == std::vector<std::string>{"first.weight", "first.bias", "second.weight", "second.bias"}));
+  EXPECT(model.state(true)[0].tensor.is_same(first.attr("weight").toTensor()));
+  EXPECT(!around.state(true)[0].tensor.is_same(first.attr("weight").toTensor()));
   try {
-    model.forward(x);
-    EXPECT(!"ran without task labels");
-  } catch (const Error& error) {
-    EXPECT(error.code() == "ERR_NO_TASK_LABELS");
+    model.recompose({"second"}, {}, source);
+    EXPECT(!"compiled what calls a child that is not there");
+  } catch (const std::exception&) {
+    EXPECT(model.forward(x).size(1) == 2);
   }
 }
 
@@ -283,8 +263,7 @@ int main() {
   importance_is_the_mean_magnitude_of_each_batchs_gradient();
   a_grown_parameter_keeps_its_low_indices_and_the_rest_is_free();
   jobs_run_in_order_and_those_not_begun_are_dropped();
-  a_grown_classifier_keeps_its_rows_and_gets_new_tensors();
-  a_model_that_has_run_runs_the_heads_that_come_later();
+  a_module_put_together_anew_has_new_parts_in_old_places();
   a_new_name_takes_the_group_of_the_closest_node_that_has_one();
   a_parameter_that_takes_anothers_place_has_no_state_of_either();
   test::minibatches();

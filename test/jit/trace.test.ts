@@ -16,7 +16,8 @@ class Written extends nn.Module {
     layers: nn.Module[],
     private readonly run: (...inputs: Tensor[]) => unknown,
   ) {
-    super(new nn.Sequential(...layers).handle);
+    super();
+    layers.forEach((layer, i) => this.registerModule(String(i), layer));
   }
 
   override forward(...inputs: never[]): Tensor {

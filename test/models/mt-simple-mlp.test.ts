@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { describe, it } from 'mocha';
 import { jit, models, type nn, ops, tensor, type Tensor } from '../../lib/index';
+import { nativeModule } from '../../lib/nn/module';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
 import { experience, ramp, tasks } from '../support/recorded-models';
 import { assertEqualsRecordedModel, parameterCount } from '../support/recorded-whole-models';
@@ -85,10 +86,10 @@ describe('models.MTSimpleMLP', () => {
   it('puts every module back into its own mode, and those made meanwhile into train mode', () => {
     const model = small();
     model.namedChildren().get('features')!.eval();
-    const modes = model.handle.modes();
+    const modes = nativeModule(model).modes();
     model.eval();
     models.avalancheModelAdaptation(model, experience([0], 3));
-    model.eval().handle.setModes(modes);
+    nativeModule(model.eval()).setModes(modes);
     assert.equal(model.namedChildren().get('features')!.training, false);
     assert.equal(model.classifier.training, true);
     assert.equal(model.classifier.classifiers.get(3)!.training, true);

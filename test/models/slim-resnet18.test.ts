@@ -24,7 +24,7 @@ describe('models.SlimResNet18', () => {
       [...model.namedChildren().keys()],
       ['conv1', 'bn1', 'layer1', 'layer2', 'layer3', 'layer4', 'linear'],
     );
-    const children = (module: nn.Module, ...names: string[]): string[] =>
+    const children = (module: nn.Module<unknown>, ...names: string[]): string[] =>
       names.length === 0
         ? [...module.namedChildren().keys()]
         : children(module.namedChildren().get(names[0]!)!, ...names.slice(1));

@@ -4,7 +4,7 @@ import { cuda, getDefaultDevice, nn, ops, setDefaultDevice, tensor, type Tensor 
 import { assertTensorEqual, throwsWithCode } from '../support/assertions';
 
 /** Every layer with parameters or buffers. */
-const layers: Record<string, (options: nn.FactoryOptions) => nn.Module> = {
+const layers: Record<string, (options: nn.FactoryOptions) => nn.Module<unknown>> = {
   Linear: (o) => new nn.Linear(2, 3, o),
   Bilinear: (o) => new nn.Bilinear(2, 3, 4, o),
   Conv1d: (o) => new nn.Conv1d(2, 3, 2, o),
@@ -37,9 +37,9 @@ const layers: Record<string, (options: nn.FactoryOptions) => nn.Module> = {
     new nn.TransformerEncoder(new nn.TransformerEncoderLayer(2, 1, { dimFeedforward: 3, ...o }), 2),
 };
 /** Dtypes and devices of a layer's tensors; the count of mini-batches aside, which is an integer at all times. */
-const dtypes = (layer: nn.Module) =>
+const dtypes = (layer: nn.Module<unknown>) =>
   new Set([...layer.stateDict()].filter(([name]) => !name.endsWith('num_batches_tracked')).map(([, t]) => t.dtype));
-const devices = (layer: nn.Module) => new Set([...layer.stateDict().values()].map((t) => t.device));
+const devices = (layer: nn.Module<unknown>) => new Set([...layer.stateDict().values()].map((t) => t.device));
 const floatingPoint = ['float32', 'float64', 'float16', 'bfloat16'] as const;
 const missingDevice = () => (cuda.isAvailable() ? `cuda:${cuda.deviceCount()}` : 'cuda');
 

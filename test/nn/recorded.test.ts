@@ -56,7 +56,7 @@ describe('nn equals PyTorch from the same seed', () => {
     assert.deepEqual(Object.keys(initCases).sort(), names.filter(isInit).map((name) => name.slice(5)).sort());
   });
 
-  for (const [name, [make, call = (layer: nn.Module, ...inputs: Tensor[]) => layer.forward(...inputs) as unknown]] of Object.entries(layerCases)) {
+  for (const [name, [make, call = (layer: nn.Module<unknown>, ...inputs: Tensor[]) => layer.forward(...inputs)]] of Object.entries(layerCases)) {
     it(`nn.${name}: state, print, outputs in train and eval mode, gradients`, () => {
       const { seed, repr, inputs: count, state } = recordedCases[name]!;
       manualSeed(seed);

@@ -2,17 +2,17 @@
 import { nn, ops, type Tensor } from '../../lib/index';
 
 /** How to make a layer; how to call it, where inputs do not simply go to `forward`. */
-export type LayerCase = [make: () => nn.Module, call?: (layer: nn.Module, ...inputs: Tensor[]) => unknown];
+export type LayerCase = [make: () => nn.Module<unknown>, call?: (layer: nn.Module<unknown>, ...inputs: Tensor[]) => unknown];
 
 const cases: Record<string, LayerCase> = {};
 /** Adds a case for each number of dimensions. */
-function each(suffix: string, names: string, make: (dimensions: 1 | 2 | 3, type: Constructor) => nn.Module): void {
+function each(suffix: string, names: string, make: (dimensions: 1 | 2 | 3, type: Constructor) => nn.Module<unknown>): void {
   for (const dimensions of [1, 2, 3] as const) {
     const name = `${names}${dimensions}d`;
     cases[name + suffix] = [() => make(dimensions, (nn as unknown as Record<string, Constructor>)[name]!)];
   }
 }
-type Constructor = new (...args: unknown[]) => nn.Module;
+type Constructor = new (...args: unknown[]) => nn.Module<unknown>;
 
 each('', 'Conv', (_, Layer) => new Layer(4, 2, 2));
 each('-options', 'Conv', (_, Layer) => new Layer(4, 6, 3, { stride: 2, padding: 1, groups: 2, bias: false }));
@@ -122,8 +122,8 @@ for (const [suffix, options] of Object.entries(recurrent)) {
   cases[`LSTM${suffix}`] = [() => new nn.LSTM(3, 4, options)];
   cases[`GRU${suffix}`] = [() => new nn.GRU(3, 4, options)];
 }
-const withStates = (layer: nn.Module, x: Tensor, h: Tensor, c: Tensor) => (layer).forward(x, [h, c]);
-const attention = (layer: nn.Module) => layer as nn.MultiheadAttention;
+const withStates = (layer: nn.Module<unknown>, x: Tensor, h: Tensor, c: Tensor) => (layer).forward(x, [h, c]);
+const attention = (layer: nn.Module<unknown>) => layer as nn.MultiheadAttention;
 
 Object.assign(cases, {
   RNNCell: [() => new nn.RNNCell(3, 4)],
@@ -174,7 +174,7 @@ Object.assign(cases, {
 } satisfies Record<string, LayerCase>);
 
 const weight = () => ops.aten.linspace!(0.5, 2, 6) as Tensor;
-const losses: Record<string, (reduction: nn.Reduction) => nn.Module> = {
+const losses: Record<string, (reduction: nn.Reduction) => nn.Module<unknown>> = {
   CrossEntropyLoss: (reduction) => new nn.CrossEntropyLoss({ reduction }),
   'CrossEntropyLoss-options': (reduction) =>
     new nn.CrossEntropyLoss({ reduction, weight: weight(), ignoreIndex: 3, labelSmoothing: 0.1 }),

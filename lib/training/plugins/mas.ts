@@ -4,6 +4,7 @@ import type { MiniBatch } from '../../data/dataset';
 import { job, native } from '../../native/binding';
 import type { NativeMas } from '../../native/types';
 import { noProgressDisplay, progressDisplay } from '../../logging/progress-display';
+import { isScripted } from '../../nn/module';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
 import { requireTensor, Tensor } from '../../tensor/tensor';
 import { failedForward } from '../templates/base-sgd';
@@ -103,7 +104,7 @@ export class MASPlugin extends SupervisedPlugin {
     step.open();
     try {
       step.beginImportance(this.handle);
-      const pass = model.isScripted ? loader.openNative() : null;
+      const pass = isScripted(model) ? loader.openNative() : null;
       if (pass) {
         step.load(pass);
         for (let exhausted = false; !exhausted; ) {
@@ -127,7 +128,7 @@ export class MASPlugin extends SupervisedPlugin {
   /** Adds one mini-batch to the importance; a forward in TypeScript runs here, the rest on the compute thread. */
   private async accumulate(strategy: SupervisedTemplate, [x, y, taskId]: MiniBatch): Promise<void> {
     const { step, model, device } = strategy;
-    if (model.isScripted) {
+    if (isScripted(model)) {
       await job(step.accumulateBatch(this.handle, x.handle, y.handle, taskId.handle));
       return;
     }

@@ -7,7 +7,7 @@ import type { LastMetrics } from '../../evaluation/metric';
 import { job, native } from '../../native/binding';
 import { type NativePhase, type NativeTrainingStep, Phase, type Progress } from '../../native/types';
 import { CrossEntropyLoss } from '../../nn/losses';
-import type { Module } from '../../nn/module';
+import { isScripted, type Module, nativeModule, stateOf } from '../../nn/module';
 import { Optimizer } from '../../optim/optimizer';
 import { parseArgument, parseOptions } from '../../options';
 import { ops } from '../../tensor/operators';
@@ -89,7 +89,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     this.plugins.push(this.evaluator, new PeriodicEval(parsed.evalEvery, parsed.pevalMode), this.clock);
     const criterion = this.nativeCriterion();
     this.step = native.createTrainingStep(
-      model.handle,
+      nativeModule(model),
       optimizer.handle,
       criterion && {
         weight: criterion.weight?.handle ?? null,
@@ -106,7 +106,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   override set model(model: Module) {
     super.model = parseArgument('strategy', 'model', baseSGDOptions.model, model);
-    this.step.setModel(model.handle);
+    this.step.setModel(nativeModule(model));
   }
 
   /** What updates the parameters. */
@@ -227,6 +227,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
    * model's phase. The loop turns all the same, every few milliseconds.
    */
   private runPhases(phases: NativePhase[], maxIterations: number): Progress | Promise<Progress> {
+    stateOf(this.model).keepUp();
     const isPatient = maxIterations === 1 && performance.now() - this.latestTurn < turnBudgetMs;
     const ran = this.step.run(phases, this.isTraining, maxIterations, jobBudgetMs, isPatient ? patienceUs : 0);
     // What is computed at once is no turn of the loop: a pass may consist of nothing else.
@@ -249,7 +250,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   nativeCriterion(): CrossEntropyLoss | null {
     const { lossFunction } = this;
     const isTwin =
-      lossFunction instanceof CrossEntropyLoss && lossFunction.isScripted && lossFunction.reduction === 'mean';
+      lossFunction instanceof CrossEntropyLoss && isScripted(lossFunction) && lossFunction.reduction === 'mean';
     return isTwin ? lossFunction : null;
   }
 

@@ -5,7 +5,7 @@ import type { Dataset } from '../../data/dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
 import { warnOfEvalModeOnce } from '../../jit/frozen-modes';
 import { native } from '../../native/binding';
-import { Module } from '../../nn/module';
+import { Module, nativeModule } from '../../nn/module';
 import { getDefaultDevice } from '../../tensor/default-device';
 import { boolean, deviceName, instanceOf, parseOptions } from '../../options';
 import { noGrad } from '../../tensor/grad-mode';
@@ -209,11 +209,11 @@ export abstract class BaseTemplate {
   /** @returns a function that puts back what an evaluation in the middle of training changes */
   protected saveTrainState(): () => void {
     const { experience, isTraining, model } = this;
-    const modes = model.handle.modes();
+    const modes = nativeModule(model).modes();
     return () => {
       this.experience = experience;
       this.isTraining = isTraining;
-      this.model.handle.setModes(modes);
+      nativeModule(this.model).setModes(modes);
     };
   }
 

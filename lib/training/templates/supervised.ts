@@ -2,7 +2,7 @@ import { DataLoader, TaskBalancedDataLoader } from '../../data/data-loader';
 import { TensorDataset } from '../../data/tensor-dataset';
 import { avalancheModelAdaptation } from '../../models/model-adaptation';
 import { Phase } from '../../native/types';
-import type { Module } from '../../nn/module';
+import { isScripted, type Module, nativeModule } from '../../nn/module';
 import { requireTensor, type Tensor } from '../../tensor/tensor';
 import type { TrainOptions } from './base';
 import { BaseSGDTemplate } from './base-sgd';
@@ -55,7 +55,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
   /** @internal The output of the model for any mini-batch. */
   callModel(x: Tensor, taskId: Tensor): Tensor | Promise<Tensor> {
     const { model } = this;
-    return (model.takesTaskLabels ? model.forward(x, taskId) : model.forward(x)) as Tensor | Promise<Tensor>;
+    return (model.takesTaskLabels ? model.forward(x, taskId) : model.forward(x));
   }
 
   /** The criterion's value for `mbOutput` and `mbY`. */
@@ -96,6 +96,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
    * @throws ERR_PARAMETER_GROUP where its neighbours are of several groups
    */
   makeOptimizer({ resetOptimizerState, removeParams }: TrainOptions): void | Promise<void> {
+    nativeModule(this.model); // has what was added to the model or taken from it
     this.step.updateOptimizer(resetOptimizerState ?? false, removeParams ?? false);
   }
 
@@ -111,7 +112,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
 }
 
 hasNativeTwin<SupervisedTemplate>(SupervisedTemplate.prototype.forward, ({ model }) =>
-  model.isScripted ? Phase.forward : undefined,
+  isScripted(model) ? Phase.forward : undefined,
 );
 hasNativeTwin<SupervisedTemplate>(SupervisedTemplate.prototype.criterion, (strategy) =>
   strategy.nativeCriterion() ? Phase.criterion : undefined,
