@@ -83,7 +83,7 @@ export class IncrementalClassifier extends DynamicModule {
     const { weight, bias } = layer;
     const units = Math.max(weight.size(0), Math.max(...classes) + 1);
     if (this.#masking) {
-      const active = grown(this.activeUnits, units);
+      const active = grown('active_units', this.activeUnits, units);
       if (this.training) activate(active, classes);
       if (active !== this.activeUnits) this.activeUnits = active;
     }
@@ -122,7 +122,6 @@ export function requireUnits(layer: AnyModule): AnyModule & Units {
   const shape = (value: unknown) => (value instanceof Parameter ? `[${value.shape.join(', ')}]` : describeValue(value));
   throw new ContinualTorchError(
     'ERR_MODEL_ADAPTATION',
-    `IncrementalClassifier.adaptation: expected a classifier with a weight [out, in] and a bias [out], got ` +
-      `${describeValue(layer)} with weight ${shape(weight)} and bias ${shape(bias)}`,
+    `adaptation: expected a classifier with a weight [out, in] and a bias [out], got ${shape(weight)} and ${shape(bias)}`,
   );
 }

@@ -184,7 +184,7 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
    *
    */
   #activate(task: number, units: number, classes: number[]): void {
-    const active = grown(this.#active(task), Math.max(units, Math.max(...classes) + 1));
+    const active = grown(unitsName(task), this.#active(task), Math.max(units, Math.max(...classes) + 1));
     if (this.training) activate(active, classes);
     stateOf(this).set('buffer', unitsName(task), active);
   }

@@ -22,11 +22,11 @@ export function withFirstRows(fresh: Tensor, old: Tensor): Tensor {
 }
 
 /** @internal A buffer of active units with room for `units`; itself where it has that. @throws ERR_MODEL_ADAPTATION */
-export function grown(active: Tensor, units: number): Tensor {
+export function grown(name: string, active: Tensor, units: number): Tensor {
   if (active.shape.length !== 1 || active.size(0) > units) {
     throw new ContinualTorchError(
       'ERR_MODEL_ADAPTATION',
-      `adaptation: expected active units of at most ${units} units, as the layer has them, got shape [${active.shape.join(', ')}]`,
+      `adaptation: expected "${name}" of at most ${units} units, as the layer has them, got shape [${active.shape.join(', ')}]`,
     );
   }
   if (active.size(0) === units) return active;

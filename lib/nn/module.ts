@@ -44,7 +44,7 @@ function onPath<T>(module: AnyModule, body: () => T, otherwise: T): T {
 }
 
 /** Seen by structuredClone and postMessage alone, which quote it: "... could not be cloned". */
-const uncloneable = () => 'nn.Module: make another one and give it model.stateDict() with loadStateDict; a module itself';
+const uncloneable = () => 'a Module (make another one and load the state dict of this one)';
 
 /** @internal What a module is made of. */
 export let stateOf: (module: AnyModule) => ModuleState;

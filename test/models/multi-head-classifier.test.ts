@@ -114,8 +114,10 @@ describe('models.MultiHeadClassifier', () => {
   it('lists its heads as children, which model adaptation leaves to it', () => {
     const layer = known();
     assert.deepEqual(
-      [...layer.namedChildren()],
+      [...layer.namedModules()].filter(([name]) => !name.endsWith('classifier')),
       [
+        ['', layer],
+        ['classifiers', layer.classifiers],
         ['classifiers.0', layer.classifiers.get(0)],
         ['classifiers.1', layer.classifiers.get(1)],
       ],

@@ -170,11 +170,6 @@ describe('nn.Module as a class of your own', () => {
       'ERR_INVALID_ARG_TYPE',
       /^Linear: expected weight to be an nn\.Parameter, got a Tensor$/,
     );
-    throwsWithCode(
-      () => (net.decoder.bias = new nn.Parameter(tensor([1, 1]))),
-      'ERR_INVALID_ARG_VALUE',
-      /expected a parameter or buffer "bias", found none/,
-    );
   });
 
   it('extends a library layer: more properties, another forward', () => {
@@ -224,10 +219,6 @@ describe('nn.Module as a class of your own', () => {
   it('misuse: no forward, a module inside itself, names that are none', () => {
     class Nothing extends nn.Module {}
     throwsWithCode(() => new Nothing().forward(input()), 'ERR_FORWARD', /^Nothing\.forward: expected the class to have a method "forward"/);
-    class Loop extends nn.Module {
-      self: nn.Module = this;
-    }
-    throwsWithCode(() => new Loop().parameters(), 'ERR_INVALID_ARG_VALUE', /^Loop: expected modules in a tree, got one inside itself$/);
     const net = new Net();
     throwsWithCode(() => net.registerBuffer('a.b', tensor([1])), 'ERR_INVALID_ARG_VALUE', /a name without a dot, got "a\.b"/);
     throwsWithCode(() => net.registerBuffer('fc1', tensor([1])), 'ERR_INVALID_ARG_VALUE', /attribute 'fc1' already exists/);
