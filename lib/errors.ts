@@ -45,6 +45,7 @@ export const errorCodes = {
   ERR_INDEX_RANGE: 'an index outside the data',
   ERR_EMPTY_EXPERIENCE: 'an experience without samples',
   ERR_HOOK: 'a hook of a plugin threw or rejected (its error is the `cause`)',
+  ERR_CALLBACK: 'another function of the program, an overridden method for example, threw or rejected (its error is the `cause`)',
   ERR_MAS_NO_IMPORTANCE: 'MAS has no importances of an earlier experience',
   ERR_MAS_ZERO_LOSS: 'the loss is exactly 0 where MAS adds its penalty',
   ERR_MAS_SHAPE: 'a parameter has shrunk since its importance was measured',
@@ -84,6 +85,14 @@ export function quoteName(name: string): string {
 
 /** What came, for the end of an error message: the value, or its kind where the value would be too long. */
 export function describeValue(value: unknown): string {
+  try {
+    return describe(value);
+  } catch {
+    return typeof value === 'function' ? 'a function' : 'an object'; // one that cannot be looked at
+  }
+}
+
+function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'function') return `a function ${value.name}`.trimEnd();
   if (Array.isArray(value)) return `an array of ${value.length}`;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from './errors';
+import { failure } from './user-function';
 
 /** The building blocks of option schemas. Each carries, as its message, what is expected. */
 export const positiveInteger = z.int('a positive integer').positive('a positive integer');
@@ -39,7 +40,7 @@ export function instanceOf<T>(type: abstract new (...args: never[]) => T, expect
  * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, naming operation, option and what came.
  */
 export function parseOptions<S extends z.ZodObject>(operation: string, schema: S, options: unknown): z.output<S> {
-  const result = schema.strict().safeParse(options ?? {});
+  const result = parsed(operation, schema.strict(), options ?? {});
   if (result.success) return result.data as z.output<S>;
   const issue = result.error.issues[0]!;
   if (issue.code === 'unrecognized_keys') {
@@ -52,9 +53,18 @@ export function parseOptions<S extends z.ZodObject>(operation: string, schema: S
 
 /** Checks one required argument. */
 export function parseArgument<S extends z.ZodType>(operation: string, name: string, schema: S, value: unknown) {
-  const result = z.object({ [name]: schema }).safeParse({ [name]: value });
+  const result = parsed(operation, z.object({ [name]: schema }), { [name]: value });
   if (result.success) return result.data[name] as z.output<S>;
   throw rejected(operation, result.error.issues[0]!, { [name]: value });
+}
+
+/** What zod says; an object may refuse to be looked at. */
+function parsed<S extends z.ZodType>(operation: string, schema: S, value: unknown): z.ZodSafeParseResult<z.output<S>> {
+  try {
+    return schema.safeParse(value);
+  } catch (thrown) {
+    throw failure('ERR_INVALID_ARG_VALUE', `${operation}: expected options that can be read, got one that fails`, thrown);
+  }
 }
 
 function rejected(operation: string, issue: z.core.$ZodIssue, options: unknown): ContinualTorchError {

@@ -6,6 +6,7 @@ import { integer, nonNegativeInteger, parseArgument, parseOptions } from '../opt
 import { ops } from '../tensor/operators';
 import { cpuTensor } from '../tensor/creation';
 import { Tensor } from '../tensor/tensor';
+import { failure } from '../user-function';
 import type { Dataset, MiniBatch } from './dataset';
 import { applyFunction, type TransformFunction } from './transform';
 import { inputValues, requireSameKind, targetValues, type Values } from './values';
@@ -122,13 +123,8 @@ export class IterableDataset implements Dataset {
         requireSample(sample, count++);
         yield sample;
       }
-    } catch (cause) {
-      if (cause instanceof ContinualTorchError) throw cause;
-      throw new ContinualTorchError(
-        'ERR_DATA_SOURCE',
-        `IterableDataset: the source failed after ${count} samples: ${(cause as Error)?.message ?? String(cause)}`,
-        { cause },
-      );
+    } catch (thrown) {
+      throw failure('ERR_DATA_SOURCE', `IterableDataset: the source failed after ${count} samples`, thrown);
     }
   }
 

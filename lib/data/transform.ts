@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { boolean, instanceOf, nonNegativeInteger } from '../options';
 import { Tensor } from '../tensor/tensor';
+import { callUser } from '../user-function';
 
 /** What happens to the inputs of a mini-batch when it is gathered, in this order, on the compute thread. */
 export interface TensorTransform {
@@ -48,9 +49,9 @@ export function checkTransform(operation: string, transform: Transform, x: Tenso
   }
 }
 
-/** Inputs through a user's function. @throws ERR_INVALID_ARG_TYPE where it returns no tensor */
+/** Inputs through a user's function. @throws ERR_DATA_SOURCE where it fails; ERR_INVALID_ARG_TYPE where it returns no tensor */
 export async function applyFunction(transform: TransformFunction, x: Tensor): Promise<Tensor> {
-  const result: unknown = await transform(x);
+  const result: unknown = await callUser('ERR_DATA_SOURCE', 'transform: failed', () => transform(x));
   if (result instanceof Tensor) return result;
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',

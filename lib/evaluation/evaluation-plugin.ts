@@ -4,6 +4,7 @@ import type { Logger } from '../logging/logger';
 import { Phase } from '../native/types';
 import { boolean, parseArgument, parseOptions } from '../options';
 import { Tensor } from '../tensor/tensor';
+import { isThenable } from '../user-function';
 import { type HookName, hookNames, pluginName, SupervisedPlugin } from '../training/plugins/plugin';
 import type { PassProgress } from '../training/templates/sgd-options';
 import { hasNativeTwin } from '../training/templates/native-twin';
@@ -111,10 +112,16 @@ export class EvaluationPlugin extends SupervisedPlugin {
     return new EvaluationResults(Object.fromEntries(curves), this.accuracies.matrices(), this.accuracies.initial());
   }
 
-  /** How far the pass under way has come, for loggers that show it. */
-  onProgress(strategy: SupervisedTemplate, progress: PassProgress): void {
+  /** How far the pass under way has come, for loggers that show it. A promise of theirs is to be awaited. */
+  onProgress(strategy: SupervisedTemplate, progress: PassProgress): void | Promise<void> {
     if (!this.active) return;
-    for (const logger of this.loggers) logger.onProgress?.(strategy, progress);
+    let telling: Promise<void> | undefined;
+    for (const logger of this.loggers) {
+      const tell = () => logger.onProgress?.(strategy, progress);
+      const told = telling ? telling.then(tell) : tell();
+      if (isThenable(told)) telling = Promise.resolve(told);
+    }
+    return telling;
   }
 
   /** Adds the mini-batch to the statistics of the pass. */

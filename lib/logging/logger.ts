@@ -12,7 +12,7 @@ import type { SupervisedTemplate } from '../training/templates/supervised';
 export type Logger = {
   logMetrics(values: readonly EmittedMetric[]): void | Promise<void>;
   /** Called every few milliseconds of a pass over an experience's data. */
-  onProgress?(strategy: SupervisedTemplate, progress: PassProgress): void;
+  onProgress?(strategy: SupervisedTemplate, progress: PassProgress): void | Promise<void>;
 } & {
   [name in HookName]?: (strategy: SupervisedTemplate, values: readonly EmittedMetric[]) => void | Promise<void>;
 };

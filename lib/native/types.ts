@@ -164,6 +164,9 @@ export interface Progress {
 }
 
 export interface NativeTrainingStep {
+  /** A call of `train` or `eval` begins, in hooks of the calls `hosts`; `isShared`: one of them holds the same. */
+  hold(operation: string, hosts: readonly number[]): { call: number; isShared: boolean };
+  release(): void;
   setModel(model: NativeModule): void;
   setOptimizer(optimizer: NativeOptimizer): void;
   knowsOptimizer(): boolean;

@@ -38,11 +38,12 @@ let isDrawing = true;
 
 /** @internal Makes modules whose initial values are not set: others take their place, and no random numbers are drawn. */
 export function withoutDraws<T>(make: () => T): T {
+  const before = isDrawing;
   isDrawing = false;
   try {
     return make();
   } finally {
-    isDrawing = true;
+    isDrawing = before;
   }
 }
 

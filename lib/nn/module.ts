@@ -7,6 +7,7 @@ import { isDtype } from '../tensor/dtype';
 import type { DType } from '../tensor/element-types';
 import { Tensor } from '../tensor/tensor';
 import { keep } from '../tensor/tidy';
+import { callUserAtOnce } from '../user-function';
 import { floatingPointDtype } from './factory';
 import { ModuleState } from './module-state';
 import { asParameter, Parameter } from './parameter';
@@ -270,11 +271,11 @@ export class Module<Output = Tensor> {
     return this.#state.current?.isTraining() ?? true;
   }
 
-  /** Calls `fn` on every module of the tree, children before the module that they are in. */
+  /** Calls `fn` on every module of the tree, children before the module that they are in. @throws ERR_CALLBACK */
   apply(fn: (module: AnyModule) => void): this {
     return onPath(this, () => {
       for (const child of this.children()) child.apply(fn);
-      fn(this);
+      callUserAtOnce('ERR_CALLBACK', 'apply: the function failed', () => fn(this));
       return this;
     }, this); // prettier-ignore
   }

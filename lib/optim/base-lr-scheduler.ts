@@ -100,8 +100,14 @@ export abstract class BaseLRScheduler implements LRScheduler {
 
   /** Begins the schedule anew, with its step 0, from the learning rates that the groups have now. */
   reset(): void {
+    const before = this.lastEpoch;
     this.lastEpoch = -1;
-    this.begin();
+    try {
+      this.begin();
+    } catch (error) {
+      this.lastEpoch = before;
+      throw error;
+    }
   }
 
   /** What changes as it steps, in PyTorch's form; options are not part of it. */
@@ -149,11 +155,13 @@ export abstract class BaseLRScheduler implements LRScheduler {
 
   private take(): void {
     const { paramGroups } = this.optimizer;
+    const before = paramGroups.map(({ lr }) => lr);
     this.lastEpoch++;
     try {
       this.getLr().forEach((lr, i) => (paramGroups[i]!.lr = lr));
     } catch (error) {
       this.lastEpoch--;
+      paramGroups.forEach((group, i) => (group.lr = before[i]!));
       throw error;
     }
     this.stepCount++;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
 import { parseArgument, parseOptions } from '../options';
+import { callUserAtOnce } from '../user-function';
 import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
 import type { Optimizer } from './optimizer';
 
@@ -12,7 +13,7 @@ const lambdas = z.union([lambda, z.array(lambda)], 'a function, or an array of f
 /**
  * Multiplies the learning rates of the beginning by what a function of the step gives, one function for all groups or one
  * for each (`torch.optim.lr_scheduler.LambdaLR`).
- * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_CALLBACK, as `step`, where a function fails
  */
 export class LambdaLR extends BaseLRScheduler {
   readonly lrLambdas: readonly LRLambda[];
@@ -32,6 +33,8 @@ export class LambdaLR extends BaseLRScheduler {
   }
 
   protected override getLr(): number[] {
-    return this.baseLrs.map((lr, i) => lr * this.lrLambdas[i]!(this.lastEpoch));
+    const factor = (i: number) =>
+      callUserAtOnce('ERR_CALLBACK', 'optim.LambdaLR: lrLambda failed', () => this.lrLambdas[i]!(this.lastEpoch));
+    return this.baseLrs.map((lr, i) => lr * factor(i));
   }
 }

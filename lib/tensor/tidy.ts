@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { isThenable } from '../user-function';
 import { Tensor } from './tensor';
 
 /** The tensors that were made in a call of `tidy`. */
@@ -18,11 +19,14 @@ class Scope {
 
   /** Disposes all but what is reached from the result, which the scope around this one takes over. */
   close(result: unknown): void {
-    for (const tensor of tensorsIn(result)) {
-      if (this.made.delete(tensor)) this.outer?.add(tensor);
+    try {
+      for (const tensor of tensorsIn(result)) {
+        if (this.made.delete(tensor)) this.outer?.add(tensor);
+      }
+    } finally {
+      for (const tensor of this.made) tensor.dispose();
+      this.made.clear();
     }
-    for (const tensor of this.made) tensor.dispose();
-    this.made.clear();
   }
 }
 
@@ -51,17 +55,19 @@ export function tidy<T>(fn: () => T): T {
   };
   openScopes++;
   let result: T;
+  let isPending: boolean;
   try {
     result = scopes.run(scope, fn);
+    isPending = isThenable(result);
   } catch (error) {
     finish(undefined);
     throw error;
   }
-  if (!isPromiseLike(result)) {
+  if (!isPending) {
     finish(result);
     return result;
   }
-  return result.then(
+  return (result as PromiseLike<unknown>).then(
     (value) => {
       finish(value);
       return value;
@@ -77,10 +83,6 @@ export function tidy<T>(fn: () => T): T {
 export function keep<T extends Tensor>(tensor: T): T {
   scopes.getStore()?.delete(tensor);
   return tensor;
-}
-
-function isPromiseLike(value: unknown): value is Promise<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as Promise<unknown>).then === 'function';
 }
 
 /** The tensors that a value holds, each once. */

@@ -3,6 +3,7 @@
 #include "binding/arguments.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
+#include "binding/shared.h"
 #include "binding/tensor.h"
 
 namespace continual::binding {
@@ -20,7 +21,7 @@ Napi::Value set_grad_enabled(const Napi::CallbackInfo& info) {
 /// Jobs set and clear gradients, and unlike elements these are pointers: nobody may follow them meanwhile.
 void require_idle(Napi::Env env, const char* operation) {
   if (Environment::of(env).occupying_jobs > 0) {
-    throw Error("ERR_BUSY", std::string(operation) + ": expected no strategy to be training or evaluating, got one");
+    throw busy(operation, "no strategy to be training or evaluating, got one");
   }
 }
 

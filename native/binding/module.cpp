@@ -341,15 +341,27 @@ Napi::Value ModuleHandle::set_modes(const Napi::CallbackInfo& info) {
   });
 }
 
-/// save(path: string) -> Promise<void>, behind whatever the compute thread has to do before. Throws ERR_BUSY: between
-/// two jobs of a training it would occupy the model, and the training would find it busy.
+/// What is to be saved is copied at once: the model may be used, and trained, while its copy is written. A copy ends on the
+/// compute thread, because who waits for that keeps the JavaScript thread.
+template <typename Write, typename Convert>
+Napi::Value write_copy(Napi::Env env, Model& model, Write write, Convert convert) {
+  return run_on_compute_thread(
+      env, {},
+      [copy = std::make_unique<ModelCopy>(model.copy()), write = std::move(write)]() mutable {
+        const std::unique_ptr<ModelCopy> ending = std::move(copy);
+        return write(*ending);
+      },
+      convert);
+}
+
+/// save(path: string) -> Promise<void>, behind whatever the compute thread has to do before. Throws ERR_BUSY.
 Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    value_->idle("jit.save");
-    return run_on_compute_thread(
-        info.Env(), {value_},
-        [model = value_->object, path = string_argument(info[0], "path")] {
-          model->save(path);
+    const std::string path = string_argument(info[0], "path");
+    return write_copy(
+        info.Env(), value_->idle("jit.save"),
+        [path](const ModelCopy& copy) {
+          copy.save(path);
           return true;
         },
         [](Napi::Env env, bool) { return env.Undefined(); });
@@ -359,9 +371,8 @@ Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
 /// saved() -> Promise<Buffer>: what `save` would write. Throws ERR_BUSY.
 Napi::Value ModuleHandle::saved(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    value_->idle("jit.saveToBuffer");
-    return run_on_compute_thread(
-        info.Env(), {value_}, [model = value_->object] { return model->saved(); },
+    return write_copy(
+        info.Env(), value_->idle("jit.saveToBuffer"), [](const ModelCopy& copy) { return copy.saved(); },
         [](Napi::Env env, const std::string& bytes) -> Napi::Value {
           return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
         });

@@ -10,6 +10,7 @@
 #include "binding/errors.h"
 #include "binding/ivalues.h"
 #include "binding/live_tensors.h"
+#include "binding/shared.h"
 #include "binding/tensor.h"
 #include "core/dispatcher.h"
 #include "core/moving_call.h"
@@ -325,8 +326,7 @@ napi_value call_operator(napi_env raw_env, napi_callback_info info) {
       const BoundOperator& bound = call.bound();
       Environment& environment = Environment::of(env);
       if (bound.moves_tensors && environment.occupying_jobs > 0) {
-        throw Error("ERR_BUSY",
-                    "operator " + bound.name + ": expected no strategy to be training or evaluating, got one");
+        throw busy("operator " + bound.name, "no strategy to be training or evaluating, got one");
       }
       torch::jit::Stack stack;
       for (const BoundOverload& overload : bound.overloads) {

@@ -16,15 +16,22 @@ class Occupation {
  public:
   int64_t& jobs() const { return root(group_).jobs; }
 
+  /// The call of a strategy that works with it, between its jobs too; 0: none.
+  int64_t& holder() const { return root(group_).holder; }
+
   /// From now on a job with one of the two occupies both: a model and a layer in it. Both must be idle.
   void join(const Occupation& other) {
     Group& mine = root(group_);
-    if (&mine != &root(other.group_)) mine.joined = other.group_;
+    Group& others = root(other.group_);
+    if (&mine == &others) return;
+    if (others.holder == 0) others.holder = mine.holder;
+    mine.joined = other.group_;
   }
 
  private:
   struct Group {
     int64_t jobs = 0;
+    int64_t holder = 0;
     std::shared_ptr<Group> joined;
   };
 
@@ -37,6 +44,15 @@ class Occupation {
   std::shared_ptr<Group> group_ = std::make_shared<Group>();
 };
 
+/// ERR_BUSY, with what can be done meanwhile. `expectation` ends with what came.
+inline Error busy(const std::string& operation, const std::string& expectation) {
+  return {"ERR_BUSY",
+          operation + ": expected " + expectation +
+              ". Call it in a hook of the strategy (afterTrainingIteration, for example), or when the promise of "
+              "train or eval has resolved; to predict or save at any time, load the model's state dict into a "
+              "second model in a hook, and use that (docs/threads.md)"};
+}
+
 /// An object with its occupation. Jobs hold the object itself; JavaScript reaches it through `idle`.
 template <typename T>
 struct Shared : Occupation {
@@ -44,10 +60,7 @@ struct Shared : Occupation {
 
   /// Throws ERR_BUSY while a job is using the object.
   T& idle(const char* operation) const {
-    if (jobs() > 0) {
-      throw Error("ERR_BUSY", std::string(operation) +
-                                  ": expected nothing to be at work on it, got a job (training, evaluation, jit.save)");
-    }
+    if (jobs() > 0) throw busy(operation, "nothing to be at work on it, got a job of a strategy");
     return *object;
   }
 

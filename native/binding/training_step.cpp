@@ -1,6 +1,8 @@
 // The JavaScript handle of a strategy's current mini-batch and the phases that move it on.
 #include "binding/training_step.h"
 
+#include <algorithm>
+
 #include "binding/device.h"
 #include "binding/mas.h"
 #include "binding/minibatches.h"
@@ -68,7 +70,9 @@ Napi::Value create_training_step(const Napi::CallbackInfo& info) {
 void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
   using Self = TrainingStepHandle;
   const Napi::Function constructor = DefineClass(env, kName,
-                                                 {InstanceMethod<&Self::set_model>("setModel"),
+                                                 {InstanceMethod<&Self::hold>("hold"),
+                                                  InstanceMethod<&Self::release>("release"),
+                                                  InstanceMethod<&Self::set_model>("setModel"),
                                                   InstanceMethod<&Self::set_optimizer>("setOptimizer"),
                                                   InstanceMethod<&Self::knows_optimizer>("knowsOptimizer"),
                                                   InstanceMethod<&Self::update_optimizer>("updateOptimizer"),
@@ -114,11 +118,71 @@ Napi::Value TrainingStepHandle::submit(Napi::Env env, Used used, Work work, std:
       [](Napi::Env result_env, const Progress& progress) { return to_object(result_env, progress); }, patience);
 }
 
+void Hold::take(const std::shared_ptr<Occupation>& occupation, const std::string& operation) {
+  int64_t& holder = occupation->holder();
+  if (holder == call) return;
+  if (holder != 0 && std::find(hosts.begin(), hosts.end(), holder) == hosts.end()) {
+    throw Error("ERR_BUSY", operation +
+                                ": expected a model and an optimizer that no other strategy trains or evaluates, got one that "
+                                "does; await the promise of that call first, or call this in a hook of that strategy");
+  }
+  before.emplace_back(occupation, holder);
+  holder = call;
+}
+
+/// hold(operation: string, hosts: number[]) -> { call: number, isShared: boolean }: a call of `train` or `eval` begins that
+/// these calls, in whose hooks it is made, wait for. Until `release` no other strategy gets model and optimizer; between two
+/// jobs of this one its jobs would make them busy. `isShared`: one of the hosts holds them too.
+Napi::Value TrainingStepHandle::hold(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    static std::atomic<int64_t> calls{0};
+    const std::string operation = string_argument(info[0], "operation");
+    value_.holds.push_back({.call = ++calls, .hosts = array_argument(info[1], "hosts", [](const Napi::Value& host) {
+                              return integer_argument(host, "a host");
+                            })});
+    Hold& hold = value_.holds.back();
+    try {
+      hold.take(value_.model, operation);
+      hold.take(value_.optimizer, operation);
+    } catch (...) {
+      end_hold();
+      throw;
+    }
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("call", static_cast<double>(hold.call));
+    result.Set("isShared", std::any_of(hold.before.begin(), hold.before.end(), [](const auto& held) { return held.second != 0; }));
+    return result;
+  });
+}
+
+/// release() -> void: the call that has begun last ends.
+Napi::Value TrainingStepHandle::release(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    end_hold();
+    return info.Env().Undefined();
+  });
+}
+
+void TrainingStepHandle::end_hold() {
+  if (value_.holds.empty()) return;
+  const Hold hold = std::move(value_.holds.back());
+  value_.holds.pop_back();
+  for (auto held = hold.before.rbegin(); held != hold.before.rend(); ++held) {
+    if (held->first->holder() == hold.call) held->first->holder() = held->second;
+  }
+  // What a hook has put in meanwhile stays.
+  if (value_.holds.empty()) return;
+  value_.holds.back().take(value_.model, "model");
+  value_.holds.back().take(value_.optimizer, "optimizer");
+}
+
 /// setModel(model: Module) -> void
 Napi::Value TrainingStepHandle::set_model(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const auto& model = ModuleHandle::get(info[0]);
-    idle().set_model(model->object);
+    TrainingStep& step = idle();
+    if (!value_.holds.empty()) value_.holds.back().take(model, "model");
+    step.set_model(model->object);
     value_.model = model;
     return info.Env().Undefined();
   });
@@ -128,7 +192,9 @@ Napi::Value TrainingStepHandle::set_model(const Napi::CallbackInfo& info) {
 Napi::Value TrainingStepHandle::set_optimizer(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const auto& optimizer = OptimizerHandle::get(info[0]);
-    idle().set_optimizer(optimizer->object);
+    TrainingStep& step = idle();
+    if (!value_.holds.empty()) value_.holds.back().take(optimizer, "optimizer");
+    step.set_optimizer(optimizer->object);
     value_.optimizer = optimizer;
     return info.Env().Undefined();
   });

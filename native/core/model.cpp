@@ -1,12 +1,8 @@
 #include "core/model.h"
 
 #include <torch/csrc/jit/frontend/tracer.h>
-#include <torch/csrc/jit/serialization/export.h>
 #include <torch/csrc/jit/serialization/python_print.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -28,77 +24,6 @@ std::vector<std::pair<std::string, at::Tensor>> each_tensor_once(const List& lis
   }
   return result;
 }
-
-/// Writes on after a failure, into nothing: libtorch's zip writer would end the process where its output fails twice.
-class Output {
- public:
-  explicit Output(const std::string& path) {
-    errno = 0;
-    stream_.open(path, std::ios::binary | std::ios::trunc);
-    note_failure();
-  }
-
-  size_t write(const void* data, size_t size) {
-    if (reason_.empty()) {
-      stream_.write(static_cast<const char*>(data), static_cast<std::streamsize>(size));
-      note_failure();
-    }
-    return size;
-  }
-
-  /// What went wrong; "" if nothing did.
-  std::string close() {
-    if (reason_.empty()) {
-      stream_.close();
-      note_failure();
-    }
-    return reason_;
-  }
-
- private:
-  void note_failure() {
-    if (!stream_.good()) reason_ = errno == 0 ? "the output failed" : std::strerror(errno);
-  }
-
-  std::ofstream stream_;
-  std::string reason_;
-};
-
-/// Copies a module so that each tensor has a storage of its own: a parameter that lies in a flat buffer would otherwise
-/// take the whole buffer into the file. (`Module::deepcopy` takes tensors that share a storage for the same tensor.)
-class CompactCopy {
- public:
-  torch::jit::ObjectPtr of(const torch::jit::ObjectPtr& object) {
-    torch::jit::ObjectPtr& copy = objects_[object.get()];
-    if (copy) return copy;
-    copy = object->copy();
-    const torch::jit::ObjectPtr result = copy;
-    for (size_t i = 0; i < result->slots().size(); ++i) {
-      const c10::IValue value = result->getSlot(i);
-      if (value.isTensor()) {
-        result->setSlot(i, of(value.toTensor()));
-      } else if (value.isModule()) {
-        result->setSlot(i, of(value.toObject()));
-      } else if (value.isTensorList()) {  // a recurrent layer's list of its weights
-        c10::List<at::Tensor> list;
-        for (const at::Tensor& tensor : value.toTensorVector()) list.push_back(of(tensor));
-        result->setSlot(i, list);
-      }
-    }
-    return result;
-  }
-
- private:
-  at::Tensor of(const at::Tensor& tensor) {
-    if (!tensor.defined()) return tensor;
-    at::Tensor& copy = tensors_[tensor.unsafeGetTensorImpl()];
-    if (!copy.defined()) copy = tensor.detach().clone().requires_grad_(tensor.requires_grad());
-    return copy;
-  }
-
-  std::unordered_map<c10::ivalue::Object*, torch::jit::ObjectPtr> objects_;
-  std::unordered_map<at::TensorImpl*, at::Tensor> tensors_;
-};
 
 void set_training_of(const torch::jit::Module& module, bool on) {
   const c10::intrusive_ptr<c10::ivalue::Object> object = module._ivalue();
@@ -132,34 +57,7 @@ Model Model::load(const ModelFile& file, const at::Device& device) {
   }
 }
 
-void Model::write(const std::function<size_t(const void*, size_t)>& output) const {
-  CompactCopy copy;
-  torch::jit::ExportModule(torch::jit::Module(copy.of(module_._ivalue())), output);
-}
-
-void Model::save(const std::string& path) const {
-  const auto fail = [&](const std::string& reason) {
-    throw Error("ERR_MODEL_SAVE", "jit.save: cannot write \"" + path + "\": " + reason);
-  };
-  Output output(path);
-  try {
-    write([&](const void* data, size_t size) { return output.write(data, size); });
-  } catch (const c10::Error& error) {
-    if (is_out_of_memory(error)) throw;
-    fail(error.what_without_backtrace());
-  }
-  const std::string reason = output.close();
-  if (!reason.empty()) fail(reason);
-}
-
-std::string Model::saved() const {
-  std::string bytes;
-  write([&](const void* data, size_t size) {
-    bytes.append(static_cast<const char*>(data), size);
-    return size;
-  });
-  return bytes;
-}
+ModelCopy Model::copy() const { return ModelCopy(module_); }
 
 std::string Model::code() {
   std::vector<c10::IValue> constants;

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "core/inlined_forward.h"
+#include "core/model_copy.h"
 #include "core/script_archive.h"
 #include "core/script_module.h"
 #include "core/single_operator.h"
@@ -18,10 +19,8 @@ class Model {
 
   /// Throws ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_PICKLE, ERR_MODEL_FILE_FORMAT, ERR_MODEL_FILE_READ.
   static Model load(const ModelFile& file, const at::Device& device);
-  /// Throws ERR_MODEL_SAVE; what is then at `path` is of no use.
-  void save(const std::string& path) const;
-  /// The bytes of the file that `save` would write.
-  std::string saved() const;
+  /// What is there now, to be saved.
+  ModelCopy copy() const;
 
   /// The method `forward` as source, and as a graph.
   std::string code();
@@ -85,7 +84,6 @@ class Model {
 
  private:
   c10::IValue run_forward(const torch::jit::Method& forward, torch::jit::Stack inputs);
-  void write(const std::function<size_t(const void*, size_t)>& output) const;
 
   torch::jit::Module module_;
   std::optional<SingleOperator> single_operator_;

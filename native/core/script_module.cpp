@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/model_copy.h"
 
 namespace continual {
 
@@ -77,6 +78,7 @@ torch::jit::Module recompose(const torch::jit::Module& module, const std::vector
 }
 
 void replace_parts(torch::jit::Module& module, const std::vector<std::string>& removed, const ScriptParts& parts) {
+  wait_for_copies();
   for (const std::string& name : removed) {
     if (!module.hasattr(name)) continue;
     module._ivalue()->unsafeRemoveAttr(name);

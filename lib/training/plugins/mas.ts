@@ -7,7 +7,7 @@ import { noProgressDisplay, progressDisplay } from '../../logging/progress-displ
 import { isScripted } from '../../nn/module';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
 import { requireTensor, Tensor } from '../../tensor/tensor';
-import { failedForward } from '../templates/base-sgd';
+import { callUser } from '../../user-function';
 import { jobBudgetMs, succeeded } from '../templates/iteration-plan';
 import { hasNativeTwin } from '../templates/native-twin';
 import type { SupervisedTemplate } from '../templates/supervised';
@@ -90,16 +90,17 @@ export class MASPlugin extends SupervisedPlugin {
   /** Measures the importance of the experience that has just been learned and merges it. */
   override async afterTrainingExp(strategy: SupervisedTemplate): Promise<void> {
     const { step, model } = strategy;
+    const { dataset } = strategy.requireExperience('MASPlugin.afterTrainingExp');
     model.train();
-    const loader = new DataLoader(strategy.experience!.dataset, { batchSize: strategy.trainMbSize });
+    const loader = new DataLoader(dataset, { batchSize: strategy.trainMbSize });
     const total = loader.length ?? NaN;
     const progress = this.verbose ? progressDisplay('MAS importance') : noProgressDisplay;
     let done = 0;
-    const advanceBy = (iterations: number) => {
+    const advanceBy = async (iterations: number) => {
       done += iterations;
       const quarter = Math.floor((4 * done) / total);
       progress.update(done / total, `${done}/${total} mini-batches`, quarter);
-      strategy.reportProgress({ phase: 'importance', done, total });
+      await strategy.reportProgress({ phase: 'importance', done, total });
     };
     step.open();
     try {
@@ -110,12 +111,12 @@ export class MASPlugin extends SupervisedPlugin {
         for (let exhausted = false; !exhausted; ) {
           const part = succeeded(await job(step.accumulateImportance(this.handle, jobBudgetMs)));
           exhausted = part.exhausted;
-          advanceBy(part.iterations);
+          await advanceBy(part.iterations);
         }
       } else {
         for await (const batch of loader) {
           await this.accumulate(strategy, batch);
-          advanceBy(1);
+          await advanceBy(1);
         }
       }
       await job(step.endImportance(this.handle, strategy.clock.trainExpCounter === 0));
@@ -133,12 +134,9 @@ export class MASPlugin extends SupervisedPlugin {
       return;
     }
     const there = (tensor: Tensor) => tensor.to({ device });
-    let output: Tensor;
-    try {
-      output = requireTensor('forward', await strategy.callModel(there(x), there(taskId)));
-    } catch (error) {
-      throw failedForward(error);
-    }
+    const output = await callUser('ERR_FORWARD', 'forward: failed', async () =>
+      requireTensor('forward', await strategy.callModel(there(x), there(taskId))),
+    );
     await job(step.accumulateOutput(this.handle, output.handle));
   }
 }

@@ -1,6 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../../errors';
+import { failure } from '../../user-function';
 import type { TrainOptions } from '../templates/base';
 import type { SupervisedTemplate } from '../templates/supervised';
 
@@ -106,10 +107,17 @@ export class SupervisedPlugin {
 
 /**
  * The plugin's function for a hook; nothing where it only inherited the empty one.
- * @throws ERR_INVALID_ARG_TYPE where something else has the hook's name; ERR_HOOK where it cannot be read
+ * @param index the place in `strategy.plugins`
+ * @throws ERR_INVALID_ARG_TYPE where it is no plugin, or something else has the hook's name; ERR_HOOK where it cannot be read
  */
-export function listener(plugin: Plugin, name: HookName): Hook | undefined {
-  const hook = readHook(plugin, name);
+export function listener(plugin: Plugin, name: HookName, index: number): Hook | undefined {
+  if (!isPlugin(plugin)) {
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_TYPE',
+      `plugins: expected ${expectedPlugin} at index ${index}, got ${describeValue(plugin)}`,
+    );
+  }
+  const hook: unknown = readHook(plugin, name);
   if (hook === undefined || hook === null) return undefined;
   if (typeof hook === 'function') return hook === SupervisedPlugin.prototype[name] ? undefined : (hook as Hook);
   throw new ContinualTorchError(
@@ -121,22 +129,32 @@ export function listener(plugin: Plugin, name: HookName): Hook | undefined {
 function readHook(plugin: Plugin, name: HookName): unknown {
   try {
     return plugin[name];
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : describeValue(cause);
-    throw new ContinualTorchError('ERR_HOOK', `${name} of ${pluginName(plugin)} cannot be read: ${message}`, { cause });
+  } catch (thrown) {
+    throw failure('ERR_HOOK', `${name} of ${pluginName(plugin)} cannot be read`, thrown);
   }
 }
 
-export const pluginSchema = z.custom<Plugin>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  'an object with hooks (an instance, not a class)',
-);
+const expectedPlugin = 'an object with hooks (an instance, not a class)';
+
+function isPlugin(value: unknown): value is Plugin {
+  try {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false; // a revoked Proxy
+  }
+}
+
+export const pluginSchema = z.custom<Plugin>(isPlugin, expectedPlugin);
 
 /** Name of a plugin's class, for messages. */
 export function pluginName(plugin: object): string {
-  // An object without a prototype has no constructor.
-  const name: unknown = (plugin.constructor as { name?: unknown } | undefined)?.name;
-  return typeof name !== 'string' || name === 'Object' || name === '' ? 'a plugin' : name;
+  try {
+    // An object without a prototype has no constructor.
+    const name: unknown = (plugin.constructor as { name?: unknown } | undefined)?.name;
+    return typeof name !== 'string' || name === 'Object' || name === '' ? 'a plugin' : name;
+  } catch {
+    return 'a plugin';
+  }
 }
 
 /** Warns of members that look like hooks and are none, with the hook that was probably meant. */
@@ -164,8 +182,12 @@ const typo = 2;
 
 function surplusCallbacks(plugin: object): string[] {
   const names = new Set<string>();
-  for (let object = plugin; object && object !== Object.prototype; object = Object.getPrototypeOf(object) as object) {
-    for (const name of Object.getOwnPropertyNames(object)) names.add(name);
+  try {
+    for (let object = plugin; object && object !== Object.prototype; object = Object.getPrototypeOf(object) as object) {
+      for (const name of Object.getOwnPropertyNames(object)) names.add(name);
+    }
+  } catch {
+    return []; // a Proxy that does not want to be asked
   }
   const known: readonly string[] = hookNames;
   const isCallback = (name: string) =>

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Dataset, MiniBatch } from '../../data/dataset';
-import { ContinualTorchError, describeValue } from '../../errors';
+import { ContinualTorchError } from '../../errors';
 import type { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
 import type { LastMetrics } from '../../evaluation/metric';
 import { job, native } from '../../native/binding';
@@ -12,6 +12,7 @@ import { Optimizer } from '../../optim/optimizer';
 import { parseArgument, parseOptions } from '../../options';
 import { ops } from '../../tensor/operators';
 import { requireTensor, Tensor } from '../../tensor/tensor';
+import { callUser, isThenable } from '../../user-function';
 import { Clock } from '../plugins/clock';
 import { PeriodicEval } from '../plugins/periodic-eval';
 import { type HookName, listener, SupervisedPlugin } from '../plugins/plugin';
@@ -56,7 +57,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   readonly evalMbSize: number;
   readonly evaluator: EvaluationPlugin;
   readonly clock = new Clock();
-  readonly onProgress: ((progress: PassProgress) => void) | null;
+  readonly onProgress: ((progress: PassProgress) => void | Promise<void>) | null;
   /** @internal */
   readonly step: NativeTrainingStep;
 
@@ -70,6 +71,8 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   private stopRequested = false;
   private latestTurn = 0;
   private isLearning = false;
+  /** The passes that each call of `train` and `eval` under way has begun. */
+  readonly #passes: Promise<void>[][] = [];
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseSGDTemplateOptions) {
@@ -187,12 +190,12 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   /** Sets `adaptedDataset` to the experience's data with its training transforms. */
   trainDatasetAdaptation(_options: TrainOptions): void | Promise<void> {
-    this.adaptedDataset = this.experience!.dataset.train();
+    this.adaptedDataset = this.requireExperience('trainDatasetAdaptation').dataset.train();
   }
 
   /** Sets `adaptedDataset` to the experience's data with its evaluation transforms. */
   evalDatasetAdaptation(_options: TrainOptions): void | Promise<void> {
-    this.adaptedDataset = this.experience!.dataset.eval();
+    this.adaptedDataset = this.requireExperience('evalDatasetAdaptation').dataset.eval();
   }
 
   /**
@@ -204,17 +207,13 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   }
 
   /** One epoch over `dataloader`. */
-  async trainingEpoch(options: TrainOptions): Promise<void> {
-    try {
-      await this.runPass('train', this.trainingIteration(options));
-    } catch (error) {
-      throw this.located(error);
-    }
+  trainingEpoch(options: TrainOptions): Promise<void> {
+    return this.#begin(this.runPass('train', this.trainingIteration(options)));
   }
 
   /** One pass over `dataloader`. */
-  async evalEpoch(options: TrainOptions): Promise<void> {
-    await this.runPass('eval', this.evalIteration(options));
+  evalEpoch(options: TrainOptions): Promise<void> {
+    return this.#begin(this.runPass('eval', this.evalIteration(options)));
   }
 
   /** @internal Runs phases on the compute thread, once. */
@@ -240,10 +239,14 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     return progress;
   }
 
-  /** @internal */
-  reportProgress(progress: PassProgress): void {
-    this.onProgress?.(progress);
-    this.evaluator.onProgress(this as unknown as SupervisedTemplate, progress);
+  /** @internal A promise that someone who is told returns is to be awaited. @throws ERR_HOOK */
+  reportProgress(progress: PassProgress): void | Promise<void> {
+    const told = callUser('ERR_HOOK', 'onProgress failed', () => this.onProgress?.(progress));
+    const tellLoggers = () =>
+      callUser('ERR_HOOK', 'onProgress of a logger failed', () =>
+        this.evaluator.onProgress(this as unknown as SupervisedTemplate, progress),
+      );
+    return isThenable(told) ? told.then(tellLoggers) : tellLoggers();
   }
 
   /** @internal The criterion that C++ can compute; null where it is another. */
@@ -257,9 +260,9 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   protected override async beforeTrainingExp(options: TrainOptions): Promise<void> {
     this.stopRequested = false;
     await this.dispatch('beforeTrainDatasetAdaptation', options);
-    await this.trainDatasetAdaptation(options);
+    await this.callOverride('trainDatasetAdaptation', () => this.trainDatasetAdaptation(options));
     await this.dispatch('afterTrainDatasetAdaptation', options);
-    await this.makeTrainDataloader(options);
+    await this.callOverride('makeTrainDataloader', () => this.makeTrainDataloader(options));
     await this.checkModelAndOptimizer(options);
     await super.beforeTrainingExp(options);
   }
@@ -274,7 +277,8 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
           break;
         }
         this.step.open();
-        await this.trainingEpoch(options);
+        await this.callOverride('trainingEpoch', () => this.trainingEpoch(options));
+        await this.#passesEnd();
         await this.dispatch('afterTrainingEpoch', options);
         this.step.close();
       }
@@ -285,10 +289,10 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   protected override async beforeEvalExp(options: TrainOptions): Promise<void> {
     await this.dispatch('beforeEvalDatasetAdaptation', options);
-    await this.evalDatasetAdaptation(options);
+    await this.callOverride('evalDatasetAdaptation', () => this.evalDatasetAdaptation(options));
     await this.dispatch('afterEvalDatasetAdaptation', options);
-    await this.makeEvalDataloader(options);
-    this.model = await this.modelAdaptation();
+    await this.callOverride('makeEvalDataloader', () => this.makeEvalDataloader(options));
+    this.model = await this.callOverride('modelAdaptation', () => this.modelAdaptation());
     // Heads that have grown get their place; the optimizer hears of them when the next experience is trained.
     if (this.step.knowsOptimizer() && this.step.layOut() && this.isLearning) warnOfGrowth();
     await super.beforeEvalExp(options);
@@ -296,7 +300,8 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   protected override async evalExp(options: TrainOptions): Promise<void> {
     this.step.open();
-    await this.evalEpoch(options);
+    await this.callOverride('evalEpoch', () => this.evalEpoch(options));
+    await this.#passesEnd();
   }
 
   protected override async afterEvalExp(options: TrainOptions): Promise<void> {
@@ -304,31 +309,58 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     this.step.close();
   }
 
-  protected override trainCleanUp(): void {
-    while (this.step.passes() > 0) this.step.close();
-    this.cleanUp();
+  protected override holdModel(operation: string, hosts: number[]): { call: number; isShared: boolean } {
+    const held = this.step.hold(operation, hosts);
+    void this.#passes.push([]);
+    return held;
   }
 
-  protected override evalCleanUp(): void {
-    this.cleanUp();
+  protected override releaseModel(): void {
+    void this.#passes.pop();
+    this.step.release();
   }
 
-  protected override saveTrainState(): () => void {
+  protected override async endOfPasses(): Promise<void> {
+    await Promise.allSettled(this.#passes.at(-1)!);
+  }
+
+  protected override trainCleanUp(): (() => void)[] {
+    return [() => this.closePasses(0), ...this.cleanUp()];
+  }
+
+  protected override evalCleanUp(): (() => void)[] {
+    return this.cleanUp();
+  }
+
+  protected override saveTrainState(): (() => void)[] {
     const { adaptedDataset, dataloader } = this;
-    const restore = super.saveTrainState();
     const passes = this.step.passes();
-    return () => {
-      restore();
-      this.adaptedDataset = adaptedDataset;
-      this.dataloader = dataloader;
-      while (this.step.passes() > passes) this.step.close();
-    };
+    return [
+      ...super.saveTrainState(),
+      () => (this.adaptedDataset = adaptedDataset),
+      () => (this.dataloader = dataloader),
+      () => this.closePasses(passes),
+    ];
   }
 
-  private cleanUp(): void {
-    this.adaptedDataset = null;
-    this.dataloader = [];
-    this.step.clear();
+  private closePasses(left: number): void {
+    while (this.step.passes() > left) this.step.close();
+  }
+
+  private cleanUp(): (() => void)[] {
+    return [() => (this.adaptedDataset = null), () => (this.dataloader = []), () => this.step.clear()];
+  }
+
+  /** Notes a pass, so that it is waited for where an override that has begun it does not. */
+  #begin(pass: Promise<void>): Promise<void> {
+    pass.catch(() => {});
+    this.#passes.at(-1)?.push(pass);
+    return pass;
+  }
+
+  /** @throws what a pass that nobody waited for has failed with */
+  async #passesEnd(): Promise<void> {
+    await Promise.all(this.#passes.at(-1)!.splice(0));
   }
 
   /** One training iteration, from the fetched mini-batch on. */
@@ -337,7 +369,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
       this.hook('beforeTrainingIteration', options),
       this.phase(
         () => this.optimizer.zeroGrad,
-        () => this.zeroGrad(),
+        () => this.callOverride('zeroGrad', () => this.zeroGrad()),
       ),
       this.hook('beforeForward', options),
       this.phase(
@@ -354,14 +386,14 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
         () => this.backward,
         () => {
           this.step.checkLoss();
-          return this.backward();
+          return this.callOverride('backward', () => this.backward());
         },
       ),
       this.hook('afterBackward', options),
       this.hook('beforeUpdate', options),
       this.phase(
         () => this.optimizerStep,
-        () => this.optimizerStep(),
+        () => this.callOverride('optimizerStep', () => this.optimizerStep()),
       ),
       this.hook('afterUpdate', options),
       this.hook('afterTrainingIteration', options),
@@ -394,13 +426,13 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   private hook(name: HookName, options: TrainOptions): PlanPart {
     return () =>
-      this.plugins.flatMap((plugin): PlanStep[] => {
-        const method = listener(plugin, name);
+      this.plugins.flatMap((plugin, index): PlanStep[] => {
+        const method = listener(plugin, name, index);
         if (!method) return [];
         const twin = nativeTwin(method, plugin, this as unknown as SupervisedTemplate);
         if (twin === null) return [];
         if (twin !== undefined) return [{ kind: 'native', phase: twin }];
-        return [{ kind: isDeferred(method) ? 'later' : 'call', call: () => this.callHook(plugin, name, options) }];
+        return [{ kind: isDeferred(method) ? 'later' : 'call', call: () => this.callHook(plugin, name, options, index) }];
       });
   }
 
@@ -410,31 +442,27 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     this.loss = ops.aten.zeros!([1], { device: this.device }) as Tensor;
   }
 
-  private async takeOutput(): Promise<void> {
-    try {
+  private takeOutput(): Promise<void> {
+    return callUser('ERR_FORWARD', 'forward: failed', async () => {
       this.mbOutput = requireTensor('forward', await this.inGradMode(() => this.forward()));
-    } catch (error) {
-      throw failedForward(error);
-    }
+    });
   }
 
-  private async takeLoss(): Promise<void> {
-    try {
+  private takeLoss(): Promise<void> {
+    return callUser('ERR_CRITERION', 'criterion: failed', async () => {
       const value = requireTensor('criterion', await this.inGradMode(() => this.criterion()));
       // In training plugins add to the loss in place, which keeps its shape [1].
       this.loss = this.isTraining ? (ops.aten.add_!(this.loss, value) as Tensor) : value;
-    } catch (error) {
-      if (error instanceof ContinualTorchError && error.code !== 'ERR_TORCH') throw error;
-      throw new ContinualTorchError('ERR_CRITERION', `criterion: failed: ${(error as Error).message}`, { cause: error });
-    }
+    });
   }
 
   private async runPass(phase: 'train' | 'eval', parts: PlanPart[]): Promise<void> {
-    const source = openSource(this.dataloader, this.step, (batch) => (this.mbatch = batch));
-    const total = this.dataloader.length ?? NaN;
+    const { dataloader } = this;
+    const source = openSource(dataloader, this.step, (batch) => (this.mbatch = batch));
     const runNative = (phases: NativePhase[], maxIterations: number) => this.runPhases(phases, maxIterations);
     const plan = new IterationPlan(parts, runNative, source && source.fetch);
     try {
+      const total = callUser('ERR_DATA_SOURCE', 'dataloader: failed', () => dataloader.length) ?? NaN;
       for (let done = 0, exhausted = false; !exhausted; ) {
         if (phase === 'train' && this.stopRequested) {
           // The reference fetches the next mini-batch before it looks whether to stop.
@@ -444,12 +472,13 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
         const progress = await plan.advance();
         done += progress.iterations;
         exhausted = progress.exhausted;
-        this.reportProgress({ phase, done, total });
+        const reported = this.reportProgress({ phase, done, total });
+        if (reported) await reported;
       }
     } catch (error) {
       // What came first is what is reported, also where the source cannot be closed after it.
       await source?.close().catch(() => {});
-      throw error;
+      throw phase === 'train' ? this.located(error) : error;
     }
     await source?.close();
   }
@@ -458,7 +487,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   private located(error: unknown): unknown {
     if (!(error instanceof ContinualTorchError) || error.code !== 'ERR_LOSS_NOT_FINITE') return error;
     const { trainEpochIterations, trainExpEpochs } = this.clock;
-    const { currentExperience, originStream } = this.experience!;
+    const { currentExperience, originStream } = this.requireExperience('train');
     return new ContinualTorchError(
       error.code,
       `train: stopped in iteration ${trainEpochIterations} of epoch ${trainExpEpochs}, experience ${currentExperience} of stream "${originStream.name}": ${error.message}; the parameters are those of the last update`,
@@ -479,13 +508,6 @@ hasNativeTwin<BaseSGDTemplate>(BaseSGDTemplate.prototype.optimizerStep, ({ optim
 );
 hasNativeTwin(Optimizer.prototype.step, () => Phase.update);
 hasNativeTwin(Optimizer.prototype.zeroGrad, () => Phase.zeroGrad);
-
-/** @internal What a forward in TypeScript threw, as an error of ours with that error as its cause. */
-export function failedForward(error: unknown): unknown {
-  if (error instanceof ContinualTorchError && error.code !== 'ERR_TORCH') return error;
-  const reason = error instanceof Error ? error.message : describeValue(error);
-  return new ContinualTorchError('ERR_FORWARD', `forward: failed: ${reason}`, { cause: error });
-}
 
 function warnOfGrowth(): void {
   process.emitWarning(

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { z } from 'zod';
 import { Experience, type Stream } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
@@ -7,9 +6,10 @@ import { warnOfEvalModeOnce } from '../../jit/frozen-modes';
 import { native } from '../../native/binding';
 import { Module, nativeModule } from '../../nn/module';
 import { getDefaultDevice } from '../../tensor/default-device';
-import { boolean, deviceName, instanceOf, parseOptions } from '../../options';
+import { boolean, deviceName, instanceOf, parseArgument, parseOptions } from '../../options';
 import { noGrad } from '../../tensor/grad-mode';
-import { isThenable } from './iteration-plan';
+import { callUser, finishing } from '../../user-function';
+import { hookAround, hooksAround, insideHook } from './hook-call';
 import { type HookName, listener, type Plugin, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../plugins/plugin';
 
 /** @internal The option schema of `train` and `eval`. */
@@ -28,6 +28,7 @@ export const baseOptions = {
   plugins: z.array(pluginSchema, 'an array of plugins').default([]),
 };
 const schema = z.object(baseOptions);
+const experienceSchema = instanceOf(Experience<Dataset>, 'an Experience or null').nullable();
 
 export interface BaseTemplateOptions {
   model: Module;
@@ -56,16 +57,6 @@ export interface TrainOptions {
   removeParams?: boolean;
 }
 
-/** A hook under way; null once it has ended, though work that it started may go on. */
-interface HookCall {
-  strategy: BaseTemplate | null;
-  /** The evaluation that it has begun. */
-  evaluation: Promise<void> | null;
-}
-
-/** Tells a call of `eval` inside a hook, which is part of the training, from one that comes from elsewhere meanwhile. */
-const strategyOfHook = new AsyncLocalStorage<HookCall>();
-
 /**
  * The outermost loops of a strategy: experiences of `train` and `eval`, and the plugins' hooks around them. Extend it for
  * a strategy that does not learn by gradient descent, with `trainExp` and `evalExp` of its own.
@@ -90,8 +81,6 @@ export abstract class BaseTemplate {
   readonly plugins: Plugin[];
   readonly device: string;
 
-  /** The experience that is trained on or evaluated; null outside. */
-  experience: AnyExperience | null = null;
   isTraining = false;
   /** Groups of experiences, one for each stream, that periodic evaluation evaluates. */
   evalStreams: AnyExperience[][] = [];
@@ -99,8 +88,10 @@ export abstract class BaseTemplate {
   currentEvalStream: readonly AnyExperience[] = [];
 
   private currentModel: Module;
-  private isRunning = false;
-  private isEvaluating = false;
+  #experience: AnyExperience | null = null;
+  /** The calls of `train` and `eval` under way, the innermost last. */
+  readonly #calls: number[] = [];
+  #isEvaluating = false;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseTemplateOptions) {
@@ -122,6 +113,25 @@ export abstract class BaseTemplate {
     this.currentModel = model;
   }
 
+  /** The experience that is trained on or evaluated; null outside. */
+  get experience(): AnyExperience | null {
+    return this.#experience;
+  }
+
+  /** @throws ERR_INVALID_ARG_TYPE unless it is an experience or null */
+  set experience(experience: AnyExperience | null) {
+    this.#experience = parseArgument('strategy', 'experience', experienceSchema, experience);
+  }
+
+  /** @internal The experience, for what cannot do without. @throws ERR_CALL_ORDER */
+  requireExperience(operation: string): AnyExperience {
+    if (this.experience) return this.experience;
+    throw new ContinualTorchError(
+      'ERR_CALL_ORDER',
+      `${operation}: expected strategy.experience to be an experience, as it is while train or eval work with one, got null`,
+    );
+  }
+
   /** The opposite of `isTraining`. */
   get isEval(): boolean {
     return !this.isTraining;
@@ -138,29 +148,8 @@ export abstract class BaseTemplate {
     const parsed = parseOptions('train', trainSchema, options) as TrainOptions;
     const evalStreams = groupByStream((parsed.evalStreams ?? [list]).flatMap((group) => toExperiences('train', group)));
     if (parsed.evalStreams) requireNamesApart(evalStreams);
-    if (this.isRunning) throw busy('train');
-    this.isRunning = true;
-    try {
-      this.isTraining = true;
-      this.model.to(this.device);
-      this.model.train();
-      warnOfEvalModeOnce('train', this.model);
-      this.evalStreams = evalStreams;
-      await this.dispatch('beforeTraining', parsed);
-      for (const experience of list) {
-        this.experience = experience;
-        await this.beforeTrainingExp(parsed);
-        await this.trainExp(parsed);
-        await this.dispatch('afterTrainingExp', parsed);
-      }
-      await this.dispatch('afterTraining', parsed);
-    } finally {
-      this.isRunning = false;
-      this.evalStreams = [];
-      this.experience = null;
-      this.isTraining = true;
-      this.trainCleanUp();
-    }
+    if (this.#calls.length > 0) throw busy('train');
+    await this.#occupy('train', () => this.#learn(list, evalStreams, parsed));
     return undefined;
   }
 
@@ -172,11 +161,8 @@ export abstract class BaseTemplate {
   async eval(experiences: Experiences, options?: TrainOptions): Promise<unknown> {
     const list = toExperiences('eval', experiences);
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
-    const call = strategyOfHook.getStore();
-    if (this.isEvaluating || (this.isRunning && call?.strategy !== this)) throw busy('eval');
-    const evaluation = this.evaluate(list, parsed);
-    if (call?.strategy === this) call.evaluation = evaluation;
-    await evaluation;
+    if (this.#isEvaluating || (this.#calls.length > 0 && hookAround()?.strategy !== this)) throw busy('eval');
+    await this.#occupy('eval', () => this.#evaluate(list, parsed));
     return undefined;
   }
 
@@ -200,90 +186,146 @@ export abstract class BaseTemplate {
     await this.dispatch('afterEvalExp', options);
   }
 
-  /** Forgets what belonged to a call of `train`. */
-  protected trainCleanUp(): void {}
-
-  /** Forgets what belonged to a call of `eval`. */
-  protected evalCleanUp(): void {}
-
-  /** @returns a function that puts back what an evaluation in the middle of training changes */
-  protected saveTrainState(): () => void {
-    const { experience, isTraining, model } = this;
-    const modes = nativeModule(model).modes();
-    return () => {
-      this.experience = experience;
-      this.isTraining = isTraining;
-      nativeModule(this.model).setModes(modes);
-    };
+  /** What forgets, step by step, what belonged to a call of `train`. */
+  protected trainCleanUp(): (() => void)[] {
+    return [];
   }
 
-  private async evaluate(list: AnyExperience[], options: TrainOptions): Promise<void> {
-    const isNested = this.isRunning;
+  /** What forgets, step by step, what belonged to a call of `eval`. */
+  protected evalCleanUp(): (() => void)[] {
+    return [];
+  }
+
+  /** What puts back, step by step, what an evaluation in the middle of training changes. */
+  protected saveTrainState(): (() => void)[] {
+    const { experience, isTraining, model } = this;
+    const modes = nativeModule(model).modes();
+    return [
+      () => (this.experience = experience),
+      () => (this.isTraining = isTraining),
+      () => nativeModule(this.model).setModes(modes),
+    ];
+  }
+
+  /**
+   * Takes what the call works with away from all other strategies, but those that call this one in a hook and wait for it.
+   * @returns a number for the call, and whether it works with the same as one of those calls
+   */
+  protected holdModel(_operation: string, _hosts: number[]): { call: number; isShared: boolean } {
+    return { call: 0, isShared: false };
+  }
+
+  /** Gives back what the innermost call holds. */
+  protected releaseModel(): void {}
+
+  /** Returns once nothing that was begun for this call works any more, also where an override did not wait for it. */
+  protected async endOfPasses(): Promise<void> {}
+
+  /** A call of `train` or `eval`, to its end. */
+  async #occupy(operation: string, work: () => Promise<void>): Promise<void> {
+    const hooks = hooksAround();
+    const { call, isShared } = this.holdModel(
+      operation,
+      hooks.map((hook) => hook.call),
+    );
+    this.#calls.push(call);
+    const working = finishing(work, [() => void this.#calls.pop(), () => this.releaseModel()]);
+    // A hook may leave it alone; who waits for the hook may not.
+    if (isShared || hookAround()?.strategy === this) for (const hook of hooks) hook.begun.push(working);
+    await working;
+  }
+
+  /** What `train` does. */
+  async #learn(list: AnyExperience[], evalStreams: AnyExperience[][], options: TrainOptions): Promise<void> {
+    const epochs = async () => {
+      this.isTraining = true;
+      this.model.to(this.device);
+      this.model.train();
+      warnOfEvalModeOnce('train', this.model);
+      this.evalStreams = evalStreams;
+      await this.dispatch('beforeTraining', options);
+      for (const experience of list) {
+        this.experience = experience;
+        await this.callOverride('beforeTrainingExp', () => this.beforeTrainingExp(options));
+        await this.callOverride('trainExp', () => this.trainExp(options));
+        await this.dispatch('afterTrainingExp', options);
+      }
+      await this.dispatch('afterTraining', options);
+    };
+    await finishing(
+      () => this.#settled(epochs),
+      [
+        () => (this.evalStreams = []),
+        () => (this.experience = null),
+        () => (this.isTraining = true),
+        ...this.trainCleanUp(),
+      ],
+    );
+  }
+
+  /** What `eval` does. */
+  async #evaluate(list: AnyExperience[], options: TrainOptions): Promise<void> {
     const restore = this.saveTrainState();
-    this.isRunning = this.isEvaluating = true;
-    try {
+    const experiences = async () => {
+      this.#isEvaluating = true;
       this.isTraining = false;
       this.model.eval();
       this.currentEvalStream = list;
       await this.dispatch('beforeEval', options);
       for (const evaluated of list) {
         this.experience = evaluated;
-        await this.beforeEvalExp(options);
-        await this.evalExp(options);
-        await this.afterEvalExp(options);
+        await this.callOverride('beforeEvalExp', () => this.beforeEvalExp(options));
+        await this.callOverride('evalExp', () => this.evalExp(options));
+        await this.callOverride('afterEvalExp', () => this.afterEvalExp(options));
       }
       await this.dispatch('afterEval', options);
+    };
+    await finishing(
+      () => this.#settled(experiences),
+      [
+        () => (this.#isEvaluating = false),
+        () => (this.currentEvalStream = []),
+        () => (this.experience = null),
+        ...this.evalCleanUp(),
+        ...restore,
+      ],
+    );
+  }
+
+  /** `work`, to the end of everything that it has begun. */
+  async #settled(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
     } finally {
-      this.isRunning = isNested;
-      this.isEvaluating = false;
-      this.currentEvalStream = [];
-      this.experience = null;
-      this.evalCleanUp();
-      restore();
+      await this.endOfPasses();
     }
+  }
+
+  /** Calls a method that may be overridden. @throws ERR_CALLBACK with what it threw as the cause */
+  protected callOverride<T>(name: string, call: () => T): T {
+    return callUser('ERR_CALLBACK', `${name} failed`, call);
   }
 
   /** Calls a hook of every plugin that has it, in order, and waits for each. */
   protected async dispatch(name: HookName, options: TrainOptions): Promise<void> {
-    for (const plugin of [...this.plugins]) {
-      const called = this.callHook(plugin, name, options);
+    for (const [index, plugin] of [...this.plugins].entries()) {
+      const called = this.callHook(plugin, name, options, index);
       if (called) await called;
     }
   }
 
   /**
    * A hook that returns no promise has ended when this returns.
-   * @throws ERR_HOOK with the plugin's error as its cause, unless that is already one of ours
+   * @throws ERR_HOOK with what it threw as its cause, unless that is already an error of ours
    */
-  protected callHook(plugin: Plugin, name: HookName, options: TrainOptions): void | Promise<void> {
-    const hook = listener(plugin, name);
+  protected callHook(plugin: Plugin, name: HookName, options: TrainOptions, index: number): void | Promise<void> {
+    const hook = listener(plugin, name, index);
     if (!hook) return;
-    const call: HookCall = { strategy: this, evaluation: null };
-    let result: unknown;
-    try {
-      result = strategyOfHook.run(call, () => this.inGradMode(() => hook.call(plugin, this as never, options)));
-    } catch (error) {
-      result = Promise.reject(error);
-    }
-    if (!isThenable(result) && !call.evaluation) {
-      call.strategy = null;
-      return;
-    }
-    return this.finishHook(call, result, `${name} of ${pluginName(plugin)}`);
-  }
-
-  private async finishHook(call: HookCall, result: unknown, what: string): Promise<void> {
-    try {
-      await result;
-    } catch (error) {
-      if (error instanceof ContinualTorchError) throw error;
-      const message = error instanceof Error ? error.message : describeValue(error);
-      throw new ContinualTorchError('ERR_HOOK', `${what} failed: ${message}`, { cause: error });
-    } finally {
-      call.strategy = null;
-      // A hook may leave it alone, training may not: both work with the current mini-batch and the model's mode.
-      await call.evaluation?.catch(() => {});
-    }
+    return insideHook(this, this.#calls.at(-1)!, () =>
+      callUser('ERR_HOOK', `${name} of ${pluginName(plugin)} failed`, () =>
+        this.inGradMode(() => hook.call(plugin, this as never, options)),
+      ),
+    );
   }
 
   /** Calls JavaScript with recording for backward on in training and off in evaluation. */
@@ -295,12 +337,14 @@ export abstract class BaseTemplate {
 function busy(operation: string): ContinualTorchError {
   return new ContinualTorchError(
     'ERR_BUSY',
-    `${operation}: expected an idle strategy, got one that is training or evaluating; await the promise of that call first`,
+    `${operation}: expected an idle strategy, got one that is training or evaluating; await the promise of that call first${operation === 'eval' ? ', or evaluate in a hook' : ''}`,
   );
 }
 
 function toExperiences(operation: string, experiences: Experiences): AnyExperience[] {
-  const list = experiences instanceof Experience ? [experiences] : isIterable(experiences) ? [...experiences] : null;
+  const list = callUser('ERR_DATA_SOURCE', `${operation}: the experiences cannot be read`, () =>
+    experiences instanceof Experience ? [experiences] : isIterable(experiences) ? [...experiences] : null,
+  );
   const wrong = list === null ? -1 : list.findIndex((item: unknown) => !(item instanceof Experience));
   if (list === null || wrong >= 0) {
     throw new ContinualTorchError(

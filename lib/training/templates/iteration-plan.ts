@@ -1,5 +1,6 @@
 import type { NativePhase, Progress } from '../../native/types';
 import { Phase } from '../../native/types';
+import { isThenable } from '../../user-function';
 
 /** @internal One step of an iteration: a phase that C++ runs, a call of JavaScript, or a call that may come later. */
 export type PlanStep =
@@ -25,11 +26,6 @@ const atTheEnd: Progress = { iterations: 0, exhausted: true, error: null };
 export function succeeded(progress: Progress): Progress {
   if (progress.error) throw progress.error;
   return progress;
-}
-
-/** @internal Whether `value` is to be awaited: what is not goes on at once, without a turn of the queue of promises. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 /** @internal How long one job may take, so that progress, `stopTraining` and the end of the process stay prompt. */

@@ -4,6 +4,7 @@ import { ContinualTorchError, describeValue } from '../../errors';
 import type { NativeTrainingStep } from '../../native/types';
 import { ops } from '../../tensor/operators';
 import { requireTensor, Tensor } from '../../tensor/tensor';
+import { callUser } from '../../user-function';
 import type { FetchMiniBatch } from './iteration-plan';
 
 /** What a strategy iterates over: a `DataLoader`, or anything that gives mini-batches; a missing task label is 0. */
@@ -30,7 +31,7 @@ export function openSource(
     step.load(pass);
     return null;
   }
-  const iterator = iteratorOf(dataloader);
+  const iterator = explained(() => iteratorOf(dataloader));
   return {
     fetch: () =>
       explained(async () => {
@@ -57,17 +58,8 @@ function iteratorOf(dataloader: MiniBatchSource): Iterator<unknown> | AsyncItera
   );
 }
 
-async function explained<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (cause) {
-    if (cause instanceof ContinualTorchError) throw cause;
-    throw new ContinualTorchError(
-      'ERR_DATA_SOURCE',
-      `dataloader: failed: ${cause instanceof Error ? cause.message : describeValue(cause)}`,
-      { cause },
-    );
-  }
+function explained<T>(call: () => T): T {
+  return callUser('ERR_DATA_SOURCE', 'dataloader: failed', call);
 }
 
 /** @internal A mini-batch, checked; a missing task label is 0. @throws ERR_INVALID_ARG_TYPE, ERR_LENGTH_MISMATCH */

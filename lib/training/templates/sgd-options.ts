@@ -3,6 +3,7 @@ import { ContinualTorchError, describeValue } from '../../errors';
 import { defaultEvaluator } from '../../evaluation/default-evaluator';
 import { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
 import { Optimizer } from '../../optim/optimizer';
+import { callUserAtOnce } from '../../user-function';
 import { instanceOf, positiveInteger } from '../../options';
 import type { Tensor } from '../../tensor/tensor';
 import { periodicEvalOptions } from '../plugins/periodic-eval';
@@ -44,7 +45,7 @@ export const baseSGDOptions = {
     .optional(),
   ...periodicEvalOptions,
   onProgress: z
-    .custom<(progress: PassProgress) => void>((value) => typeof value === 'function', 'a function')
+    .custom<(progress: PassProgress) => void | Promise<void>>((value) => typeof value === 'function', 'a function')
     .nullable()
     .default(null),
 };
@@ -65,8 +66,8 @@ export interface BaseSGDTemplateOptions extends BaseTemplateOptions {
   evalEvery?: number;
   /** What `evalEvery` counts: "epoch" (default), "iteration", or "experience". */
   pevalMode?: 'epoch' | 'iteration' | 'experience';
-  /** Called every few milliseconds of training, evaluation and importance passes. Default null. */
-  onProgress?: ((progress: PassProgress) => void) | null;
+  /** Called every few milliseconds of training, evaluation and importance passes; a promise is awaited. Default null. */
+  onProgress?: ((progress: PassProgress) => void | Promise<void>) | null;
 }
 
 /** The evaluator that an option says. */
@@ -74,7 +75,7 @@ export function makeEvaluator(given: EvaluationPlugin | (() => EvaluationPlugin)
   if (given === null) return new EvaluationPlugin({ loggers: [] });
   if (given === undefined) return defaultEvaluator();
   if (given instanceof EvaluationPlugin) return given;
-  const made: unknown = given();
+  const made: unknown = callUserAtOnce('ERR_CALLBACK', 'evaluator: the function failed', given);
   if (made instanceof EvaluationPlugin) return made;
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',

@@ -72,7 +72,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
     const inMemory = dataset instanceof TensorDataset;
     const sampling = { batchSize: this.trainMbSize, shuffle: shuffle ?? inMemory, dropLast: dropLast ?? false };
     this.dataloader =
-      inMemory && this.experience!.taskLabels.length > 0
+      inMemory && this.requireExperience('makeTrainDataloader').taskLabels.length > 0
         ? new TaskBalancedDataLoader(dataset, { ...sampling, oversampleSmallGroups: true })
         : new DataLoader(dataset, sampling);
   }
@@ -84,7 +84,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
 
   /** Grows what grows in the model for the current experience, in training and in evaluation. */
   modelAdaptation(model: Module = this.model): Module | Promise<Module> {
-    avalancheModelAdaptation(model, this.experience!);
+    avalancheModelAdaptation(model, this.requireExperience('modelAdaptation'));
     return model.to(this.device);
   }
 
@@ -103,11 +103,15 @@ export class SupervisedTemplate extends BaseSGDTemplate {
   protected override async checkModelAndOptimizer(options: TrainOptions): Promise<void> {
     // The first time before the model grows, so that the optimizer sees which parameter a grown one replaces.
     if (!this.step.knowsOptimizer()) {
-      await this.makeOptimizer({ ...options, resetOptimizerState: !this.optimizer.isResumed });
+      await this.tellOptimizer({ ...options, resetOptimizerState: !this.optimizer.isResumed });
     }
-    this.model = await this.modelAdaptation();
-    await this.makeOptimizer(options);
+    this.model = await this.callOverride('modelAdaptation', () => this.modelAdaptation());
+    await this.tellOptimizer(options);
     this.step.layOut();
+  }
+
+  private async tellOptimizer(options: TrainOptions): Promise<void> {
+    await this.callOverride('makeOptimizer', () => this.makeOptimizer(options));
   }
 }
 
