@@ -4,6 +4,7 @@ import type { LRScheduler } from '../../optim/lr-scheduler';
 import { Optimizer } from '../../optim/optimizer';
 import { boolean, parseArgument, parseOptions } from '../../options';
 import { mayRunLater } from '../templates/native-twin';
+import { callUserAtOnce } from '../../user-function';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { type Hook, SupervisedPlugin } from './plugin';
 
@@ -136,8 +137,8 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     const { metric, firstExpOnly, firstEpochOnly } = this.options;
     const rests = (firstExpOnly && clock.trainExpCounter > 0) || (firstEpochOnly && clock.trainExpEpochs > 0);
     if (!rests) {
-      if (metric === null) this.scheduler.step();
-      else this.scheduler.step(this.samples === 0 ? 0 : this.lossSum / this.samples);
+      const mean = metric === null ? [] : [this.samples === 0 ? 0 : this.lossSum / this.samples];
+      callUserAtOnce('ERR_HOOK', 'step of the scheduler failed', () => this.scheduler.step(...(mean as [])));
     }
     this.forgetLoss();
   }

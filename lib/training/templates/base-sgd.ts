@@ -108,8 +108,8 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   }
 
   override set model(model: Module) {
-    super.model = parseArgument('strategy', 'model', baseSGDOptions.model, model);
-    this.step.setModel(nativeModule(model));
+    this.step.setModel(nativeModule(parseArgument('strategy', 'model', baseSGDOptions.model, model)));
+    super.model = model;
   }
 
   /** What updates the parameters. */
@@ -119,8 +119,8 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   /** Another optimizer may take its place in `makeOptimizer`. */
   set optimizer(optimizer: Optimizer) {
-    this.currentOptimizer = parseArgument('strategy', 'optimizer', baseSGDOptions.optimizer, optimizer);
-    this.step.setOptimizer(optimizer.handle);
+    this.step.setOptimizer(parseArgument('strategy', 'optimizer', baseSGDOptions.optimizer, optimizer).handle);
+    this.currentOptimizer = optimizer;
   }
 
   /** The current mini-batch, `[x, y, taskId]`; null outside of an iteration. */
@@ -208,12 +208,12 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   /** One epoch over `dataloader`. */
   trainingEpoch(options: TrainOptions): Promise<void> {
-    return this.#begin(this.runPass('train', this.trainingIteration(options)));
+    return this.#begin(() => this.runPass('train', this.trainingIteration(options)));
   }
 
   /** One pass over `dataloader`. */
   evalEpoch(options: TrainOptions): Promise<void> {
-    return this.#begin(this.runPass('eval', this.evalIteration(options)));
+    return this.#begin(() => this.runPass('eval', this.evalIteration(options)));
   }
 
   /** @internal Runs phases on the compute thread, once. */
@@ -352,9 +352,12 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   }
 
   /** Notes a pass, so that it is waited for where an override that has begun it does not. */
-  #begin(pass: Promise<void>): Promise<void> {
+  #begin(run: () => Promise<void>): Promise<void> {
+    // Of this call: an evaluation may have begun by the time that `run` returns.
+    const passes = this.#passes.at(-1);
+    const pass = run();
     pass.catch(() => {});
-    this.#passes.at(-1)?.push(pass);
+    passes?.push(pass);
     return pass;
   }
 

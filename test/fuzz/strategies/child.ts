@@ -22,7 +22,12 @@ async function run(seed: number, index: number): Promise<void> {
 
 /** The process has to outlive it. */
 async function runInWorker(seed: number, index: number): Promise<void> {
-  const worker = new Worker(__filename, { workerData: { seed, index }, stdout: true, stderr: true });
+  const worker = new Worker(`require('tsx/cjs'); require(${JSON.stringify(__filename)});`, {
+    eval: true,
+    workerData: { seed, index },
+    stdout: true,
+    stderr: true,
+  });
   await new Promise<void>((resolve) => {
     worker.once('exit', () => resolve());
     worker.once('error', (error) => say({ index, finding: `worker: ${inspect(error)}` }));

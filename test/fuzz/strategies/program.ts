@@ -92,6 +92,7 @@ export function makeProgram(seed: number, index: number): Program {
     })),
     fault: null,
   };
+  if (program.model === 'batch norm') program.trainMbSize = Math.max(2, program.trainMbSize); // one sample has no variance
   if (random.below(3) > 0) program.fault = makeFault(program, random);
   return program;
 }

@@ -41,6 +41,7 @@ export function makeSubject(program: Program, listens = false): Subject {
   const left: Promise<unknown>[] = [];
   const misdeed: Misdeed = { undo: [] };
   let { fault } = program;
+  const faulty = fault?.place;
   const calls = new Map<Place, number>();
   const visit: Visit = (place, strategy) => {
     if (!fault || fault.place !== place) return;
@@ -78,8 +79,8 @@ export function makeSubject(program: Program, listens = false): Subject {
         const act = (s: SupervisedTemplate) => doAction(action, s, benchmark, left);
         return { [hook]: isAsync ? async (s: SupervisedTemplate) => act(s) : act };
       }),
-      ...(fault?.place.startsWith('hook ')
-        ? [{ [fault.place.slice(5) as HookName]: (s: SupervisedTemplate) => visit(fault!.place, s) }]
+      ...(faulty?.startsWith('hook ')
+        ? [{ [faulty.slice(5) as HookName]: (s: SupervisedTemplate) => visit(faulty, s) }]
         : []),
     ],
   });
