@@ -1,4 +1,5 @@
 // Reads millions of damaged files of weights: `npm run fuzz -- [safetensors|torch] [--count N] [--seed N] [--sanitize]`.
+// `npm run fuzz -- strategies [--count N] [--seed N]` runs random programs of hooks, data and errors instead.
 // With --sanitize the addon is built a second time, with AddressSanitizer and UndefinedBehaviorSanitizer (GCC, Linux).
 import { execFileSync, spawnSync } from 'node:child_process';
 import path from 'node:path';

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { inspect, parseArgs } from 'node:util';
 import { fuzz, targets } from './fuzz';
+import { strategiesTarget } from './strategies-target';
 
 /** Progress is printed after so many. */
 const step = 20_000;
@@ -26,6 +27,10 @@ function keep(format: string, bytes: Buffer, index: number): void {
 }
 
 async function main(): Promise<void> {
+  if (positionals[0] === 'strategies') {
+    if (!(await strategiesTarget({ count, seed, from }))) process.exitCode = 1;
+    return;
+  }
   for (const format of formats) {
     if (!(format in targets)) throw new Error(`expected ${Object.keys(targets).join(' or ')}, got ${format}`);
     const total = new Map<string, number>();
