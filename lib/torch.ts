@@ -1,11 +1,11 @@
 import * as amp from './amp/index';
 import { native } from './native/binding';
-import { manualSeed } from './random';
+import { getRngState, initialSeed, manualSeed, seed, setRngState } from './random';
 import * as autograd from './tensor/autograd';
 import { Complex } from './tensor/complex';
 import { asTensor, tensor } from './tensor/creation';
 import { getDefaultDevice, setDefaultDevice } from './tensor/default-device';
-import { Generator } from './tensor/generator';
+import { defaultGenerator, Generator } from './tensor/generator';
 import { enableGrad, isGradEnabled, noGrad } from './tensor/grad-mode';
 import { slice } from './tensor/indexing';
 import { memory } from './tensor/memory';
@@ -40,6 +40,14 @@ export const torch = {
   tensor,
   asTensor,
   manualSeed,
+  seed,
+  initialSeed,
+  getRngState,
+  setRngState,
+  /** What operators on the CPU draw from that are given no generator. */
+  get defaultGenerator(): Generator {
+    return defaultGenerator();
+  },
   autograd,
   amp,
   autocast: amp.autocast,

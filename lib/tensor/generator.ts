@@ -58,3 +58,14 @@ export class Generator {
     native.generatorSetState(this.handle, handle);
   }
 }
+
+let own: Generator | undefined;
+
+/** What operators on the CPU draw from that are given no generator. */
+export function defaultGenerator(): Generator {
+  return (own ??= fromHandle(native.defaultGenerator('cpu')));
+}
+
+function fromHandle(handle: NativeGenerator): Generator {
+  return Object.assign(Object.create(Generator.prototype) as Generator, { handle });
+}
