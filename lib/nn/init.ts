@@ -1,12 +1,14 @@
 /**
  * Initial values (`torch.nn.init`): each function fills a tensor in place, without recording it for backward, and returns
- * it. Random numbers are the ones that PyTorch draws from the same seed.
+ * it. Random numbers are the ones that PyTorch draws from the same seed; the option `generator` draws them in place of the
+ * default one.
  */
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
-import { nonNegativeNumber, parseArgument, parseOptions, positiveInteger, unitInterval } from '../options';
+import { instanceOf, nonNegativeNumber, parseArgument, parseOptions, positiveInteger, unitInterval } from '../options';
 import { randomPermutation } from '../random';
 import { tensor as makeTensor } from '../tensor/creation';
+import { Generator } from '../tensor/generator';
 import { noGrad } from '../tensor/grad-mode';
 import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
@@ -19,13 +21,21 @@ export type Nonlinearity = (typeof nonlinearities)[number];
 
 const number = z.number('a number');
 const nonlinearity = z.enum(nonlinearities, `one of ${nonlinearities.join(', ')}`);
-const gainSchema = z.object({ gain: number.default(1) });
+const generatorOption = instanceOf(Generator, 'a Generator or null').nullable().default(null);
+const gainSchema = z.object({ gain: number.default(1), generator: generatorOption });
 const kaimingSchema = z.object({
   a: number.default(0),
   mode: z.enum(['fanIn', 'fanOut'], '"fanIn" or "fanOut"').default('fanIn'),
   nonlinearity: nonlinearity.default('leakyRelu'),
+  generator: generatorOption,
 });
-export interface KaimingOptions {
+
+export interface DrawOptions {
+  /** On the tensor's device. Default null: the default generator. */
+  generator?: Generator | null;
+}
+
+export interface KaimingOptions extends DrawOptions {
   /** Slope below 0 of the leaky ReLU behind the layer. Default 0. */
   a?: number;
   /** "fanIn" (default) keeps the variance in the forward pass, "fanOut" in the backward pass. */
@@ -85,64 +95,69 @@ export function calculateGain(kind: Nonlinearity, param = 0.01): number {
 }
 
 /** Draws from U(a, b). @param options `a` (default 0), `b` (default 1) */
-export function uniform_(tensor: Tensor, options?: { a?: number; b?: number }): Tensor {
-  const schema = z.object({ a: number.default(0), b: number.default(1) });
-  const { a, b } = parseOptions('init.uniform_', schema, options);
-  return fill('uniform_', tensor, (t) => t.uniform_(a, b));
+export function uniform_(tensor: Tensor, options?: { a?: number; b?: number } & DrawOptions): Tensor {
+  const schema = z.object({ a: number.default(0), b: number.default(1), generator: generatorOption });
+  const { a, b, generator } = parseOptions('init.uniform_', schema, options);
+  return fill('uniform_', tensor, (t) => t.uniform_(a, b, { generator }));
 }
 
 /** Draws from N(mean, std^2). @param options `mean` (default 0), `std` (default 1) */
-export function normal_(tensor: Tensor, options?: { mean?: number; std?: number }): Tensor {
-  const schema = z.object({ mean: number.default(0), std: nonNegativeNumber.default(1) });
-  const { mean, std } = parseOptions('init.normal_', schema, options);
-  return fill('normal_', tensor, (t) => t.normal_(mean, std));
+export function normal_(tensor: Tensor, options?: { mean?: number; std?: number } & DrawOptions): Tensor {
+  const schema = z.object({ mean: number.default(0), std: nonNegativeNumber.default(1), generator: generatorOption });
+  const { mean, std, generator } = parseOptions('init.normal_', schema, options);
+  return fill('normal_', tensor, (t) => t.normal_(mean, std, { generator }));
 }
 
 /** Draws from N(mean, std^2), cut off outside [a, b]. @param options `mean` 0, `std` 1, `a` -2, `b` 2 */
-export function truncNormal_(tensor: Tensor, options?: { mean?: number; std?: number; a?: number; b?: number }): Tensor {
+export function truncNormal_(
+  tensor: Tensor,
+  options?: { mean?: number; std?: number; a?: number; b?: number } & DrawOptions,
+): Tensor {
   const schema = z.object({
     mean: number.default(0),
     std: z.number('a positive number').positive('a positive number').default(1),
     a: number.default(-2),
     b: number.default(2),
+    generator: generatorOption,
   });
-  const { mean, std, a, b } = parseOptions('init.truncNormal_', schema, options);
+  const { mean, std, a, b, generator } = parseOptions('init.truncNormal_', schema, options);
   if (a >= b) {
     throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `init.truncNormal_: expected a below b, got ${a} and ${b}`);
   }
   const below = (x: number) => (1 + makeTensor([x / Math.SQRT2], { dtype: 'float64' }).erf().item()) / 2;
   const share = below((b - mean) / std) - below((a - mean) / std);
-  return fill('truncNormal_', tensor, (t) => (share > 0.3 ? redraw(t, mean, std, a, b) : reject(t, mean, std, a, b)));
+  const drawn = share > 0.3 ? redraw : reject;
+  return fill('truncNormal_', tensor, (t) => drawn(t, mean, std, a, b, { generator }));
 }
 
 /** Draws again what lies outside. */
-function redraw(tensor: Tensor, mean: number, std: number, a: number, b: number): void {
+function redraw(tensor: Tensor, mean: number, std: number, a: number, b: number, from: DrawOptions): void {
   const bounds = makeTensor([a, b], { dtype: 'float64' }).to({ dtype: tensor.dtype });
   const [low, high] = bounds.toNumbers() as [number, number];
-  let result = tensor.normal_(mean, std);
+  let result = tensor.normal_(mean, std, from);
   for (;;) {
     const outside = result.lt(low).bitwiseOr(result.gt(high));
     if (!outside.any().item()) break;
-    result = ops.aten.where!(outside, result.emptyLike().normal_(mean, std), result) as Tensor;
+    result = ops.aten.where!(outside, result.emptyLike().normal_(mean, std, from), result) as Tensor;
   }
   tensor.copy_(result);
 }
 
 /** Rejection from the uniform distribution on [a, b], where little of the normal one lies inside. */
-function reject(tensor: Tensor, mean: number, std: number, a: number, b: number): void {
+function reject(tensor: Tensor, mean: number, std: number, a: number, b: number, from: DrawOptions): void {
   const mode = Math.max(a, Math.min(mean, b));
   const logPeak = -0.5 * ((mode - mean) / std) ** 2;
   const candidates = tensor.emptyLike();
   const chance = tensor.emptyLike();
   const rejected = (): Tensor => {
     candidates.sub_(mean).div_(std).pow_(2).mul_(-0.5).sub_(logPeak);
-    return chance.uniform_().log_().gt(candidates);
+    return chance.uniform_(from).log_().gt(candidates);
   };
-  candidates.copy_(tensor.uniform_(a, b));
+  candidates.copy_(tensor.uniform_(a, b, from));
   let pending = rejected();
   let result = tensor;
   while (pending.any().item()) {
-    result = ops.aten.where!(pending, candidates.uniform_(a, b), result) as Tensor;
+    result = ops.aten.where!(pending, candidates.uniform_(a, b, from), result) as Tensor;
     pending = pending.bitwiseAnd(rejected());
   }
   tensor.copy_(result);
@@ -195,53 +210,55 @@ export function dirac_(tensor: Tensor, options?: { groups?: number }): Tensor {
 }
 
 /** Draws from U(-a, a), a = gain sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio, 2010). @throws ERR_SHAPE */
-export function xavierUniform_(tensor: Tensor, options?: { gain?: number }): Tensor {
-  const { gain } = parseOptions('init.xavierUniform_', gainSchema, options);
+export function xavierUniform_(tensor: Tensor, options?: { gain?: number } & DrawOptions): Tensor {
+  const { gain, generator } = parseOptions('init.xavierUniform_', gainSchema, options);
   return fill('xavierUniform_', tensor, (t) => {
     const { fanIn, fanOut } = fans('xavierUniform_', t);
     const bound = Math.sqrt(3) * (gain * Math.sqrt(2 / (fanIn + fanOut)));
-    t.uniform_(-bound, bound);
+    t.uniform_(-bound, bound, { generator });
   });
 }
 
 /** Draws from N(0, std^2), std = gain sqrt(2 / (fanIn + fanOut)) (Glorot and Bengio, 2010). @throws ERR_SHAPE */
-export function xavierNormal_(tensor: Tensor, options?: { gain?: number }): Tensor {
-  const { gain } = parseOptions('init.xavierNormal_', gainSchema, options);
+export function xavierNormal_(tensor: Tensor, options?: { gain?: number } & DrawOptions): Tensor {
+  const { gain, generator } = parseOptions('init.xavierNormal_', gainSchema, options);
   return fill('xavierNormal_', tensor, (t) => {
     const { fanIn, fanOut } = fans('xavierNormal_', t);
-    t.normal_(0, gain * Math.sqrt(2 / (fanIn + fanOut)));
+    t.normal_(0, gain * Math.sqrt(2 / (fanIn + fanOut)), { generator });
   });
 }
 
-function kaimingStd(operation: string, tensor: Tensor, options: KaimingOptions | undefined): number {
-  const { a, mode, nonlinearity: kind } = parseOptions(`init.${operation}`, kaimingSchema, options);
-  return calculateGain(kind, a) / Math.sqrt(fans(operation, tensor)[mode]);
+function kaiming(operation: string, tensor: Tensor, options: KaimingOptions | undefined) {
+  const { a, mode, nonlinearity: kind, generator } = parseOptions(`init.${operation}`, kaimingSchema, options);
+  return { std: calculateGain(kind, a) / Math.sqrt(fans(operation, tensor)[mode]), generator };
 }
 
 /** Draws from U(-b, b), b = gain sqrt(3 / fan) (He et al., 2015). @throws ERR_SHAPE */
 export function kaimingUniform_(tensor: Tensor, options?: KaimingOptions): Tensor {
   return fill('kaimingUniform_', tensor, (t) => {
-    const bound = Math.sqrt(3) * kaimingStd('kaimingUniform_', t, options);
-    t.uniform_(-bound, bound);
+    const { std, generator } = kaiming('kaimingUniform_', t, options);
+    const bound = Math.sqrt(3) * std;
+    t.uniform_(-bound, bound, { generator });
   });
 }
 
 /** Draws from N(0, std^2), std = gain / sqrt(fan) (He et al., 2015). @throws ERR_SHAPE */
 export function kaimingNormal_(tensor: Tensor, options?: KaimingOptions): Tensor {
   return fill('kaimingNormal_', tensor, (t) => {
-    t.normal_(0, kaimingStd('kaimingNormal_', t, options));
+    const { std, generator } = kaiming('kaimingNormal_', t, options);
+    t.normal_(0, std, { generator });
   });
 }
 
 /** A matrix with orthogonal rows or columns, dimensions behind the first joined (Saxe et al., 2013). @throws ERR_SHAPE */
-export function orthogonal_(tensor: Tensor, options?: { gain?: number }): Tensor {
-  const { gain } = parseOptions('init.orthogonal_', gainSchema, options);
+export function orthogonal_(tensor: Tensor, options?: { gain?: number } & DrawOptions): Tensor {
+  const { gain, generator } = parseOptions('init.orthogonal_', gainSchema, options);
   return fill('orthogonal_', tensor, (t) => {
     requireShape('orthogonal_', t.shape.length >= 2, 'a tensor of at least 2 dimensions', t.shape);
     if (t.numel() === 0) return;
     const rows = t.shape[0]!;
     const cols = t.numel() / rows;
-    const drawn = t.newEmpty([rows, cols]).normal_(0, 1);
+    const drawn = t.newEmpty([rows, cols]).normal_(0, 1, { generator });
     const [q, r] = ops.aten.linalg_qr!(rows < cols ? drawn.t() : drawn) as [Tensor, Tensor];
     q.mul_(r.diag().sign());
     const result = rows < cols ? q.t() : q;
@@ -250,17 +267,19 @@ export function orthogonal_(tensor: Tensor, options?: { gain?: number }): Tensor
 }
 
 /**
- * Draws from N(0, std^2) and sets a share of each column to 0 (Martens, 2010).
+ * Draws from N(0, std^2) and sets a share of each column to 0 (Martens, 2010): which elements, the default generator draws
+ * in any case, as in PyTorch.
  * @param options `std` (default 0.01)
  * @throws ERR_SHAPE where the tensor has not 2 dimensions
  */
-export function sparse_(tensor: Tensor, sparsity: number, options?: { std?: number }): Tensor {
+export function sparse_(tensor: Tensor, sparsity: number, options?: { std?: number } & DrawOptions): Tensor {
   const share = parseArgument('init.sparse_', 'sparsity', unitInterval, sparsity);
-  const { std } = parseOptions('init.sparse_', z.object({ std: nonNegativeNumber.default(0.01) }), options);
+  const schema = z.object({ std: nonNegativeNumber.default(0.01), generator: generatorOption });
+  const { std, generator } = parseOptions('init.sparse_', schema, options);
   return fill('sparse_', tensor, (t) => {
     requireShape('sparse_', t.shape.length === 2, 'a tensor of 2 dimensions', t.shape);
     const [rows, cols] = t.shape as [number, number];
-    t.normal_(0, std);
+    t.normal_(0, std, { generator });
     for (let column = 0; column < cols; column++) {
       const zeros = randomPermutation(rows).slice(0, Math.ceil(share * rows));
       const indices = makeTensor(zeros, { dtype: 'int64' }).to({ device: t.device });
