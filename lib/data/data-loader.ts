@@ -5,6 +5,7 @@ import { counted, summary } from '../inspect';
 import { native } from '../native/binding';
 import type { NativeMiniBatches, NativeTensor } from '../native/types';
 import { boolean, instanceOf, parseArgument, parseOptions, positiveInteger } from '../options';
+import { cpuGenerator, type Generator } from '../tensor/generator';
 import { ops } from '../tensor/operators';
 import { cpuTensor } from '../tensor/creation';
 import { Tensor } from '../tensor/tensor';
@@ -17,6 +18,7 @@ const shape = {
   batchSize: positiveInteger.default(1),
   shuffle: boolean.default(false),
   dropLast: boolean.default(false),
+  generator: cpuGenerator,
 };
 const schema = z.object(shape);
 const balancedSchema = z.object({ ...shape, oversampleSmallGroups: boolean.default(false) });
@@ -32,25 +34,29 @@ export interface DataLoaderOptions {
   shuffle?: boolean;
   /** Leaves out a last mini-batch that is not full. Default false. */
   dropLast?: boolean;
+  /** On the CPU: draws the order in place of the default generator, as PyTorch's `DataLoader` does. Default null. */
+  generator?: Generator | null;
 }
 
 /**
- * Mini-batches of a dataset. Each `for await` is a pass of its own. Random numbers are drawn from libtorch's default
- * generator as PyTorch's `DataLoader` draws them without workers, so that one seed gives the same order.
+ * Mini-batches of a dataset. Each `for await` is a pass of its own. Random numbers are drawn from the default
+ * generator, or the one given, as PyTorch's `DataLoader` draws them without workers, so that one seed gives the same order.
  */
 export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable<MiniBatch> {
   readonly dataset: Data;
   readonly batchSize: number;
   readonly shuffle: boolean;
   readonly dropLast: boolean;
+  readonly generator: Generator | null;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (shuffle of an `IterableDataset` too), ERR_UNKNOWN_OPTION */
   constructor(dataset: Data, options?: DataLoaderOptions) {
-    const { batchSize, shuffle, dropLast } = parseOptions(new.target.name, schema, options);
+    const { batchSize, shuffle, dropLast, generator } = parseOptions(new.target.name, schema, options);
     this.dataset = parseArgument(new.target.name, 'dataset', anyDataset, dataset) as Dataset as Data;
     this.batchSize = batchSize;
     this.shuffle = shuffle;
     this.dropLast = dropLast;
+    this.generator = generator;
     if (shuffle && dataset instanceof IterableDataset) {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_VALUE',
@@ -69,7 +75,7 @@ export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable
   async *[Symbol.asyncIterator](): AsyncGenerator<MiniBatch> {
     const { dataset } = this;
     if (dataset instanceof IterableDataset) {
-      ops.aten.random_!(cpuTensor(0, { dtype: 'int64' })); // as PyTorch when it opens a loader
+      ops.aten.random_!(cpuTensor(0, { dtype: 'int64' }), { generator: this.generator }); // as PyTorch when it opens a loader
       yield* dataset.miniBatches(this.batchSize, this.dropLast);
       return;
     }
@@ -109,7 +115,8 @@ export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable
   private open(dataset: TensorDataset): NativeMiniBatches {
     const { batchSize, shuffle, dropLast, oversample } = this;
     const groups = this.groups();
-    return native.createMiniBatches(dataset.toNative(), { batchSize, shuffle, dropLast, groups, oversample });
+    const generator = this.generator && this.generator.handle;
+    return native.createMiniBatches(dataset.toNative(), { batchSize, shuffle, dropLast, groups, oversample, generator });
   }
 }
 

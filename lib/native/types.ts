@@ -360,7 +360,14 @@ export interface NativeAddon {
   }): NativeDataset;
   createMiniBatches(
     dataset: NativeDataset,
-    sampling: { batchSize: number; shuffle: boolean; dropLast: boolean; groups: NativeTensor[]; oversample: boolean },
+    sampling: {
+      batchSize: number;
+      shuffle: boolean;
+      dropLast: boolean;
+      groups: NativeTensor[];
+      oversample: boolean;
+      generator: NativeGenerator | null;
+    },
   ): NativeMiniBatches;
   createMas(lambda: number, alpha: number): NativeMas;
   createTrainingStep(

@@ -59,6 +59,12 @@ export class Generator {
   }
 }
 
+/** The option `generator` of what draws on the CPU. */
+export const cpuGenerator = z
+  .custom<Generator>((value) => value instanceof Generator && value.device === 'cpu', 'a Generator on the CPU or null')
+  .nullable()
+  .default(null);
+
 let own: Generator | undefined;
 
 /** What operators on the CPU draw from that are given no generator. */

@@ -2,13 +2,18 @@
 #include "binding/minibatches.h"
 
 #include "binding/dataset.h"
+#include "binding/generator.h"
 #include "binding/tensor.h"
 
 namespace continual::binding {
 namespace {
 
-/// Native: createMiniBatches(dataset: Dataset, { batchSize, shuffle, dropLast, groups: Tensor[], oversample }) ->
-/// MiniBatches: a new pass; the groups hold positions in the dataset.
+std::optional<at::Generator> generator_option(const Napi::Value& value) {
+  return is_absent(value) ? std::nullopt : std::optional(GeneratorHandle::generator(value));
+}
+
+/// Native: createMiniBatches(dataset: Dataset, { batchSize, shuffle, dropLast, groups: Tensor[], oversample,
+/// generator: Generator | null }) -> MiniBatches: a new pass; the groups hold positions in the dataset.
 Napi::Value create_mini_batches(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -21,6 +26,7 @@ Napi::Value create_mini_batches(const Napi::CallbackInfo& info) {
         .groups = array_argument(options.Get("groups"), "groups",
                                  [](const Napi::Value& value) { return TensorHandle::tensor(value); }),
         .oversample = boolean_argument(options.Get("oversample"), "oversample"),
+        .generator = generator_option(options.Get("generator")),
     };
     return MiniBatchesHandle::make(env, Environment::of(env).mini_batches_class,
                                    std::make_shared<MiniBatches>(DatasetHandle::get(info[0]), std::move(sampling)));

@@ -8,7 +8,9 @@
 namespace continual {
 namespace {
 
-int64_t draw_seed() { return at::empty({}, at::kLong).random_().item<int64_t>(); }
+int64_t draw_seed(const std::optional<at::Generator>& generator = {}) {
+  return at::empty({}, at::kLong).random_(generator).item<int64_t>();
+}
 
 bool has_core_to_spare() {
   static const int64_t cores = std::thread::hardware_concurrency();  // the system reads a file to tell
@@ -18,7 +20,10 @@ bool has_core_to_spare() {
 }  // namespace
 
 MiniBatches::MiniBatches(std::shared_ptr<const Dataset> dataset, Sampling sampling)
-    : dataset_(std::move(dataset)), shuffle_(sampling.shuffle), oversample_(sampling.oversample) {
+    : dataset_(std::move(dataset)),
+      shuffle_(sampling.shuffle),
+      oversample_(sampling.oversample),
+      generator_(std::move(sampling.generator)) {
   if (sampling.groups.empty()) {
     groups_.push_back({{}, dataset_->size(), sampling.batch_size, sampling.drop_last, {}});
   }
@@ -30,7 +35,7 @@ MiniBatches::MiniBatches(std::shared_ptr<const Dataset> dataset, Sampling sampli
   for (size_t i = 1; i < groups_.size(); ++i) {
     if (groups_[i].length() > groups_[longest_].length()) longest_ = i;
   }
-  draw_seed();
+  draw_seed(generator_);
 }
 
 int64_t MiniBatches::Group::remaining() const {
@@ -41,12 +46,22 @@ int64_t MiniBatches::Group::remaining() const {
 /// A group's first mini-batch of a round draws its seed, not the opening of the pass.
 void MiniBatches::start(Group& group) const {
   group.next = 0;
+  group.has_ended = false;
   group.order = group.positions;
   if (shuffle_) {
-    at::Generator generator = at::detail::createCPUGenerator(draw_seed());
+    const at::Generator generator = generator_ ? *generator_ : at::detail::createCPUGenerator(draw_seed());
     const at::Tensor permutation = at::randperm(group.size, generator, at::kLong);
     group.order = group.order.defined() ? group.order.index_select(0, permutation) : permutation;
   }
+}
+
+/// What PyTorch's sampler does with a generator that it was given when it is asked for more samples than there are, also
+/// for a mini-batch that is dropped.
+void MiniBatches::end(Group& group) const {
+  if (!shuffle_ || !generator_ || group.has_ended || group.size == 0) return;
+  if (group.next == 0) start(group);
+  group.has_ended = true;
+  at::randperm(group.size, *generator_, at::kLong);
 }
 
 bool MiniBatches::starts_next(const Group& group) const {
@@ -56,14 +71,21 @@ bool MiniBatches::starts_next(const Group& group) const {
 
 std::optional<Positions> MiniBatches::draw() {
   Group& longest = groups_[longest_];
-  if (longest.remaining() == 0) return std::nullopt;
+  if (longest.remaining() == 0) {
+    end(longest);
+    return std::nullopt;
+  }
   if (starts_next(longest)) start(longest);
 
   std::vector<at::Tensor> parts;
   Positions drawn;
   for (Group& group : groups_) {
-    if (&group != &longest && starts_next(group)) start(group);
+    if (&group != &longest && starts_next(group)) {
+      if (group.next > 0) end(group);
+      start(group);
+    }
     const int64_t size = group.length() > 0 ? group.remaining() : 0;
+    if (size < group.batch_size) end(group);
     if (size == 0) continue;
     if (group.order.defined()) parts.push_back(group.order.narrow(0, group.next, size));
     drawn.first = group.next;
@@ -75,7 +97,9 @@ std::optional<Positions> MiniBatches::draw() {
 }
 
 bool MiniBatches::draws_random_numbers() const {
-  return std::any_of(groups_.begin(), groups_.end(), [this](const Group& group) { return starts_next(group); });
+  return std::any_of(groups_.begin(), groups_.end(), [this](const Group& group) {
+    return starts_next(group) || (generator_ && shuffle_ && !group.has_ended && group.remaining() < group.batch_size);
+  });
 }
 
 void MiniBatches::prepare() {

@@ -18,11 +18,14 @@ struct Sampling {
   std::vector<at::Tensor> groups = {};
   /// Starts a group that is exhausted before the longest one again, instead of going on without it.
   bool oversample = false;
+  /// In place of the default one.
+  std::optional<at::Generator> generator = {};
 };
 
 /// One pass over a dataset. Random numbers come from libtorch's default CPU generator exactly as PyTorch's DataLoader
 /// takes them: one full-range int64 when the loader opens, and with `shuffle` one more whenever a group starts (the
-/// longest one first), which seeds a generator of its own for randperm.
+/// longest one first), which seeds a generator of its own for randperm. A generator of the caller's draws the first of these
+/// and the permutations themselves; as PyTorch's sampler it draws one more permutation, for nothing, where a group ends.
 class MiniBatches {
  public:
   MiniBatches(std::shared_ptr<const Dataset> dataset, Sampling sampling);
@@ -48,11 +51,13 @@ class MiniBatches {
     bool drop_last;
     at::Tensor order;  // int64 [size]: positions in the order of this round; undefined: 0, 1, ...
     int64_t next = 0;
+    bool has_ended = false;  // samples have been asked for that are not there
 
     int64_t length() const { return drop_last ? size / batch_size : (size + batch_size - 1) / batch_size; }
     int64_t remaining() const;
   };
   void start(Group& group) const;
+  void end(Group& group) const;
   bool starts_next(const Group& group) const;
   /// The positions of the next mini-batch; nothing at the end.
   std::optional<Positions> draw();
@@ -61,6 +66,7 @@ class MiniBatches {
   std::shared_ptr<const Dataset> dataset_;
   bool shuffle_;
   bool oversample_;
+  std::optional<at::Generator> generator_;
   std::vector<Group> groups_;
   size_t longest_ = 0;
   std::optional<Gatherer> gatherer_;

@@ -6,6 +6,7 @@ import {
   DataLoader,
   type DataLoaderOptions,
   type Dataset,
+  Generator,
   IterableDataset,
   manualSeed,
   type MiniBatch,
@@ -14,10 +15,12 @@ import {
   type Tensor,
   tensor,
   TensorDataset,
+  torch,
 } from '../../lib/index';
-import { rejectsWithCode, throwsWithCode } from '../support/assertions';
+import { assertTensorEqual, rejectsWithCode, throwsWithCode } from '../support/assertions';
 import { collect } from '../support/collect';
 import { fixturePath } from '../support/fixtures';
+import { nextDraw, recordedRandom } from '../support/recorded-random';
 
 interface Case {
   seed: number;
@@ -44,15 +47,18 @@ function countingDataset(samples: number, taskLabels: number[] | null = null): T
 }
 
 /** The samples of each mini-batch. */
-async function samplesOf(loader: DataLoader): Promise<number[][]> {
-  return (await collect(loader)).map(([x, y, taskId]) => {
+async function samplesOf(loader: DataLoader, stopAfter: number | null = null): Promise<number[][]> {
+  const batches: MiniBatch[] = [];
+  for await (const batch of loader) {
+    batches.push(batch);
+    if (batches.length === stopAfter) break;
+  }
+  return batches.map(([x, y, taskId]) => {
     assert.deepEqual(y.toNumbers(), x.toNumbers());
     assert.equal(taskId.shape[0], x.shape[0]);
     return x.toNumbers();
   });
 }
-
-const nextDraw = () => (ops.aten.randint!(2 ** 30, [1], { dtype: 'int64' }) as Tensor).item();
 
 describe('DataLoader', () => {
   for (const { seed, samples, batchSize, dropLast, epochs, rng } of recorded('shuffles.json')) {
@@ -64,6 +70,28 @@ describe('DataLoader', () => {
       assert.equal(nextDraw(), rng);
     });
   }
+
+  for (const { seed, samples, batchSize, dropLast, shuffle, stopAfter, epochs, rng } of recordedRandom.loaders) {
+    const until = stopAfter === null ? '' : `, broken off after ${stopAfter} mini-batches`;
+    it(`draws from a generator as recorded: ${samples} in ${batchSize}s, dropLast ${dropLast}, shuffle ${shuffle}${until}`, async () => {
+      const generator = new Generator({ device: 'cpu' }).manualSeed(seed);
+      const loader = new DataLoader(countingDataset(samples), { batchSize, dropLast, shuffle, generator });
+      const before = torch.getRngState();
+      const [first, second] = [await samplesOf(loader), await samplesOf(loader, stopAfter)];
+      assert.deepEqual([first, second], epochs);
+      assert.equal(nextDraw(generator), rng);
+      assertTensorEqual(torch.getRngState(), before);
+    });
+  }
+
+  it('opens a pass over an iterable dataset with a number of the generator', async () => {
+    const [generator, twin] = [0, 0].map((seed) => new Generator({ device: 'cpu' }).manualSeed(seed)) as [Generator, Generator];
+    const before = torch.getRngState();
+    await collect(new DataLoader(new IterableDataset(() => [[[1], 0]]), { generator }));
+    assertTensorEqual(torch.getRngState(), before);
+    ops.aten.random_!(tensor(0, { dtype: 'int64', device: 'cpu' }), { generator: twin });
+    assertTensorEqual(generator.getState(), twin.getState());
+  });
 
   it('keeps the order of the data and a smaller last mini-batch unless told otherwise', async () => {
     assert.deepEqual(await samplesOf(new DataLoader(countingDataset(5), { batchSize: 2 })), [[0, 1], [2, 3], [4]]);
@@ -114,6 +142,7 @@ describe('DataLoader', () => {
     );
     throwsWithCode(() => new DataLoader(dataset, { size: 3 } as never), 'ERR_UNKNOWN_OPTION', /"size"/);
     throwsWithCode(() => new DataLoader([] as never), 'ERR_INVALID_ARG_TYPE', /a TensorDataset or an IterableDataset/);
+    throwsWithCode(() => new DataLoader(dataset, { generator: 3 as never }), 'ERR_INVALID_ARG_TYPE', /generator to be a Generator on the CPU or null, got 3/);
     throwsWithCode(() => new DataLoader(dataset, { batchSize: 0 }), 'ERR_INVALID_ARG_VALUE', /batchSize/);
   });
 });
@@ -133,6 +162,22 @@ describe('TaskBalancedDataLoader', () => {
       assert.deepEqual([await samplesOf(loader), await samplesOf(loader)], epochs);
       assert.equal(loader.length, epochs[0]!.length);
       assert.equal(nextDraw(), rng);
+    });
+  }
+
+  for (const oversampleSmallGroups of [true, false]) {
+    it(`draws from a generator alone, oversampling ${oversampleSmallGroups}`, async () => {
+      const dataset = countingDataset(11, [0, 1, 0, 0, 1, 0, 0, 0, 2, 2, 2]);
+      const passes = async (seed: number) => {
+        const generator = new Generator({ device: 'cpu' }).manualSeed(seed);
+        const loader = new TaskBalancedDataLoader(dataset, { batchSize: 6, shuffle: true, oversampleSmallGroups, generator });
+        return [await samplesOf(loader), await samplesOf(loader), nextDraw(generator)];
+      };
+      const before = torch.getRngState();
+      const expected = await passes(1);
+      assert.deepEqual(await passes(1), expected);
+      assert.notDeepEqual(await passes(2), expected);
+      assertTensorEqual(torch.getRngState(), before);
     });
   }
 
