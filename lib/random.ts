@@ -5,8 +5,9 @@ import { ops } from './tensor/operators';
 import { Tensor } from './tensor/tensor';
 
 /**
- * Seeds the default generators (CPU and CUDA), as `torch.manual_seed` does: initial weights,
- * shuffles and dropout are then the ones that PyTorch draws from the same seed.
+ * Seeds the default generators (CPU and CUDA) of this thread of JavaScript, as `torch.manual_seed` does: initial weights,
+ * shuffles and dropout are then the ones that PyTorch draws from the same seed. While a strategy with a `generator` of its own
+ * calls, it seeds that one.
  * @param seed an integer in [-2^63, 2^64)
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
  */

@@ -44,7 +44,10 @@ export const torch = {
   initialSeed,
   getRngState,
   setRngState,
-  /** What operators on the CPU draw from that are given no generator. */
+  /**
+   * What operators on the CPU draw from that are given no generator: one of this thread of JavaScript, and in what a strategy
+   * with a `generator` calls that one.
+   */
   get defaultGenerator(): Generator {
     return defaultGenerator();
   },

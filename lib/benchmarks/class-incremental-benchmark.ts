@@ -26,7 +26,7 @@ export interface ClassIncrementalBenchmarkOptions {
   numClassesPerExp?: readonly number[] | null;
   /** What becomes of classes that do not divide over `numExperiences`. Default `"error"`. */
   remainingClasses?: 'error' | 'lastExperience';
-  /** Seeds libtorch's default generator before the order is drawn; not together with `classOrder`. Default null. */
+  /** Seeds the default generator before the order is drawn; not together with `classOrder`. Default null. */
   seed?: number | null;
 }
 

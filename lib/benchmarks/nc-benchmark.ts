@@ -50,7 +50,7 @@ const schema = z.object({
 export interface ClassSplitOptions {
   /** Draws the order of classes at random. Default true; false: ascending. */
   shuffle?: boolean;
-  /** Seeds libtorch's default generator before the order is drawn. Default null: the generator goes on as it is. */
+  /** Seeds the default generator before the order is drawn. Default null: the generator goes on as it is. */
   seed?: number | null;
   /** The order of classes, instead of a random one; classes that it leaves out are not used. Default null. */
   fixedClassOrder?: readonly number[] | null;

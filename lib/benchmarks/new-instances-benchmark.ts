@@ -29,7 +29,7 @@ export interface NewInstancesBenchmarkOptions {
   numExperiences: number;
   /** Default true; see `newInstancesBenchmark`. */
   shuffle?: boolean;
-  /** Seeds libtorch's default generator first. Default null: the generator goes on as it is. */
+  /** Seeds the default generator first. Default null: the generator goes on as it is. */
   seed?: number | null;
   /** Draws which samples of a class an experience gets, not only who gets those left over. Default false. */
   balanceExperiences?: boolean;

@@ -46,7 +46,7 @@ export interface NIBenchmarkOptions extends BenchmarkTransforms {
   taskLabels?: boolean;
   /** Assigns samples at random. Default true; false: in the order of the data. */
   shuffle?: boolean;
-  /** Seeds libtorch's default generator first. Default null: the generator goes on as it is. */
+  /** Seeds the default generator first. Default null: the generator goes on as it is. */
   seed?: number | null;
   /** Spreads the samples of each class evenly. Default false. */
   balanceExperiences?: boolean;

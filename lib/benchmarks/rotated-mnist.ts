@@ -33,7 +33,7 @@ export interface RotatedMNISTOptions extends MNISTOptions {
  * neighbour, 0 where pixels come from outside. Inputs float32 [B, 1, 28, 28], normalised with mean 0.1307 and standard
  * deviation 0.3081; labels int64 in [0, 10).
  *
- * Each sample that is read draws a number from libtorch's default generator, as torchvision's `RandomRotation` does.
+ * Each sample that is read draws a number from the default generator, as torchvision's `RandomRotation` does.
  * @throws ERR_DATA_NOT_FOUND, ERR_IDX_FORMAT, ERR_IDX_MISMATCH; ERR_INVALID_ARG_VALUE also where there is not one angle for
  * each experience
  */

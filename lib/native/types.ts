@@ -296,6 +296,8 @@ export interface NativeAddon {
   operatorSchemas(): OperatorSchema[];
   createGenerator(device: string): NativeGenerator;
   defaultGenerator(device: string): NativeGenerator;
+  /** Which generator on the CPU the call under way draws from; undefined: the default one. */
+  setGeneratorLookup(lookup: () => NativeGenerator | undefined): void;
   generatorSetSeed(generator: NativeGenerator, seed: bigint): void;
   generatorSeed(generator: NativeGenerator): bigint;
   generatorInitialSeed(generator: NativeGenerator): bigint;

@@ -43,7 +43,7 @@ ${check}  if input.dim() != ${dims}:
 
 /**
  * In train mode sets each element to 0 with probability `p` (default 0.5) and scales the rest by 1/(1 - p); the identity in
- * eval mode (`torch.nn.Dropout`). Random numbers come from libtorch's default generator.
+ * eval mode (`torch.nn.Dropout`). Random numbers come from the default generator.
  */
 export class Dropout extends dropout('Dropout', 'dropout') {}
 

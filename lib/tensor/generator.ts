@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { z } from 'zod';
 import { native } from '../native/binding';
 import type { NativeGenerator } from '../native/types';
@@ -65,11 +66,24 @@ export const cpuGenerator = z
   .nullable()
   .default(null);
 
+const chosen = new AsyncLocalStorage<Generator>();
+let isChoosing = false;
 let own: Generator | undefined;
+
+/**
+ * @internal Calls `body`: in it, and in all that it awaits, on the compute thread too, what is given no generator draws from
+ * this one.
+ */
+export function drawingFrom<T>(generator: Generator | null, body: () => T): T {
+  if (!generator) return body();
+  if (!isChoosing) native.setGeneratorLookup(() => chosen.getStore()?.handle);
+  isChoosing = true;
+  return chosen.run(generator, body);
+}
 
 /** What operators on the CPU draw from that are given no generator. */
 export function defaultGenerator(): Generator {
-  return (own ??= fromHandle(native.defaultGenerator('cpu')));
+  return chosen.getStore() ?? (own ??= fromHandle(native.defaultGenerator('cpu')));
 }
 
 function fromHandle(handle: NativeGenerator): Generator {

@@ -3,7 +3,7 @@
 #include <ATen/Context.h>
 
 #include "binding/promise_worker.h"
-#include "core/channels_last.h"
+#include "core/default_generators.h"
 #include "core/error.h"
 #include "core/kept_blocks.h"
 #include "core/products.h"
@@ -31,7 +31,9 @@ Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_u
   keep_small_blocks();
 #endif
   speed_up_products();
-  let_masks_follow_elements();
+  let_threads_have_generators();
+  generators = std::make_shared<EnvironmentGenerators>(env);
+  drawing_here_.emplace(generators);
   // Without it libtorch believes the indices of sparse tensors, and reads and writes where they point.
   at::globalContext().setCheckSparseTensorInvariants(true);
   static std::atomic_flag is_taken = ATOMIC_FLAG_INIT;
@@ -52,6 +54,8 @@ Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_u
 void Environment::end() {
   stop();
   live_tensors->end(env_);
+  drawing_here_.reset();
+  generators->end();
 }
 
 void Environment::give_team() {

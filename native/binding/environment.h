@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "binding/environment_generators.h"
 #include "binding/live_tensors.h"
 #include "binding/napi_setup.h"
 #include "core/compute_thread.h"
@@ -28,7 +29,10 @@ struct Environment {
   void run(bool is_large, const Work& work) {
     ran_large_work = ran_large_work || is_large;
     if (is_large && !has_team_ && compute_thread_ && jobs_under_way == 0 && !takes_team()) {
-      run_with_team(*compute_thread_, work);
+      run_with_team(*compute_thread_, [&work, drawn_from = generators->current()] {
+        const GeneratorsGuard guard(drawn_from);
+        work();
+      });
     } else {
       work();
     }
@@ -68,6 +72,8 @@ struct Environment {
   /// Where operators that make tensors of nothing put them; empty: libtorch's own default, the CPU.
   std::optional<at::Device> default_device;
 
+  std::shared_ptr<EnvironmentGenerators> generators;
+
   std::shared_ptr<LiveTensors> live_tensors = std::make_shared<LiveTensors>();
 
  private:
@@ -82,6 +88,7 @@ struct Environment {
   int threads_ = 1;
   int64_t large_calls_ = 0;  // since the last job
   Napi::Env env_;
+  std::optional<GeneratorsGuard> drawing_here_;
   std::unique_ptr<ComputeThread> compute_thread_;
 };
 

@@ -1,9 +1,12 @@
 #include "binding/generator.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+
 #include "binding/arguments.h"
 #include "binding/device.h"
 #include "binding/errors.h"
 #include "binding/tensor.h"
+#include "core/default_generators.h"
 
 namespace continual::binding {
 namespace {
@@ -21,6 +24,21 @@ HeldGenerator* held_generator(const Napi::Value& value) {
   return held != nullptr && held->mark == HeldGenerator::kMark ? held : nullptr;
 }
 
+Napi::Value hold(Napi::Env env, at::Generator generator) {
+  auto held = std::make_unique<HeldGenerator>();
+  held->generator = std::move(generator);
+  return Napi::External<HeldGenerator>::New(env, held.release(), [](Napi::Env, HeldGenerator* gone) { delete gone; });
+}
+
+at::Generator generator_on(const at::Device& device) {
+  if (device.is_cpu()) return at::detail::createCPUGenerator(c10::default_rng_seed_val);
+  at::Generator process = at::globalContext().defaultGenerator(device);
+  const std::lock_guard lock(process.mutex());
+  at::Generator generator = process.clone();
+  generator.set_current_seed(c10::default_rng_seed_val);
+  return generator;
+}
+
 /// What every function here takes first; one thread at a time draws from a generator.
 template <typename Body>
 Napi::Value with_generator(const Napi::CallbackInfo& info, const Body& body) {
@@ -35,21 +53,14 @@ Napi::Value with_generator(const Napi::CallbackInfo& info, const Body& body) {
 Napi::Value create_generator(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const at::Device device = device_named(string_argument(info[0], "device"));
-    auto held = std::make_unique<HeldGenerator>();
-    held->generator = at::globalContext().defaultGenerator(device).clone();
-    held->generator.set_current_seed(c10::default_rng_seed_val);
-    return Napi::External<HeldGenerator>::New(info.Env(), held.release(),
-                                              [](Napi::Env, HeldGenerator* gone) { delete gone; });
+    return hold(info.Env(), generator_on(device));
   });
 }
 
 /// Native: defaultGenerator(device: string) -> Generator: the one that operators draw from where none is given.
 Napi::Value default_generator(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    auto held = std::make_unique<HeldGenerator>();
-    held->generator = at::globalContext().defaultGenerator(device_named(string_argument(info[0], "device")));
-    return Napi::External<HeldGenerator>::New(info.Env(), held.release(),
-                                              [](Napi::Env, HeldGenerator* gone) { delete gone; });
+    return hold(info.Env(), continual::default_generator(device_named(string_argument(info[0], "device"))));
   });
 }
 

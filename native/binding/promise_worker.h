@@ -134,8 +134,11 @@ Napi::Value run_on_compute_thread(Napi::Env env, Used used, Work work, Convert c
     leave();
     meeting->leave();
   }
-  compute_thread.submit([&environment, job, meeting] {
-    (*job)->run();
+  compute_thread.submit([&environment, job, meeting, drawn_from = environment.generators->current()] {
+    {
+      const GeneratorsGuard guard(drawn_from);
+      (*job)->run();
+    }
     if (!meeting->end()) deliver(environment, job->release());
   });
   if (patience.count() == 0 || !meeting->wait(patience, leave)) return promise;

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "core/backend_select.h"
+#include "core/default_generators.h"
 
 namespace continual {
 namespace {
@@ -112,7 +113,9 @@ void make_contiguous(Graph& graph, Node& user, size_t input) {
 
 thread_local int channels_last_guards = 0;
 
+/// Takes the place of the kernel that gives the operator the thread's generator.
 at::Tensor& bernoulli_(c10::DispatchKeySet keys, at::Tensor& self, double p, std::optional<at::Generator> generator) {
+  put_in_default(generator, self);
   if (channels_last_guards == 0 || self.is_contiguous()) {
     return at::_ops::bernoulli__float::redispatch(below_backend_select(keys), self, p, std::move(generator));
   }

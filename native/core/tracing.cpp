@@ -5,6 +5,7 @@
 #include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/passes/shape_analysis.h>
 
+#include "core/default_generators.h"
 #include "core/error.h"
 #include "core/script_module.h"
 
@@ -55,7 +56,7 @@ class Surroundings {
     const at::NoGradGuard no_grad;
     for (const auto& [buffer, before] : buffers_) buffer.copy_(before);
     for (auto& [device, state] : generators_) {
-      auto generator = at::globalContext().defaultGenerator(device);
+      at::Generator generator = default_generator(device);
       const std::lock_guard lock(generator.mutex());
       generator.set_state(state);
     }
@@ -66,7 +67,7 @@ class Surroundings {
     for (const auto& known : generators_) {
       if (known.first == device) return;
     }
-    auto generator = at::globalContext().defaultGenerator(device);
+    at::Generator generator = default_generator(device);
     const std::lock_guard lock(generator.mutex());
     generators_.emplace_back(device, generator.get_state());
   }

@@ -48,6 +48,7 @@ bool is_refused(const Call& call) {
   }
 }
 
+void default_generators();
 void minibatches();
 void products();
 void parallel();

@@ -266,6 +266,7 @@ int main() {
   a_module_put_together_anew_has_new_parts_in_old_places();
   a_new_name_takes_the_group_of_the_closest_node_that_has_one();
   a_parameter_that_takes_anothers_place_has_no_state_of_either();
+  test::default_generators();
   test::minibatches();
   test::products();
   test::parallel();

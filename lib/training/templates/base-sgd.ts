@@ -77,8 +77,8 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseSGDTemplateOptions) {
     const parsed = parseOptions(new.target.name, schema, options);
-    const { model, device, plugins, optimizer, evaluator, trainMbSize } = parsed;
-    super({ model, device, plugins });
+    const { model, device, plugins, generator, optimizer, evaluator, trainMbSize } = parsed;
+    super({ model, device, plugins, generator });
     this.currentOptimizer = optimizer;
     this.trainMbSize = trainMbSize;
     this.trainEpochs = parsed.trainEpochs;

@@ -7,6 +7,7 @@ import { native } from '../../native/binding';
 import { Module, nativeModule } from '../../nn/module';
 import { getDefaultDevice } from '../../tensor/default-device';
 import { boolean, deviceName, instanceOf, parseArgument, parseOptions } from '../../options';
+import { cpuGenerator, drawingFrom, type Generator } from '../../tensor/generator';
 import { noGrad } from '../../tensor/grad-mode';
 import { callUser, finishing } from '../../user-function';
 import { hookAround, hooksAround, insideHook } from './hook-call';
@@ -26,6 +27,7 @@ export const baseOptions = {
   model: instanceOf(Module, 'a Module (jit.load, nn, models)'),
   device: deviceName.default(getDefaultDevice),
   plugins: z.array(pluginSchema, 'an array of plugins').default([]),
+  generator: cpuGenerator,
 };
 const schema = z.object(baseOptions);
 const experienceSchema = instanceOf(Experience<Dataset>, 'an Experience or null').nullable();
@@ -36,6 +38,11 @@ export interface BaseTemplateOptions {
   device?: string;
   /** Called in this order; the array is copied. Default none. */
   plugins?: Plugin[];
+  /**
+   * On the CPU. Shuffles, dropout and heads that grow draw from it, and so does everything that `train` and `eval` call (hooks,
+   * a forward in TypeScript) where it is given no generator; the default generator does not move. Default null: the default one.
+   */
+  generator?: Generator | null;
 }
 
 type AnyExperience = Experience<Dataset>;
@@ -80,6 +87,8 @@ export abstract class BaseTemplate {
   /** In the order in which their hooks are called. */
   readonly plugins: Plugin[];
   readonly device: string;
+  /** What `train` and `eval` draw from; null: the default generator. */
+  readonly generator: Generator | null;
 
   isTraining = false;
   /** Groups of experiences, one for each stream, that periodic evaluation evaluates. */
@@ -95,10 +104,11 @@ export abstract class BaseTemplate {
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseTemplateOptions) {
-    const { model, device, plugins } = parseOptions(new.target.name, schema, options);
+    const { model, device, plugins, generator } = parseOptions(new.target.name, schema, options);
     native.checkDevice(device);
     this.currentModel = model;
     this.device = device;
+    this.generator = generator;
     this.plugins = [...plugins];
     warnOfSurplusCallbacks(plugins, new.target.name);
   }
@@ -149,7 +159,7 @@ export abstract class BaseTemplate {
     const evalStreams = groupByStream((parsed.evalStreams ?? [list]).flatMap((group) => toExperiences('train', group)));
     if (parsed.evalStreams) requireNamesApart(evalStreams);
     if (this.#calls.length > 0) throw busy('train');
-    await this.#occupy('train', () => this.#learn(list, evalStreams, parsed));
+    await this.#occupy('train', () => drawingFrom(this.generator, () => this.#learn(list, evalStreams, parsed)));
     return undefined;
   }
 
@@ -162,7 +172,7 @@ export abstract class BaseTemplate {
     const list = toExperiences('eval', experiences);
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
     if (this.#isEvaluating || (this.#calls.length > 0 && hookAround()?.strategy !== this)) throw busy('eval');
-    await this.#occupy('eval', () => this.#evaluate(list, parsed));
+    await this.#occupy('eval', () => drawingFrom(this.generator, () => this.#evaluate(list, parsed)));
     return undefined;
   }
 
