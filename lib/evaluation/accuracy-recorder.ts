@@ -1,41 +1,55 @@
+import type { Experience } from '../benchmarks/stream';
+import type { Dataset } from '../data/dataset';
 import type { SupervisedTemplate } from '../training/templates/supervised';
 import type { AccuracyMatrix } from './accuracy-matrix';
 import { correctPredictions } from './metrics/accuracy';
 import { ratio } from './metrics/mean-metric';
+import { type Numbering, streamNumber, TrainedSteps } from './trained-steps';
 
 type Row = Map<number, number>;
 
 interface StreamAccuracies {
+  name: string;
+  benchmark: number;
   /** Experiences that the stream has. */
   width: number;
   /** Accuracies by experience, by the experience trained on before; null before any training. */
   rows: Map<number | null, Row>;
 }
 
-/** Keeps the accuracy of every experience that was evaluated: the latest for each experience trained on before. */
+/**
+ * Keeps the accuracy of every experience that was evaluated: the latest for each experience of its benchmark trained on
+ * before. What is evaluated while another benchmark is learned has no row.
+ */
 export class AccuracyRecorder {
-  private readonly streams = new Map<string, StreamAccuracies>();
-  private trainedOn: number | null = null;
+  /** The one recorded last stands last. */
+  private readonly streams = new Map<number, StreamAccuracies>();
+  private readonly trained: TrainedSteps;
+
+  constructor(private readonly benchmarks: Numbering) {
+    this.trained = new TrainedSteps(benchmarks);
+  }
 
   beforeTrainingExp({ experience }: SupervisedTemplate): void {
-    this.trainedOn = experience!.currentExperience;
+    this.trained.add(experience!);
   }
 
   afterEvalExp(strategy: SupervisedTemplate): void {
     const correct = correctPredictions(strategy);
     if (correct.weight === 0) return; // outputs and targets that cannot be compared
+    const trainedOn = this.trained.latestFor(strategy.experience!);
+    if (trainedOn === null && !this.trained.isEmpty) return;
     const { currentExperience, originStream } = strategy.experience!;
-    const stream = this.streams.get(originStream.name) ?? { width: 0, rows: new Map<number | null, Row>() };
-    this.streams.set(originStream.name, stream);
-    const row = stream.rows.get(this.trainedOn) ?? new Map<number, number>();
-    stream.rows.set(this.trainedOn, row);
+    const stream = this.streamOf(strategy.experience!);
+    const row = stream.rows.get(trainedOn) ?? new Map<number, number>();
+    stream.rows.set(trainedOn, row);
     row.set(currentExperience, ratio(correct));
     stream.width = Math.max(stream.width, originStream.length, currentExperience + 1);
   }
 
-  /** The matrix of each stream that was evaluated after training. */
-  matrices(): Record<string, AccuracyMatrix> {
-    const entries = [...this.streams].map(([name, { rows, width }]): [string, AccuracyMatrix] => {
+  /** The matrix of each stream of a benchmark that was evaluated after training; of all of them, of several of one name the latest. */
+  matrices(benchmark?: number): Record<string, AccuracyMatrix> {
+    const entries = this.streamsOf(benchmark).map(({ name, rows, width }): [string, AccuracyMatrix] => {
       const trained = [...rows.keys()].filter((index) => index !== null);
       const height = trained.reduce((most, index) => Math.max(most, index + 1), 0);
       return [name, Array.from({ length: height }, (_, i) => toArray(rows.get(i), width))];
@@ -44,9 +58,23 @@ export class AccuracyRecorder {
   }
 
   /** The accuracies of each stream that was evaluated before any training. */
-  initial(): Record<string, (number | null)[]> {
-    const evaluated = [...this.streams].filter(([, { rows }]) => rows.has(null));
-    return Object.fromEntries(evaluated.map(([name, { rows, width }]) => [name, toArray(rows.get(null), width)]));
+  initial(benchmark?: number): Record<string, (number | null)[]> {
+    const evaluated = this.streamsOf(benchmark).filter(({ rows }) => rows.has(null));
+    return Object.fromEntries(evaluated.map(({ name, rows, width }) => [name, toArray(rows.get(null), width)]));
+  }
+
+  private streamOf(experience: Experience<Dataset>): StreamAccuracies {
+    const { originStream, benchmark } = experience;
+    const number = streamNumber(experience);
+    const { name } = originStream;
+    const stream = this.streams.get(number) ?? { name, benchmark: this.benchmarks.of(benchmark), width: 0, rows: new Map() };
+    this.streams.delete(number);
+    this.streams.set(number, stream);
+    return stream;
+  }
+
+  private streamsOf(benchmark: number | undefined): StreamAccuracies[] {
+    return [...this.streams.values()].filter((stream) => benchmark === undefined || stream.benchmark === benchmark);
   }
 }
 

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Experience } from '../benchmarks/stream';
+import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
 import type { Logger } from '../logging/logger';
 import { Phase } from '../native/types';
@@ -11,7 +13,8 @@ import { hasNativeTwin } from '../training/templates/native-twin';
 import type { SupervisedTemplate } from '../training/templates/supervised';
 import { AccuracyRecorder } from './accuracy-recorder';
 import { type Curve, EvaluationResults } from './evaluation-results';
-import type { EmittedMetric, LastMetrics, MetricValue, PluginMetric } from './metric';
+import type { AllMetrics, EmittedMetric, LastMetrics, MetricValue, PluginMetric } from './metric';
+import { experienceKey, Numbering } from './trained-steps';
 
 const logger = z.custom<Logger>(
   (value) => isObject(value) && typeof (value as Partial<Logger>).logMetrics === 'function',
@@ -48,9 +51,16 @@ export class EvaluationPlugin extends SupervisedPlugin {
   readonly collectAll: boolean;
   readonly strictChecks: boolean;
   private readonly metrics: PluginMetric[];
-  private readonly accuracies = new AccuracyRecorder();
-  private readonly last = new Map<string, number | Tensor>();
-  private readonly curves = new Map<string, Curve>();
+  private readonly benchmarks = new Numbering();
+  private readonly accuracies = new AccuracyRecorder(this.benchmarks);
+  /** The one that came last stands last. */
+  private readonly last = new Map<string, { value: number | Tensor; order: number }>();
+  private readonly curves = new Map<string, MarkedCurve>();
+  /** Values so far. */
+  private count = 0;
+  /** Which experience of the evaluation under way has given each name its value. */
+  private readonly namedBy = new Map<string, string>();
+  private hasWarnedOfNames = false;
   private isActive = true;
 
   /**
@@ -92,13 +102,23 @@ export class EvaluationPlugin extends SupervisedPlugin {
 
   /** The latest value of each metric, in a copy. */
   getLastMetrics(): LastMetrics {
-    return Object.fromEntries(this.last);
+    return Object.fromEntries([...this.last].map(([name, { value }]) => [name, value])) as LastMetrics;
   }
 
   /** Every value of each metric and the training iterations made by then, in a copy; `{}` where `collectAll` is off. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as for LastMetrics
-  getAllMetrics(): Record<string, [xs: number[], values: any[]]> {
-    return Object.fromEntries([...this.curves].map(([name, { x, y }]) => [name, [[...x], [...y]]]));
+  getAllMetrics(): AllMetrics {
+    return Object.fromEntries([...this.curves].map(([name, { x, y }]) => [name, [[...x], [...y]]])) as AllMetrics;
+  }
+
+  /** @internal The value that came last of those whose name is asked for, and how many values had come before it. */
+  latest(isAskedFor: (name: string) => boolean): { name: string; value: number | Tensor; order: number } | undefined {
+    const found = [...this.last].findLast(([name]) => isAskedFor(name));
+    return found && { name: found[0], ...found[1] };
+  }
+
+  /** @internal How many values have come so far. */
+  get valueCount(): number {
+    return this.count;
   }
 
   /** Forgets the latest values; curves and the accuracy matrix stay. */
@@ -108,8 +128,15 @@ export class EvaluationPlugin extends SupervisedPlugin {
 
   /** All curves and the accuracy matrix of each stream so far. An evaluator without metrics measures nothing. */
   get results(): EvaluationResults {
-    const curves = [...this.curves].map(([name, { x, y }]): [string, Curve] => [name, { x: [...x], y: [...y] }]);
-    return new EvaluationResults(Object.fromEntries(curves), this.accuracies.matrices(), this.accuracies.initial());
+    const { count } = this.benchmarks;
+    return this.resultsOf(undefined, count > 1 ? [...Array(count).keys()].map((i) => this.resultsOf(i)) : []);
+  }
+
+  private resultsOf(benchmark: number | undefined, parts: EvaluationResults[] = []): EvaluationResults {
+    const { curves, accuracies } = this;
+    const ours = [...curves].map(([name, curve]): [string, Curve] => [name, curveOf(curve, benchmark)]);
+    const some = ours.filter(([, { x }]) => x.length > 0);
+    return new EvaluationResults(Object.fromEntries(some), accuracies.matrices(benchmark), accuracies.initial(benchmark), parts);
   }
 
   /** How far the pass under way has come, for loggers that show it. A promise of theirs is to be awaited. */
@@ -136,6 +163,7 @@ export class EvaluationPlugin extends SupervisedPlugin {
 
   /** @throws ERR_INVALID_ARG_VALUE for a part of a stream where `strictChecks` is on */
   override beforeEval({ currentEvalStream }: SupervisedTemplate): void {
+    this.namedBy.clear();
     const [first] = currentEvalStream;
     if (!this.strictChecks || !first) return;
     const { originStream } = first;
@@ -188,17 +216,47 @@ export class EvaluationPlugin extends SupervisedPlugin {
       );
     }
     const x = strategy.clock.trainIterations;
+    const { experience } = strategy;
+    const of = experience ? this.benchmarks.of(experience.benchmark) : null;
+    if (name === 'afterEvalExp') this.warnOfNames(values, experience!);
     return values.map(({ name: key, value }) => {
-      this.last.set(key, value);
+      this.last.delete(key);
+      this.last.set(key, { value, order: this.count++ });
       if (this.collectAll) {
-        const curve = this.curves.get(key) ?? { x: [], y: [] };
+        const curve = this.curves.get(key) ?? { x: [], y: [], of: [] };
         this.curves.set(key, curve);
         curve.x.push(x);
         curve.y.push(value);
+        curve.of.push(of);
       }
       return { name: key, value, x };
     });
   }
+
+  /** Two experiences of one evaluation may go by one name, those of two benchmarks for example. */
+  private warnOfNames(values: readonly MetricValue[], experience: Experience<Dataset>): void {
+    const key = experienceKey(experience);
+    const twice = values.find(({ name }) => (this.namedBy.get(name) ?? key) !== key);
+    for (const { name } of values) this.namedBy.set(name, key);
+    if (!twice || this.hasWarnedOfNames) return;
+    this.hasWarnedOfNames = true;
+    process.emitWarning(
+      `eval: two experiences of one evaluation have a metric ${twice.name}, because names tell stream and index alone, and the ` +
+        'later value has taken the place of the earlier: evaluate them in calls of their own, or give their streams other names.',
+      'ContinualTorchWarning',
+    );
+  }
+}
+
+/** A curve, and for each value the number of the benchmark that it was measured on; null where no experience was set. */
+interface MarkedCurve extends Curve {
+  of: (number | null)[];
+}
+
+function curveOf({ x, y, of }: MarkedCurve, benchmark: number | undefined): Curve {
+  if (benchmark === undefined) return { x: [...x], y: [...y] };
+  const isOf = (_: unknown, i: number) => of[i] === benchmark;
+  return { x: x.filter(isOf), y: y.filter(isOf) };
 }
 
 for (const hook of ['afterTrainingIteration', 'afterEvalIteration'] as const) {

@@ -1,3 +1,5 @@
+import { inspect, type InspectOptions } from 'node:util';
+import { counted } from '../inspect';
 import { Tensor } from '../tensor/tensor';
 import { type AccuracyMatrix, averageAccuracy, averageForgetting } from './accuracy-matrix';
 
@@ -15,19 +17,27 @@ export type NestedArray = number | NestedArray[];
 export type EvaluationResultsJSON = Pick<
   EvaluationResults,
   'accuracyMatrix' | 'initialAccuracy' | 'averageAccuracy' | 'averageForgetting'
-> & { curves: Record<string, { x: number[]; y: NestedArray[] }> };
+> & {
+  curves: Record<string, { x: number[]; y: NestedArray[] }>;
+  /** Only where there have been several. */
+  benchmarks?: EvaluationResultsJSON[];
+};
 
 /**
  * What an evaluator has measured so far: a copy that later training leaves as it is. `JSON.stringify` takes it.
  *
- * Streams are told apart by name. An accuracy is that of the latest evaluation made while an experience was the last one
- * whose training had begun.
+ * An accuracy is that of the latest evaluation made while an experience was the last one whose training had begun; what is
+ * evaluated while another benchmark is learned stands in the curves alone. Streams go by name: of several benchmarks with
+ * streams of one name the matrices are those evaluated last, and the curves have the values of all; `benchmarks` has each by
+ * itself.
  */
 export class EvaluationResults {
   /** Average accuracy of each stream, see `averageAccuracy`. */
   readonly averageAccuracy: Record<string, number>;
   /** Average forgetting of each stream, see `averageForgetting`. */
   readonly averageForgetting: Record<string, number>;
+  /** The results of each benchmark by itself, in the order in which they first came up. */
+  readonly benchmarks: readonly EvaluationResults[];
 
   /** @internal */
   constructor(
@@ -37,7 +47,9 @@ export class EvaluationResults {
     readonly accuracyMatrix: Record<string, AccuracyMatrix>,
     /** Of each stream: the accuracies before any training, where there was an evaluation then. */
     readonly initialAccuracy: Record<string, (number | null)[]>,
+    benchmarks: readonly EvaluationResults[] = [],
   ) {
+    this.benchmarks = benchmarks.length > 1 ? benchmarks : [this];
     this.averageAccuracy = mapValues(accuracyMatrix, averageAccuracy);
     this.averageForgetting = mapValues(accuracyMatrix, averageForgetting);
   }
@@ -54,7 +66,26 @@ export class EvaluationResults {
         x,
         y: y.map((value) => (value instanceof Tensor ? nestedArray(value) : value)),
       })),
+      ...(this.benchmarks.length > 1 && { benchmarks: this.benchmarks.map((each) => each.toJSON()) }),
     };
+  }
+
+  /** Everything but the values of the curves, which are counted. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { accuracyMatrix, initialAccuracy, averageAccuracy, averageForgetting } = this;
+    const lengths = mapValues(this.curves, ({ x }) => new Shown(counted(x.length, 'value')));
+    const shown = { accuracyMatrix, initialAccuracy, averageAccuracy, averageForgetting, curves: lengths };
+    const benchmarks = this.benchmarks.length > 1 ? { benchmarks: new Shown(counted(this.benchmarks.length, 'benchmark')) } : {};
+    return `EvaluationResults ${inspect({ ...shown, ...benchmarks }, { ...options, depth: 4 })}`;
+  }
+}
+
+/** A text without quotes in what is printed. */
+class Shown {
+  constructor(private readonly text: string) {}
+
+  [inspect.custom](): string {
+    return this.text;
   }
 }
 

@@ -1,8 +1,17 @@
 export { EvaluationPlugin, type EvaluationPluginOptions, type MetricArgument } from './evaluation-plugin';
 export { EvaluationResults, type Curve, type EvaluationResultsJSON, type NestedArray } from './evaluation-results';
 export { defaultEvaluator } from './default-evaluator';
-export { metricName } from './metric';
-export type { EmittedMetric, LastMetrics, MetricValue, NameParts, PluginMetric } from './metric';
+export { metricName, parseMetricName } from './metric';
+export type {
+  AllMetrics,
+  ByMetricName,
+  EmittedMetric,
+  LastMetrics,
+  MetricNameParts,
+  MetricValue,
+  NameParts,
+  PluginMetric,
+} from './metric';
 export { accuracyMetrics, type AccuracyLevels } from './metrics/accuracy';
 export { lossMetrics } from './metrics/loss';
 export { timingMetrics } from './metrics/timing';

@@ -29,12 +29,32 @@ export interface EmittedMetric extends MetricValue {
  * A metric that listens inside the iteration keeps iterations from being joined into one native job.
  */
 export type PluginMetric = {
-  [name in HookName]?: (strategy: SupervisedTemplate) => MetricValue[] | void | Promise<MetricValue[] | void>;
+  // A method's type: a metric may be written for a strategy of one's own.
+  [name in HookName]?: { hook(strategy: SupervisedTemplate): MetricValue[] | void | Promise<MetricValue[] | void> }['hook'];
 };
 
-/** The latest value of each metric by name: a number; for `ConfusionMatrix_Stream` a Tensor. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the name tells the type, and nearly all are numbers
-export type LastMetrics = Record<string, any>;
+/** Metrics here whose values are numbers. */
+type NumberMetric =
+  | `Top1_Acc_${'MB' | 'Epoch' | 'Exp' | 'Stream'}`
+  | 'Top1_RunningAcc_Epoch'
+  | 'Accuracy_On_Trained_Experiences'
+  | `${'Loss' | 'Time'}_${'MB' | 'Epoch' | 'Exp' | 'Stream'}`
+  | `Running${'Loss' | 'Time'}_Epoch`
+  | `${'Experience' | 'Stream'}${'Forgetting' | 'BWT' | 'ForwardTransfer'}`;
+
+/** What there is for each metric by its name: numbers, for `ConfusionMatrix_Stream` tensors, either for another name. */
+export interface ByMetricName<OfNumbers extends OfOthers, OfTensors extends OfOthers, OfOthers> {
+  [name: `${NumberMetric}/${string}`]: OfNumbers;
+  [name: `ConfusionMatrix_Stream/${string}`]: OfTensors;
+  [name: string]: OfOthers;
+}
+
+/** The latest value of each metric by name. */
+export type LastMetrics = ByMetricName<number, Tensor, number | Tensor>;
+
+type History<Value> = [xs: number[], values: Value[]];
+/** Every value of each metric by name, and the training iterations made by then. */
+export type AllMetrics = ByMetricName<History<number>, History<Tensor>, History<number | Tensor>>;
 
 /** Which parts a name has behind metric, phase and stream. */
 export interface NameParts {
@@ -58,6 +78,24 @@ export function metricName(metric: string, strategy: SupervisedTemplate, parts: 
     ...(parts.task && taskLabels.length === 1 ? [`Task${digits(taskLabels[0]!)}`] : []),
     ...(parts.exp ? [`Exp${digits(currentExperience)}`] : []),
   ].join('/');
+}
+
+/** What a name made by `metricName` is made of. */
+export interface MetricNameParts {
+  metric: string;
+  phase: 'train' | 'eval';
+  /** Name of the stream, `test` for example. */
+  stream: string;
+  task: number | null;
+  experience: number | null;
+}
+
+/** Takes a name of `metricName` apart; null for another. */
+export function parseMetricName(name: string): MetricNameParts | null {
+  const parts = /^(.+)\/(train|eval)_phase\/([A-Za-z]\w*)_stream(?:\/Task(-?\d+))?(?:\/Exp(\d+))?$/.exec(name);
+  if (!parts) return null;
+  const [, metric, phase, stream, task, experience] = parts as unknown as [string, string, 'train' | 'eval', string, string?, string?];
+  return { metric, phase, stream, task: task ? Number(task) : null, experience: experience ? Number(experience) : null };
 }
 
 /** The answer of a metric that has this value; nothing where no experience was evaluated that could name it. */

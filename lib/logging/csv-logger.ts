@@ -1,5 +1,8 @@
 import path from 'node:path';
-import type { EmittedMetric } from '../evaluation/metric';
+import type { Experience } from '../benchmarks/stream';
+import type { Dataset } from '../data/dataset';
+import { type EmittedMetric, parseMetricName } from '../evaluation/metric';
+import { Numbering } from '../evaluation/trained-steps';
 import { parseArgument } from '../options';
 import { Tensor } from '../tensor/tensor';
 import type { SupervisedTemplate } from '../training/templates/supervised';
@@ -18,13 +21,18 @@ const evalColumns = ['eval_exp', 'training_exp', 'eval_accuracy', 'eval_loss', '
  *
  * `val_accuracy` and `val_loss` are those of the latest experience evaluated inside training. That evaluation comes after
  * the epoch's row, so that they lag one epoch behind, as in the reference.
+ *
+ * Experiences of a second benchmark are told from those of the first by its number and a colon: `1:0`, those of a third `2:0`.
  */
 export class CSVLogger implements Logger {
   private readonly training: LogFile;
   private readonly evaluation: LogFile;
-  private trainingExp: number | null = null;
+  private readonly benchmarks = new Numbering();
+  private trainingExp: { benchmark: number; text: string } | null = null;
   private isInsideTraining = false;
   private validation: { accuracy?: EmittedMetric; loss?: EmittedMetric } = {};
+  /** Whether the validation is of an earlier call of `train`. */
+  private isOld = false;
 
   /**
    * @param folder made where it does not exist. Default "csvlogs".
@@ -39,20 +47,26 @@ export class CSVLogger implements Logger {
   /** Nothing: each row takes what belongs in it from its own hook. */
   logMetrics(): void {}
 
-  beforeTrainingExp({ experience }: SupervisedTemplate): void {
-    this.trainingExp = experience!.currentExperience;
+  beforeTraining(): void {
+    this.isOld = true;
   }
 
-  async afterTrainingEpoch({ clock }: SupervisedTemplate, values: readonly EmittedMetric[]): Promise<void> {
-    const ofStream = values.filter(({ name }) => name.includes('train_stream'));
+  beforeTrainingExp({ experience }: SupervisedTemplate): void {
+    const benchmark = this.benchmarks.of(experience!.benchmark);
+    if (this.isOld && this.trainingExp?.benchmark !== benchmark) this.validation = {};
+    this.trainingExp = { benchmark, text: this.label(experience!) };
+  }
+
+  async afterTrainingEpoch({ clock, experience }: SupervisedTemplate, values: readonly EmittedMetric[]): Promise<void> {
+    const { name: stream } = experience!.originStream;
     const { accuracy, loss } = this.validation;
     this.training.append(
       row([
-        label(this.trainingExp),
+        this.trainingExp!.text,
         String(clock.trainExpEpochs),
-        format(find(ofStream, 'Top1_Acc_Epoch')),
+        format(find(values, 'Top1_Acc_Epoch', 'train', stream)),
         format(accuracy),
-        format(find(ofStream, 'Loss_Epoch')),
+        format(find(values, 'Loss_Epoch', 'train', stream)),
         format(loss),
       ]),
     );
@@ -65,17 +79,17 @@ export class CSVLogger implements Logger {
   }
 
   async afterEvalExp({ experience }: SupervisedTemplate, values: readonly EmittedMetric[]): Promise<void> {
-    const accuracy = find(values, 'Top1_Acc_Exp');
-    const loss = find(values, 'Loss_Exp');
+    const { name: stream } = experience!.originStream;
+    const accuracy = find(values, 'Top1_Acc_Exp', 'eval', stream);
+    const loss = find(values, 'Loss_Exp', 'eval', stream);
     if (this.isInsideTraining) {
       this.validation = { accuracy: accuracy ?? this.validation.accuracy, loss: loss ?? this.validation.loss };
+      this.isOld = false;
       return;
     }
-    const forgetting = find(values, 'ExperienceForgetting');
-    const { currentExperience } = experience!;
-    this.evaluation.append(
-      row([String(currentExperience), label(this.trainingExp), format(accuracy), format(loss), format(forgetting)]),
-    );
+    const forgetting = find(values, 'ExperienceForgetting', 'eval', stream);
+    const trainingExp = this.trainingExp?.text ?? 'None';
+    this.evaluation.append(row([this.label(experience!), trainingExp, format(accuracy), format(loss), format(forgetting)]));
     await this.evaluation.flush();
   }
 
@@ -87,18 +101,24 @@ export class CSVLogger implements Logger {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+
+  private label({ benchmark, currentExperience }: Experience<Dataset>): string {
+    const number = this.benchmarks.of(benchmark);
+    return number === 0 ? String(currentExperience) : `${number}:${currentExperience}`;
+  }
 }
 
 function row(fields: string[]): Buffer {
   return Buffer.from(`${fields.join(',')}\n`);
 }
 
-function label(experience: number | null): string {
-  return experience === null ? 'None' : String(experience);
-}
-
-function find(values: readonly EmittedMetric[], metric: string): EmittedMetric | undefined {
-  return values.findLast(({ name }) => name.startsWith(metric));
+/** A value of a hook by its metric: of names that tell phase and stream, those of the experience at hand. */
+function find(values: readonly EmittedMetric[], metric: string, phase: 'train' | 'eval', stream: string) {
+  return values.findLast(({ name }) => {
+    const parts = parseMetricName(name);
+    if (!parts) return name.split('/')[0] === metric;
+    return parts.metric === metric && parts.phase === phase && parts.stream === stream;
+  });
 }
 
 function format(value: EmittedMetric | undefined): string {

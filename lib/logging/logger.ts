@@ -14,5 +14,7 @@ export type Logger = {
   /** Called every few milliseconds of a pass over an experience's data. */
   onProgress?(strategy: SupervisedTemplate, progress: PassProgress): void | Promise<void>;
 } & {
-  [name in HookName]?: (strategy: SupervisedTemplate, values: readonly EmittedMetric[]) => void | Promise<void>;
+  [name in HookName]?: {
+    hook(strategy: SupervisedTemplate, values: readonly EmittedMetric[]): void | Promise<void>;
+  }['hook'];
 };

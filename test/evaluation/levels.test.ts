@@ -147,7 +147,7 @@ describe('times', () => {
       const seconds = Object.fromEntries(
         Object.entries(strategy.evaluator.getAllMetrics()).map(([name, [, values]]) => [
           name,
-          values.map((value: number) => Math.round(value * 1e6) / 1e6),
+          values.map((value) => Math.round((value as number) * 1e6) / 1e6),
         ]),
       );
       assert.deepEqual(seconds, {

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   cuda,
   type ErrorCode,
+  type LastMetrics,
   MAS,
   MASPlugin,
   Naive,
@@ -271,7 +272,7 @@ describe('misuse: a strategy that is at work', () => {
   }
 
   it('refuses train from a hook, and evaluates from one', async () => {
-    const metrics: Record<string, number>[] = [];
+    const metrics: LastMetrics[] = [];
     const plugin: Plugin = {
       afterTrainingEpoch: async (strategy) => {
         await rejectsWithCode(strategy.train(trainStream), 'ERR_BUSY', busy('train'));

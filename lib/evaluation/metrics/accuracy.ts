@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { boolean, parseOptions } from '../../options';
 import type { SupervisedTemplate } from '../../training/templates/supervised';
 import type { PluginMetric } from '../metric';
+import { TrainedSteps } from '../trained-steps';
 import { levelOptions, meanMetrics, type MetricLevels, ratio, streamMean, type WeightedSum } from './mean-metric';
 
 const schema = z.object({ ...levelOptions, trainedExperience: boolean.default(false) });
 
 export interface AccuracyLevels extends MetricLevels {
-  /** Each evaluated stream, over those experiences whose index is at most that of the last experience trained on. */
+  /** Each evaluated stream, over those experiences whose index is at most that of the last experience of their benchmark trained on. */
   trainedExperience?: boolean;
 }
 
@@ -20,12 +21,6 @@ export function correctPredictions(strategy: SupervisedTemplate): WeightedSum {
 /** The accuracy of the evaluation of an experience that has just ended. */
 export function experienceAccuracy(strategy: SupervisedTemplate): number {
   return ratio(correctPredictions(strategy));
-}
-
-/** Tells experiences apart, by stream and index. */
-export function experienceKey(strategy: SupervisedTemplate): string {
-  const { originStream, currentExperience } = strategy.experience!;
-  return `${originStream.name}/${currentExperience}`;
 }
 
 /**
@@ -58,13 +53,15 @@ export function accuracyMetrics(levels?: AccuracyLevels): PluginMetric[] {
 }
 
 function trainedExperienceAccuracy(): PluginMetric {
-  let lastTrained = 0;
+  const trained = new TrainedSteps();
+  const nothing = { sum: 0, weight: 0 };
   return {
-    afterTrainingExp: ({ experience }) => {
-      lastTrained = experience!.currentExperience;
-    },
-    ...streamMean('Accuracy_On_Trained_Experiences', (strategy) =>
-      strategy.experience!.currentExperience <= lastTrained ? correctPredictions(strategy) : { sum: 0, weight: 0 },
-    ),
+    afterTrainingExp: ({ experience }) => trained.add(experience!),
+    ...streamMean('Accuracy_On_Trained_Experiences', (strategy) => {
+      const experience = strategy.experience!;
+      // Before any training the first experience counts, as in the reference.
+      const lastTrained = trained.isEmpty ? 0 : trained.lastOfBenchmark(experience);
+      return experience.currentExperience <= (lastTrained ?? -1) ? correctPredictions(strategy) : nothing;
+    }),
   };
 }

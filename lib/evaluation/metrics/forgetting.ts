@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { boolean, parseOptions } from '../../options';
 import { mean } from '../mean';
 import { emit, type PluginMetric } from '../metric';
-import { experienceAccuracy, experienceKey } from './accuracy';
+import { experienceKey, TrainedSteps } from '../trained-steps';
+import { experienceAccuracy } from './accuracy';
 import { ofExperience, ofStream } from './mean-metric';
 
 export const transferSchema = z.object({ experience: boolean.default(false), stream: boolean.default(false) });
@@ -19,7 +20,8 @@ export interface TransferLevels {
  * Forgetting of experience k: its accuracy in the latest evaluation made while k was the last experience trained on, minus
  * its accuracy in the evaluation under way. It exists once both are known, so never for the current experience.
  * `ExperienceForgetting` is one value an experience, `StreamForgetting` the mean over those that have one, else 0. Kept by
- * stream and index, so that two evaluated streams do not mix (the reference keeps it by index alone).
+ * benchmark, stream and index, so that neither two evaluated streams nor two benchmarks mix (the reference keeps it by index
+ * alone).
  * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
  */
 export function forgettingMetrics(levels?: TransferLevels): PluginMetric[] {
@@ -44,7 +46,7 @@ function changeOfAccuracy(
   if (!levels.experience && !levels.stream) return [];
   const initial = new Map<string, number>();
   const last = new Map<string, number>();
-  let trainedOn: number | null = null;
+  const trained = new TrainedSteps();
   const valueOf = (key: string) => {
     const before = initial.get(key);
     const now = last.get(key);
@@ -52,13 +54,12 @@ function changeOfAccuracy(
   };
   return [
     {
-      beforeTrainingExp: ({ experience }) => {
-        trainedOn = experience!.currentExperience;
-      },
+      beforeTrainingExp: ({ experience }) => trained.add(experience!),
       beforeEval: () => last.clear(),
       afterEvalExp: (strategy) => {
-        const key = experienceKey(strategy);
-        const isCurrent = strategy.experience!.currentExperience === trainedOn;
+        const experience = strategy.experience!;
+        const key = experienceKey(experience);
+        const isCurrent = experience.currentExperience === trained.latestFor(experience);
         (isCurrent ? initial : last).set(key, experienceAccuracy(strategy));
         const value = levels.experience ? valueOf(key) : undefined;
         return value === undefined ? [] : emit(`Experience${name}`, strategy, ofExperience, value);

@@ -2,17 +2,18 @@ import { ContinualTorchError } from '../../errors';
 import { parseOptions } from '../../options';
 import { mean } from '../mean';
 import { emit, type PluginMetric } from '../metric';
-import { experienceAccuracy, experienceKey } from './accuracy';
+import { experienceKey, TrainedSteps } from '../trained-steps';
+import { experienceAccuracy } from './accuracy';
 import { type TransferLevels, transferSchema } from './forgetting';
 import { ofExperience, ofStream } from './mean-metric';
 
 /**
  * Forward transfer to experience k: its accuracy in the latest evaluation made while k - 1 was the last experience trained
- * on, minus its accuracy before any training. `ExperienceForwardTransfer` has a value in those evaluations,
+ * on, minus its accuracy in the first evaluation, before any training on its benchmark. `ExperienceForwardTransfer` has a value in those evaluations,
  * `StreamForwardTransfer` is the mean over all experiences of the evaluation that have had one, else 0.
  *
- * Every experience must be evaluated once before the first training: by `evalEvery` of at least 0 and `evalStreams`, or by a
- * call of `eval`. Kept by stream and index (the reference: by index alone).
+ * Every experience must be evaluated once before the first training on its benchmark: by `evalEvery` of at least 0 and `evalStreams`, or by a
+ * call of `eval`. Kept by benchmark, stream and index (the reference: by index alone).
  * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE; while training ERR_NO_INITIAL_EVALUATION
  */
 export function forwardTransferMetrics(asked?: TransferLevels): PluginMetric[] {
@@ -21,25 +22,26 @@ export function forwardTransferMetrics(asked?: TransferLevels): PluginMetric[] {
   const initial = new Map<string, number>();
   const transfer = new Map<string, number>();
   let evaluated: string[] = [];
-  let trainedOn: number | null = null;
+  const trained = new TrainedSteps();
   return [
     {
       beforeTrainingExp: ({ experience }) => {
         if (initial.size === 0) throw noInitialEvaluation('got none');
-        trainedOn = experience!.currentExperience;
+        trained.add(experience!);
       },
       beforeEval: () => {
         evaluated = [];
       },
       afterEvalExp: (strategy) => {
-        const key = experienceKey(strategy);
+        const experience = strategy.experience!;
+        const { currentExperience, originStream } = experience;
+        const key = experienceKey(experience);
         evaluated.push(key);
-        if (trainedOn === null) {
+        if (trained.lastOfBenchmark(experience) === null) {
           if (!initial.has(key)) initial.set(key, experienceAccuracy(strategy));
           return [];
         }
-        const { currentExperience, originStream } = strategy.experience!;
-        if (trainedOn !== currentExperience - 1) return [];
+        if (trained.latestFor(experience) !== currentExperience - 1) return [];
         const before = initial.get(key);
         if (before === undefined) {
           throw noInitialEvaluation(`got none of experience ${currentExperience} of stream "${originStream.name}"`);

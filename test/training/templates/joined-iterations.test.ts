@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type Hook,
   hookNames,
+  type LastMetrics,
   manualSeed,
   MASPlugin,
   models,
@@ -21,7 +22,7 @@ import { dropoutModel, features, numbersOf, smallBenchmark } from '../../support
 interface Outcome {
   parameters: Record<string, number[]>;
   importance: Record<string, number[]>;
-  metrics: Record<string, number>;
+  metrics: LastMetrics;
   clock: Record<string, unknown>;
 }
 
