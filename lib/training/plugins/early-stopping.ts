@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { parseMetricName } from '../../evaluation/metric';
+import { counted } from '../../inspect';
 import type { Module } from '../../nn/module';
 import { boolean, nonNegativeNumber, parseOptions, positiveInteger } from '../../options';
 import { noGrad } from '../../tensor/grad-mode';
@@ -20,9 +22,12 @@ const schema = z.object({
 export interface EarlyStoppingPluginOptions {
   /** Epochs (iterations) without a better value after which training on the experience ends. */
   patience: number;
-  /** The evaluated stream as it stands in the names of metrics: `"test_stream"`. */
+  /** The evaluated stream, as it stands in the names of metrics or by its own name: `"test_stream"`, `"test"`. */
   valStreamName: string;
-  /** Default "Top1_Acc_Stream". */
+  /**
+   * A metric of that stream, or the whole name of one: `"Loss_Exp/eval_phase/test_stream/Task000/Exp002"`. Default
+   * "Top1_Acc_Stream".
+   */
   metricName?: string;
   /** Whether the metric should be large or small. Default "max". */
   mode?: 'max' | 'min';
@@ -38,12 +43,13 @@ export interface EarlyStoppingPluginOptions {
  * Ends training on an experience when a metric has stopped getting better, with the parameters and buffers of the best
  * value: Avalanche's `EarlyStoppingPlugin`.
  *
- * Before each epoch (iteration) the latest value of the metric whose name begins with
- * `METRIC/eval_phase/STREAM` is compared with the best one of the experience. When the best is `patience` epochs old, its
- * state is put back and `strategy.stopTraining()` called; in iterations one more update follows, of the iteration
- * under way. An experience that goes on to its last epoch keeps its last parameters. The strategy has to evaluate often
- * enough (`evalEvery: 1`, and the same `pevalMode`) and its evaluator to have the metric: without it there is a warning
- * in each experience, and nothing is stopped.
+ * Before each epoch (iteration) the latest value of the metric is compared with the best one of the experience. Values of
+ * earlier calls of `train` and `eval` do not count, NaN is never better, and where a metric has several names, of several
+ * tasks or experiences, the value that came last counts, whatever its name. When the best is `patience` epochs old, its state is put back and
+ * `strategy.stopTraining()` called, with a line on stderr that says so; in iterations one more update follows, of the
+ * iteration under way. An experience that goes on to its last epoch keeps its last parameters. The strategy has to evaluate
+ * often enough (`evalEvery: 1`, and the same `pevalMode`) and its evaluator to have the metric: without it there is a
+ * warning in each experience, and nothing is stopped.
  *
  * State is put back in place. Where a parameter has grown since (an evaluation with new classes), what there was of it gets
  * its best values and what is new keeps its own; the reference fails then.
@@ -58,7 +64,9 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
   bestStep: number | null = null;
 
   private readonly options: z.output<typeof schema>;
-  private hasWarned = false;
+  /** Values that the evaluator had before this training. */
+  private before = 0;
+  private readonly warnedOf = new Set<'missing' | 'NaN'>();
 
   constructor(options: EarlyStoppingPluginOptions) {
     super();
@@ -69,34 +77,49 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
     else this.beforeTrainingEpoch = check;
   }
 
+  override beforeTraining({ evaluator }: SupervisedTemplate): void {
+    this.before = evaluator.valueCount;
+  }
+
   override beforeTrainingExp(): void {
     this.bestState = this.bestVal = this.bestStep = null;
-    this.hasWarned = false;
+    this.warnedOf.clear();
   }
 
   private check(strategy: SupervisedTemplate): void {
-    const value = this.latestValue(strategy);
-    if (value === undefined) return this.warnOnce();
+    const latest = this.latestValue(strategy);
+    if (!latest) return this.warnOnce('missing', this.missing(strategy));
+    const { name, value } = latest;
     const { trainExpEpochs, trainExpIterations } = strategy.clock;
     const { pevalMode, patience, verbose } = this.options;
     const step = pevalMode === 'epoch' ? trainExpEpochs : trainExpIterations;
-    const isFirst = this.bestVal === null;
-    if (isFirst || this.isBetter(value - this.bestVal!)) {
+    if (this.bestVal === null && Number.isNaN(value)) {
+      this.warnOnce('NaN', `${name} is NaN before ${pevalMode} ${step}: there is no best value yet to go back to.`);
+    } else if (this.bestVal === null || this.isBetter(value - this.bestVal)) {
+      if (verbose && this.bestVal !== null) console.log(`EarlyStopping: new best value: ${value}`);
       this.bestState = copyState(strategy.model);
       this.bestVal = value;
       this.bestStep = step;
-      if (verbose && !isFirst) console.log(`EarlyStopping: new best value: ${value}`);
     } else if (step - this.bestStep! >= patience) {
       restoreState(strategy.model, this.bestState!);
       strategy.stopTraining();
+      this.tell(strategy, name, step);
     }
   }
 
-  private latestValue({ evaluator }: SupervisedTemplate): number | undefined {
+  private latestValue({ evaluator }: SupervisedTemplate): { name: string; value: number } | null {
     const { metricName, valStreamName } = this.options;
-    const key = `${metricName}/eval_phase/${valStreamName}`;
-    const value = Object.entries(evaluator.getLastMetrics()).findLast(([name]) => name.startsWith(key))?.[1] as unknown;
-    return value instanceof Tensor ? value.item() : (value as number | undefined);
+    const isOf = (stream: (name: string) => string) => (name: string) => {
+      const parts = parseMetricName(name);
+      return parts?.phase === 'eval' && parts.metric === metricName && stream(parts.stream) === valStreamName;
+    };
+    const latest =
+      evaluator.latest((name) => name === metricName) ??
+      evaluator.latest(isOf((stream) => `${stream}_stream`)) ??
+      evaluator.latest(isOf((stream) => stream));
+    if (!latest || latest.order < this.before) return null;
+    const { name, value } = latest;
+    return { name, value: value instanceof Tensor ? (value.item() as number) : value };
   }
 
   private isBetter(change: number): boolean {
@@ -104,15 +127,31 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
     return (mode === 'max' ? change > 0 : change < 0) && Math.abs(change) >= margin;
   }
 
-  private warnOnce(): void {
-    if (this.hasWarned) return;
-    this.hasWarned = true;
-    const { metricName, valStreamName } = this.options;
-    process.emitWarning(
-      `EarlyStoppingPlugin: the metric ${metricName} of ${valStreamName} is not computed yet: early stopping will not be ` +
-        'triggered. The strategy needs evalEvery, evalStreams with that stream, and an evaluator with the metric.',
-      'ContinualTorchWarning',
+  /** A line, because nothing else tells why the later epochs did not come. */
+  private tell({ experience }: SupervisedTemplate, name: string, step: number): void {
+    const { pevalMode, patience } = this.options;
+    const { currentExperience, originStream } = experience!;
+    console.error(
+      `EarlyStopping: training on experience ${currentExperience} of ${originStream.name} ends before ${pevalMode} ${step}: ` +
+        `${name} has not been better than ${this.bestVal} (before ${pevalMode} ${this.bestStep}) for ` +
+        `${counted(patience, pevalMode)}; the model has its state of then again`,
     );
+  }
+
+  private missing({ evaluator }: SupervisedTemplate): string {
+    const { metricName, valStreamName } = this.options;
+    const known = Object.keys(evaluator.getLastMetrics()).slice(0, 5);
+    return (
+      `the metric ${metricName} of ${valStreamName} is not computed yet: early stopping will not be triggered. The strategy ` +
+      'needs evalEvery, evalStreams with that stream, and an evaluator with the metric' +
+      (known.length > 0 ? ` (it has ${known.join(', ')}).` : '.')
+    );
+  }
+
+  private warnOnce(of: 'missing' | 'NaN', message: string): void {
+    if (this.warnedOf.has(of)) return;
+    this.warnedOf.add(of);
+    process.emitWarning(`EarlyStoppingPlugin: ${message}`, 'ContinualTorchWarning');
   }
 }
 

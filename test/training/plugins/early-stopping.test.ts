@@ -127,7 +127,7 @@ describe('EarlyStoppingPlugin', () => {
     assert.deepEqual([stopping.bestVal, strategy.clock.trainExpEpochs], [4, 2]);
   });
 
-  it('takes the metric that came up last where several names begin alike', async () => {
+  it('takes the value that came last where a metric has several names', async () => {
     const score = (task: number, value: number) => ({ name: `Score/eval_phase/test_stream/Task00${task}`, value });
     const both: PluginMetric = {
       beforeTrainingExp: () => [score(1, 7), score(0, 3)],
@@ -144,7 +144,86 @@ describe('EarlyStoppingPlugin', () => {
       plugins: [stopping],
     });
     await strategy.train(smallBenchmark().trainStream.at(0)!);
-    assert.deepEqual([stopping.bestVal, strategy.clock.trainExpEpochs], [3, 1]);
+    assert.deepEqual([stopping.bestVal, strategy.clock.trainExpEpochs], [8, 2]);
+  });
+
+  /** Trains for 4 epochs with these values, first before, then after each epoch; the epochs that there were, and the best. */
+  async function withMetrics(options: Partial<EarlyStoppingPluginOptions>, ...values: Record<string, number>[]) {
+    let next = 0;
+    const metric = () => Object.entries(values[next++]!).map(([name, value]) => ({ name, value }));
+    const model = smallModel();
+    const stopping = new EarlyStoppingPlugin({ ...required, metricName: 'Score', ...options });
+    const strategy = new Naive({
+      model,
+      optimizer: new optim.SGD(model.parameters()),
+      trainEpochs: values.length - 1,
+      evaluator: new EvaluationPlugin({ beforeTrainingExp: metric, afterTrainingEpoch: metric }, { loggers: [] }),
+      plugins: [stopping],
+    });
+    const warnings = await warningsOf(() => strategy.train(smallBenchmark().trainStream[0]!));
+    return { epochs: strategy.clock.trainExpEpochs, best: stopping.bestVal, warnings };
+  }
+
+  for (const [what, options, others] of [
+    ['no metric of which its name is only the beginning', {}, ['Scores/eval_phase/test_stream', 'Score/x/eval_phase/test_stream']],
+    ['no stream of which its name is only the beginning', {}, ['Score/eval_phase/test_stream_2_stream']],
+    ['no metric of training', {}, ['Score/train_phase/test_stream/Task000']],
+    ['the stream by its own name', { valStreamName: 'test' }, ['Score/eval_phase/tests_stream']],
+    ['a whole name, of one experience', { metricName: 'Score/eval_phase/test_stream/Task000' }, ['Score/eval_phase/test_stream/Task001']],
+  ] as [string, Partial<EarlyStoppingPluginOptions>, string[]][]) {
+    it(`knows names exactly: ${what}`, async () => {
+      const name = 'Score/eval_phase/test_stream/Task000';
+      const misleading = Object.fromEntries(others.map((other) => [other, 100]));
+      const { epochs, best } = await withMetrics(options, ...[1, 2, 2, 9].map((value) => ({ [name]: value, ...misleading })));
+      assert.deepEqual([epochs, best], [2, 2]);
+    });
+  }
+
+  it('takes a metric of any name where it is given whole', async () => {
+    const { epochs } = await withMetrics({ metricName: 'mine' }, { mine: 1 }, { mine: 1 }, { mine: 1 });
+    assert.equal(epochs, 1);
+  });
+
+  it('a first NaN is no best value, and is said', async () => {
+    const name = 'Score/eval_phase/test_stream';
+    const { epochs, best, warnings } = await withMetrics({}, ...[NaN, NaN, 2, 3, NaN, 9].map((value) => ({ [name]: value })));
+    assert.deepEqual([epochs, best], [4, 3]);
+    assert.deepEqual(warnings, [
+      `EarlyStoppingPlugin: ${name} is NaN before epoch 0: there is no best value yet to go back to.`,
+    ]);
+  });
+
+  it('takes no value of before the training', async () => {
+    const name = 'Score/eval_phase/test_stream';
+    const model = smallModel();
+    const strategy = new Naive({
+      model,
+      optimizer: new optim.SGD(model.parameters()),
+      trainEpochs: 4,
+      evaluator: new EvaluationPlugin({ afterEval: () => [{ name, value: 1 }] }, { loggers: [] }),
+      plugins: [new EarlyStoppingPlugin({ ...required, metricName: 'Score' })],
+    });
+    const { trainStream, testStream } = smallBenchmark();
+    await strategy.eval(testStream);
+    const warnings = await warningsOf(() => strategy.train(trainStream[0]!));
+    assert.equal(strategy.clock.trainExpEpochs, 4);
+    assert.match(warnings.join(), /^EarlyStoppingPlugin: the metric Score of test_stream is not computed yet: .* \(it has Score\/eval_phase\/test_stream\)\.$/);
+  });
+
+  it('says on stderr when it stops, and why', async () => {
+    const lines: unknown[] = [];
+    const { error } = console;
+    console.error = (line: unknown) => void lines.push(line);
+    try {
+      await withValues([1, 3, 1, 1, 9], { patience: 2 });
+      await withValues([1, 2, 3], {});
+    } finally {
+      console.error = error;
+    }
+    assert.deepEqual(lines, [
+      'EarlyStopping: training on experience 0 of train ends before epoch 3: Score/eval_phase/test_stream/Task000 has not been ' +
+        'better than 3 (before epoch 1) for 2 epochs; the model has its state of then again',
+    ]);
   });
 
   it('takes a metric whose values are tensors of one number', async () => {
