@@ -1,9 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { z } from 'zod';
+import { DataLoader } from '../../data/data-loader';
 import type { Dataset, MiniBatch } from '../../data/dataset';
 import { ContinualTorchError } from '../../errors';
 import type { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
 import type { LastMetrics } from '../../evaluation/metric';
+import { counted, listed, summary } from '../../inspect';
 import { job, native } from '../../native/binding';
 import { type NativePhase, type NativeTrainingStep, Phase, type Progress } from '../../native/types';
 import { CrossEntropyLoss } from '../../nn/losses';
@@ -15,13 +18,14 @@ import { requireTensor, Tensor } from '../../tensor/tensor';
 import { callUser, isThenable } from '../../user-function';
 import { Clock } from '../plugins/clock';
 import { PeriodicEval } from '../plugins/periodic-eval';
-import { type HookName, listener, SupervisedPlugin } from '../plugins/plugin';
+import { type HookName, listener, pluginName, SupervisedPlugin } from '../plugins/plugin';
 import { BaseTemplate, type Experiences, type TrainOptions } from './base';
 import { IterationPlan, jobBudgetMs, type PlanPart, type PlanStep, succeeded } from './iteration-plan';
 import { type MiniBatchSource, openSource, requireMiniBatch } from './mini-batch-source';
 import { hasNativeTwin, isDeferred, nativeTwin } from './native-twin';
 import { type BaseSGDTemplateOptions, baseSGDOptions, type Criterion, makeEvaluator, type PassProgress } from './sgd-options';
 import type { SupervisedTemplate } from './supervised';
+import { withWayOut } from './way-out';
 
 const schema = z.object(baseSGDOptions);
 
@@ -73,6 +77,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   private isLearning = false;
   /** The passes that each call of `train` and `eval` under way has begun. */
   readonly #passes: Promise<void>[][] = [];
+  readonly #warnedOf = new WeakSet<object>();
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseSGDTemplateOptions) {
@@ -214,6 +219,22 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   /** One pass over `dataloader`. */
   evalEpoch(options: TrainOptions): Promise<void> {
     return this.#begin(() => this.runPass('eval', this.evalIteration(options)));
+  }
+
+  /** Sizes, counters and the names of what it is made of. */
+  [inspect.custom](): string {
+    const { model, optimizer, device, trainMbSize, trainEpochs, evalMbSize, clock } = this;
+    return summary(
+      this.constructor.name,
+      `model ${model.constructor.name}`,
+      `optimizer ${optimizer.constructor.name}`,
+      `device ${device}`,
+      `trainMbSize ${trainMbSize}`,
+      `trainEpochs ${trainEpochs}`,
+      `evalMbSize ${evalMbSize}`,
+      listed('plugins', this.plugins.map(pluginName)),
+      `${counted(clock.trainExpCounter, 'experience')} and ${counted(clock.trainIterations, 'iteration')} trained`,
+    );
   }
 
   /** @internal Runs phases on the compute thread, once. */
@@ -464,9 +485,10 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     const source = openSource(dataloader, this.step, (batch) => (this.mbatch = batch));
     const runNative = (phases: NativePhase[], maxIterations: number) => this.runPhases(phases, maxIterations);
     const plan = new IterationPlan(parts, runNative, source && source.fetch);
+    let done = 0;
     try {
       const total = callUser('ERR_DATA_SOURCE', 'dataloader: failed', () => dataloader.length) ?? NaN;
-      for (let done = 0, exhausted = false; !exhausted; ) {
+      for (let exhausted = false; !exhausted; ) {
         if (phase === 'train' && this.stopRequested) {
           // The reference fetches the next mini-batch before it looks whether to stop.
           await plan.fetch();
@@ -477,13 +499,30 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
         exhausted = progress.exhausted;
         const reported = this.reportProgress({ phase, done, total });
         if (reported) await reported;
+        if (exhausted && done === 0) this.#warnOfEmptyPass(phase);
       }
     } catch (error) {
+      const explained = withWayOut(error, this.read('x'), this.read('y'), this.lossFunction);
       // What came first is what is reported, also where the source cannot be closed after it.
       await source?.close().catch(() => {});
-      throw phase === 'train' ? this.located(error) : error;
+      throw phase === 'train' ? this.located(explained) : explained;
     }
     await source?.close();
+  }
+
+  /** Once for each experience. */
+  #warnOfEmptyPass(phase: 'train' | 'eval'): void {
+    const { adaptedDataset, dataloader, experience, trainMbSize, clock } = this;
+    if (this.#warnedOf.has(experience!)) return;
+    this.#warnedOf.add(experience!);
+    const { currentExperience, originStream } = experience!;
+    const where = `experience ${currentExperience} of stream "${originStream.name}"`;
+    const drops = dataloader instanceof DataLoader && dataloader.dropLast;
+    const why = drops
+      ? `${where} has ${counted(adaptedDataset?.length, 'sample')}, too few for a mini-batch of ${trainMbSize}, and dropLast leaves them out`
+      : `the dataloader gave no mini-batch${phase === 'train' ? ` in epoch ${clock.trainExpEpochs}` : ''} for ${where}`;
+    const what = phase === 'train' ? 'nothing is trained' : 'nothing is measured';
+    process.emitWarning(`${phase}: ${why}: ${what}.`, 'ContinualTorchWarning');
   }
 
   /** Says where a loss that is not finite came up. */

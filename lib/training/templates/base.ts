@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Experience, type Stream } from '../../benchmarks/stream';
+import { Experience, Stream } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
 import { warnOfEvalModeOnce } from '../../jit/frozen-modes';
@@ -15,7 +15,12 @@ import { type HookName, listener, type Plugin, pluginName, pluginSchema, warnOfS
 
 /** @internal The option schema of `train` and `eval`. */
 export const trainSchema = z.object({
-  evalStreams: z.array(z.any(), 'an array of experiences, streams or arrays of experiences').optional(),
+  evalStreams: z
+    .custom<Experiences | readonly Experiences[]>(
+      (value) => Array.isArray(value) || value instanceof Stream || value instanceof Experience,
+      'a stream, an experience, or an array of experiences, streams or arrays of experiences',
+    )
+    .optional(),
   shuffle: boolean.optional(),
   dropLast: boolean.default(false),
   resetOptimizerState: boolean.default(false),
@@ -52,8 +57,8 @@ export type Experiences = AnyExperience | Stream<Dataset> | readonly AnyExperien
 
 /** Options of `train` and `eval`; hooks get them, and those given to `train` reach the evaluations inside it. */
 export interface TrainOptions {
-  /** What periodic evaluation evaluates. Default: the training experiences. */
-  evalStreams?: readonly Experiences[];
+  /** What periodic evaluation (`evalEvery`) evaluates: one stream or experience, or several. Default: the training experiences. */
+  evalStreams?: Experiences | readonly Experiences[];
   /** Draws mini-batches in random order. Default: true in training, false in evaluation. */
   shuffle?: boolean;
   /** Leaves out a last training mini-batch that is not full. Default false. */
@@ -156,9 +161,10 @@ export abstract class BaseTemplate {
   async train(experiences: Experiences, options?: TrainOptions): Promise<unknown> {
     const list = toExperiences('train', experiences);
     const parsed = parseOptions('train', trainSchema, options) as TrainOptions;
-    const evalStreams = groupByStream((parsed.evalStreams ?? [list]).flatMap((group) => toExperiences('train', group)));
+    const evalStreams = groupByStream(toGroups(parsed.evalStreams ?? list).flatMap((group) => toExperiences('train', group)));
     if (parsed.evalStreams) requireNamesApart(evalStreams);
     if (this.#calls.length > 0) throw busy('train');
+    if (list.length === 0) warnOfNoExperience('train', 'trained');
     await this.#occupy('train', () => drawingFrom(this.generator, () => this.#learn(list, evalStreams, parsed)));
     return undefined;
   }
@@ -172,6 +178,7 @@ export abstract class BaseTemplate {
     const list = toExperiences('eval', experiences);
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
     if (this.#isEvaluating || (this.#calls.length > 0 && hookAround()?.strategy !== this)) throw busy('eval');
+    if (list.length === 0) warnOfNoExperience('eval', 'measured');
     await this.#occupy('eval', () => drawingFrom(this.generator, () => this.#evaluate(list, parsed)));
     return undefined;
   }
@@ -351,6 +358,10 @@ function busy(operation: string): ContinualTorchError {
   );
 }
 
+function warnOfNoExperience(operation: string, verb: string): void {
+  process.emitWarning(`${operation}: got no experience: nothing is ${verb}.`, 'ContinualTorchWarning');
+}
+
 function toExperiences(operation: string, experiences: Experiences): AnyExperience[] {
   const list = callUser('ERR_DATA_SOURCE', `${operation}: the experiences cannot be read`, () =>
     experiences instanceof Experience ? [experiences] : isIterable(experiences) ? [...experiences] : null,
@@ -370,6 +381,11 @@ function toExperiences(operation: string, experiences: Experiences): AnyExperien
     );
   }
   return list;
+}
+
+/** One group, or several. */
+function toGroups(given: Experiences | readonly Experiences[]): readonly Experiences[] {
+  return given instanceof Experience || given instanceof Stream ? [given] : (given as readonly Experiences[]);
 }
 
 function isIterable(value: unknown): value is Iterable<AnyExperience> {

@@ -32,6 +32,9 @@ export function openSource(
     return null;
   }
   const iterator = explained(() => iteratorOf(dataloader));
+  if (spent.has(iterator)) throw spentSource();
+  // A generator object is its own iterator: it gives nothing once it has come to its end.
+  if ((iterator as unknown) === dataloader) spent.add(iterator);
   return {
     fetch: () =>
       explained(async () => {
@@ -45,6 +48,16 @@ export function openSource(
         await iterator.return?.();
       }),
   };
+}
+
+const spent = new WeakSet<object>();
+
+function spentSource(): ContinualTorchError {
+  return new ContinualTorchError(
+    'ERR_DATA_SOURCE',
+    'dataloader: expected something that each epoch can iterate anew, got a generator object that has been iterated before; ' +
+      'give an object with a method [Symbol.asyncIterator] that makes one, or set dataloader again in beforeTrainingEpoch',
+  );
 }
 
 function iteratorOf(dataloader: MiniBatchSource): Iterator<unknown> | AsyncIterator<unknown> {
