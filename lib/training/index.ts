@@ -1,12 +1,13 @@
-export { SupervisedTemplate, type SupervisedTemplateOptions } from './templates/supervised';
-export { BaseTemplate, type BaseTemplateOptions, type Experiences, type TrainOptions } from './templates/base';
+export { SupervisedTemplate, supervisedOptions, type SupervisedTemplateOptions } from './templates/supervised';
+export { BaseTemplate, baseOptions, type BaseTemplateOptions, type Experiences, type TrainOptions } from './templates/base';
 export { BaseSGDTemplate } from './templates/base-sgd';
-export type { BaseSGDTemplateOptions, Criterion, PassProgress } from './templates/sgd-options';
+export { baseSGDOptions, type BaseSGDTemplateOptions, type Criterion, type PassProgress } from './templates/sgd-options';
+export { parseOptions } from '../options';
 export type { MiniBatchSource } from './templates/mini-batch-source';
 export { Naive } from './supervised/naive';
 export { MAS, type MASOptions } from './supervised/mas';
 export { hookNames, SupervisedPlugin, type Hook, type HookName, type Plugin } from './plugins/plugin';
-export { MASPlugin, type MASPluginOptions } from './plugins/mas';
+export { MASPlugin, masOptions, type MASPluginOptions } from './plugins/mas';
 export { Clock } from './plugins/clock';
 export { PeriodicEval, type PevalMode } from './plugins/periodic-eval';
 export { EarlyStoppingPlugin, type EarlyStoppingPluginOptions } from './plugins/early-stopping';

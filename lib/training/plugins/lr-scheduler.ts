@@ -6,6 +6,7 @@ import { boolean, parseArgument, parseOptions } from '../../options';
 import { mayRunLater } from '../templates/native-twin';
 import { callUserAtOnce } from '../../user-function';
 import type { SupervisedTemplate } from '../templates/supervised';
+import { PeriodicEval } from './periodic-eval';
 import { type Hook, SupervisedPlugin } from './plugin';
 
 const schedulerSchema = z.custom<LRScheduler>((value) => {
@@ -63,6 +64,8 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
   private isInsideTraining = false;
   private hasTrained = false;
   private justValidated = false;
+  private hasValidated = false;
+  private readonly warnedOf = new Set<'evaluation' | 'optimizer'>();
   private lossSum = 0;
   private samples = 0;
 
@@ -98,7 +101,10 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     }
   }
 
-  override beforeTrainingExp(): void {
+  override beforeTrainingExp({ optimizer }: SupervisedTemplate): void {
+    if (this.scheduler.optimizer !== optimizer) {
+      this.warnOnce('optimizer', "the scheduler's optimizer is not the strategy's: its steps change no learning rate in use.");
+    }
     this.hasTrained = false;
     this.forgetLoss();
   }
@@ -118,12 +124,21 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
   override afterEval(strategy: SupervisedTemplate): void {
     if (this.options.metric !== 'val_loss') return;
     if (this.isInsideTraining && this.hasTrained && !this.justValidated) this.step(strategy);
+    if (this.isInsideTraining) this.hasValidated = true;
     this.forgetLoss();
     this.justValidated = true;
   }
 
-  override afterTrainingExp({ optimizer }: SupervisedTemplate): void {
+  override afterTrainingExp({ optimizer, plugins }: SupervisedTemplate): void {
     const { scheduler } = this;
+    const waits = this.options.metric === 'val_loss' && !this.hasValidated;
+    if (waits && !plugins.some((plugin) => plugin instanceof PeriodicEval && plugin.isActive)) {
+      this.warnOnce(
+        'evaluation',
+        'the scheduler steps on "val_loss", and nothing has been evaluated during training: it has not stepped. Give the ' +
+          'strategy evalEvery: 1, and train evalStreams.',
+      );
+    }
     if (this.options.resetLr) {
       optimizer.paramGroups.forEach((group, i) => (group.lr = scheduler.baseLrs[i] ?? group.lr));
     }
@@ -147,6 +162,12 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     const samples = mbX!.shape[0]!;
     this.lossSum += loss.item() * samples;
     this.samples += samples;
+  }
+
+  private warnOnce(of: 'evaluation' | 'optimizer', message: string): void {
+    if (this.warnedOf.has(of)) return;
+    this.warnedOf.add(of);
+    process.emitWarning(`LRSchedulerPlugin: ${message}`, 'ContinualTorchWarning');
   }
 
   private forgetLoss(): void {

@@ -20,6 +20,7 @@ export const periodicEvalOptions = {
 export class PeriodicEval extends SupervisedPlugin {
   override readonly supportsDistributed = true;
   private doFinal = false;
+  private hasWarned = false;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
   constructor(
@@ -37,14 +38,20 @@ export class PeriodicEval extends SupervisedPlugin {
     }
   }
 
+  /** Whether it ever evaluates. */
+  get isActive(): boolean {
+    return this.evalEvery > -1;
+  }
+
   override async beforeTraining(strategy: SupervisedTemplate, options: TrainOptions): Promise<void> {
-    if (this.evalEvery > -1) await this.peval(strategy, options);
+    this.warnOfNothing(strategy, options);
+    if (this.isActive) await this.peval(strategy, options);
   }
 
   override beforeTrainingExp(strategy: SupervisedTemplate): void {
     const endsWithEpoch =
       this.pevalMode === 'epoch' && this.evalEvery > 0 && (strategy.trainEpochs - 1) % this.evalEvery === 0;
-    this.doFinal = this.evalEvery > -1 && !endsWithEpoch;
+    this.doFinal = this.isActive && !endsWithEpoch;
   }
 
   override async afterTrainingEpoch(strategy: SupervisedTemplate, options: TrainOptions): Promise<void> {
@@ -58,5 +65,21 @@ export class PeriodicEval extends SupervisedPlugin {
 
   private async peval(strategy: SupervisedTemplate, options: TrainOptions): Promise<void> {
     for (const group of strategy.evalStreams) await strategy.eval(group, options);
+  }
+
+  /** Streams that were given and are not evaluated. An empty list says that this is meant. */
+  private warnOfNothing({ plugins, evalStreams }: SupervisedTemplate, { evalStreams: given }: TrainOptions): void {
+    const isGiven = given !== undefined && !(Array.isArray(given) && given.length === 0);
+    if (!isGiven || this.hasWarned) return;
+    const isActive = plugins.some((plugin) => plugin instanceof PeriodicEval && plugin.isActive);
+    if (isActive && evalStreams.length > 0) return;
+    this.hasWarned = true;
+    process.emitWarning(
+      isActive
+        ? 'train: evalStreams hold no experience: nothing is evaluated during training.'
+        : 'train: evalStreams are given, but the strategy evaluates nothing during training: it was made without evalEvery ' +
+            '(1: after every epoch; 0: before training and after each experience).',
+      'ContinualTorchWarning',
+    );
   }
 }

@@ -37,8 +37,11 @@ export const hookNames = [
 
 export type HookName = (typeof hookNames)[number];
 
-/** A hook gets the strategy and the options given to `train` or `eval`; a promise that it returns is awaited. */
-export type Hook = (strategy: SupervisedTemplate, options: TrainOptions) => void | Promise<void>;
+/**
+ * A hook gets the strategy and the options given to `train` or `eval`; a promise that it returns is awaited. It may be written
+ * for a strategy of your own, `(strategy: MyStrategy) => ...`: as a method's, its parameters are not compared strictly.
+ */
+export type Hook = { hook(strategy: SupervisedTemplate, options: TrainOptions): void | Promise<void> }['hook'];
 
 /** Anything with some of the hooks. Members that begin with `before` or `after` and are no hook are warned about. */
 export type Plugin = { [name in HookName]?: Hook } & { readonly supportsDistributed?: boolean };
