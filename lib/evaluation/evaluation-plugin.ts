@@ -1,7 +1,9 @@
+import { inspect } from 'node:util';
 import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
+import { counted, listed, summary } from '../inspect';
 import type { Logger } from '../logging/logger';
 import { Phase } from '../native/types';
 import { boolean, parseArgument, parseOptions } from '../options';
@@ -74,6 +76,8 @@ export class EvaluationPlugin extends SupervisedPlugin {
     super();
     const options = isOptions(given.at(-1)) ? given.pop() : undefined;
     const { loggers, collectAll, strictChecks } = parseOptions('EvaluationPlugin', schema, options);
+    const empty = given.findIndex((metrics) => Array.isArray(metrics) && metrics.length === 0);
+    if (empty >= 0) warnOfNoMetric(empty);
     this.metrics = (given as MetricArgument[]).flat();
     const wrong = this.metrics.findIndex((metric: unknown) => !isObject(metric) || !hasHooks(metric));
     if (wrong >= 0) {
@@ -176,6 +180,11 @@ export class EvaluationPlugin extends SupervisedPlugin {
       `eval: expected the whole stream "${originStream.name}" of ${whole.length} experiences, as strictChecks asks for, ` +
         `got ${currentEvalStream.length}`,
     );
+  }
+
+  [inspect.custom](): string {
+    const { metrics, loggers, count } = this;
+    return summary('EvaluationPlugin', counted(metrics.length, 'metric'), listed('loggers', loggers.map(pluginName)), counted(count, 'value'));
   }
 
   /** @internal */
@@ -281,6 +290,14 @@ function isMetricValue(value: unknown): value is MetricValue {
   if (!isObject(value)) return false;
   const { name, value: content } = value as Partial<MetricValue>;
   return typeof name === 'string' && (typeof content === 'number' || content instanceof Tensor);
+}
+
+function warnOfNoMetric(index: number): void {
+  process.emitWarning(
+    `EvaluationPlugin: got no metric at index ${index}: helpers like accuracyMetrics measure nothing unless they are asked for ` +
+      'a level, { stream: true } for example.',
+    'ContinualTorchWarning',
+  );
 }
 
 let hasWarned = false;

@@ -1,9 +1,13 @@
 // What trains, evaluates or steps nothing says so, once, in the words of the user's program.
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { describe, it } from 'mocha';
 import {
+  accuracyMetrics,
   benchmarkFromDatasets,
   DataLoader,
+  EvaluationPlugin,
+  lossMetrics,
   LRSchedulerPlugin,
   nn,
   optim,
@@ -115,6 +119,17 @@ describe('nothing done is said', () => {
     }
   });
 
+  it('an evaluator whose metrics were asked for no level', async () => {
+    const warnings = await warningsOf(() => {
+      const evaluator = new EvaluationPlugin(lossMetrics({ stream: true }), accuracyMetrics(), { loggers: [] });
+      assert.equal(inspect(evaluator), 'EvaluationPlugin (1 metric, 0 values)');
+    });
+    assert.deepEqual(warnings, [
+      'EvaluationPlugin: got no metric at index 1: helpers like accuracyMetrics measure nothing unless they are asked for a level, ' +
+        '{ stream: true } for example.',
+    ]);
+  });
+
   it('a scheduler of another optimizer', async () => {
     const other = new optim.SGD(smallModel().parameters(), { lr: 0.1 });
     const strategy = smallStrategy({ plugins: [new LRSchedulerPlugin(new optim.StepLR(other, { stepSize: 1 }))] });
@@ -160,6 +175,18 @@ describe('evalStreams', () => {
       smallStrategy().train(trainStream, { evalStreams: 'test' as never }),
       'ERR_INVALID_ARG_TYPE',
       /^train: expected evalStreams to be a stream, an experience, or an array of .*, got "test"$/,
+    );
+  });
+});
+
+describe('a strategy', () => {
+  it('is short where it is printed', async () => {
+    const strategy = smallStrategy({ plugins: [new PeriodicEval()] });
+    await strategy.train(trainStream[0]!);
+    assert.equal(
+      inspect(strategy),
+      'SupervisedTemplate (model Sequential, optimizer SGD, device cpu, trainMbSize 4, trainEpochs 1, evalMbSize 4, ' +
+        'plugins PeriodicEval, EvaluationPlugin, PeriodicEval, Clock, 1 experience and 2 iterations trained)',
     );
   });
 });

@@ -13,6 +13,7 @@ import { hasNativeTwin } from '../templates/native-twin';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { SupervisedPlugin } from './plugin';
 
+/** The option schema of `MASPlugin`, for strategies that add options of their own. */
 export const masOptions = {
   lambdaReg: nonNegativeNumber.default(1),
   alpha: unitInterval.default(0.5),
