@@ -2,7 +2,7 @@
 import { benchmarkFromDatasets, MASPlugin, optim, type nn, SupervisedTemplate, type TensorDataset } from 'continual-torch';
 import { device, randomDataset } from './workload';
 
-type TrainStream = ReturnType<typeof benchmarkFromDatasets<TensorDataset, 'train'>>['trainStream'];
+type TrainStream = ReturnType<typeof benchmarkFromDatasets<{ train: TensorDataset[] }>>['trainStream'];
 
 /** Two experiences of random data. */
 export function randomStream(samples: number, shape: readonly number[]): TrainStream {

@@ -79,7 +79,8 @@ function wayOut(name: 'x' | 'y', value: unknown, depth: number): string {
   }
   if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
     const keys = Object.keys(value).slice(0, 3).join(', ');
-    return `; make numbers of each record: records.map(({ ${keys} }) => [${keys}])`;
+    const numbers = name === 'y' && !keys.includes(',') ? keys : `[${keys}]`;
+    return `; make numbers of each record: records.map(({ ${keys} }) => ${numbers})`;
   }
   return '';
 }
