@@ -34,7 +34,7 @@ export type { Operator, OperatorArgument, OperatorKeywords } from './tensor/oper
 export type { Integer, Layout, MemoryFormat, Scalar } from './tensor/operator-types';
 export { ops } from './tensor/operators';
 export type { TensorMethods, TorchFunctions } from './tensor/operators.generated';
-export { Tensor, type BackwardOptions, type NestedElements, type ToOptions } from './tensor/tensor';
+export { Tensor, type BackwardOptions, type NestedElements, type TensorElement, type ToOptions } from './tensor/tensor';
 export { keep, tidy } from './tensor/tidy';
 export { getNumInteropThreads, getNumThreads, setNumInteropThreads, setNumThreads } from './threads';
 export { torch } from './torch';

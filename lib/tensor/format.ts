@@ -4,14 +4,12 @@ import { isComplexDtype, isInexactDtype } from './dtype';
 import { formatterOf } from './number-format';
 import { call } from './operator-call';
 import type { Complex } from './complex';
-import type { NestedElements, Tensor } from './tensor';
+import type { NestedElements, Tensor, TensorElement } from './tensor';
 
 /** PyTorch's defaults (`torch.set_printoptions`). */
 const lineWidth = 80;
 const threshold = 1000;
 const edgeItems = 3;
-
-type Element = number | bigint | boolean | Complex;
 
 /** @internal A tensor as PyTorch prints it. */
 export function formatTensor(tensor: Tensor): string {
@@ -92,7 +90,7 @@ function formatElements(tensor: Tensor, indent: number): string {
   const isCut = count > threshold;
   const shown = isCut ? edges(tensor.detach()) : tensor;
   const array = shown.toArray();
-  const { format, width } = elementFormatter(([array] as unknown[]).flat(Infinity) as Element[], dtype);
+  const { format, width } = elementFormatter(([array] as unknown[]).flat(Infinity) as TensorElement[], dtype);
   const isShort = (dim: number) => isCut && shape[dim]! > 2 * edgeItems;
   const nested = (items: NestedElements, dim: number, margin: number): string => {
     if (!Array.isArray(items)) return format(items);
@@ -116,7 +114,7 @@ function edges(tensor: Tensor): Tensor {
   }, tensor);
 }
 
-function elementFormatter(elements: Element[], dtype: DType): { width: number; format: (element: Element) => string } {
+function elementFormatter(elements: TensorElement[], dtype: DType): { width: number; format: (element: TensorElement) => string } {
   if (!isComplexDtype(dtype)) {
     const { width, format } = formatterOf(elements as number[], isInexactDtype(dtype) || /^q/.test(dtype));
     return { width, format: (element) => format(element as number) };

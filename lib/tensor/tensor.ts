@@ -14,8 +14,16 @@ import type { Layout, MemoryFormat, Scalar } from './operator-types';
 import type { TensorMethods } from './operators.generated';
 import { track } from './tidy';
 
+/** One element of a tensor. */
+export type TensorElement = number | bigint | boolean | Complex;
+
 /** Elements nested like their tensor. */
-export type NestedElements = number | bigint | boolean | Complex | NestedElements[];
+export type NestedElements = TensorElement | NestedElements[];
+
+/** As text some twenty megabytes. */
+const mostInJson = 1_000_000;
+
+const notCloned = Symbol('a Tensor: send its toTypedArray(), shape and dtype, or share a SharedArrayBuffer by asTensor');
 
 /** What `Tensor.to` changes; the rest stays as it is. */
 export type ToOptions = {
@@ -47,6 +55,8 @@ export interface BackwardOptions {
  */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- `operators.ts` puts the methods on the prototype
 export class Tensor {
+  /** @internal The first that `structuredClone` and `postMessage` meet, which take no symbols: their error shows its text. */
+  readonly cannotBeCloned = notCloned;
   /** @internal */
   readonly handle: NativeTensor;
 
@@ -309,12 +319,21 @@ export class Tensor {
   }
 
   /**
-   * The value of a tensor of one element: a number (a bigint where int64 goes beyond 2^53), a boolean, a Complex.
+   * The value of a tensor of one element: a number (a bigint where int64 goes beyond 2^53), a boolean, a Complex. What is no
+   * number is asked for by its type:
+   *
+   *     const total = loss.item() * 2;
+   *     const isThere: boolean = mask.any().item<boolean>();
+   *
    * @throws ERR_SHAPE for any other
    */
-  item<T extends number | bigint | boolean | Complex = number>(): T {
+  item(): number;
+  /** The value, of the type that its dtype has. */
+  item<T extends TensorElement>(): T;
+  /** The value of a tensor of one element. */
+  item(): TensorElement {
     const value = native.tensorItem(this.handle);
-    return (typeof value === 'object' ? new Complex(value[0]!, value[1]!) : value) as T;
+    return typeof value === 'object' ? new Complex(value[0]!, value[1]!) : value;
   }
 
   /**
@@ -332,8 +351,12 @@ export class Tensor {
 
   /**
    * The elements nested like the tensor (`Tensor.tolist`): numbers, bigints where int64 goes beyond 2^53, booleans, Complex;
-   * one alone for a scalar.
+   * one alone for a scalar. Who knows what they are names it: `x.toArray<number[][]>()`.
    */
+  toArray(): NestedElements;
+  /** The elements, nested as the caller knows them to be. */
+  toArray<T extends NestedElements>(): T;
+  /** The elements nested like the tensor. */
   toArray(): NestedElements {
     const { shape, dtype } = this;
     const values = elements(this.toTypedArray(), dtype);
@@ -343,6 +366,23 @@ export class Tensor {
       return Array.from({ length: shape[dim]! }, (_, i) => nest(dim + 1, begin + i * step, step));
     };
     return nest(0, 0, values.length);
+  }
+
+  /**
+   * What `JSON.stringify` writes: the elements as `toArray` nests them, which `tensor(JSON.parse(text))` reads again. JSON
+   * knows no NaN and no Infinity, and writes null for them.
+   * @throws ERR_INVALID_ARG_VALUE for more than 1,000,000 elements, ERR_DISPOSED
+   */
+  toJSON(): NestedElements {
+    const { shape } = this;
+    if (shape.reduce((product, size) => product * size, 1) > mostInJson) {
+      throw new ContinualTorchError(
+        'ERR_INVALID_ARG_VALUE',
+        `JSON.stringify: expected a tensor of at most ${mostInJson} elements, got shape [${shape.join(', ')}]; ` +
+          'saveSafetensors and torch.save write larger ones, toTypedArray() copies the elements',
+      );
+    }
+    return this.toArray();
   }
 
   /** True if both objects stand for one tensor (not: for equal values). */
@@ -393,7 +433,7 @@ export function requireTensor(operation: string, value: unknown): Tensor {
   throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Tensor, got ${describeValue(value)}`);
 }
 
-function elements(values: TypedArray, dtype: DType): (number | bigint | boolean | Complex)[] {
+function elements(values: TypedArray, dtype: DType): TensorElement[] {
   if (dtype === 'bool') return Array.from(values as Uint8Array, Boolean);
   if (isComplexDtype(dtype)) {
     const pairs = values as Float64Array;
