@@ -78,7 +78,7 @@ void ModuleHandle::define(Napi::Env env) {
 }
 
 Napi::Value ModuleHandle::wrap(Napi::Env env, std::shared_ptr<Shared<Model>> model) {
-  return make(env, Environment::of(env).module_class, std::move(model));
+  return make(Environment::of(env).module_class, std::move(model));
 }
 
 Napi::Value ModuleHandle::named_parameters(const Napi::CallbackInfo& info) {
@@ -379,10 +379,13 @@ Napi::Value ModuleHandle::saved(const Napi::CallbackInfo& info) {
   });
 }
 
-/// A tensor, or an array of them as a tuple.
-c10::IValue traceable(const Napi::Value& value) {
+/// A tensor, or an array of them as a tuple. An array that holds itself has no end.
+c10::IValue traceable(const Napi::Value& value, int depth = 0) {
+  constexpr int kDeepest = 64;
   if (!value.IsArray()) return TensorHandle::tensor(value);
-  return c10::ivalue::Tuple::create(array_argument(value, "tensors", traceable));
+  if (depth == kDeepest) wrong_argument("tensors in arrays of less depth");
+  return c10::ivalue::Tuple::create(
+      array_argument(value, "tensors", [depth](const Napi::Value& item) { return traceable(item, depth + 1); }));
 }
 
 /// trace(inputs: Value[], forward: (inputs: Value[]) => Value) -> Module: inputs and output are tensors and arrays of
@@ -390,7 +393,9 @@ c10::IValue traceable(const Napi::Value& value) {
 Napi::Value ModuleHandle::trace(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
-    const torch::jit::Stack inputs = array_argument(info[0], "inputs", traceable);
+    const torch::jit::Stack inputs =
+        array_argument(info[0], "inputs", [](const Napi::Value& value) { return traceable(value); });
+    if (!info[1].IsFunction()) wrong_argument("forward to be a function");
     const Napi::Function forward = info[1].As<Napi::Function>();
     torch::jit::Module traced =
         continual::trace(value_->idle("jit.trace").module(), inputs, [&](const torch::jit::Stack& values) {

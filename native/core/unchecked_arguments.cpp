@@ -1,5 +1,7 @@
 #include "core/unchecked_arguments.h"
 
+#include <ATen/WrapDimUtils.h>
+
 #include <limits>
 #include <unordered_map>
 
@@ -90,14 +92,67 @@ void check_division(const c10::FunctionSchema& schema, const torch::jit::Stack& 
   if (schema.name().rfind("aten::div", 0) == 0 && rounding.isNone()) return;
   const auto has = [](const c10::IValue& value, int64_t number) {
     if (value.isInt()) return value.toInt() == number;
-    return is_readable(value) && (value.toTensor().scalar_type() == at::kLong || value.toTensor().scalar_type() == at::kInt) &&
+    return is_readable(value) &&
+           (value.toTensor().scalar_type() == at::kLong || value.toTensor().scalar_type() == at::kInt) &&
            value.toTensor().eq(number).any().item<bool>();
   };
   if (!has(other, -1)) return;
   if (!has(self, std::numeric_limits<int64_t>::min()) && !has(self, std::numeric_limits<int32_t>::min())) return;
+  throw Error("ERR_INVALID_ARG_VALUE", c10::str("operator ", schema.name(),
+                                                ": expected a quotient that the dtype can hold, got the least integer "
+                                                "divided by -1\n  ",
+                                                schema));
+}
+
+/// A list that the kernel reads to this length.
+void check_length(const c10::FunctionSchema& schema, const torch::jit::Stack& stack, const char* name, size_t length) {
+  const c10::IValue list = argument(schema, stack, name);
+  if (!list.isList() || list.toListRef().size() == length) return;
+  throw Error("ERR_INVALID_ARG_VALUE", c10::str("operator ", schema.name(), ": expected ", length, " items in ", name,
+                                                ", got ", list.toListRef().size(), "\n  ", schema));
+}
+
+/// Every list of the length that the schema names.
+void check_lengths(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
+  for (const c10::Argument& argument : schema.arguments()) {
+    if (argument.N()) check_length(schema, stack, argument.name().c_str(), static_cast<size_t>(*argument.N()));
+  }
+}
+
+template <int64_t dimensions>
+void check_fractional_pooling(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
+  check_lengths(schema, stack);
+  check_pooling_indices<dimensions>(schema, stack);
+}
+
+/// Hidden state and cell state.
+void check_lstm_states(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
+  check_length(schema, stack, "hx", 2);
+}
+
+/// Its sparse gradient is made of the index as it is.
+void check_gather_backward(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
+  const c10::IValue grad = argument(schema, stack, "grad"), self = argument(schema, stack, "self");
+  const c10::IValue given = argument(schema, stack, "index");
+  if (!given.isTensor() || !grad.isTensor() || !self.isTensor() || !argument(schema, stack, "sparse_grad").toBool())
+    return;
+  const at::Tensor &index = given.toTensor(), &input = self.toTensor();
+  const int64_t dim = at::maybe_wrap_dim(argument(schema, stack, "dim").toInt(), input.dim());
+  if (index.scalar_type() != at::kLong || index.layout() != at::kStrided || index.sizes() != grad.toTensor().sizes() ||
+      (input.dim() > 0 && index.dim() != input.dim())) {
+    throw Error("ERR_INVALID_ARG_VALUE",
+                c10::str("operator ", schema.name(), ": expected an int64 index of the shape of grad, ",
+                         grad.toTensor().sizes(), ", got ", index.scalar_type(), " ", index.sizes(), "\n  ", schema));
+  }
+  check_range(schema, "index", index, input.dim() == 0 ? 1 : input.size(dim));
+}
+
+/// A copy in another dtype is made of elements that a quantized tensor does not show.
+void check_view_copy(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
+  const c10::IValue self = argument(schema, stack, "self");
+  if (schema.overload_name() != "dtype" || !self.isTensor() || !self.toTensor().is_quantized()) return;
   throw Error("ERR_INVALID_ARG_VALUE",
-              c10::str("operator ", schema.name(), ": expected a quotient that the dtype can hold, got the least integer "
-                       "divided by -1\n  ", schema));
+              c10::str("operator ", schema.name(), ": expected a tensor that is not quantized\n  ", schema));
 }
 
 }  // namespace
@@ -117,13 +172,30 @@ ArgumentCheck unchecked_arguments_of(const std::string& name) {
       {"aten::embedding_bag", check_embedding_bag},
       {"aten::floor_divide", check_division},
       {"aten::floor_divide_", check_division},
+      {"aten::fractional_max_pool2d_backward", check_fractional_pooling<2>},
+      {"aten::fractional_max_pool3d_backward", check_fractional_pooling<3>},
+      {"aten::gather_backward", check_gather_backward},
       {"aten::fmod", check_division},
       {"aten::fmod_", check_division},
       {"aten::max_pool2d_with_indices_backward", check_pooling_indices<2>},
       {"aten::max_pool3d_with_indices_backward", check_pooling_indices<3>},
+      {"aten::quantized_lstm_cell", check_lstm_states},
+      {"aten::reflection_pad1d", check_lengths},
+      {"aten::reflection_pad1d_backward", check_lengths},
+      {"aten::reflection_pad2d", check_lengths},
+      {"aten::reflection_pad2d_backward", check_lengths},
+      {"aten::reflection_pad3d", check_lengths},
+      {"aten::reflection_pad3d_backward", check_lengths},
       {"aten::remainder", check_division},
       {"aten::remainder_", check_division},
+      {"aten::replication_pad1d", check_lengths},
+      {"aten::replication_pad1d_backward", check_lengths},
+      {"aten::replication_pad2d", check_lengths},
+      {"aten::replication_pad2d_backward", check_lengths},
+      {"aten::replication_pad3d", check_lengths},
+      {"aten::replication_pad3d_backward", check_lengths},
       {"aten::segment_reduce", check_segment_reduce},
+      {"aten::view_copy", check_view_copy},
   };
   const auto found = checks.find(name);
   return found == checks.end() ? nullptr : found->second;

@@ -1,7 +1,7 @@
 // Arguments that would write or read outside of a tensor's memory, or that are no arguments at all: an error, never a crash.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { asTensor, Generator, tensor, Tensor, torch } from '../../lib/index';
+import { asTensor, Generator, nn, tensor, Tensor, torch } from '../../lib/index';
 import { throwsWithCode } from '../support/assertions';
 import { onCpu } from '../support/on-cpu';
 
@@ -78,6 +78,7 @@ describe('operators that oneDNN computes', () => {
 });
 
 describe('arguments that libtorch does not look at', () => {
+  onCpu();
   const long = (values: unknown) => tensor(values as number[], { dtype: 'int64', device: 'cpu' });
 
   it('misuse: targets of ctcLoss that are no class; padding behind a target does not count', () => {
@@ -118,7 +119,41 @@ describe('arguments that libtorch does not look at', () => {
     const x = torch.ones([1, 4, 4], { device: 'cpu' });
     const [y] = torch.maxPool2dWithIndices(x, 2);
     const indices = long([[[0, 1], [2, 99999999]]]); // prettier-ignore
+    const spare = () => torch.gatherBackward(torch.ones([2]), torch.ones([4]), 0, long([9, 0]), true);
+    throwsWithCode(spare, 'ERR_INVALID_ARG_VALUE', /index in \[0, 4\), got 9/);
+    const elsewhere = () => torch.gatherBackward(torch.ones([2, 2]), torch.ones([2, 4]), 1, torch.ones([1]), true);
+    throwsWithCode(elsewhere, 'ERR_INVALID_ARG_VALUE', /an int64 index of the shape of grad, \[2, 2\], got Float \[1\]/);
     const backward = () => torch.maxPool2dWithIndicesBackward(y, x, [2, 2], [2, 2], [0, 0], [1, 1], false, indices);
     throwsWithCode(backward, 'ERR_INVALID_ARG_VALUE', /indices in \[0, 16\), got 99999999/);
+  });
+
+  it('misuse: lists shorter than what is read of them', () => {
+    const [x, y] = [torch.ones([3, 4, 4]), torch.ones([3, 2, 2])];
+    const indices = torch.zeros([3, 2, 2], { dtype: 'int64' });
+    const calls: [() => unknown, RegExp][] = [
+      [() => torch.reflectionPad1dBackward(x, x, []), /expected 2 items in padding, got 0/],
+      [() => torch.reflectionPad2dBackward(x, x, [1]), /expected 4 items in padding, got 1/],
+      [() => torch.replicationPad3dBackward(x, x, []), /expected 6 items in padding, got 0/],
+      [() => torch.fractionalMaxPool2dBackward(y, x, [2, 2], [], indices), /expected 2 items in output_size, got 0/],
+      [() => torch.quantizedLstmCell(x, [], x, x, x, x, x, x, x, x, 1, 1, 0, 0), /expected 2 items in hx, got 0/],
+    ];
+    for (const [call, message] of calls) throwsWithCode(call, 'ERR_INVALID_ARG_VALUE', message);
+    assert.deepEqual(torch.reflectionPad1d(tensor([[1, 2, 3]]), [1, 1]).toArray(), [[2, 1, 2, 3, 2]]);
+    assert.deepEqual(torch.replicationPad1d(tensor([[1, 2]]), 1).toArray(), [[1, 1, 2, 2]]);
+  });
+
+  it('misuse: a copy of a quantized tensor in another dtype', () => {
+    const quantized = torch.quantizePerTensor(torch.ones([2, 3]), 0.25, 0, 'qint32');
+    throwsWithCode(() => torch.viewCopy(quantized, 'int8'), 'ERR_INVALID_ARG_VALUE', /not quantized/);
+    assert.deepEqual(torch.viewCopy(torch.zeros([2, 2]), 'int32').toArray(), [[0, 0], [0, 0]]); // prettier-ignore
+  });
+
+  it('misuse: an array that holds itself, where arrays may hold arrays', () => {
+    const circle: unknown[] = [];
+    circle.push(circle);
+    const module = new nn.Linear(2, 2).handle as unknown as { trace(...args: unknown[]): unknown };
+    throwsWithCode(() => module.trace([circle], () => tensor([1]).handle), 'ERR_INVALID_ARG_TYPE', /arrays of less depth/);
+    throwsWithCode(() => module.trace([], () => circle), 'ERR_INVALID_ARG_TYPE', /arrays of less depth/);
+    throwsWithCode(() => torch.cat(circle as never), 'ERR_NO_OVERLOAD', /./);
   });
 });
