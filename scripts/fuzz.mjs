@@ -1,5 +1,5 @@
-// Reads millions of damaged files of weights: `npm run fuzz -- [safetensors|torch] [--count N] [--seed N] [--sanitize]`.
-// `npm run fuzz -- strategies [--count N] [--seed N]` runs random programs of hooks, data and errors instead.
+// Damaged files of weights against their readers, random calls of operators and methods, random programs of hooks, data and
+// errors: `npm run fuzz -- [safetensors|torch|calls|strategies] [--count N] [--seed N] [--from N] [--sanitize]`.
 // With --sanitize the addon is built a second time, with AddressSanitizer and UndefinedBehaviorSanitizer (GCC, Linux).
 import { execFileSync, spawnSync } from 'node:child_process';
 import path from 'node:path';

@@ -6,7 +6,7 @@ import { mutateSafetensors } from './safetensors-mutations';
 import { mutateTorch } from './torch-mutations';
 
 /** Formats that are read, with what makes damaged files and the codes that reading one may fail with. */
-export const targets = {
+export const formats = {
   safetensors: {
     mutate: mutateSafetensors,
     load: loadSafetensors as (bytes: Uint8Array) => Promise<unknown>,
@@ -26,7 +26,7 @@ export interface Finding {
   error: unknown;
 }
 
-export interface FuzzOptions {
+export interface WeightsFuzzOptions {
   count: number;
   seed: number;
   /** Mutation to begin with. */
@@ -37,10 +37,10 @@ export interface FuzzOptions {
 
 /** Reads `count` damaged files, and every tensor in those that are read. Counts outcomes by error code, or `"read"`. */
 export async function fuzz(
-  format: keyof typeof targets,
-  { count, seed, from = 0, onFile }: FuzzOptions,
+  format: keyof typeof formats,
+  { count, seed, from = 0, onFile }: WeightsFuzzOptions,
 ): Promise<{ outcomes: Map<string, number>; findings: Finding[] }> {
-  const { mutate, load, codes } = targets[format];
+  const { mutate, load, codes } = formats[format];
   const outcomes = new Map<string, number>();
   const findings: Finding[] = [];
   for (let index = from; index < from + count; index++) {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { fuzz, targets } from '../fuzz/fuzz';
+import { fuzz, formats } from '../fuzz/fuzz';
 
 describe('reading damaged files of weights', () => {
-  for (const [format, { codes }] of Object.entries(targets)) {
+  for (const [format, { codes }] of Object.entries(formats)) {
     it(`${format}: each is read or refused with a documented code`, async () => {
-      const { outcomes, findings } = await fuzz(format as keyof typeof targets, { count: 3000, seed: 1 });
+      const { outcomes, findings } = await fuzz(format as keyof typeof formats, { count: 3000, seed: 1 });
       assert.deepEqual(findings, []);
       // The mutations reach what they are meant to: some files are still read, and every code comes.
       assert.deepEqual([...outcomes.keys()].sort(), [...codes, 'read'].sort());
