@@ -42,7 +42,7 @@ Napi::Value live_tensors(const Napi::CallbackInfo& info) {
   live.sweep(info.Env());
   Napi::Object object = Napi::Object::New(info.Env());
   object.Set("count", static_cast<double>(live.count()));
-  object.Set("bytes", static_cast<double>(live.bytes()));
+  object.Set("bytes", static_cast<double>(live.count_bytes()));
   return object;
 }
 

@@ -58,7 +58,7 @@ Napi::Value create_dataset(const Napi::CallbackInfo& info) {
       throw Error("ERR_INDEX_RANGE", "dataset: expected indices in [0, " + std::to_string(inputs.size(0)) + ")");
     }
     fill_beyond_the_data(dataset->transform, inputs.size(0) == 0 ? 0 : inputs.numel() / inputs.size(0));
-    return DatasetHandle::make(env, Environment::of(env).dataset_class, std::shared_ptr<const Dataset>(dataset));
+    return DatasetHandle::make(Environment::of(env).dataset_class, std::shared_ptr<const Dataset>(dataset));
   });
 }
 

@@ -57,6 +57,8 @@ struct Environment {
 
   /// JavaScript's ContinualTorchError, given by `setErrorClass`.
   Napi::FunctionReference error_class;
+  bool is_making_error = false;
+  Napi::FunctionReference generator_class;
   Napi::FunctionReference module_class;
   Napi::FunctionReference mas_class;
   Napi::FunctionReference optimizer_class;

@@ -1,6 +1,7 @@
 #include "binding/errors.h"
 
 #include <c10/util/Exception.h>
+#include <c10/util/ScopeExit.h>
 
 #include <new>
 
@@ -42,12 +43,15 @@ Failure describe(std::exception_ptr error) {
 }
 
 Napi::Error to_javascript(Napi::Env env, const Failure& failure) {
-  const Environment& environment = Environment::of(env);
-  if (environment.error_class.IsEmpty()) {
+  Environment& environment = Environment::of(env);
+  // Making the error runs JavaScript, which may come back here with another one.
+  if (environment.error_class.IsEmpty() || environment.is_making_error) {
     Napi::Error error = Napi::Error::New(env, failure.message);
     error.Set("code", failure.code);
     return error;
   }
+  environment.is_making_error = true;
+  const auto made = c10::make_scope_exit([&] { environment.is_making_error = false; });
   const Napi::Object error =
       environment.error_class.New({Napi::String::New(env, failure.code), Napi::String::New(env, failure.message)});
   return Napi::Error(env, error);

@@ -2,33 +2,12 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
-#include "binding/arguments.h"
 #include "binding/device.h"
-#include "binding/errors.h"
 #include "binding/tensor.h"
 #include "core/default_generators.h"
 
 namespace continual::binding {
 namespace {
-
-struct HeldGenerator {
-  static constexpr uint64_t kMark = 0x6c1f0f7c5b0e4a12;
-  /// Tells our externals from those of other addons, and from tensors.
-  uint64_t mark = kMark;
-  at::Generator generator;
-};
-
-HeldGenerator* held_generator(const Napi::Value& value) {
-  if (value.IsEmpty() || value.Type() != napi_external) return nullptr;
-  auto* held = value.As<Napi::External<HeldGenerator>>().Data();
-  return held != nullptr && held->mark == HeldGenerator::kMark ? held : nullptr;
-}
-
-Napi::Value hold(Napi::Env env, at::Generator generator) {
-  auto held = std::make_unique<HeldGenerator>();
-  held->generator = std::move(generator);
-  return Napi::External<HeldGenerator>::New(env, held.release(), [](Napi::Env, HeldGenerator* gone) { delete gone; });
-}
 
 at::Generator generator_on(const at::Device& device) {
   if (device.is_cpu()) return at::detail::createCPUGenerator(c10::default_rng_seed_val);
@@ -53,14 +32,15 @@ Napi::Value with_generator(const Napi::CallbackInfo& info, const Body& body) {
 Napi::Value create_generator(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const at::Device device = device_named(string_argument(info[0], "device"));
-    return hold(info.Env(), generator_on(device));
+    return GeneratorHandle::wrap(info.Env(), generator_on(device));
   });
 }
 
 /// Native: defaultGenerator(device: string) -> Generator: the one that operators draw from where none is given.
 Napi::Value default_generator(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    return hold(info.Env(), continual::default_generator(device_named(string_argument(info[0], "device"))));
+    const at::Device device = device_named(string_argument(info[0], "device"));
+    return GeneratorHandle::wrap(info.Env(), continual::default_generator(device));
   });
 }
 
@@ -90,9 +70,8 @@ Napi::Value generator_initial_seed(const Napi::CallbackInfo& info) {
 
 /// Native: generatorDevice(generator: Generator) -> string
 Napi::Value generator_device(const Napi::CallbackInfo& info) {
-  return with_generator(info, [&](at::Generator& generator) {
-    return Napi::String::New(info.Env(), generator.device().str());
-  });
+  return with_generator(
+      info, [&](at::Generator& generator) { return Napi::String::New(info.Env(), generator.device().str()); });
 }
 
 /// Native: generatorGetState(generator: Generator) -> Tensor: uint8, a copy.
@@ -115,6 +94,7 @@ void GeneratorHandle::define(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
+  Environment::of(env).generator_class = Napi::Persistent(DefineClass(env, kName, {}));
   add("createGenerator", create_generator);
   add("defaultGenerator", default_generator);
   add("generatorSetSeed", generator_set_seed);
@@ -125,12 +105,8 @@ void GeneratorHandle::define(Napi::Env env, Napi::Object exports) {
   add("generatorSetState", generator_set_state);
 }
 
-bool GeneratorHandle::is(const Napi::Value& value) { return held_generator(value) != nullptr; }
-
-const at::Generator& GeneratorHandle::generator(const Napi::Value& value) {
-  const HeldGenerator* held = held_generator(value);
-  if (held == nullptr) wrong_argument("a Generator");
-  return held->generator;
+Napi::Value GeneratorHandle::wrap(Napi::Env env, at::Generator generator) {
+  return make(Environment::of(env).generator_class, std::move(generator));
 }
 
 }  // namespace continual::binding

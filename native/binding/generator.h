@@ -1,17 +1,20 @@
-// A random number generator as JavaScript holds it: an opaque value, and functions on it.
+// A random number generator as JavaScript holds it: an opaque object, and functions on it.
 #pragma once
 
-#include "binding/napi_setup.h"
+#include "binding/wrapped.h"
 #include "core/torch.h"
 
 namespace continual::binding {
 
-struct GeneratorHandle {
-  static void define(Napi::Env env, Napi::Object exports);
+class GeneratorHandle : public Wrapped<GeneratorHandle, at::Generator> {
+ public:
+  static constexpr const char* kName = "Generator";
 
-  static bool is(const Napi::Value& value);
-  /// Throws ERR_INVALID_ARG_TYPE.
-  static const at::Generator& generator(const Napi::Value& value);
+  static void define(Napi::Env env, Napi::Object exports);
+  static Napi::Value wrap(Napi::Env env, at::Generator generator);
+  static const at::Generator& generator(const Napi::Value& value) { return get(value); }
+
+  explicit GeneratorHandle(const Napi::CallbackInfo& info) : Wrapped(info) {}
 };
 
 }  // namespace continual::binding

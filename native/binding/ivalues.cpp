@@ -110,8 +110,8 @@ std::optional<c10::IValue> convert(const Napi::Value& value, const c10::TypePtr&
       if (kind == napi_null || kind == napi_undefined) return c10::IValue();
       return convert(value, type->castRaw<c10::OptionalType>()->getElementType(), length);
     case c10::TypeKind::TensorType:
-      if (!TensorHandle::is(value)) return std::nullopt;
-      return TensorHandle::tensor(value);
+      if (const at::Tensor* tensor = TensorHandle::find(value)) return *tensor;
+      return std::nullopt;
     case c10::TypeKind::ListType: return to_list(value, type->castRaw<c10::ListType>()->getElementType(), length);
     case c10::TypeKind::FloatType:
       if (kind != napi_number) return std::nullopt;

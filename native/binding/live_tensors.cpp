@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/owned_memory.h"
+
 namespace continual::binding {
 namespace {
 
@@ -10,10 +12,14 @@ constexpr int64_t kOverhead = 1024;
 /// V8 is told of changes from this size on: telling it of each would cost more than a small operator.
 constexpr int64_t kReportedAtOnce = 64 << 10;
 
-/// 0 where the elements do not lie in one block (sparse tensors).
-int64_t bytes_of(const at::Tensor& tensor) {
-  return tensor.layout() == at::kStrided && !tensor.is_nested() ? static_cast<int64_t>(tensor.nbytes()) : 0;
+/// null where the elements do not lie in one block (sparse tensors).
+const c10::StorageImpl* storage_of(const at::Tensor& tensor) {
+  const at::TensorImpl* impl = tensor.unsafeGetTensorImpl();
+  return impl->has_storage() ? impl->unsafe_storage().unsafeGetStorageImpl() : nullptr;
 }
+
+/// More than any machine has; V8 ends the process for a sum beyond 2^60.
+constexpr int64_t kMostBytes = int64_t{1} << 48;
 
 /// Up to this size a tensor is freed when another is made.
 constexpr int64_t kSmall = 4 << 10;
@@ -22,14 +28,14 @@ void check(Napi::Env env, napi_status status) {
   if (status != napi_ok) throw Napi::Error::New(env);
 }
 
-/// Makes garbage for the collector. V8 sees some hundred bytes of a tensor, and collects young objects only once they have
-/// filled some megabytes: by then the native memory of a hundred thousand dead tensors has long left the processor's
-/// caches, and whatever is made next is made in cold memory. Garbage in proportion to a tensor's native memory (with its
-/// node of the graph, where it has one) has V8 collect while that is still warm. Measured on two cores: an add of two small
-/// tensors 3.0 -> 1.2 microseconds, a call of an MLP 784-128-64-10 on 32 samples 108 -> 71.
-void pace_collector(Napi::Env env, const HeldTensor& held) {
+/// Makes garbage for the collector. V8 sees some hundred bytes of a tensor, and collects young objects only once they
+/// have filled some megabytes: by then the native memory of a hundred thousand dead tensors has long left the
+/// processor's caches, and whatever is made next is made in cold memory. Garbage in proportion to a tensor's native
+/// memory (with its node of the graph, where it has one) has V8 collect while that is still warm. Measured on two
+/// cores: an add of two small tensors 3.0 -> 1.2 microseconds, a call of an MLP 784-128-64-10 on 32 samples 108 -> 71.
+void pace_collector(Napi::Env env, const at::Tensor& tensor, int64_t bytes) {
   constexpr int64_t kSmallest = 640, kNode = 768, kLargest = 4096;  // elements of 8 bytes
-  const int64_t elements = kSmallest + (held.tensor.grad_fn() ? kNode : 0) + std::min(held.bytes / 8, kLargest);
+  const int64_t elements = kSmallest + (tensor.grad_fn() ? kNode : 0) + std::min(bytes / 8, kLargest);
   napi_value garbage = nullptr;
   check(env, napi_create_array_with_length(env, static_cast<size_t>(elements), &garbage));
 }
@@ -39,29 +45,39 @@ void pace_collector(Napi::Env env, const HeldTensor& held) {
 Napi::Value LiveTensors::hold(Napi::Env env, at::Tensor tensor) {
   if (is_sweep_due()) sweep(env);
   // One more than is made, so that they come to an end.
-  if (!collected_.empty()) free_collected(env);
-  std::unique_ptr<HeldTensor> held = collected_.empty() ? std::make_unique<HeldTensor>() : free_collected(env);
-  held->bytes = bytes_of(tensor);
-  held->tensor = std::move(tensor);
-  pace_collector(env, *held);
+  if (!collected_.empty()) slots_.give_back(free_collected(env));
+  HeldTensor* held = collected_.empty() ? slots_.take() : free_collected(env);
   napi_value external = nullptr;
-  check(env, napi_create_external(env, held.get(), nullptr, nullptr, &external));
+  check(env, napi_create_external(env, held, nullptr, nullptr, &external));
   check(env, napi_create_reference(env, external, /*initial_refcount=*/0, &held->weak));
+  held->tensor = std::move(tensor);
+  const int64_t bytes = add_storage(*held);
   ++count_;
   ++made_;
-  bytes_ += held->bytes;
-  made_bytes_ += held->bytes;
-  held_.push_back(std::move(held));
+  made_bytes_ += bytes;
+  held_.push_back(held);
+  pace_collector(env, held->tensor, bytes);
   report(env, kReportedAtOnce);
   return Napi::Value(env, external);
 }
 
-std::unique_ptr<HeldTensor> LiveTensors::free_collected(Napi::Env env) {
-  std::unique_ptr<HeldTensor> held = std::move(collected_.back());
+/// Returns how many bytes nobody had held before.
+int64_t LiveTensors::add_storage(HeldTensor& held) {
+  held.storage = storage_of(held.tensor);
+  held.bytes = held.storage == nullptr ? 0 : std::min(owned_bytes(*held.storage), kMostBytes);
+  return held.bytes == 0 ? 0 : storages_.add(held.storage, held.bytes);
+}
+
+HeldTensor* LiveTensors::free_collected(Napi::Env env) {
+  HeldTensor* held = collected_.back();
   collected_.pop_back();
   napi_delete_reference(env, held->weak);
   held->tensor.reset();
   return held;
+}
+
+void LiveTensors::free_all_collected(Napi::Env env) {
+  while (!collected_.empty()) slots_.give_back(free_collected(env));
 }
 
 void LiveTensors::dispose(Napi::Env env, HeldTensor& held) {
@@ -73,7 +89,15 @@ void LiveTensors::dispose(Napi::Env env, HeldTensor& held) {
 void LiveTensors::forget(const HeldTensor& held) {
   if (!held.tensor.defined()) return;
   --count_;
-  bytes_ -= held.bytes;
+  if (held.bytes > 0) storages_.remove(held.storage);
+}
+
+int64_t LiveTensors::count_bytes() {
+  storages_.clear();
+  for (HeldTensor* held : held_) {
+    if (held->tensor.defined()) add_storage(*held);
+  }
+  return storages_.bytes();
 }
 
 bool LiveTensors::is_sweep_due() const {
@@ -94,14 +118,14 @@ void LiveTensors::sweep(Napi::Env env) {
       }
       forget(*held_[i]);
       if (held_[i]->bytes > kSmall) held_[i]->tensor.reset();
-      collected_.push_back(std::move(held_[i]));
+      collected_.push_back(held_[i]);
     }
   }
   held_.resize(kept);
   released_->free_all(env);
   made_ = made_bytes_ = 0;
   left_ = static_cast<int64_t>(held_.size());
-  left_bytes_ = bytes_;
+  left_bytes_ = storages_.bytes();
   report(env, /*least=*/1);
 }
 
@@ -111,7 +135,7 @@ void LiveTensors::sweep_after_collections(Napi::Env env) {
     const std::unique_ptr<std::shared_ptr<LiveTensors>> self(static_cast<std::shared_ptr<LiveTensors>*>(data));
     if ((*self)->has_ended_) return;
     (*self)->sweep(collected_env);
-    while (!(*self)->collected_.empty()) (*self)->free_collected(collected_env);
+    (*self)->free_all_collected(collected_env);
     (*self)->sweep_after_collections(collected_env);
   };
   const Napi::HandleScope scope(env);
@@ -123,8 +147,8 @@ void LiveTensors::sweep_after_collections(Napi::Env env) {
 
 void LiveTensors::end(Napi::Env env) {
   has_ended_ = true;
-  while (!collected_.empty()) free_collected(env);
-  for (const auto& held : held_) {
+  free_all_collected(env);
+  for (HeldTensor* held : held_) {
     napi_delete_reference(env, held->weak);
     held->tensor.reset();
   }
@@ -132,7 +156,7 @@ void LiveTensors::end(Napi::Env env) {
 }
 
 void LiveTensors::report(Napi::Env env, int64_t least) {
-  const int64_t change = bytes_ + static_cast<int64_t>(held_.size()) * kOverhead - reported_;
+  const int64_t change = storages_.bytes() + static_cast<int64_t>(held_.size()) * kOverhead - reported_;
   if (std::abs(change) < least) return;
   Napi::MemoryManagement::AdjustExternalMemory(env, change);
   reported_ += change;

@@ -12,23 +12,25 @@
 
 #include "binding/napi_setup.h"
 #include "binding/shared_memory.h"
+#include "core/held_storages.h"
+#include "core/slots.h"
 #include "core/torch.h"
 
 namespace continual::binding {
 
 struct HeldTensor {
-  static constexpr uint64_t kMark = 0x6c1f0f7c5b0e4a11;
-  /// Tells our externals from those of other addons.
-  uint64_t mark = kMark;
   at::Tensor tensor;  // undefined once disposed
   napi_ref weak = nullptr;
-  int64_t bytes = 0;
+  const c10::StorageImpl* storage = nullptr;  // what it lay on when it was counted
+  int64_t bytes = 0;                          // what that owns
 };
 
 /// Belongs to one environment and its thread.
 class LiveTensors : public std::enable_shared_from_this<LiveTensors> {
  public:
   Napi::Value hold(Napi::Env env, at::Tensor tensor);
+  /// null where the pointer of an external is not to a tensor held here.
+  HeldTensor* find(void* pointer) { return slots_.find(pointer); }
   /// Lets go of the memory; the value that JavaScript holds stays valid and stands for a disposed tensor.
   void dispose(Napi::Env env, HeldTensor& held);
   /// Frees what JavaScript has collected.
@@ -41,21 +43,27 @@ class LiveTensors : public std::enable_shared_from_this<LiveTensors> {
   const std::shared_ptr<ReleasedMemory>& released() const { return released_; }
 
   int64_t count() const { return count_; }
-  int64_t bytes() const { return bytes_; }
+  /// What the storages own that the tensors lie on now.
+  int64_t count_bytes();
 
  private:
   bool is_sweep_due() const;
+  int64_t add_storage(HeldTensor& held);
   void forget(const HeldTensor& held);
-  std::unique_ptr<HeldTensor> free_collected(Napi::Env env);
+  /// The slot, free for another tensor.
+  HeldTensor* free_collected(Napi::Env env);
+  void free_all_collected(Napi::Env env);
   void report(Napi::Env env, int64_t least);
 
   std::shared_ptr<ReleasedMemory> released_ = std::make_shared<ReleasedMemory>();
-  std::vector<std::unique_ptr<HeldTensor>> held_;
+  Slots<HeldTensor> slots_;
+  std::vector<HeldTensor*> held_;
   // Collected, but small: two are freed for each that is made. Freed all at once they would leave malloc with thousands
-  // of chunks to sort and join, which takes longer than a small operator; freed one by one they are the next one's memory.
-  std::vector<std::unique_ptr<HeldTensor>> collected_;
-  int64_t count_ = 0;  // without disposed ones
-  int64_t bytes_ = 0;
+  // of chunks to sort and join, which takes longer than a small operator; freed one by one they are the next one's
+  // memory.
+  std::vector<HeldTensor*> collected_;
+  HeldStorages storages_;
+  int64_t count_ = 0;     // without disposed ones
   int64_t reported_ = 0;  // bytes that V8 has been told of
   // Since the last sweep, and what was left by it.
   int64_t made_ = 0;

@@ -10,7 +10,7 @@ namespace {
 Napi::Value create_mas(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    return MasHandle::make(env, Environment::of(env).mas_class,
+    return MasHandle::make(Environment::of(env).mas_class,
                            std::make_shared<Shared<Mas>>(std::make_shared<Mas>(number_argument(info[0], "lambda"),
                                                                                number_argument(info[1], "alpha"))));
   });

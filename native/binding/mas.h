@@ -9,7 +9,6 @@ namespace continual::binding {
 class MasHandle : public Wrapped<MasHandle, std::shared_ptr<Shared<Mas>>> {
  public:
   static constexpr const char* kName = "Mas";
-  static constexpr napi_type_tag kTag{0x6c1f0f7c5b0e4a11, 0x9a3d51e07c2b4f05};
 
   static void define(Napi::Env env, Napi::Object exports);
 

@@ -28,7 +28,7 @@ Napi::Value create_mini_batches(const Napi::CallbackInfo& info) {
         .oversample = boolean_argument(options.Get("oversample"), "oversample"),
         .generator = generator_option(options.Get("generator")),
     };
-    return MiniBatchesHandle::make(env, Environment::of(env).mini_batches_class,
+    return MiniBatchesHandle::make(Environment::of(env).mini_batches_class,
                                    std::make_shared<MiniBatches>(DatasetHandle::get(info[0]), std::move(sampling)));
   });
 }

@@ -10,7 +10,6 @@ namespace continual::binding {
 class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>> {
  public:
   static constexpr const char* kName = "Module";
-  static constexpr napi_type_tag kTag{0x6c1f0f7c5b0e4a11, 0x9a3d51e07c2b4f02};
 
   static void define(Napi::Env env);
   static Napi::Value wrap(Napi::Env env, std::shared_ptr<Shared<Model>> model);

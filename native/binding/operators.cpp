@@ -193,8 +193,9 @@ bool match(const BoundOverload& overload, const Call& call, torch::jit::Stack& s
       continue;
     }
     if (overload.is_tensor[i]) {
-      if (!TensorHandle::is(value)) return false;
-      stack.emplace_back(TensorHandle::tensor(value));
+      const at::Tensor* tensor = TensorHandle::find(value);
+      if (tensor == nullptr) return false;
+      stack.emplace_back(*tensor);
       continue;
     }
     auto converted = to_ivalue(value, argument);

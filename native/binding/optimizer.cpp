@@ -117,7 +117,7 @@ Napi::Value create_optimizer(const Napi::CallbackInfo& info) {
     auto groups =
         array_argument(info[1], "groups", [&](const Napi::Value& group) { return group_argument(kind, group); });
     check_parameters("optim." + kind, groups);
-    return OptimizerHandle::make(env, Environment::of(env).optimizer_class,
+    return OptimizerHandle::make(Environment::of(env).optimizer_class,
                                  std::make_shared<Shared<Optimizer>>(std::make_shared<Optimizer>(std::move(groups))));
   });
 }

@@ -144,8 +144,8 @@ std::string fill(const c10::FunctionSchema& schema, const std::vector<Napi::Valu
 std::optional<c10::IValue> to_script_value(const Napi::Value& value, const c10::TypePtr& type) {
   switch (type->kind()) {
     case c10::TypeKind::TensorType:
-      if (!TensorHandle::is(value)) return std::nullopt;
-      return TensorHandle::tensor(value);
+      if (const at::Tensor* tensor = TensorHandle::find(value)) return *tensor;
+      return std::nullopt;
     case c10::TypeKind::NoneType:
       if (!value.IsNull() && !value.IsUndefined()) return std::nullopt;
       return c10::IValue();

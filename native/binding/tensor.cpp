@@ -11,6 +11,7 @@
 #include "binding/ivalues.h"
 #include "binding/live_tensors.h"
 #include "binding/shared_memory.h"
+#include "core/owned_memory.h"
 
 namespace continual::binding {
 namespace {
@@ -72,16 +73,15 @@ Napi::Value from_typed_array(const Napi::CallbackInfo& info) {
 Napi::Value share_typed_array(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const TypedArrayArgument array = typed_array_argument(info);
-    const std::shared_ptr<SharedMemory> memory = SharedMemory::hold(info.Env(), info[0]);
-    return TensorHandle::wrap(info.Env(), at::from_blob(
-                                              array.data, array.shape, [memory](void*) {}, at::TensorOptions(array.type)));
+    const size_t bytes = array.count * c10::elementSize(array.type);
+    c10::Storage storage(c10::Storage::use_byte_size_t(), bytes,
+                         borrowed_memory(array.data, SharedMemory::hold(info.Env(), info[0])),
+                         /*allocator=*/nullptr, /*resizable=*/false);
+    const at::tracer::impl::NoTracerDispatchMode as_constant;
+    return TensorHandle::wrap(
+        info.Env(),
+        at::empty({0}, array.type).set_(std::move(storage), 0, array.shape, c10::contiguous_strides(array.shape)));
   });
-}
-
-HeldTensor& held_argument(const Napi::CallbackInfo& info) {
-  HeldTensor* held = TensorHandle::find(info[0]);
-  if (held == nullptr) wrong_argument("a Tensor");
-  return *held;
 }
 
 /// Native: tensorShape(tensor: Tensor) -> number[]
@@ -167,8 +167,16 @@ Napi::Value is_same(const Napi::CallbackInfo& info) {
   });
 }
 
+}  // namespace
+
+HeldTensor& TensorHandle::held_argument(const Napi::CallbackInfo& info) {
+  HeldTensor* found = held(info[0]);
+  if (found == nullptr) wrong_argument("a Tensor");
+  return *found;
+}
+
 /// Native: tensorDispose(tensor: Tensor) -> void
-Napi::Value dispose(const Napi::CallbackInfo& info) {
+Napi::Value TensorHandle::dispose(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     Environment::of(info.Env()).live_tensors->dispose(info.Env(), held_argument(info));
     return info.Env().Undefined();
@@ -176,13 +184,11 @@ Napi::Value dispose(const Napi::CallbackInfo& info) {
 }
 
 /// Native: tensorIsDisposed(tensor: Tensor) -> boolean
-Napi::Value is_disposed(const Napi::CallbackInfo& info) {
+Napi::Value TensorHandle::is_disposed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Napi::Boolean::New(info.Env(), !held_argument(info).tensor.defined());
   });
 }
-
-}  // namespace
 
 void TensorHandle::define(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
@@ -206,24 +212,25 @@ Napi::Value TensorHandle::wrap(Napi::Env env, at::Tensor tensor) {
   return Environment::of(env).live_tensors->hold(env, std::move(tensor));
 }
 
-HeldTensor* TensorHandle::find(const Napi::Value& value) {
-  napi_valuetype type{};
+HeldTensor* TensorHandle::held(const Napi::Value& value) {
   void* data = nullptr;
-  if (value.IsEmpty() || napi_typeof(value.Env(), value, &type) != napi_ok || type != napi_external ||
-      napi_get_value_external(value.Env(), value, &data) != napi_ok || data == nullptr) {
-    return nullptr;
+  if (value.IsEmpty() || napi_get_value_external(value.Env(), value, &data) != napi_ok) return nullptr;
+  return Environment::of(value.Env()).live_tensors->find(data);
+}
+
+const at::Tensor* TensorHandle::find(const Napi::Value& value) {
+  const HeldTensor* found = held(value);
+  if (found == nullptr) return nullptr;
+  if (!found->tensor.defined()) {
+    throw Error("ERR_DISPOSED", "Tensor: expected a tensor, got one that has been disposed");
   }
-  auto* held = static_cast<HeldTensor*>(data);
-  return held->mark == HeldTensor::kMark ? held : nullptr;
+  return &found->tensor;
 }
 
 const at::Tensor& TensorHandle::tensor(const Napi::Value& value) {
-  const HeldTensor* held = find(value);
-  if (held == nullptr) wrong_argument("a Tensor");
-  if (!held->tensor.defined()) {
-    throw Error("ERR_DISPOSED", "Tensor: expected a tensor, got one that has been disposed");
-  }
-  return held->tensor;
+  const at::Tensor* found = find(value);
+  if (found == nullptr) wrong_argument("a Tensor");
+  return *found;
 }
 
 }  // namespace continual::binding

@@ -13,12 +13,17 @@ struct TensorHandle {
 
   /// null for an undefined tensor.
   static Napi::Value wrap(Napi::Env env, at::Tensor tensor);
-  static bool is(const Napi::Value& value) { return find(value) != nullptr; }
-  /// The tensor of a handle. Throws ERR_INVALID_ARG_TYPE, and ERR_DISPOSED where JavaScript has let go of it.
+  static bool is(const Napi::Value& value) { return held(value) != nullptr; }
+  /// The tensor of a handle; null where the value is none. Throws ERR_DISPOSED where JavaScript has let go of it.
+  static const at::Tensor* find(const Napi::Value& value);
+  /// As `find`, but throws ERR_INVALID_ARG_TYPE where the value is no handle.
   static const at::Tensor& tensor(const Napi::Value& value);
 
-  /// null where the value is no handle.
-  static HeldTensor* find(const Napi::Value& value);
+ private:
+  static HeldTensor* held(const Napi::Value& value);
+  static HeldTensor& held_argument(const Napi::CallbackInfo& info);
+  static Napi::Value dispose(const Napi::CallbackInfo& info);
+  static Napi::Value is_disposed(const Napi::CallbackInfo& info);
 };
 
 }  // namespace continual::binding

@@ -61,7 +61,7 @@ Napi::Value create_training_step(const Napi::CallbackInfo& info) {
     shared.step = std::make_shared<Shared<TrainingStep>>(
         std::make_shared<TrainingStep>(shared.model->object, shared.optimizer->object, to_criterion(info[2]),
                                        device_named(string_argument(info[3], "device"))));
-    return TrainingStepHandle::make(env, Environment::of(env).training_step_class, shared);
+    return TrainingStepHandle::make(Environment::of(env).training_step_class, shared);
   });
 }
 

@@ -29,7 +29,6 @@ struct SharedStep {
 class TrainingStepHandle : public Wrapped<TrainingStepHandle, SharedStep> {
  public:
   static constexpr const char* kName = "TrainingStep";
-  static constexpr napi_type_tag kTag{0x6c1f0f7c5b0e4a11, 0x9a3d51e07c2b4f06};
 
   static void define(Napi::Env env, Napi::Object exports);
 

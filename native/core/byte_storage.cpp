@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "core/error.h"
+#include "core/owned_memory.h"
 
 namespace continual {
 namespace {
@@ -59,13 +60,19 @@ at::Tensor storage_of_bytes(const at::Tensor& bytes, int64_t offset, int64_t len
     throw_shape("bytes [" + std::to_string(offset) + ", +" + std::to_string(length) + ") of " +
                 std::to_string(bytes.numel()));
   }
+  if (alignment < 1)
+    throw Error("ERR_INVALID_ARG_VALUE", "expected an alignment of at least 1, got " + std::to_string(alignment));
   if (length == 0) return at::empty({0}, at::kByte);
   auto* const first = static_cast<char*>(bytes.mutable_data_ptr()) + offset;
   if (reinterpret_cast<std::uintptr_t>(first) % static_cast<std::uintptr_t>(alignment) != 0) {
     return bytes.narrow(0, offset, length).clone();
   }
-  at::DataPtr data(
-      first, new at::Tensor(bytes), [](void* owner) { delete static_cast<at::Tensor*>(owner); }, at::Device(at::kCPU));
+  // Of a file that is mapped no part is owned, else each part is.
+  at::DataPtr data = owned_bytes(*bytes.storage().unsafeGetStorageImpl()) == 0
+                         ? borrowed_memory(first, std::make_shared<at::Tensor>(bytes))
+                         : at::DataPtr(
+                               first, new at::Tensor(bytes),
+                               [](void* owner) { delete static_cast<at::Tensor*>(owner); }, at::Device(at::kCPU));
   return over(c10::Storage(c10::Storage::use_byte_size_t(), static_cast<size_t>(length), std::move(data),
                            /*allocator=*/nullptr, /*resizable=*/false));
 }

@@ -53,5 +53,6 @@ void minibatches();
 void products();
 void parallel();
 void kept_blocks();
+void held_memory();
 
 }  // namespace continual::test

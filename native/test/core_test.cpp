@@ -271,6 +271,7 @@ int main() {
   test::products();
   test::parallel();
   test::kept_blocks();
+  test::held_memory();
   std::printf("core: %s\n", test::failures == 0 ? "all checks passed" : "FAILED");
   return test::failures == 0 ? 0 : 1;
 }

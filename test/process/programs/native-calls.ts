@@ -1,0 +1,210 @@
+/** A call of every function of the addon and of every method of its classes, with arguments that it takes. */
+import { jit, models, nn, tensor, TensorDataset, type Tensor } from '../../../lib/index';
+import { native } from '../../../lib/native/binding';
+import { Phase, type NativeAddon, type NativeTensor } from '../../../lib/native/types';
+
+const long = { dtype: 'int64', device: 'cpu' } as const;
+const handle = (values: unknown = [1, 2, 3, 4], options = {}) => tensor(values as number[], { device: 'cpu', ...options }).handle;
+const bytes = () => handle([1, 2, 3, 4, 5, 6, 7, 8], { dtype: 'uint8' });
+const batch = () => [handle([[1, 2]]), handle([0], long), handle([0], long)] as const;
+const sgd = { lr: 0.1, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false };
+const autocast = { enabled: false, dtype: 'bfloat16' as const, cacheEnabled: true };
+
+const newLinear = () => new nn.Linear(2, 2, { device: 'cpu' });
+const linear = newLinear();
+const heads = () => new models.MultiHeadClassifier(2).handle;
+const head = () => new models.IncrementalClassifier(2).handle;
+const dataset = new TensorDataset(tensor([[1, 2], [3, 4]]), tensor([0, 1], long)); // prettier-ignore
+const description = () => ({
+  inputs: handle([[1, 2], [3, 4]]), targets: handle([0, 1], long), indices: null, taskLabels: handle([0, 0], long),
+  permutation: null, toFloat: false, mean: null, std: null, draws: 0,
+}); // prettier-ignore
+
+const optimizer = () =>
+  native.createOptimizer('SGD', [{ params: linear.parameters().map((p, i) => [`p${i}`, p.handle]), options: sgd }]);
+const step = native.createTrainingStep(linear.handle, optimizer(), { weight: null, ignoreIndex: -100, labelSmoothing: 0 }, 'cpu');
+const sampling = () => ({ batchSize: 1, shuffle: false, dropLast: false, groups: [handle([0, 1], long)], oversample: false });
+const miniBatches = () => native.createMiniBatches(dataset.toNative(), sampling());
+
+/** One object of each class, and tensors. */
+export const objects = {
+  tensor: handle(),
+  disposed: disposed(),
+  generator: native.createGenerator('cpu'),
+  module: newLinear().handle,
+  optimizer: optimizer(),
+  dataset: dataset.toNative(),
+  miniBatches: miniBatches(),
+  mas: native.createMas(1, 0.5),
+  step,
+};
+
+function disposed(): NativeTensor {
+  const x: Tensor = tensor([1]);
+  x.dispose();
+  return x.handle;
+}
+
+type Arguments = () => readonly unknown[];
+type MethodName<T> = keyof T & string;
+
+/** Not here: `stop` ends what the others need, `setErrorClass` is called apart, `torchVersion` is a text. */
+export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErrorClass' | 'torchVersion'>, Arguments> = {
+  setGradEnabled: () => [true],
+  autocastState: () => ['cpu'],
+  enterAutocast: () => ['cpu', autocast],
+  leaveAutocast: () => ['cpu', autocast],
+  liveTensors: () => [],
+  fromTypedArray: () => [new Float32Array(4), [2, 2], 'float32'],
+  shareTypedArray: () => [new Float32Array(new SharedArrayBuffer(16)), [2, 2], 'float32'],
+  tensorShape: () => [handle()],
+  tensorDtype: () => [handle()],
+  tensorDevice: () => [handle()],
+  tensorLayout: () => [handle()],
+  tensorRequiresGrad: () => [handle()],
+  tensorSetRequiresGrad: () => [handle(), true],
+  tensorGrad: () => [handle()],
+  tensorSetGrad: () => [handle(), handle()],
+  tensorGradFn: () => [handle()],
+  tensorItem: () => [handle([1])],
+  tensorToTypedArray: () => [handle()],
+  tensorBackward: () => [tensor([1], { requiresGrad: true }).mul(2).handle, handle([1]), false, false, []],
+  autogradGrad: () => {
+    const x = tensor([1], { requiresGrad: true });
+    return [[x.mul(2).handle], [x.handle], [handle([1])], false, false, false];
+  },
+  tensorIndex: () => [handle(), [0, [null, 2, 1], '...', handle([0], long)].slice(0, 1)],
+  tensorIndexPut: () => [handle(), [0], handle([1])],
+  tensorIsSame: () => [handle(), handle()],
+  tensorDispose: () => [handle()],
+  tensorIsDisposed: () => [handle()],
+  operatorFunction: () => ['aten::add'],
+  operatorSchemas: () => [],
+  createGenerator: () => ['cpu'],
+  defaultGenerator: () => ['cpu'],
+  generatorSetSeed: () => [native.createGenerator('cpu'), 3n],
+  generatorSeed: () => [native.createGenerator('cpu')],
+  generatorInitialSeed: () => [native.createGenerator('cpu')],
+  generatorDevice: () => [native.createGenerator('cpu')],
+  generatorGetState: () => [native.createGenerator('cpu')],
+  generatorSetState: () => [native.createGenerator('cpu'), native.generatorGetState(native.createGenerator('cpu'))],
+  checkDevice: () => ['cpu'],
+  setDefaultDevice: () => ['cpu'],
+  cudaDeviceCount: () => [],
+  cudaProblem: () => [],
+  readFile: () => [__filename, Infinity],
+  copyBytes: () => [bytes(), 2, new Uint8Array(4)],
+  crc32: () => [bytes(), [[0, 4]]],
+  storageOfBytes: () => [bytes(), 0, 4, 4],
+  tensorInStorage: () => [bytes(), 'float32', 0, [1, 2], [2, 1], false],
+  areBools: () => [bytes()],
+  dtypeSize: () => ['float32'],
+  describeStorage: () => [handle()],
+  writeFile: () => ['written', [['a', new Uint8Array(3)], ['b', bytes(), 0, 4], ['c', handle()]]], // prettier-ignore
+  writeZip: () => ['written.zip', [['a', new Uint8Array(3)], ['b', bytes(), 0, 4], ['c', handle()]]], // prettier-ignore
+  manualSeed: () => [1n],
+  setNumThreads: () => [native.getNumThreads()],
+  getNumThreads: () => [],
+  setNumInteropThreads: () => [native.getNumInteropThreads()],
+  getNumInteropThreads: () => [],
+  jitLoad: () => [new Uint8Array(8), 'cpu'],
+  newParameter: () => [handle(), true],
+  createModule: () => ['Script', 'M', [['child', linear.handle]], [['p', handle()]], [['b', null]], 'def forward(self, x):\n  return x\n'],
+  createOptimizer: () => ['SGD', [{ params: [['a', handle()]], options: sgd }]],
+  createDataset: () => [description()],
+  createMiniBatches: () => [dataset.toNative(), sampling()],
+  createMas: () => [1, 0.5],
+  createTrainingStep: () => [linear.handle, optimizer(), { weight: handle([1, 1]), ignoreIndex: -100, labelSmoothing: 0 }, 'cpu'],
+};
+
+/** By class: an object to call them on, and the arguments of each method. */
+export const methods: Record<string, { on: () => object; calls: Record<string, Arguments> }> = {
+  Module: {
+    on: () => jit.trace(newLinear(), tensor([[1, 2]], { device: 'cpu' })).handle,
+    calls: {
+      namedParameters: () => [],
+      namedBuffers: () => [],
+      forward: () => [handle([[1, 2]])],
+      call: () => ['forward', [handle([[1, 2]])]],
+      methodNames: () => [],
+      takesTaskLabels: () => [],
+      forwardSingleTask: () => [handle([[1, 2]]), 0],
+      forwardAllTasks: () => [handle([[1, 2]])],
+      adaptIncrementalClassifier: () => [[1]],
+      addHead: () => [1, head()],
+      activateUnits: () => [0, [1]],
+      setKnown: () => [1, [0]],
+      state: () => [true],
+      tensor: () => ['weight'],
+      setTensor: () => ['weight', handle([[1, 2], [3, 4]])], // prettier-ignore
+      replaceParts: () => [['weight'], [], [], []],
+      setTraining: () => [true],
+      zeroGrad: () => [],
+      train: () => [true],
+      isTraining: () => [],
+      to: () => ['cpu', 'float32'],
+      modes: () => [],
+      setModes: () => [{ '': true }],
+      save: () => ['model.pt'],
+      saved: () => [],
+      trace: () => [[handle([[1, 2]])], (inputs: unknown[]) => inputs[0]],
+      frozenModes: () => [],
+      code: () => [],
+      graph: () => [],
+    },
+  },
+  MultiHeadClassifier: {
+    on: heads,
+    calls: {
+      forward: () => [handle([[1, 2]]), handle([0], long)],
+      forwardSingleTask: () => [handle([[1, 2]]), 0],
+      forwardAllTasks: () => [handle([[1, 2]])],
+      addHead: () => [1, head()],
+      activateUnits: () => [0, [1]],
+      setKnown: () => [1, [0]],
+    },
+  },
+  Optimizer: {
+    on: optimizer,
+    calls: {
+      step: () => [],
+      zeroGrad: () => [],
+      groupParameters: () => [0],
+      setGroupOptions: () => [0, 'SGD', sgd],
+      addGroup: () => ['SGD', { params: [['another', handle()]], options: sgd }],
+      state: () => [linear.parameters()[0]!.handle],
+      load: () => ['SGD', [{ options: sgd, states: [{ step: 1, tensors: [['momentum_buffer', handle([[1, 2], [3, 4]])]] }, null] }]], // prettier-ignore
+    },
+  },
+  Generator: { on: () => native.createGenerator('cpu'), calls: {} },
+  Dataset: { on: () => native.createDataset(description()), calls: {} },
+  MiniBatches: { on: miniBatches, calls: { length: () => [], next: () => [] } },
+  Mas: { on: () => native.createMas(1, 0.5), calls: { memory: () => [] } },
+  TrainingStep: {
+    on: () => step,
+    calls: {
+      setModel: () => [linear.handle],
+      setOptimizer: () => [optimizer()],
+      knowsOptimizer: () => [],
+      updateOptimizer: () => [false, false],
+      layOut: () => [],
+      open: () => [],
+      passes: () => [],
+      load: () => [miniBatches()],
+      setBatch: () => [...batch()],
+      checkLoss: () => [],
+      run: () => [[Phase.fetch, Phase.zeroGrad, Phase.forward, Phase.criterion, Phase.backward, Phase.update], true, 1, 1000, 0],
+      beginImportance: () => [native.createMas(1, 0.5)],
+      accumulateImportance: () => [native.createMas(1, 0.5), 1000],
+      accumulateBatch: () => [native.createMas(1, 0.5), ...batch()],
+      accumulateOutput: () => [native.createMas(1, 0.5), handle([[1, 2]])],
+      endImportance: () => [native.createMas(1, 0.5), true],
+      clear: () => [],
+      get: () => ['x'],
+      set: () => ['output', handle([[1, 2]])],
+      statistics: () => [],
+      close: () => [],
+    },
+  },
+};
+
