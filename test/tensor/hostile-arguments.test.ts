@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { asTensor, Generator, nn, tensor, Tensor, torch } from '../../lib/index';
+import { nativeModule } from '../../lib/nn/module';
 import { throwsWithCode } from '../support/assertions';
 import { onCpu } from '../support/on-cpu';
 
@@ -151,7 +152,7 @@ describe('arguments that libtorch does not look at', () => {
   it('misuse: an array that holds itself, where arrays may hold arrays', () => {
     const circle: unknown[] = [];
     circle.push(circle);
-    const module = new nn.Linear(2, 2).handle as unknown as { trace(...args: unknown[]): unknown };
+    const module = nativeModule(new nn.Linear(2, 2)) as unknown as { trace(...args: unknown[]): unknown };
     throwsWithCode(() => module.trace([circle], () => tensor([1]).handle), 'ERR_INVALID_ARG_TYPE', /arrays of less depth/);
     throwsWithCode(() => module.trace([], () => circle), 'ERR_INVALID_ARG_TYPE', /arrays of less depth/);
     throwsWithCode(() => torch.cat(circle as never), 'ERR_NO_OVERLOAD', /./);

@@ -1,6 +1,7 @@
 /** A call of every function of the addon and of every method of its classes, with arguments that it takes. */
 import { jit, models, nn, tensor, TensorDataset, type Tensor } from '../../../lib/index';
 import { native } from '../../../lib/native/binding';
+import { nativeModule } from '../../../lib/nn/module';
 import { Phase, type NativeAddon, type NativeTensor } from '../../../lib/native/types';
 
 const long = { dtype: 'int64', device: 'cpu' } as const;
@@ -12,8 +13,7 @@ const autocast = { enabled: false, dtype: 'bfloat16' as const, cacheEnabled: tru
 
 const newLinear = () => new nn.Linear(2, 2, { device: 'cpu' });
 const linear = newLinear();
-const heads = () => new models.MultiHeadClassifier(2).handle;
-const head = () => new models.IncrementalClassifier(2).handle;
+const heads = () => nativeModule(new models.MultiHeadClassifier(2));
 const dataset = new TensorDataset(tensor([[1, 2], [3, 4]]), tensor([0, 1], long)); // prettier-ignore
 const description = () => ({
   inputs: handle([[1, 2], [3, 4]]), targets: handle([0, 1], long), indices: null, taskLabels: handle([0, 0], long),
@@ -22,7 +22,7 @@ const description = () => ({
 
 const optimizer = () =>
   native.createOptimizer('SGD', [{ params: linear.parameters().map((p, i) => [`p${i}`, p.handle]), options: sgd }]);
-const step = native.createTrainingStep(linear.handle, optimizer(), { weight: null, ignoreIndex: -100, labelSmoothing: 0 }, 'cpu');
+const step = native.createTrainingStep(nativeModule(linear), optimizer(), { weight: null, ignoreIndex: -100, labelSmoothing: 0 }, 'cpu');
 const sampling = () => ({ batchSize: 1, shuffle: false, dropLast: false, groups: [handle([0, 1], long)], oversample: false });
 const miniBatches = () => native.createMiniBatches(dataset.toNative(), sampling());
 
@@ -31,7 +31,7 @@ export const objects = {
   tensor: handle(),
   disposed: disposed(),
   generator: native.createGenerator('cpu'),
-  module: newLinear().handle,
+  module: nativeModule(newLinear()),
   optimizer: optimizer(),
   dataset: dataset.toNative(),
   miniBatches: miniBatches(),
@@ -109,18 +109,18 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   getNumInteropThreads: () => [],
   jitLoad: () => [new Uint8Array(8), 'cpu'],
   newParameter: () => [handle(), true],
-  createModule: () => ['Script', 'M', [['child', linear.handle]], [['p', handle()]], [['b', null]], 'def forward(self, x):\n  return x\n'],
+  createModule: () => ['M', [['child', nativeModule(linear)]], [['p', handle()]], [['b', null]], [['n', 'int', 3]], 'def forward(self, x):\n  return x\n'],
   createOptimizer: () => ['SGD', [{ params: [['a', handle()]], options: sgd }]],
   createDataset: () => [description()],
   createMiniBatches: () => [dataset.toNative(), sampling()],
   createMas: () => [1, 0.5],
-  createTrainingStep: () => [linear.handle, optimizer(), { weight: handle([1, 1]), ignoreIndex: -100, labelSmoothing: 0 }, 'cpu'],
+  createTrainingStep: () => [nativeModule(linear), optimizer(), { weight: handle([1, 1]), ignoreIndex: -100, labelSmoothing: 0 }, 'cpu'],
 };
 
 /** By class: an object to call them on, and the arguments of each method. */
 export const methods: Record<string, { on: () => object; calls: Record<string, Arguments> }> = {
   Module: {
-    on: () => jit.trace(newLinear(), tensor([[1, 2]], { device: 'cpu' })).handle,
+    on: () => nativeModule(jit.trace(newLinear(), tensor([[1, 2]], { device: 'cpu' }))),
     calls: {
       namedParameters: () => [],
       namedBuffers: () => [],
@@ -130,14 +130,13 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       takesTaskLabels: () => [],
       forwardSingleTask: () => [handle([[1, 2]]), 0],
       forwardAllTasks: () => [handle([[1, 2]])],
-      adaptIncrementalClassifier: () => [[1]],
-      addHead: () => [1, head()],
-      activateUnits: () => [0, [1]],
-      setKnown: () => [1, [0]],
+      checkIdle: () => ['an operation'],
+      partNames: () => [],
+      setAttribute: () => ['training', true],
       state: () => [true],
       tensor: () => ['weight'],
       setTensor: () => ['weight', handle([[1, 2], [3, 4]])], // prettier-ignore
-      replaceParts: () => [['weight'], [], [], []],
+      replaceParts: () => [['weight'], [['c', nativeModule(newLinear())]], [['p', handle()]], [['b', handle()]], null],
       setTraining: () => [true],
       zeroGrad: () => [],
       train: () => [true],
@@ -159,9 +158,7 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       forward: () => [handle([[1, 2]]), handle([0], long)],
       forwardSingleTask: () => [handle([[1, 2]]), 0],
       forwardAllTasks: () => [handle([[1, 2]])],
-      addHead: () => [1, head()],
-      activateUnits: () => [0, [1]],
-      setKnown: () => [1, [0]],
+      setAttribute: () => ['masking', false],
     },
   },
   Optimizer: {
@@ -183,7 +180,7 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
   TrainingStep: {
     on: () => step,
     calls: {
-      setModel: () => [linear.handle],
+      setModel: () => [nativeModule(linear)],
       setOptimizer: () => [optimizer()],
       knowsOptimizer: () => [],
       updateOptimizer: () => [false, false],
