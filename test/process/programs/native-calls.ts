@@ -23,7 +23,7 @@ const description = () => ({
 const optimizer = () =>
   native.createOptimizer('SGD', [{ params: linear.parameters().map((p, i) => [`p${i}`, p.handle]), options: sgd }]);
 const step = native.createTrainingStep(nativeModule(linear), optimizer(), { weight: null, ignoreIndex: -100, labelSmoothing: 0 }, 'cpu');
-const sampling = () => ({ batchSize: 1, shuffle: false, dropLast: false, groups: [handle([0, 1], long)], oversample: false });
+const sampling = () => ({ batchSize: 1, shuffle: false, dropLast: false, groups: [handle([0, 1], long)], oversample: false, generator: null });
 const miniBatches = () => native.createMiniBatches(dataset.toNative(), sampling());
 
 /** One object of each class, and tensors. */
@@ -103,6 +103,7 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   writeFile: () => ['written', [['a', new Uint8Array(3)], ['b', bytes(), 0, 4], ['c', handle()]]], // prettier-ignore
   writeZip: () => ['written.zip', [['a', new Uint8Array(3)], ['b', bytes(), 0, 4], ['c', handle()]]], // prettier-ignore
   manualSeed: () => [1n],
+  setGeneratorLookup: () => [() => undefined],
   setNumThreads: () => [native.getNumThreads()],
   getNumThreads: () => [],
   setNumInteropThreads: () => [native.getNumInteropThreads()],
@@ -180,6 +181,8 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
   TrainingStep: {
     on: () => step,
     calls: {
+      hold: () => ['train', []],
+      release: () => [],
       setModel: () => [nativeModule(linear)],
       setOptimizer: () => [optimizer()],
       knowsOptimizer: () => [],
