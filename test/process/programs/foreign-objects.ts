@@ -39,6 +39,9 @@ const foreign: unknown[] = [
 
 const handleOfHalf = () => tensor([0.5]).handle;
 
+/** Not walked until they refuse an importance pass that nobody has begun. */
+const needPass = new Set(['accumulateImportance', 'accumulateBatch', 'accumulateOutput', 'endImportance']);
+
 let calls = 0;
 
 async function attempt(call: () => unknown): Promise<void> {
@@ -93,7 +96,7 @@ async function main(): Promise<void> {
     // Of two kinds of modules the first knows all methods.
     if (!classes.has(prototype['constructor']!.name)) assert.deepEqual(names.sort(), Object.keys(known).sort());
     classes.add(prototype['constructor']!.name);
-    for (const [member, args] of Object.entries(known)) await walk(`${name}.${member}`, prototype[member]!, on, args);
+    for (const [member, args] of Object.entries(known)) if (!needPass.has(member)) await walk(`${name}.${member}`, prototype[member]!, on, args);
     await walkConstructor(name, on());
   }
   // What everything above was about is as it was.
