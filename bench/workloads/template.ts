@@ -5,6 +5,7 @@
 import { benchmarkFromDatasets, DataLoader, hookNames, manualSeed, models, optim, type Plugin, SupervisedTemplate } from 'continual-torch';
 import { native } from '../../dist/native/binding';
 import { type NativeMiniBatches, type NativeModule, type NativeOptimizer, Phase } from '../../dist/native/types';
+import * as modules from '../../dist/nn/module';
 import { printResult, randomDataset, runProgram } from './workload';
 
 const batchSize = 128;
@@ -23,9 +24,9 @@ async function bare(count: number): Promise<number> {
   const { model, optimizer } = newModel();
   const criterion = { weight: null, ignoreIndex: -100, labelSmoothing: 0 };
   // The published declarations do not show what is inside.
-  const { handle } = model as unknown as { handle: NativeModule };
+  const { nativeModule } = modules as unknown as { nativeModule: (module: typeof model) => NativeModule };
   const { handle: optimizerHandle } = optimizer as unknown as { handle: NativeOptimizer };
-  const step = native.createTrainingStep(handle, optimizerHandle, criterion, 'cpu');
+  const step = native.createTrainingStep(nativeModule(model), optimizerHandle, criterion, 'cpu');
   step.updateOptimizer(true, false);
   step.layOut();
   const phases = [Phase.fetch, Phase.zeroGrad, Phase.forward, Phase.criterion, Phase.backward, Phase.update];

@@ -159,7 +159,7 @@ describe('replacing parts of a model', () => {
   it('of the projection of attention uses its weight and bias alone, as PyTorch does', () => {
     class Projection extends nn.Module<never> {
       weight = new nn.Parameter(torch.eye(4));
-      bias = new nn.Parameter(torch.full([4], 3));
+      bias = new nn.Parameter(torch.ones([4]).mul(3));
     }
     const attention = new nn.MultiheadAttention(4, 2);
     const x = ramp(3, 1, 4);
@@ -188,7 +188,7 @@ describe('replacing parts of a model', () => {
       await saved;
       assert.equal(model.classifier, classifier);
       assert.deepEqual(model.forward(ramp(1, 4)).shape, [1, 2]);
-      const loaded = (await jit.load(file)) as nn.Module & Record<string, unknown>;
+      const loaded = (await jit.load(file)) as nn.Module & { classifier?: nn.Module };
       throwsWithCode(
         () => (loaded.classifier = new nn.Linear(3, 2)),
         'ERR_INVALID_ARG_VALUE',

@@ -9,6 +9,7 @@ import { getDefaultDevice } from '../../tensor/default-device';
 import { boolean, deviceName, instanceOf, parseArgument, parseOptions } from '../../options';
 import { cpuGenerator, drawingFrom, type Generator } from '../../tensor/generator';
 import { noGrad } from '../../tensor/grad-mode';
+import type { Tensor } from '../../tensor/tensor';
 import { callUser, finishing } from '../../user-function';
 import { hookAround, hooksAround, insideHook } from './hook-call';
 import { type HookName, listener, type Plugin, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../plugins/plugin';
@@ -38,7 +39,7 @@ const schema = z.object(baseOptions);
 const experienceSchema = instanceOf(Experience<Dataset>, 'an Experience or null').nullable();
 
 export interface BaseTemplateOptions {
-  model: Module;
+  model: Module<Tensor | Promise<Tensor>>;
   /** `"cpu"`, `"cuda"` or `"cuda:N"`. Default: the default device, `"cpu"` at first. */
   device?: string;
   /** Called in this order; the array is copied. Default none. */
