@@ -56,7 +56,7 @@ const composites: Record<string, [make: () => AnyModule, ...inputs: unknown[]]> 
 const withoutForward = ['ModuleList', 'ModuleDict', 'ParameterList', 'TaskHeads'];
 
 /** What only repeats what came before. */
-const alike = /^layer[34]\.|^layer2\.1|^features\.([4-9]|1\d)/;
+const alike = /^layers\.1|^layer[34]\.|^layer2\.1|^features\.([4-9]|1\d)/;
 
 const run = (module: AnyModule, inputs: unknown[]) => noGrad(() => flat(module.forward(...inputs)));
 
@@ -84,7 +84,8 @@ describe('every layer and model of the package', () => {
     ...Object.entries(composites).map(([name, [make]]): [string, () => AnyModule] => [name, make]),
   ];
 
-  it('takes another parameter and another buffer in the place of each, under the names that there were', () => {
+  it('takes another parameter and another buffer in the place of each, under the names that there were', function () {
+    this.timeout(120_000);
     for (const [name, make] of makers) {
       const model = make();
       const keys = keysOf(model);
