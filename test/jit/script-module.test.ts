@@ -36,15 +36,15 @@ describe('calling a TorchScript module', () => {
     assert.deepEqual(model.call('numbers', 2n ** 60n, 3, true, ''), [2n ** 60n + 1n, 1.5, false, '!']));
 
   it('takes tuples and nested lists as arrays, and returns them so', () => {
-    const [product, list] = model.call('mixed', [x, 3]) as [Tensor, Tensor[]];
+    const [product, list] = model.call<[Tensor, Tensor[]]>('mixed', [x, 3]);
     assert.deepEqual([numbers(product), list.map(numbers)], [[3, -6], [[1, -2], [2, -1]]]);
-    const nested = model.call('nested', [[x, x], [], [x]]) as Tensor[][];
+    const nested = model.call<Tensor[][]>('nested', [[x, x], [], [x]]);
     assert.deepEqual(nested.map((part) => part.map(numbers)), [[[2, -4], [2, -4]], [], [[2, -4]]]);
   });
 
   it('takes a dict as a plain object or a Map, and returns a Map in the same order', () => {
     for (const dict of [{ b: x, a: x, '7': x }, new Map([['7', x], ['b', x], ['a', x]])]) {
-      const result = model.call('texts', dict) as Map<string, Tensor>;
+      const result = model.call<Map<string, Tensor>>('texts', dict);
       assert.deepEqual([...result.keys()], ['72', 'b2', 'a2']);
       assert.deepEqual(numbers(result.get('b2')!), [2, -4]);
     }
@@ -52,12 +52,12 @@ describe('calling a TorchScript module', () => {
       assert.deepEqual(model.call('counted', dict), new Map([[6, 0.5], [-2, 1]]));
     }
     assert.deepEqual(model.call('counted', {}), new Map());
-    assert.deepEqual([...(model.call('texts', { ['__proto__']: x }) as Map<string, Tensor>).keys()], ['__proto__2']);
+    assert.deepEqual([...model.call<Map<string, Tensor>>('texts', { ['__proto__']: x }).keys()], ['__proto__2']);
   });
 
   it('takes a named tuple as an object or an array, and returns an array', () => {
     for (const pair of [{ scale: 2, left: x }, [x, 2]]) {
-      const [left, scale] = model.call('named', pair) as [Tensor, number];
+      const [left, scale] = model.call<[Tensor, number]>('named', pair);
       assert.deepEqual([numbers(left), scale], [[2, -4], 3]);
     }
   });

@@ -147,7 +147,7 @@ describe('jit.trace', () => {
     });
     const [x, y] = [rows(2), rows(1)];
     const traced = jit.trace(model, [x, [y, y]]);
-    const [sum, [product]] = traced.call('forward', y, [x, x]) as [Tensor, [Tensor]];
+    const [sum, [product]] = traced.call<[Tensor, [Tensor]]>('forward', y, [x, x]);
     assertTensorEqual(sum, aten.add!(layer.forward(y), x) as Tensor);
     assertTensorEqual(product, aten.mul!(x, x) as Tensor);
   });
