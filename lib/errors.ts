@@ -38,6 +38,7 @@ export const errorCodes = {
   ERR_BACKWARD: 'the backward pass failed',
   ERR_IMPORTANCE: 'the importance pass failed on a mini-batch',
   ERR_LABEL_RANGE: 'a label outside the outputs of the model',
+  ERR_ACCURACY_TARGET: 'targets that accuracy cannot compare with predictions, as those of a regression',
   ERR_LENGTH_MISMATCH: 'inputs and targets of different length',
   ERR_DATA_SOURCE: 'a source of samples failed or gave something else than samples (its error is the `cause`)',
   ERR_LOSS_NOT_FINITE: 'the loss is NaN or infinite',

@@ -36,7 +36,7 @@ export class AccuracyRecorder {
 
   afterEvalExp(strategy: SupervisedTemplate): void {
     const correct = correctPredictions(strategy);
-    if (correct.weight === 0) return; // outputs and targets that cannot be compared
+    if (correct === null || correct.weight === 0) return; // outputs and targets that cannot be compared
     const trainedOn = this.trained.latestFor(strategy.experience!);
     if (trainedOn === null && !this.trained.isEmpty) return;
     const { currentExperience, originStream } = strategy.experience!;

@@ -5,7 +5,7 @@ import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
 import { counted, listed, summary } from '../inspect';
 import type { Logger } from '../logging/logger';
-import { Phase } from '../native/types';
+import { type NativePhase, Phase } from '../native/types';
 import { boolean, parseArgument, parseOptions } from '../options';
 import { Tensor } from '../tensor/tensor';
 import { isThenable } from '../user-function';
@@ -16,6 +16,7 @@ import type { SupervisedTemplate } from '../training/templates/supervised';
 import { AccuracyRecorder } from './accuracy-recorder';
 import { type Curve, EvaluationResults } from './evaluation-results';
 import type { AllMetrics, EmittedMetric, LastMetrics, MetricValue, PluginMetric } from './metric';
+import { needsLabels } from './metrics/accuracy';
 import { experienceKey, Numbering } from './trained-steps';
 
 const logger = z.custom<Logger>(
@@ -64,6 +65,8 @@ export class EvaluationPlugin extends SupervisedPlugin {
   private readonly namedBy = new Map<string, string>();
   private hasWarnedOfNames = false;
   private isActive = true;
+  /** @internal What adds a mini-batch to the statistics of the pass. */
+  readonly measurement: NativePhase;
 
   /**
    * @param metrics of `accuracyMetrics`, `lossMetrics` and their like, or your own (see `PluginMetric`); arrays are
@@ -87,6 +90,7 @@ export class EvaluationPlugin extends SupervisedPlugin {
           `got ${describeValue(this.metrics[wrong])} at index ${wrong}`,
       );
     }
+    this.measurement = this.metrics.some(needsLabels) ? Phase.measureAccuracy : Phase.measure;
     if (loggers === undefined) warnThatNothingIsLogged();
     this.loggers = loggers ?? [];
     this.collectAll = collectAll;
@@ -157,12 +161,12 @@ export class EvaluationPlugin extends SupervisedPlugin {
 
   /** Adds the mini-batch to the statistics of the pass. */
   override async afterTrainingIteration(strategy: SupervisedTemplate): Promise<void> {
-    if (this.isMeasuring) await strategy.runNative([Phase.measure]);
+    if (this.isMeasuring) await strategy.runNative([this.measurement]);
   }
 
   /** Adds the mini-batch to the statistics of the pass. */
   override async afterEvalIteration(strategy: SupervisedTemplate): Promise<void> {
-    if (this.isMeasuring) await strategy.runNative([Phase.measure]);
+    if (this.isMeasuring) await strategy.runNative([this.measurement]);
   }
 
   /** @throws ERR_INVALID_ARG_VALUE for a part of a stream where `strictChecks` is on */
@@ -269,7 +273,7 @@ function curveOf({ x, y, of }: MarkedCurve, benchmark: number | undefined): Curv
 }
 
 for (const hook of ['afterTrainingIteration', 'afterEvalIteration'] as const) {
-  hasNativeTwin<EvaluationPlugin>(EvaluationPlugin.prototype[hook], (plugin) => (plugin.isMeasuring ? Phase.measure : null));
+  hasNativeTwin<EvaluationPlugin>(EvaluationPlugin.prototype[hook], (plugin) => (plugin.isMeasuring ? plugin.measurement : null));
 }
 
 function isObject(value: unknown): value is object {

@@ -148,7 +148,10 @@ export const Phase = {
   criterion: 3,
   backward: 5,
   update: 6,
+  /** Adds the mini-batch to the statistics of the pass. */
   measure: 7,
+  /** The same, and ERR_ACCURACY_TARGET where predictions cannot be compared with the targets. */
+  measureAccuracy: 8,
 } as const;
 
 /** A phase that C++ runs: one of `Phase`, or the `NativeMas` whose penalty is added to the loss. */

@@ -76,7 +76,8 @@ function elementwiseLoss<S extends Shape>(
   shape: S,
   body: (options: Parsed<S>, reduction: string) => string,
 ): new (options?: Given<S>) => Loss {
-  class ElementwiseLoss extends (loss(name, shape, body) as new (options?: Given<S>) => Loss) {
+  const Base: new (options?: Given<S>) => Loss = loss(name, shape, body);
+  class ElementwiseLoss extends Base {
     override forward(input: Tensor, target: Tensor): Tensor {
       warnWhereBroadcast(name, input, target);
       return super.forward(input, target);

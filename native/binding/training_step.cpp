@@ -37,7 +37,8 @@ Napi::Value to_object(Napi::Env env, const Progress& progress) {
 PlannedPhase to_phase(const Napi::Value& value) {
   if (value.IsObject()) return {Phase::kPenalty, MasHandle::get(value)->object};
   const int64_t number = integer_argument(value, "phase");
-  if (number < 0 || number > static_cast<int64_t>(Phase::kMeasure) || number == static_cast<int64_t>(Phase::kPenalty)) {
+  if (number < 0 || number > static_cast<int64_t>(Phase::kMeasureAccuracy) ||
+      number == static_cast<int64_t>(Phase::kPenalty)) {
     wrong_argument("a phase");
   }
   return {static_cast<Phase>(number), nullptr};

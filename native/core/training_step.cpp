@@ -33,6 +33,22 @@ void explained(const std::string& code, const std::function<std::string()>& what
   }
 }
 
+/// The place of the greatest value along dim 1, the first of equal ones.
+at::Tensor greatest(const at::Tensor& values) {
+  return (values.scalar_type() == at::kBool ? values.to(at::kByte) : values).argmax(1);
+}
+
+/// The labels that the predictions of `output` [B, C, ...] are compared with: `target` [B, ...], or its argmax where it
+/// holds a number for each class, as `output`. Undefined where it is neither, as in a regression.
+at::Tensor labels_of(const at::Tensor& output, const at::Tensor& target) {
+  if (!output.defined() || !target.defined() || output.dim() < 2 || output.size(1) == 0) return {};
+  if (output.is_complex() || target.is_complex()) return {};
+  if (target.sizes() == output.sizes()) return output.size(1) > 1 ? greatest(target) : at::Tensor();
+  if (target.is_floating_point() || target.dim() != output.dim() - 1) return {};
+  const bool fits = target.size(0) == output.size(0) && target.sizes().slice(1) == output.sizes().slice(2);
+  return fits ? target : at::Tensor();
+}
+
 at::Tensor no_loss(const at::Device& device) { return at::zeros({1}, at::TensorOptions(device)); }
 
 }  // namespace
@@ -158,7 +174,8 @@ void TrainingStep::run_phase(const PlannedPhase& planned, bool grad_enabled) {
     case Phase::kPenalty: return planned.mas->add_penalty(flat_, loss);
     case Phase::kBackward: return backward();
     case Phase::kUpdate: return optimizer_->step();
-    case Phase::kMeasure: return measure();
+    case Phase::kMeasure: return measure(/*needs_labels=*/false);
+    case Phase::kMeasureAccuracy: return measure(/*needs_labels=*/true);
   }
 }
 
@@ -220,20 +237,24 @@ void TrainingStep::check_loss() const {
                                          std::to_string(loss.item<double>()) + " (" + cause + ")");
 }
 
-void TrainingStep::measure() {
+void TrainingStep::measure(bool needs_labels) {
   if (passes_.empty()) return;
   at::NoGradGuard no_grad;
   RunningStatistics& statistics = passes_.back().statistics;
   const int64_t samples = batch.size();
   statistics.loss_sum += loss.item<double>() * static_cast<double>(samples);
   statistics.samples += samples;
-  if (!output.defined() || output.dim() < 2) return;
-  at::Tensor target = batch.y;
-  if (target.dim() == output.dim() && target.sizes() == output.sizes()) target = target.argmax(1);
-  const at::Tensor prediction = output.argmax(1);
-  if (prediction.sizes() != target.sizes()) return;
-  statistics.correct += prediction.eq(target).sum().item<int64_t>();
-  statistics.compared += prediction.numel();
+  const at::Tensor labels = labels_of(output, batch.y);
+  if (labels.defined()) {
+    statistics.correct += greatest(output).eq(labels).sum().item<int64_t>();
+    statistics.compared += labels.numel();
+  } else if (needs_labels) {
+    throw Error("ERR_ACCURACY_TARGET",
+                "accuracy: expected targets that are labels, integers [B], or a number for each class, as the output "
+                "[B, C], got output " +
+                    describe(output) + " and target " + describe(batch.y) +
+                    ": a regression is measured by lossMetrics in place of accuracyMetrics");
+  }
 }
 
 TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono::milliseconds budget,

@@ -10,7 +10,17 @@
 
 namespace continual {
 
-enum class Phase : int { kFetch, kZeroGrad, kForward, kCriterion, kPenalty, kBackward, kUpdate, kMeasure };
+enum class Phase : int {
+  kFetch,
+  kZeroGrad,
+  kForward,
+  kCriterion,
+  kPenalty,
+  kBackward,
+  kUpdate,
+  kMeasure,
+  kMeasureAccuracy
+};
 
 struct PlannedPhase {
   Phase phase;
@@ -22,7 +32,7 @@ struct RunningStatistics {
   double loss_sum = 0;
   int64_t samples = 0;
   int64_t correct = 0;
-  /// Samples whose prediction (argmax over dim 1) could be compared with the target.
+  /// Predictions (argmax over dim 1) that could be compared with a target.
   int64_t compared = 0;
 };
 
@@ -95,7 +105,9 @@ class TrainingStep {
   void forward();
   void criterion(bool training);
   void backward();
-  void measure();
+  /// Adds the mini-batch to the statistics. With `needs_labels` throws ERR_ACCURACY_TARGET where no prediction can be
+  /// compared with its target; else only its loss counts there.
+  void measure(bool needs_labels);
 
   std::shared_ptr<Model> model_;
   std::shared_ptr<Optimizer> optimizer_;

@@ -3,7 +3,7 @@ import { boolean, parseOptions } from '../../options';
 import { mean } from '../mean';
 import { emit, type PluginMetric } from '../metric';
 import { experienceKey, TrainedSteps } from '../trained-steps';
-import { experienceAccuracy } from './accuracy';
+import { experienceAccuracy, needingLabels } from './accuracy';
 import { ofExperience, ofStream } from './mean-metric';
 
 export const transferSchema = z.object({ experience: boolean.default(false), stream: boolean.default(false) });
@@ -52,7 +52,7 @@ function changeOfAccuracy(
     const now = last.get(key);
     return before === undefined || now === undefined ? undefined : change(before, now);
   };
-  return [
+  return needingLabels([
     {
       beforeTrainingExp: ({ experience }) => trained.add(experience!),
       beforeEval: () => last.clear(),
@@ -70,5 +70,5 @@ function changeOfAccuracy(
         return emit(`Stream${name}`, strategy, ofStream, mean(values));
       },
     },
-  ];
+  ]);
 }

@@ -3,7 +3,7 @@ import { parseOptions } from '../../options';
 import { mean } from '../mean';
 import { emit, type PluginMetric } from '../metric';
 import { experienceKey, TrainedSteps } from '../trained-steps';
-import { experienceAccuracy } from './accuracy';
+import { experienceAccuracy, needingLabels } from './accuracy';
 import { type TransferLevels, transferSchema } from './forgetting';
 import { ofExperience, ofStream } from './mean-metric';
 
@@ -23,7 +23,7 @@ export function forwardTransferMetrics(asked?: TransferLevels): PluginMetric[] {
   const transfer = new Map<string, number>();
   let evaluated: string[] = [];
   const trained = new TrainedSteps();
-  return [
+  return needingLabels([
     {
       beforeTrainingExp: ({ experience }) => {
         if (initial.size === 0) throw noInitialEvaluation('got none');
@@ -56,7 +56,7 @@ export function forwardTransferMetrics(asked?: TransferLevels): PluginMetric[] {
         return emit('StreamForwardTransfer', strategy, ofStream, mean(values));
       },
     },
-  ];
+  ]);
 }
 
 function noInitialEvaluation(received: string): ContinualTorchError {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { boolean, parseOptions } from '../../options';
 import type { SupervisedTemplate } from '../../training/templates/supervised';
-import { emit, type NameParts, type PluginMetric } from '../metric';
+import { emit, type MetricValue, type NameParts, type PluginMetric } from '../metric';
 
 /** The parts of a mean: a sum and the weight that it is divided by. */
 export interface WeightedSum {
@@ -35,10 +35,10 @@ export interface MetricLevels {
 export interface MeanMetric {
   /** What it is called at each level. */
   names: Record<keyof MetricLevels, string>;
-  /** Of the current pass over an epoch's or experience's data, so far. */
-  ofPass: (strategy: SupervisedTemplate) => WeightedSum;
+  /** Of the current pass over an epoch's or experience's data, so far; null where these data have no such mean. */
+  ofPass: (strategy: SupervisedTemplate) => WeightedSum | null;
   /** Of the current mini-batch; `before` is what `ofPass` was before it. */
-  ofMinibatch: (strategy: SupervisedTemplate, before: WeightedSum) => WeightedSum;
+  ofMinibatch: (strategy: SupervisedTemplate, before: WeightedSum) => WeightedSum | null;
 }
 
 export const ofTask: NameParts = { task: true, exp: false };
@@ -48,8 +48,12 @@ export const ofStream: NameParts = { task: false, exp: false };
 const nothing: WeightedSum = { sum: 0, weight: 0 };
 
 /** 0 where nothing was added, as in the reference. */
-export function ratio({ sum, weight }: WeightedSum): number {
-  return weight === 0 ? 0 : sum / weight;
+export function ratio(mean: WeightedSum | null): number {
+  return mean === null || mean.weight === 0 ? 0 : mean.sum / mean.weight;
+}
+
+function emitMean(name: string, strategy: SupervisedTemplate, parts: NameParts, mean: WeightedSum | null): MetricValue[] {
+  return mean === null ? [] : emit(name, strategy, parts, ratio(mean));
 }
 
 /** One metric for each level that is asked for. */
@@ -60,20 +64,19 @@ export function meanMetrics({ names, ofPass, ofMinibatch }: MeanMetric, levels: 
     metrics.push({
       // In each iteration anew: the evaluator may not have been active in the one before.
       beforeTrainingIteration: (strategy) => {
-        before = ofPass(strategy);
+        before = ofPass(strategy) ?? nothing;
       },
-      afterTrainingIteration: (strategy) =>
-        emit(names.minibatch, strategy, ofTask, ratio(ofMinibatch(strategy, before))),
+      afterTrainingIteration: (strategy) => emitMean(names.minibatch, strategy, ofTask, ofMinibatch(strategy, before)),
     });
   }
   if (levels.epoch) {
-    metrics.push({ afterTrainingEpoch: (s) => emit(names.epoch, s, ofTask, ratio(ofPass(s))) });
+    metrics.push({ afterTrainingEpoch: (s) => emitMean(names.epoch, s, ofTask, ofPass(s)) });
   }
   if (levels.epochRunning) {
-    metrics.push({ afterTrainingIteration: (s) => emit(names.epochRunning, s, ofTask, ratio(ofPass(s))) });
+    metrics.push({ afterTrainingIteration: (s) => emitMean(names.epochRunning, s, ofTask, ofPass(s)) });
   }
   if (levels.experience) {
-    metrics.push({ afterEvalExp: (s) => emit(names.experience, s, ofExperience, ratio(ofPass(s))) });
+    metrics.push({ afterEvalExp: (s) => emitMean(names.experience, s, ofExperience, ofPass(s)) });
   }
   if (levels.stream) metrics.push(streamMean(names.stream, ofPass));
   return metrics;
@@ -81,16 +84,16 @@ export function meanMetrics({ names, ofPass, ofMinibatch }: MeanMetric, levels: 
 
 /** The mean over all samples of an evaluation. */
 export function streamMean(name: string, ofPass: MeanMetric['ofPass']): PluginMetric {
-  let total = nothing;
+  let total: WeightedSum | null = nothing;
   return {
     beforeEval: () => {
       total = nothing;
     },
     afterEvalExp: (strategy) => {
-      const { sum, weight } = ofPass(strategy);
-      total = { sum: total.sum + sum, weight: total.weight + weight };
+      const mean = ofPass(strategy);
+      total = mean && total && { sum: total.sum + mean.sum, weight: total.weight + mean.weight };
     },
-    afterEval: (strategy) => emit(name, strategy, ofTask, ratio(total)),
+    afterEval: (strategy) => emitMean(name, strategy, ofTask, total),
   };
 }
 
