@@ -261,6 +261,7 @@ export interface NativeAddon {
   /** On the memory of a SharedArrayBuffer. */
   shareTypedArray(data: TypedArray, shape: readonly number[], dtype: DType): NativeTensor;
   tensorShape(tensor: NativeTensor): number[];
+  tensorsHaveSameShape(a: NativeTensor, b: NativeTensor): boolean;
   tensorDtype(tensor: NativeTensor): DType;
   tensorDevice(tensor: NativeTensor): string;
   tensorLayout(tensor: NativeTensor): string;

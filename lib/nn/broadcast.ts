@@ -1,3 +1,4 @@
+import { native } from '../native/binding';
 import { Tensor } from '../tensor/tensor';
 
 /** Losses and pairs of shapes that have been warned of. */
@@ -9,8 +10,8 @@ const warned = new Set<string>();
  */
 export function warnWhereBroadcast(loss: string, output: Tensor, target: Tensor): void {
   if (!(output instanceof Tensor && target instanceof Tensor)) return; // what it is instead, the loss says
+  if (native.tensorsHaveSameShape(output.handle, target.handle)) return;
   const [given, wanted] = [output.shape, target.shape];
-  if (isSame(given, wanted)) return;
   const together = broadcastShape(given, wanted);
   const key = `${loss} ${given.join()} ${wanted.join()}`;
   if (together === null || warned.has(key)) return;

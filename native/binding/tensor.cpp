@@ -96,6 +96,14 @@ Napi::Value shape(const Napi::CallbackInfo& info) {
   });
 }
 
+/// Native: tensorsHaveSameShape(a: Tensor, b: Tensor) -> boolean: for hot paths, without an array for each.
+Napi::Value same_shape(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const bool is_same = TensorHandle::tensor(info[0]).sizes() == TensorHandle::tensor(info[1]).sizes();
+    return Napi::Boolean::New(info.Env(), is_same);
+  });
+}
+
 /// Native: tensorDtype(tensor: Tensor) -> DType
 Napi::Value dtype(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -197,6 +205,7 @@ void TensorHandle::define(Napi::Env env, Napi::Object exports) {
   add("fromTypedArray", from_typed_array);
   add("shareTypedArray", share_typed_array);
   add("tensorShape", shape);
+  add("tensorsHaveSameShape", same_shape);
   add("tensorDtype", dtype);
   add("tensorDevice", device);
   add("tensorLayout", layout);
