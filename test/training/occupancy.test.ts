@@ -116,9 +116,9 @@ describe('a strategy at work, and others', () => {
       const part = strategy.model.children()[0]!;
       const model = smallModel();
       const sharing = [
-        other(part),
+        other(part as nn.Module),
         new Naive({ model, optimizer: strategy.optimizer, evaluator: null }),
-        other(new nn.Sequential(part)),
+        other(new nn.Sequential(part as nn.Module)),
       ];
       const training = strategy.train(trainStream);
       for (const each of sharing) await rejectsWithCode(each.train(trainStream), 'ERR_BUSY', /^train: expected a model/);

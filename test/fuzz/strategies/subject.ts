@@ -3,12 +3,13 @@ import {
   accuracyMetrics, benchmarkFromDatasets, type Dataset, type Benchmark, EvaluationPlugin, type HookName, IterableDataset, jit, lossMetrics,
   manualSeed, MASPlugin, models, Naive, nn, ops, optim, type Plugin, SupervisedTemplate, type SupervisedTemplateOptions, type Tensor,
 } from '../../../lib/index';
+import { isScripted } from '../../../lib/nn/module';
 import { classes, features, smallDataset } from '../../support/small-runs';
 import { commit, type Misdeed } from './misdeeds';
 import type { Action, Place, Program } from './program';
 import { thrownValues } from './thrown';
 
-class TypeScriptModel extends nn.Module {
+class TypeScriptModel extends nn.Module<Tensor | Promise<Tensor>> {
   readonly first = new nn.Linear(features, 5);
   readonly second = new nn.Linear(5, classes);
 
@@ -102,7 +103,7 @@ const listener: Plugin = {
 
 function makeModel({ model }: Program, visit: Visit): nn.Module {
   const { Linear, ReLU, Sequential } = nn;
-  if (model === 'typescript') return new TypeScriptModel(visit);
+  if (model === 'typescript') return new TypeScriptModel(visit) as never;
   if (model === 'growing') return new Sequential(new Linear(features, 5), new models.IncrementalClassifier(5));
   if (model === 'dropout') return new Sequential(new Linear(features, 5), new nn.Dropout(0.5), new Linear(5, classes));
   if (model === 'batch norm') return new Sequential(new Linear(features, 5), new nn.BatchNorm1d(5), new Linear(5, classes));
@@ -196,8 +197,8 @@ function doAction(action: Action, strategy: SupervisedTemplate, benchmark: Bench
     // An evaluation forgets the mini-batch that is under way, and none may begin in another.
     case 'evaluate': return inIteration || strategy.isEval ? undefined : strategy.eval(experience);
     case 'evaluate alone': return inIteration || strategy.isEval ? undefined : leave(strategy.eval(experience));
-    case 'save': return model.isScripted ? jit.saveToBuffer(model) : undefined;
-    case 'save alone': return model.isScripted ? leave(jit.saveToBuffer(model)) : undefined;
+    case 'save': return isScripted(model) ? jit.saveToBuffer(model) : undefined;
+    case 'save alone': return isScripted(model) ? leave(jit.saveToBuffer(model)) : undefined;
     case 'second strategy': return other().eval(experience);
     case 'second strategy alone': return leave(other().eval(experience));
     case 'wait': return sleep(1);
