@@ -123,24 +123,25 @@ void Hold::take(const std::shared_ptr<Occupation>& occupation, const std::string
   int64_t& holder = occupation->holder();
   if (holder == call) return;
   if (holder != 0 && std::find(hosts.begin(), hosts.end(), holder) == hosts.end()) {
-    throw Error("ERR_BUSY", operation +
-                                ": expected a model and an optimizer that no other strategy trains or evaluates, got one that "
-                                "does; await the promise of that call first, or call this in a hook of that strategy");
+    throw Error("ERR_BUSY",
+                operation +
+                    ": expected a model and an optimizer that no other strategy trains or evaluates, got one that "
+                    "does; await the promise of that call first, or call this in a hook of that strategy");
   }
   before.emplace_back(occupation, holder);
   holder = call;
 }
 
-/// hold(operation: string, hosts: number[]) -> { call: number, isShared: boolean }: a call of `train` or `eval` begins that
-/// these calls, in whose hooks it is made, wait for. Until `release` no other strategy gets model and optimizer; between two
-/// jobs of this one its jobs would make them busy. `isShared`: one of the hosts holds them too.
+/// hold(operation: string, hosts: number[]) -> { call: number, isShared: boolean }: a call of `train` or `eval` begins
+/// that these calls, in whose hooks it is made, wait for. Until `release` no other strategy gets model and optimizer;
+/// between two jobs of this one its jobs would make them busy. `isShared`: one of the hosts holds them too.
 Napi::Value TrainingStepHandle::hold(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     static std::atomic<int64_t> calls{0};
     const std::string operation = string_argument(info[0], "operation");
     value_.holds.push_back({.call = ++calls, .hosts = array_argument(info[1], "hosts", [](const Napi::Value& host) {
-                              return integer_argument(host, "a host");
-                            })});
+                                               return integer_argument(host, "a host");
+                                             })});
     Hold& hold = value_.holds.back();
     try {
       hold.take(value_.model, operation);
@@ -151,7 +152,8 @@ Napi::Value TrainingStepHandle::hold(const Napi::CallbackInfo& info) {
     }
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("call", static_cast<double>(hold.call));
-    result.Set("isShared", std::any_of(hold.before.begin(), hold.before.end(), [](const auto& held) { return held.second != 0; }));
+    result.Set("isShared",
+               std::any_of(hold.before.begin(), hold.before.end(), [](const auto& held) { return held.second != 0; }));
     return result;
   });
 }
