@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
 import {
   BaseTemplate, ContinualTorchError, DataLoader, type ErrorCode, errorCodes, EvaluationPlugin, hookNames, IterableDataset, lossMetrics,
-  LRSchedulerPlugin, manualSeed, MASPlugin, Naive, nn, optim, SupervisedTemplate, type SupervisedTemplateOptions, type Tensor, tensor,
+  LRSchedulerPlugin, manualSeed, MASPlugin, nn, optim, SupervisedTemplate, type SupervisedTemplateOptions, type Tensor, tensor,
   benchmarkFromDatasets, type Dataset,
 } from '../../lib/index';
 import { thrownValues } from '../fuzz/strategies/thrown';
@@ -133,7 +133,7 @@ const getters: Record<string, [ErrorCode, (fail: Fail) => unknown]> = {
   'iterator of a dataloader': ['ERR_DATA_SOURCE', (fail) =>
     run(makeStrategy({ plugins: [{ beforeTrainingExp: (s) => void (s.dataloader = { get [Symbol.iterator]() { return fail(); } } as never) }] }))],
   experiences: ['ERR_DATA_SOURCE', (fail) => makeStrategy().train({ [Symbol.iterator]: fail } as never)],
-  'an option': ['ERR_INVALID_ARG_VALUE', (fail) => new Naive({ get model() { return fail(); } } as never)],
+  'an option': ['ERR_INVALID_ARG_VALUE', (fail) => new SupervisedTemplate({ get model() { return fail(); } } as never)],
   'forward of a criterion': ['ERR_INVALID_ARG_VALUE', (fail) => makeStrategy({ criterion: { get forward() { return fail(); } } as never })],
 };
 
