@@ -108,7 +108,9 @@ export class GradScaler {
     if (!this.enabled) return;
     const { scale } = this.begun('unscale_');
     if (this.progress.has(optimizer)) throw outOfTurn('unscale_', 'one call for an optimizer between two updates');
-    const grads = optimizer.paramGroups.flatMap(({ params }) => params.flatMap(({ grad }) => grad ?? []));
+    const grads = optimizer.paramGroups.flatMap(({ params }) =>
+      params.flatMap(({ grad }) => (grad?.layout === 'sparseCoo' ? (ops.aten._values!(grad) as Tensor) : grad) ?? []),
+    );
     if (grads.some(({ dtype }) => dtype === 'float16')) {
       throw new ContinualTorchError('ERR_UNSUPPORTED_DTYPE', 'unscale_: expected gradients of float32, got float16');
     }

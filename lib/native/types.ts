@@ -109,6 +109,8 @@ export interface NativeOptimizer {
   zeroGrad(): void;
   groupParameters(group: number): [name: string, parameter: NativeTensor][];
   setGroupOptions(group: number, kind: NativeOptimizerKind, options: NativeOptimizerOptions): void;
+  /** In place of those that the group has; "" keeps the name that a parameter has in the optimizer. */
+  setGroupParameters(group: number, params: [name: string, parameter: NativeTensor][]): void;
   addGroup(kind: NativeOptimizerKind, group: NativeParameterGroup): void;
   /** `step` where it is counted, and copies under PyTorch's names; null where there is no state. */
   state(parameter: NativeTensor): Record<string, number | NativeTensor> | null;

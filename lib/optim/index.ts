@@ -1,6 +1,7 @@
 export { Optimizer, type ParameterState } from './optimizer';
 export type { OptimizerGroupState, OptimizerStateDict } from './state-dict';
-export type { CommonOptions, GivenParameter, OptimizedParameters, ParamGroup, ParamGroupOptions } from './param-group';
+export type { GivenParameter } from './given-parameters';
+export type { CommonOptions, OptimizedParameters, ParamGroup, ParamGroupOptions } from './param-group';
 export { SGD, type SGDOptions } from './sgd';
 export { Adam, AdamW, type AdamOptions, type AdamWOptions } from './adam';
 export { RMSprop, type RMSpropOptions } from './rmsprop';

@@ -1,7 +1,9 @@
 import { ContinualTorchError, describeValue } from '../errors';
 import type { NativeOptimizer, NativeOptimizerKind, NativeOptimizerOptions } from '../native/types';
 import { nonNegativeNumber, parseArgument } from '../options';
-import { Tensor } from '../tensor/tensor';
+import type { Tensor } from '../tensor/tensor';
+import { type GivenParameter, namedParameters, toArray } from './given-parameters';
+import { ParameterList } from './parameter-list';
 
 /** Options that every optimizer has. */
 export interface CommonOptions {
@@ -17,16 +19,19 @@ export interface CommonOptions {
  * with the optimizer. The group is then as it was.
  */
 export type ParamGroup<Options = CommonOptions> = Options & {
-  /** The parameters themselves, in a new array. @throws ERR_BUSY */
-  readonly params: Tensor[];
+  /**
+   * The parameters, as an array that can be changed, and assigned: `params.push(...layer.parameters())`. The next step
+   * updates those that are in it; one that is in several groups, or is no leaf of floating-point numbers, is refused, and
+   * all stay as they were. What the optimizer remembers of a parameter goes with it from group to group.
+   * @throws ERR_BUSY; on changing as the optimizer's constructor
+   */
+  get params(): Tensor[];
+  set params(parameters: Iterable<GivenParameter>);
   /** Their names where all have one, from `namedParameters()` or a strategy's model; else null. @throws ERR_BUSY */
   readonly paramNames: string[] | null;
   /** The learning rate before the first scheduler (`initial_lr`); null before there is one. */
   initialLr: number | null;
 };
-
-/** A parameter, alone or with its name: what `model.parameters()` and `model.namedParameters()` are made of. */
-export type GivenParameter = Tensor | readonly [name: string, parameter: Tensor];
 
 /** A parameter group as an optimizer is given it: options that it does not name are those of the optimizer. */
 export type ParamGroupOptions<Options> = Options & { params: Iterable<GivenParameter> };
@@ -61,7 +66,7 @@ export function parseParamGroups<Options>(
   const items = toArray(operation, 'parameters', given);
   const groups = isPlainObject(items[0])
     ? items.map((item, i) => parseGroup(kind, `${operation}, group ${i}`, item, defaults))
-    : [{ params: parameters(operation, 'parameters', items), options: defaults }];
+    : [{ params: namedParameters(operation, 'parameters', items), options: defaults }];
   if (groups.every(({ params }) => params.length === 0)) {
     throw new ContinualTorchError('ERR_NO_PARAMETERS', `${operation}: expected at least one parameter, got none`);
   }
@@ -84,36 +89,13 @@ export function parseGroup<Options>(
   const { params, ...options } = item;
   const named = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return {
-    params: parameters(operation, 'params', toArray(operation, 'params', params)),
+    params: namedParameters(operation, 'params', toArray(operation, 'params', params)),
     options: kind.parse(operation, { ...defaults, ...named }),
   };
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-}
-
-function toArray(operation: string, name: string, given: unknown): unknown[] {
-  if (typeof given === 'object' && given !== null && Symbol.iterator in given && !(given instanceof Tensor)) {
-    return [...(given as Iterable<unknown>)];
-  }
-  throw new ContinualTorchError(
-    'ERR_INVALID_ARG_TYPE',
-    `${operation}: expected ${name} as an array of tensors (model.parameters()), got ${describeValue(given)}`,
-  );
-}
-
-function parameters(operation: string, name: string, items: unknown[]): [string, Tensor][] {
-  return items.map((item, i) => {
-    if (item instanceof Tensor) return ['', item];
-    if (Array.isArray(item) && item.length === 2 && typeof item[0] === 'string' && item[1] instanceof Tensor) {
-      return item as [string, Tensor];
-    }
-    throw new ContinualTorchError(
-      'ERR_INVALID_ARG_TYPE',
-      `${operation}: expected ${name} to be tensors, got ${describeValue(item)} at index ${i}`,
-    );
-  });
 }
 
 /** @internal What belongs to a group of an optimizer beside its parameters. */
@@ -131,9 +113,11 @@ export function makeParamGroup<Options extends object>(
 ): ParamGroup<Options> {
   const operation = `optim.${kind.name}, group ${index}`;
   const group = {};
+  const list = new ParameterList(operation, handle, index);
   Object.defineProperty(group, 'params', {
     enumerable: true,
-    get: () => handle.groupParameters(index).map(([, parameter]) => new Tensor(parameter)),
+    get: () => list.read(),
+    set: (given: unknown) => list.assign(given),
   });
   Object.defineProperty(group, 'paramNames', {
     get: () => {

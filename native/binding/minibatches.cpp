@@ -28,6 +28,9 @@ Napi::Value create_mini_batches(const Napi::CallbackInfo& info) {
         .oversample = boolean_argument(options.Get("oversample"), "oversample"),
         .generator = generator_option(options.Get("generator")),
     };
+    if (sampling.batch_size < std::max<int64_t>(1, static_cast<int64_t>(sampling.groups.size()))) {
+      wrong_argument("batchSize of at least one sample of each group");
+    }
     return MiniBatchesHandle::make(Environment::of(env).mini_batches_class,
                                    std::make_shared<MiniBatches>(DatasetHandle::get(info[0]), std::move(sampling)));
   });

@@ -139,13 +139,13 @@ size_t index_argument(const Napi::Value& value, const Optimizer& optimizer) {
 
 void OptimizerHandle::define(Napi::Env env, Napi::Object exports) {
   using Self = OptimizerHandle;
-  const Napi::Function constructor =
-      DefineClass(env, kName,
-                  {InstanceMethod<&Self::step>("step"), InstanceMethod<&Self::zero_grad>("zeroGrad"),
-                   InstanceMethod<&Self::group_parameters>("groupParameters"),
-                   InstanceMethod<&Self::set_group_options>("setGroupOptions"),
-                   InstanceMethod<&Self::add_group>("addGroup"), InstanceMethod<&Self::state>("state"),
-                   InstanceMethod<&Self::load>("load")});
+  const Napi::Function constructor = DefineClass(
+      env, kName,
+      {InstanceMethod<&Self::step>("step"), InstanceMethod<&Self::zero_grad>("zeroGrad"),
+       InstanceMethod<&Self::group_parameters>("groupParameters"),
+       InstanceMethod<&Self::set_group_options>("setGroupOptions"),
+       InstanceMethod<&Self::set_group_parameters>("setGroupParameters"), InstanceMethod<&Self::add_group>("addGroup"),
+       InstanceMethod<&Self::state>("state"), InstanceMethod<&Self::load>("load")});
   Environment::of(env).optimizer_class = Napi::Persistent(constructor);
   exports.Set("createOptimizer", Napi::Function::New(env, create_optimizer, "createOptimizer"));
 }
@@ -191,6 +191,20 @@ Napi::Value OptimizerHandle::set_group_options(const Napi::CallbackInfo& info) {
   });
 }
 
+/// setGroupParameters(group: number, params: [name: string, Tensor][]) -> void: in place of those that it has; "" keeps
+/// the name that a parameter has in the optimizer.
+Napi::Value OptimizerHandle::set_group_parameters(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Optimizer& optimizer = value_->idle("paramGroups");
+    const size_t index = index_argument(info[0], optimizer);
+    std::vector<ParameterGroup> all = optimizer.groups();
+    all[index].parameters = array_argument(info[1], "params", named_tensor);
+    check_parameters("paramGroups", all);
+    optimizer.set_parameters(index, std::move(all[index].parameters));
+    return info.Env().Undefined();
+  });
+}
+
 /// addGroup(kind: string, group: { params: [string, Tensor][], options: object }) -> void
 Napi::Value OptimizerHandle::add_group(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
@@ -227,6 +241,7 @@ Napi::Value OptimizerHandle::load(const Napi::CallbackInfo& info) {
       rules.push_back(rule_argument(info[0], group.Get("options")));
       return array_argument(group.Get("states"), "states", read_state);
     });
+    if (states.size() != optimizer.groups().size()) wrong_argument("states of every group");
     optimizer.load(std::move(rules), states);
     return info.Env().Undefined();
   });

@@ -19,6 +19,7 @@ class OptimizerHandle : public Wrapped<OptimizerHandle, std::shared_ptr<Shared<O
   Napi::Value zero_grad(const Napi::CallbackInfo& info);
   Napi::Value group_parameters(const Napi::CallbackInfo& info);
   Napi::Value set_group_options(const Napi::CallbackInfo& info);
+  Napi::Value set_group_parameters(const Napi::CallbackInfo& info);
   Napi::Value add_group(const Napi::CallbackInfo& info);
   Napi::Value state(const Napi::CallbackInfo& info);
   Napi::Value load(const Napi::CallbackInfo& info);

@@ -300,7 +300,7 @@ Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
 /// beginImportance(mas: Mas) -> void
 Napi::Value TrainingStepHandle::begin_importance(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    MasHandle::get(info[0])->idle("beginImportance").begin_pass(idle().flat());
+    idle().begin_importance(MasHandle::get(info[0])->idle("beginImportance"));
     return info.Env().Undefined();
   });
 }
@@ -349,7 +349,7 @@ Napi::Value TrainingStepHandle::end_importance(const Napi::CallbackInfo& info) {
     return submit(info.Env(), {MasHandle::get(info[0])},
                   [mas = MasHandle::get(info[0])->object, first = boolean_argument(info[1], "firstExperience")](
                       TrainingStep& step, const std::atomic<bool>&) {
-                    mas->end_pass(step.flat(), first);
+                    step.end_importance(*mas, first);
                     return Progress{};
                   });
   });

@@ -48,12 +48,28 @@ bool FlatParameters::holds(const std::vector<std::pair<std::string, at::Tensor>>
   for (size_t i = 0; i < slots_.size(); ++i) {
     const auto& [name, tensor] = named[i];
     const ParameterSlot& slot = slots_[i];
-    if (name != slot.name || !tensor.is_same(slot.parameter) || tensor.numel() != slot.numel ||
-        tensor.scalar_type() != values_.scalar_type() || tensor.device() != values_.device()) {
-      return false;
-    }
+    if (name != slot.name || !tensor.is_same(slot.parameter) || !fits(tensor, i)) return false;
   }
   return true;
+}
+
+bool FlatParameters::fits(const at::Tensor& tensor, size_t slot) const {
+  return tensor.numel() == slots_[slot].numel && tensor.scalar_type() == values_.scalar_type() &&
+         tensor.device() == values_.device() && tensor.layout() == at::kStrided;
+}
+
+std::optional<std::string> FlatParameters::misfit() const {
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const auto& [name, parameter, offset, numel] = slots_[i];
+    if (fits(parameter, i)) continue;
+    const auto shown = [](at::ScalarType type, const at::Device& device) {
+      return std::string(c10::getDtypeNames(type).first) + " on " + device.str();
+    };
+    return "parameter \"" + name + "\" as " + c10::str(parameter.sizes()) + " " +
+           shown(parameter.scalar_type(), parameter.device()) + ", where it had " + std::to_string(numel) +
+           " elements of " + shown(values_.scalar_type(), values_.device());
+  }
+  return std::nullopt;
 }
 
 at::Tensor FlatParameters::slice(const at::Tensor& buffer, size_t slot) const {
@@ -62,6 +78,9 @@ at::Tensor FlatParameters::slice(const at::Tensor& buffer, size_t slot) const {
 
 void FlatParameters::settle() {
   at::NoGradGuard no_grad;
+  if (const auto changed = misfit()) {
+    throw Error("ERR_CALL_ORDER", "model: expected parameters that do not change meanwhile, got " + *changed);
+  }
   for (size_t i = 0; i < slots_.size(); ++i) {
     at::Tensor& parameter = slots_[i].parameter;
     if (!is_slice_of(parameter, values_, slots_[i].offset)) {
@@ -69,15 +88,20 @@ void FlatParameters::settle() {
       home.copy_(parameter.detach());
       parameter.set_data(home);
     }
-    at::Tensor& grad = parameter.mutable_grad();
-    if (grad.defined() && !is_slice_of(grad, grads_, slots_[i].offset)) {
-      ++claim_;
-      const at::Tensor dense = grad.is_sparse() ? grad.to_dense() : grad;
-      grad_view(i).copy_(dense.is_alias_of(grads_) ? dense.clone() : dense);
-      install_grad(i);
-    }
+    if (!parameter.grad().is_sparse()) settle_grad(i);
     watch(i);
   }
+}
+
+void FlatParameters::settle_grad(size_t slot) {
+  const at::Tensor& grad = slots_[slot].parameter.grad();
+  if (!grad.defined()) return;
+  const bool is_strided = grad.layout() == at::kStrided;
+  if (is_strided && is_slice_of(grad, grads_, slots_[slot].offset)) return;
+  ++claim_;
+  const at::Tensor dense = is_strided ? grad : grad.to_dense();
+  grad_view(slot).copy_(dense.is_alias_of(grads_) ? dense.clone() : dense);
+  install_grad(slot);
 }
 
 /// Lives in the parameter and may outlive the flat parameters, whose end comes on another thread than backward: it holds
@@ -124,9 +148,7 @@ const at::Tensor& FlatParameters::grad_view(size_t slot) {
 void FlatParameters::install_grad(size_t slot) { slots_[slot].parameter.mutable_grad() = grad_view(slot); }
 
 bool FlatParameters::write_grad(size_t slot, const at::Tensor& gradient) {
-  if (at::GradMode::is_enabled() || gradient.layout() != at::kStrided || slots_[slot].parameter.grad().defined()) {
-    return false;
-  }
+  if (at::GradMode::is_enabled() || !fits(gradient, slot) || slots_[slot].parameter.grad().defined()) return false;
   ++claim_;
   grad_view(slot).copy_(gradient);
   install_grad(slot);

@@ -29,10 +29,11 @@ struct Run {
 
 /// Lays parameters into one buffer (keeping the tensors' identity) and their gradients into another.
 ///
-/// Invariants: slots lie in the order given, without gaps; all have one dtype and one device. A gradient is either
-/// undefined (no backward has reached the parameter since `zero_grad`, exactly as in PyTorch), or a view of `grads()`
-/// once `settle` has been called: it moves what autograd, or somebody outside, has put elsewhere (a gradient of its own,
-/// a parameter's storage). While no gradient is defined the memory of `grads()` holds nothing that counts.
+/// Invariants: slots lie in the order given, without gaps; all have one dtype and one device. A gradient is undefined
+/// (no backward has reached the parameter since `zero_grad`, exactly as in PyTorch), or a sparse tensor of its own, or
+/// a view of `grads()` once `settle` has been called: it moves what autograd, or somebody outside, has put elsewhere (a
+/// gradient of its own, a parameter's storage). While no gradient is defined the memory of `grads()` holds nothing that
+/// counts.
 class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
  public:
   static std::shared_ptr<FlatParameters> create(const std::vector<std::pair<std::string, at::Tensor>>& named);
@@ -46,8 +47,16 @@ class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
   /// True where the same tensors stand under the same names in the same order with the same size.
   bool holds(const std::vector<std::pair<std::string, at::Tensor>>& named) const;
 
-  /// Moves parameters and gradients back into the buffers where somebody replaced their storage.
+  /// What somebody has made of a parameter that its place cannot follow (another size, dtype or device), in words;
+  /// nothing where all still fit.
+  std::optional<std::string> misfit() const;
+
+  /// Moves parameters and dense gradients back into the buffers where somebody replaced their storage. Throws
+  /// ERR_CALL_ORDER where a parameter no longer fits its place, which `misfit` tells before.
   void settle();
+
+  /// Makes a gradient that lies elsewhere, or is sparse, a view of `grads()` with the same values.
+  void settle_grad(size_t slot);
 
   /// Gradients that a backward pass brings go to `receive(slot, gradient)` while one of these lives, each once a pass and
   /// summed up over all uses of the parameter; where it returns false autograd accumulates as ever.
@@ -63,8 +72,9 @@ class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
     FlatParameters& flat_;
   };
 
-  /// Makes a copy of it in `grads()` the gradient of a slot that has none: one pass, where autograd would fill with zeros
-  /// and add. False, having done nothing, where there is one, or where autograd records.
+  /// Makes a copy of it in `grads()` the gradient of a slot that has none: one pass, where autograd would fill with
+  /// zeros and add. False, having done nothing, where there is one, where this one is sparse, or where autograd
+  /// records.
   bool write_grad(size_t slot, const at::Tensor& gradient);
 
   /// Before writing to `grads()` while no gradient is defined: a number that is the current one (`claim() == ...`) until
@@ -83,6 +93,7 @@ class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
 
  private:
   explicit FlatParameters(const std::vector<std::pair<std::string, at::Tensor>>& named);
+  bool fits(const at::Tensor& tensor, size_t slot) const;
   void watch(size_t slot);
   /// Made anew where whoever had it as a gradient has reshaped it in place.
   const at::Tensor& grad_view(size_t slot);

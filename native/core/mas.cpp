@@ -1,5 +1,6 @@
 #include "core/mas.h"
 
+#include <cmath>
 #include <unordered_map>
 
 #include "core/error.h"
@@ -9,6 +10,13 @@ namespace continual {
 namespace {
 
 std::string shape_of(const at::Tensor& tensor) { return c10::str(tensor.sizes()); }
+
+/// A number as a tensor [1]: infinite where the dtype cannot hold it, which `full` refuses.
+at::Tensor number(double value, const at::TensorOptions& options) {
+  constexpr double kInEveryDtype = 65504;  // the largest of float16
+  if (std::abs(value) <= kInEveryDtype) return at::full({1}, value, options);
+  return at::full({1}, value, options.dtype(at::kDouble)).to(options);
+}
 
 /// Copies `from` to the low indices of `to`: at most as long in every dimension.
 void copy_to_low_indices(const std::string& name, const at::Tensor& from, at::Tensor to) {
@@ -44,6 +52,14 @@ class PendingPenalty {
   }
 
   void backward(double factor) {
+    if (const auto changed = flat_->misfit()) {
+      throw Error("ERR_CALL_ORDER",
+                  "MASPlugin: expected the model to stay as it is between penalty and backward, got " + *changed);
+    }
+    // What is sparse or lies elsewhere is added to like the rest.
+    for (size_t i = 0; i < flat_->slots().size(); ++i) {
+      if (takes_gradient(i)) flat_->settle_grad(i);
+    }
     const bool is_written = factor == 1 && claim_ == flat_->claim() && !any_grad();
     std::vector<bool> installed(flat_->slots().size());
     for (size_t i = 0; i < installed.size(); ++i) installed[i] = takes_gradient(i) && !has_grad(i);
@@ -124,16 +140,13 @@ void Mas::add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& l
                 "MASPlugin.beforeBackward: expected importances of an earlier experience, found none: a plugin must "
                 "take part in a strategy's training from its first experience on");
   }
-  if (loss.item<double>() == 0) {
-    throw Error("ERR_MAS_ZERO_LOSS", "MASPlugin.beforeBackward: expected a loss, got exactly 0");
-  }
   flat->settle();
   align(flat);
   const auto penalty = std::make_shared<PendingPenalty>(flat, omega_, anchor_, known_, lambda_);
   at::Tensor value;
   {
     at::NoGradGuard no_grad;
-    value = at::full({1}, penalty->value(), loss.options().requires_grad(false));
+    value = number(penalty->value(), loss.options().requires_grad(false));
   }
   if (at::GradMode::is_enabled()) {
     // Backward hands this leaf d(objective)/d(penalty): 1, unless somebody scaled the loss.
@@ -146,7 +159,26 @@ void Mas::add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& l
   loss.add_(value);
 }
 
+at::Tensor Mas::importance(const at::Tensor& parameter) const {
+  for (size_t i = 0; flat_ && i < known_.size(); ++i) {
+    if (known_[i] && flat_->slots()[i].parameter.is_same(parameter)) return flat_->slice(omega_, i);
+  }
+  return {};
+}
+
+void Mas::require_pass(const std::shared_ptr<FlatParameters>& flat) const {
+  if (!pass_flat_) {
+    throw Error("ERR_CALL_ORDER", "MASPlugin: expected an importance pass to be under way, got none");
+  }
+  const std::optional<std::string> changed = pass_flat_->misfit();
+  if (!changed && flat == pass_flat_) return;
+  throw Error("ERR_CALL_ORDER",
+              "MASPlugin.afterTrainingExp: expected the model to stay as it is while importances are measured, got " +
+                  changed.value_or("other parameters") + ": change it before training, or in a later hook");
+}
+
 void Mas::begin_pass(const std::shared_ptr<FlatParameters>& flat) {
+  pass_flat_ = flat;
   pass_sum_ = at::zeros_like(flat->values());
   pass_slices_.clear();
   for (const ParameterSlot& slot : flat->slots()) {
@@ -156,29 +188,43 @@ void Mas::begin_pass(const std::shared_ptr<FlatParameters>& flat) {
   latest_.clear();
 }
 
-void Mas::accumulate(FlatParameters& flat, const at::Tensor& output) {
-  flat.settle();
-  latest_.assign(flat.slots().size(), {});
-  const FlatParameters::Receiving receiving(flat, [&](size_t slot, const at::Tensor& gradient) {
-    latest_[slot] = gradient.is_sparse() ? gradient.to_dense() : gradient.contiguous();
-    add_magnitudes(pass_slices_[slot], latest_[slot].dim() == 1 ? latest_[slot] : latest_[slot].view(-1));
+void Mas::accumulate(const std::shared_ptr<FlatParameters>& flat, const at::Tensor& output) {
+  require_pass(flat);
+  if (output.dim() == 0) {
+    throw Error("ERR_IMPORTANCE",
+                "MASPlugin.afterTrainingExp: expected an output for each sample, [B, C] or [B], got a single number");
+  }
+  flat->settle();
+  latest_.assign(flat->slots().size(), {});
+  const FlatParameters::Receiving receiving(*flat, [&](size_t slot, const at::Tensor& gradient) {
+    at::NoGradGuard no_grad;
+    latest_[slot] = gradient.is_sparse() ? gradient.coalesce() : gradient.contiguous();
+    if (gradient.is_sparse()) flat->slice(pass_sum_, slot).add_(latest_[slot].abs());
+    else add_magnitudes(pass_slices_[slot], gradient.dim() == 1 ? latest_[slot] : latest_[slot].view(-1));
     return true;
   });
-  if (output.dim() >= 2 && at::isFloatingType(output.scalar_type())) {
+  if (at::isFloatingType(output.scalar_type())) {
     // d/dF mean ||F||^2 = 2 F / (number of norms), without a graph through norm, square and mean.
     const at::Tensor detached = output.detach();
-    output.backward(detached * (2.0 * static_cast<double>(output.size(1)) / static_cast<double>(output.numel())));
+    const int64_t width = output.dim() == 1 ? 1 : output.size(1);
+    output.backward(detached * (2.0 * static_cast<double>(width) / static_cast<double>(output.numel())));
   } else {
-    at::linalg_vector_norm(output, /*ord=*/2, /*dim=*/1).pow(2).mean().backward();
+    const at::Tensor rows = output.dim() == 1 ? output.unsqueeze(1) : output;
+    at::linalg_vector_norm(rows, /*ord=*/2, /*dim=*/1).pow(2).mean().backward();
   }
   ++pass_batches_;
 }
 
 void Mas::end_pass(const std::shared_ptr<FlatParameters>& flat, bool first_experience) {
+  require_pass(flat);
   if (!first_experience && !has_memory()) {
     throw Error("ERR_MAS_NO_IMPORTANCE",
                 "MASPlugin.afterTrainingExp: expected importances of an earlier experience, found none: a plugin must "
                 "take part in a strategy's training from its first experience on");
+  }
+  if (pass_batches_ == 0) {
+    throw Error("ERR_EMPTY_EXPERIENCE",
+                "MASPlugin.afterTrainingExp: expected mini-batches to measure importances on, got none");
   }
   at::NoGradGuard no_grad;
   if (first_experience) {
@@ -199,9 +245,12 @@ void Mas::end_pass(const std::shared_ptr<FlatParameters>& flat, bool first_exper
   pass_sum_.reset();
   // What the reference leaves behind: the gradients of the last mini-batch.
   for (size_t i = 0; i < latest_.size(); ++i) {
-    if (latest_[i].defined()) flat->write_grad(i, latest_[i]);
+    if (!latest_[i].defined()) continue;
+    if (latest_[i].is_sparse()) flat->slots()[i].parameter.mutable_grad() = latest_[i];
+    else flat->write_grad(i, latest_[i]);
   }
   latest_.clear();
+  pass_flat_.reset();
   flat->settle();
   anchor_.copy_(flat->values());
   remember(flat);

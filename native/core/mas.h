@@ -22,14 +22,17 @@ class Mas {
   bool has_memory() const { return !memory_.empty(); }
 
   /// loss += lambda sum Omega (theta - theta*)^2, in place and differentiable: one pass yields value and gradient.
-  /// Throws ERR_MAS_NO_IMPORTANCE without memory, ERR_MAS_ZERO_LOSS where the loss is exactly 0.
+  /// Throws ERR_MAS_NO_IMPORTANCE without memory.
   void add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& loss);
 
   /// The importance pass. `accumulate` takes the output of one mini-batch, [B, C] or [B, C, ...] (norm over dim 1, mean
-  /// over the rest), differentiates its mean squared norm and adds the gradients' magnitudes; `end_pass` divides by the
-  /// number of mini-batches, merges, and takes theta*. A pass that is not ended changes nothing.
+  /// over the rest) or [B] (taken as [B, 1]), differentiates its mean squared norm and adds the gradients' magnitudes;
+  /// `end_pass` divides by the number of mini-batches, merges, and takes theta*. A pass that is not ended changes
+  /// nothing. Throws ERR_CALL_ORDER without `begin_pass`, and where the layout or a parameter is no longer what it was
+  /// then; ERR_EMPTY_EXPERIENCE where there was no mini-batch.
   void begin_pass(const std::shared_ptr<FlatParameters>& flat);
-  void accumulate(FlatParameters& flat, const at::Tensor& output);
+  void require_pass(const std::shared_ptr<FlatParameters>& flat) const;
+  void accumulate(const std::shared_ptr<FlatParameters>& flat, const at::Tensor& output);
   void end_pass(const std::shared_ptr<FlatParameters>& flat, bool first_experience);
 
   struct Entry {
@@ -39,6 +42,10 @@ class Mas {
   };
   /// Every name ever consolidated, in model order, names that left the model last.
   const std::vector<Entry>& memory() const { return memory_; }
+
+  double lambda() const { return lambda_; }
+  /// Omega of a parameter as the penalty has it at present; undefined where it has none.
+  at::Tensor importance(const at::Tensor& parameter) const;
 
  private:
   void align(const std::shared_ptr<FlatParameters>& flat);
@@ -53,6 +60,7 @@ class Mas {
   at::Tensor anchor_;
   std::vector<bool> known_;            // slot has an importance
 
+  std::shared_ptr<FlatParameters> pass_flat_;  // the layout of the pass that is under way; null: there is none
   at::Tensor pass_sum_;
   std::vector<at::Tensor> pass_slices_;  // of it, by slot
   int64_t pass_batches_ = 0;

@@ -53,7 +53,7 @@ std::vector<at::Tensor> Optimizer::parameters() const {
 }
 
 FlatParameters& Optimizer::flat() {
-  if (!flat_ || !is_laid_out_) {
+  if (!flat_ || !is_laid_out_ || flat_->misfit()) {
     NamedTensors named;
     for (const at::Tensor& parameter : parameters()) named.emplace_back("", parameter);
     attach(FlatParameters::create(named));
@@ -172,13 +172,15 @@ void Optimizer::attach(std::shared_ptr<FlatParameters> next) {
 std::optional<ParameterState> Optimizer::state(const at::Tensor& parameter) const {
   if (!flat_) return std::nullopt;
   for (size_t i = 0; i < flat_->slots().size(); ++i) {
-    if (!flat_->slots()[i].parameter.is_same(parameter) || group_of_slot_[i] < 0 || state_.steps[i] == 0) continue;
+    const ParameterSlot& slot = flat_->slots()[i];
+    if (!slot.parameter.is_same(parameter) || group_of_slot_[i] < 0 || state_.steps[i] == 0) continue;
+    if (parameter.numel() != slot.numel) continue;
     if (rule_of(i).state_names().empty()) continue;
     ParameterState state{.steps = state_.steps[i], .tensors = {}};
     for (const std::string& name : rule_of(i).state_names()) {
       const auto found = state_.buffers.find(name);
       // An option that has been set since the last step may want more than there is.
-      state.tensors.emplace_back(name, found == state_.buffers.end() ? at::zeros_like(flat_->slots()[i].parameter)
+      state.tensors.emplace_back(name, found == state_.buffers.end() ? at::zeros_like(slot.parameter)
                                                                      : flat_->slice(found->second, i).clone());
     }
     return state;
@@ -194,6 +196,28 @@ void Optimizer::reset_state() {
 void Optimizer::add_group(ParameterGroup group) {
   groups_.push_back(std::move(group));
   find_groups();
+}
+
+void Optimizer::set_parameters(size_t group, NamedTensors parameters) {
+  std::unordered_map<at::TensorImpl*, std::string> names;
+  for (const ParameterGroup& other : groups_) {
+    for (const auto& [name, parameter] : other.parameters) names.emplace(parameter.unsafeGetTensorImpl(), name);
+  }
+  for (auto& [name, parameter] : parameters) {
+    const auto known = names.find(parameter.unsafeGetTensorImpl());
+    if (name.empty() && known != names.end()) name = known->second;
+  }
+  groups_.at(group).parameters = std::move(parameters);
+  find_groups();
+}
+
+const UpdateRule* Optimizer::rule_for(const at::Tensor& parameter) const {
+  for (const ParameterGroup& group : groups_) {
+    for (const auto& [name, other] : group.parameters) {
+      if (other.is_same(parameter)) return group.rule.get();
+    }
+  }
+  return nullptr;
 }
 
 void Optimizer::load(std::vector<std::shared_ptr<const UpdateRule>> rules,
@@ -222,7 +246,7 @@ void Optimizer::load(std::vector<std::shared_ptr<const UpdateRule>> rules,
     for (const auto& [name, tensor] : state.tensors) {
       at::Tensor& buffer = next.buffers[name];
       if (!buffer.defined()) buffer = at::zeros_like(flat_->values());
-      flat_->slice(buffer, i).copy_(tensor);
+      flat_->slice(buffer, i).copy_(tensor.is_sparse() ? tensor.to_dense() : tensor);
     }
   }
   state_ = std::move(next);
@@ -245,9 +269,13 @@ void Optimizer::step() {
   at::NoGradGuard no_grad;
   FlatParameters& parameters = flat();
   parameters.settle();
+  const std::vector<size_t> sparse = sparse_slots();
   const auto group_count = static_cast<int64_t>(groups_.size());
+  const auto is_updated = [&](size_t slot) {
+    return group_of_slot_[slot] >= 0 && parameters.slots()[slot].parameter.grad().defined();
+  };
   const auto group_and_steps = [&](size_t slot) -> int64_t {
-    if (group_of_slot_[slot] < 0 || !parameters.slots()[slot].parameter.grad().defined()) return -1;
+    if (!is_updated(slot) || parameters.slots()[slot].parameter.grad().is_sparse()) return -1;
     return state_.steps[slot] * group_count + group_of_slot_[slot];
   };
   for (const Run& run : parameters.runs(group_and_steps)) {
@@ -256,10 +284,36 @@ void Optimizer::step() {
     for (const std::string& name : rule.state_names()) state.push_back(run.of(buffer(name)));
     rule.step(run.of(parameters.values()), run.of(parameters.grads()), state, state_.steps[run.first_slot]);
   }
+  for (const size_t slot : sparse) step_sparse(slot);
   for (size_t i = 0; i < state_.steps.size(); ++i) {
-    if (group_and_steps(i) < 0 || rule_of(i).state_names().empty()) continue;
+    if (!is_updated(i) || rule_of(i).state_names().empty()) continue;
     state_.steps[i] = rule_of(i).counts_steps() ? state_.steps[i] + 1 : 1;
   }
+}
+
+std::vector<size_t> Optimizer::sparse_slots() const {
+  std::vector<size_t> sparse;
+  for (size_t i = 0; i < flat_->slots().size(); ++i) {
+    const auto& [name, parameter, offset, numel] = flat_->slots()[i];
+    if (group_of_slot_[i] < 0 || !parameter.grad().is_sparse()) continue;
+    if (const std::string refusal = rule_of(i).refuses_sparse(); !refusal.empty()) {
+      throw Error("ERR_SPARSE_GRADIENT", "optimizer: step: " + refusal + ", as in PyTorch; got that of " +
+                                             (name.empty() ? "a parameter" : quoted(name, i)) + " of shape " +
+                                             c10::str(parameter.sizes()) +
+                                             ". Make the embedding without `sparse`, or take SGD or Adagrad without "
+                                             "weightDecay");
+    }
+    sparse.push_back(i);
+  }
+  return sparse;
+}
+
+void Optimizer::step_sparse(size_t slot) {
+  const UpdateRule& rule = rule_of(slot);
+  std::vector<at::Tensor> state;
+  for (const std::string& name : rule.state_names()) state.push_back(flat_->slice(buffer(name), slot));
+  rule.step_sparse(flat_->slice(flat_->values(), slot), flat_->slots()[slot].parameter.grad(), state,
+                   state_.steps[slot]);
 }
 
 }  // namespace continual

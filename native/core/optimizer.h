@@ -37,6 +37,10 @@ class Optimizer {
   /// Its parameters are in no other group.
   void add_group(ParameterGroup group);
 
+  /// Puts these parameters in place of a group's; they are in no other group. One without a name keeps that which it
+  /// has here. State follows a parameter from group to group.
+  void set_parameters(size_t group, NamedTensors parameters);
+
   /// Follows a model that has changed. `known`: its parameters when this was last called. All get the names that they
   /// have in the model. One that another tensor has replaced under the same name gives its place to that tensor, whose
   /// state is empty; one with a new name is added, to the group of its neighbours in the tree of names; one that is
@@ -46,6 +50,11 @@ class Optimizer {
 
   /// Steps on this layout from now on; `flat` holds at least all parameters of the optimizer.
   void attach(std::shared_ptr<FlatParameters> flat);
+  /// Whether the next step is on this layout.
+  bool is_on(const FlatParameters& flat) const { return flat_.get() == &flat && is_laid_out_; }
+
+  /// What updates a parameter; null where nothing does.
+  const UpdateRule* rule_for(const at::Tensor& parameter) const;
 
   /// Copies of what is remembered of a parameter; nothing where it has seen no update.
   std::optional<ParameterState> state(const at::Tensor& parameter) const;
@@ -60,6 +69,7 @@ class Optimizer {
   void reset_state();
 
   void zero_grad();
+  /// Throws ERR_SPARSE_GRADIENT where a gradient is sparse and its rule takes none, and has then changed nothing.
   void step();
 
  private:
@@ -71,6 +81,9 @@ class Optimizer {
 
   FlatParameters& flat();
   void find_groups();
+  /// The slots whose gradients are sparse.
+  std::vector<size_t> sparse_slots() const;
+  void step_sparse(size_t slot);
   void forget(const at::Tensor& parameter);
   const at::Tensor& buffer(const std::string& name);
   const UpdateRule& rule_of(size_t slot) const { return *groups_[group_of_slot_[slot]].rule; }

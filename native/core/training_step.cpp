@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/mas_advice.h"
 #include "core/script_errors.h"
 
 namespace continual {
@@ -75,18 +76,30 @@ void TrainingStep::update_optimizer(bool reset_state, bool remove_params) {
   if (flat_) lay_out();  // what is new is trained from the next iteration on
 }
 
-bool TrainingStep::lay_out() {
+NamedTensors TrainingStep::parameters() const {
   NamedTensors named = model_->named_parameters();
   std::unordered_set<at::TensorImpl*> of_model;
   for (const auto& [name, parameter] : named) of_model.insert(parameter.unsafeGetTensorImpl());
   for (const at::Tensor& parameter : optimizer_->parameters()) {
     if (!of_model.count(parameter.unsafeGetTensorImpl())) named.emplace_back("", parameter);
   }
+  return named;
+}
+
+bool TrainingStep::lay_out() {
+  const NamedTensors named = parameters();
   const bool changed = !flat_ || !flat_->holds(named);
   if (changed) flat_ = FlatParameters::create(named);
   flat_->settle();
   optimizer_->attach(flat_);
   return changed;
+}
+
+void TrainingStep::require_layout(const char* operation) const {
+  if (flat_) return;
+  throw Error("ERR_CALL_ORDER", std::string(operation) +
+                                    ": expected a strategy that trains: its parameters are prepared in "
+                                    "beforeTrainingExp, before the hook of that name, and have not been yet");
 }
 
 void TrainingStep::close() {
@@ -108,14 +121,17 @@ MiniBatch TrainingStep::on_device(const at::Tensor& x, const at::Tensor& y, cons
 
 void TrainingStep::set_batch(const at::Tensor& x, const at::Tensor& y, const at::Tensor& task_id) {
   batch = on_device(x, y, task_id);
+  penalties_.clear();
 }
 
 bool TrainingStep::fetch(MiniBatch& into) {
+  penalties_.clear();
   return !passes_.empty() && passes_.back().loader && passes_.back().loader->next(into, device_);
 }
 
 void TrainingStep::clear() {
   batch = {};
+  penalties_.clear();
   output.reset();
   loss = no_loss(device_);
 }
@@ -171,9 +187,9 @@ void TrainingStep::run_phase(const PlannedPhase& planned, bool grad_enabled) {
     case Phase::kZeroGrad: return zero_grad();
     case Phase::kForward: return forward();
     case Phase::kCriterion: return criterion(grad_enabled);
-    case Phase::kPenalty: return planned.mas->add_penalty(flat_, loss);
+    case Phase::kPenalty: return penalty(planned.mas);
     case Phase::kBackward: return backward();
-    case Phase::kUpdate: return optimizer_->step();
+    case Phase::kUpdate: return update();
     case Phase::kMeasure: return measure(/*needs_labels=*/false);
     case Phase::kMeasureAccuracy: return measure(/*needs_labels=*/true);
   }
@@ -186,7 +202,7 @@ void TrainingStep::zero_grad() {
 
 void TrainingStep::forward() {
   if (!batch.x.defined()) {
-    throw Error("ERR_FORWARD",
+    throw Error("ERR_CALL_ORDER",
                 "forward: expected a mini-batch, got none: an evaluation in a hook inside the iteration forgets it");
   }
   explained(
@@ -196,6 +212,11 @@ void TrainingStep::forward() {
 
 void TrainingStep::criterion(bool training) {
   if (!criterion_) throw Error("ERR_CRITERION", "criterion: this strategy was made with one of JavaScript");
+  if (!output.defined() || !batch.y.defined()) {
+    throw Error("ERR_CALL_ORDER",
+                "criterion: expected a mini-batch and the model's output, got none: an evaluation in a hook inside the "
+                "iteration forgets them");
+  }
   criterion_->check_labels(output, batch.labels);
   explained(
       "ERR_CRITERION",
@@ -208,11 +229,24 @@ void TrainingStep::criterion(bool training) {
       });
 }
 
+void TrainingStep::penalty(const std::shared_ptr<Mas>& mas) {
+  require_layout("MASPlugin.beforeBackward");
+  if (flat_->misfit()) lay_out();
+  penalties_.push_back(mas);
+  mas->add_penalty(flat_, loss);
+}
+
 void TrainingStep::backward() {
   check_loss();
   std::optional<FlatParameters::Receiving> in_place;
   if (flat_) in_place.emplace(*flat_, [this](size_t i, const at::Tensor& grad) { return flat_->write_grad(i, grad); });
   explained("ERR_BACKWARD", [&] { return "backward: failed on loss " + describe(loss); }, [&] { loss.backward(); });
+}
+
+/// What a hook has added to the optimizer, or made of the model, gets its place.
+void TrainingStep::update() {
+  if (flat_ && (!optimizer_->is_on(*flat_) || flat_->misfit())) lay_out();
+  optimizer_->step();
 }
 
 void TrainingStep::check_loss() const {
@@ -232,6 +266,7 @@ void TrainingStep::check_loss() const {
     if (cause[0] == 'o' && wrong(output)) {
       cause = "the model's output overflowed: the learning rate or the inputs are too large, or training diverges";
     }
+    for (const std::shared_ptr<Mas>& mas : penalties_) cause += ". " + advice_on_penalty(*mas, *optimizer_);
   }
   throw Error("ERR_LOSS_NOT_FINITE", "backward: expected a finite loss, got " +
                                          std::to_string(loss.item<double>()) + " (" + cause + ")");
@@ -239,6 +274,7 @@ void TrainingStep::check_loss() const {
 
 void TrainingStep::measure(bool needs_labels) {
   if (passes_.empty()) return;
+  if (!batch.y.defined()) throw Error("ERR_CALL_ORDER", "statistics: expected a mini-batch, got none");
   at::NoGradGuard no_grad;
   RunningStatistics& statistics = passes_.back().statistics;
   const int64_t samples = batch.size();
@@ -275,20 +311,50 @@ TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono
   return progress;
 }
 
+void TrainingStep::begin_importance(Mas& mas) {
+  require_layout("MASPlugin.afterTrainingExp");
+  lay_out();
+  mas.begin_pass(flat_);
+}
+
 void TrainingStep::accumulate_importance(Mas& mas, const MiniBatch& current) {
   const at::AutoGradMode grad_mode(true);
+  mas.require_pass(flat_);
   optimizer_->zero_grad();
   explained(
-      "ERR_IMPORTANCE", [&] { return "importance: the model failed on a mini-batch " + describe(current.x); },
-      [&] { mas.accumulate(*flat_, model_->forward(current.x, current.task_id)); });
+      "ERR_IMPORTANCE",
+      [&] {
+        return "importance: the model failed on a mini-batch " + describe(current.x) +
+               (current.size() == 1 ? ", of one sample (`dropLast: true` leaves an incomplete one out)" : "");
+      },
+      [&] { mas.accumulate(flat_, model_->forward(current.x, current.task_id)); });
 }
 
 void TrainingStep::accumulate_importance(Mas& mas, const at::Tensor& model_output) {
   const at::AutoGradMode grad_mode(true);
+  mas.require_pass(flat_);
   optimizer_->zero_grad();
   explained(
       "ERR_IMPORTANCE", [&] { return "importance: failed on a model output " + describe(model_output); },
-      [&] { mas.accumulate(*flat_, model_output); });
+      [&] { mas.accumulate(flat_, model_output); });
+}
+
+void TrainingStep::end_importance(Mas& mas, bool first_experience) {
+  mas.require_pass(flat_);
+  const NamedTensors now = parameters();
+  if (!flat_->holds(now)) {
+    const auto is_new = [&](const NamedTensors::value_type& named) {
+      return std::none_of(flat_->slots().begin(), flat_->slots().end(), [&](const ParameterSlot& slot) {
+        return slot.name == named.first && slot.parameter.is_same(named.second);
+      });
+    };
+    const auto found = std::find_if(now.begin(), now.end(), is_new);
+    throw Error("ERR_CALL_ORDER",
+                "MASPlugin.afterTrainingExp: expected the model to stay as it is while importances are measured, got " +
+                    (found == now.end() ? "parameters that are gone" : "a new parameter \"" + found->first + '"') +
+                    ": change it before training, or in a later hook");
+  }
+  mas.end_pass(flat_, first_experience);
 }
 
 }  // namespace continual

@@ -77,11 +77,14 @@ class TrainingStep {
   /// Whether `run` would take a few microseconds: clear gradients, take a prepared mini-batch, or compute a small loss.
   bool is_light(const std::vector<PlannedPhase>& plan, int64_t max_iterations) const;
 
-  /// The importance pass over the open pass's mini-batches, for as long as `budget` allows, over one of the caller's, or
-  /// over one whose output the caller has computed, after `zero_grad`.
+  /// The importance pass, on the parameters that the model has now: over the open pass's mini-batches, for as long as
+  /// `budget` allows, over one of the caller's, or over one whose output the caller has computed. Throws ERR_CALL_ORDER
+  /// where nothing is laid out, and where the model changes before `end_importance`.
+  void begin_importance(Mas& mas);
   Progress accumulate_importance(Mas& mas, std::chrono::milliseconds budget, const std::atomic<bool>& stopping);
   void accumulate_importance(Mas& mas, const MiniBatch& batch);
   void accumulate_importance(Mas& mas, const at::Tensor& model_output);
+  void end_importance(Mas& mas, bool first_experience);
 
   /// Throws ERR_LOSS_NOT_FINITE with the likely cause where the loss is NaN or infinite.
   void check_loss() const;
@@ -91,7 +94,6 @@ class TrainingStep {
   /// Forgets mini-batch, output and loss.
   void clear();
 
-  const std::shared_ptr<FlatParameters>& flat() const { return flat_; }
   RunningStatistics statistics() const { return passes_.empty() ? RunningStatistics{} : passes_.back().statistics; }
 
   MiniBatch batch;
@@ -104,10 +106,16 @@ class TrainingStep {
   void zero_grad();
   void forward();
   void criterion(bool training);
+  void penalty(const std::shared_ptr<Mas>& mas);
   void backward();
+  void update();
   /// Adds the mini-batch to the statistics. With `needs_labels` throws ERR_ACCURACY_TARGET where no prediction can be
   /// compared with its target; else only its loss counts there.
   void measure(bool needs_labels);
+
+  /// The model's parameters, and after them what else the optimizer has.
+  NamedTensors parameters() const;
+  void require_layout(const char* operation) const;
 
   std::shared_ptr<Model> model_;
   std::shared_ptr<Optimizer> optimizer_;
@@ -120,6 +128,7 @@ class TrainingStep {
     RunningStatistics statistics;
   };
   std::vector<Pass> passes_;
+  std::vector<std::shared_ptr<Mas>> penalties_;  // in the current loss
 };
 
 }  // namespace continual

@@ -116,7 +116,7 @@ void importance_is_the_mean_magnitude_of_each_batchs_gradient() {
   mas.begin_pass(flat);
   for (const double x : {1., 2.}) {
     clear_gradients(*flat);
-    mas.accumulate(*flat, (weight * x).view({1, 1}));
+    mas.accumulate(flat, (weight * x).view({1, 1}));
   }
   mas.end_pass(flat, /*first_experience=*/true);
   EXPECT(mas.memory().size() == 1);
@@ -140,7 +140,7 @@ void a_grown_parameter_keeps_its_low_indices_and_the_rest_is_free() {
   const auto small = FlatParameters::create(Named{{"head", parameter({2})}});
   Mas mas(1, 0.5);
   mas.begin_pass(small);
-  mas.accumulate(*small, small->slots()[0].parameter.view({1, 1}));
+  mas.accumulate(small, small->slots()[0].parameter.view({1, 1}));
   mas.end_pass(small, true);  // Omega = |2 * 2| = 4
   const auto grown = FlatParameters::create(Named{{"head", parameter({3, 9})}});
   at::Tensor loss = at::ones({1}, at::kDouble);

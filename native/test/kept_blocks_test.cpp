@@ -134,9 +134,9 @@ void an_iteration_like_the_one_before_takes_no_memory_from_the_system() {
   };
 
   open();
-  mas->begin_pass(step.flat());
+  step.begin_importance(*mas);
   EXPECT(takes_nothing([&] { return step.accumulate_importance(*mas, {}, stopping); }));
-  mas->end_pass(step.flat(), /*first_experience=*/true);
+  step.end_importance(*mas, /*first_experience=*/true);
   step.close();
 
   const std::vector<PlannedPhase> plan{{Phase::kFetch, {}},     {Phase::kZeroGrad, {}}, {Phase::kForward, {}},

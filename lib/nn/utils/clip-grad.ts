@@ -24,6 +24,8 @@ export interface ClipGradNormOptions {
  *
  *     const clip = { beforeUpdate: ({ model }) => void nn.utils.clipGradNorm_(model.parameters(), 1) };
  *
+ * A sparse gradient counts as the dense one that it stands for, and is coalesced (PyTorch refuses it).
+ *
  * @param parameters one parameter or many; those without a gradient do not count
  * @returns the norm before, a scalar; 0 where there is no gradient
  * @throws ERR_GRADIENT_NOT_FINITE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION, ERR_BUSY
@@ -53,7 +55,8 @@ export function clipGradNorm_(
 }
 
 /**
- * Limits every element of the gradients to [-clipValue, clipValue], in place (`torch.nn.utils.clip_grad_value_`).
+ * Limits every element of the gradients to [-clipValue, clipValue], in place (`torch.nn.utils.clip_grad_value_`); of
+ * sparse gradients as in `clipGradNorm_`.
  * @param parameters one parameter or many; those without a gradient do not count
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_BUSY
  */
@@ -79,5 +82,14 @@ function gradients(operation: string, parameters: unknown): Tensor[] {
       `${operation}: expected a tensor or tensors (model.parameters()), got ${got}`,
     );
   }
-  return (all as Tensor[]).map(({ grad }) => grad).filter((grad) => grad !== null);
+  return (all as Tensor[]).flatMap((parameter) => elementsOfGradient(parameter) ?? []);
+}
+
+/** The gradient itself, or those elements of a sparse one that may differ from 0, each once; null where there are none. */
+function elementsOfGradient(parameter: Tensor): Tensor | null {
+  const { grad } = parameter;
+  if (grad?.layout !== 'sparseCoo') return grad;
+  parameter.grad = grad.coalesce();
+  const elements = ops.aten._values!(parameter.grad) as Tensor;
+  return elements.numel() === 0 ? null : elements;
 }

@@ -4,12 +4,13 @@ import type { MiniBatch } from '../../data/dataset';
 import { job, native } from '../../native/binding';
 import type { NativeMas } from '../../native/types';
 import { noProgressDisplay, progressDisplay } from '../../logging/progress-display';
-import { isScripted } from '../../nn/module';
+import { nativeModule } from '../../nn/module';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
 import { requireTensor, Tensor } from '../../tensor/tensor';
 import { callUser } from '../../user-function';
+import type { TrainOptions } from '../templates/base';
 import { jobBudgetMs, succeeded } from '../templates/iteration-plan';
-import { hasNativeTwin } from '../templates/native-twin';
+import { hasNativeTwin, nativeTwin } from '../templates/native-twin';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { SupervisedPlugin } from './plugin';
 
@@ -44,12 +45,17 @@ export interface MASPluginOptions {
  *
  *     lambdaReg * sum Omega (theta - theta*)^2
  *
+ * Outputs are [B, C], [B, C, ...] (norm over dimension 1, mean over the rest) or [B] (as [B, 1]). The mini-batches are
+ * those of `trainMbSize` in the order of the data; `dropLast` given to `train` leaves out an incomplete last one here too,
+ * unless it is the only one. A `forward` that the strategy overrides is used.
+ *
  * Penalty and importance pass run on the compute thread. The pass leaves the model in train mode, moves BatchNorm's
  * running statistics once more for each mini-batch, and leaves the last mini-batch's gradients behind, as the reference's.
  *
  * @throws ERR_INVALID_ARG_VALUE for a negative or NaN `lambdaReg` or an `alpha` outside [0, 1]; ERR_UNKNOWN_OPTION; while
- * training ERR_MAS_NO_IMPORTANCE where the plugin joins a strategy that has trained before, ERR_MAS_ZERO_LOSS where the
- * loss is exactly 0
+ * training ERR_MAS_NO_IMPORTANCE where the plugin joins a strategy that has trained before, ERR_CALL_ORDER where the model
+ * changes while importances are measured, or where a hook is called outside of a training, ERR_EMPTY_EXPERIENCE where there
+ * is no mini-batch to measure them on
  */
 export class MASPlugin extends SupervisedPlugin {
   override readonly supportsDistributed = false;
@@ -89,11 +95,10 @@ export class MASPlugin extends SupervisedPlugin {
   }
 
   /** Measures the importance of the experience that has just been learned and merges it. */
-  override async afterTrainingExp(strategy: SupervisedTemplate): Promise<void> {
+  override async afterTrainingExp(strategy: SupervisedTemplate, options: TrainOptions = {}): Promise<void> {
     const { step, model } = strategy;
-    const { dataset } = strategy.requireExperience('MASPlugin.afterTrainingExp');
+    const loader = importanceLoader(strategy, options);
     model.train();
-    const loader = new DataLoader(dataset, { batchSize: strategy.trainMbSize });
     const total = loader.length ?? NaN;
     const progress = this.verbose ? progressDisplay('MAS importance') : noProgressDisplay;
     let done = 0;
@@ -106,7 +111,8 @@ export class MASPlugin extends SupervisedPlugin {
     step.open();
     try {
       step.beginImportance(this.handle);
-      const pass = isScripted(model) ? loader.openNative() : null;
+      const isNative = nativeTwin(strategy.forward, strategy, strategy) !== undefined;
+      const pass = isNative ? loader.openNative() : null;
       if (pass) {
         step.load(pass);
         for (let exhausted = false; !exhausted; ) {
@@ -114,34 +120,59 @@ export class MASPlugin extends SupervisedPlugin {
           exhausted = part.exhausted;
           await advanceBy(part.iterations);
         }
-      } else {
-        for await (const batch of loader) {
-          await this.accumulate(strategy, batch);
+      } else if (isNative) {
+        for await (const [x, y, taskId] of loader) {
+          await job(step.accumulateBatch(this.handle, x.handle, y.handle, taskId.handle));
           await advanceBy(1);
         }
+      } else {
+        await withMiniBatchesOf(loader, strategy, async () => {
+          const output = await outputOf(strategy);
+          await job(step.accumulateOutput(this.handle, output.handle));
+          await advanceBy(1);
+        });
       }
+      // What was added to a model in TypeScript is native from here on, so that it is noticed.
+      nativeModule(strategy.model);
       await job(step.endImportance(this.handle, strategy.clock.trainExpCounter === 0));
     } finally {
       progress.stop();
       step.close();
     }
   }
-
-  /** Adds one mini-batch to the importance; a forward in TypeScript runs here, the rest on the compute thread. */
-  private async accumulate(strategy: SupervisedTemplate, [x, y, taskId]: MiniBatch): Promise<void> {
-    const { step, model, device } = strategy;
-    if (isScripted(model)) {
-      await job(step.accumulateBatch(this.handle, x.handle, y.handle, taskId.handle));
-      return;
-    }
-    const there = (tensor: Tensor) => tensor.to({ device });
-    const output = await callUser('ERR_FORWARD', 'forward: failed', async () =>
-      requireTensor('forward', await strategy.callModel(there(x), there(taskId))),
-    );
-    await job(step.accumulateOutput(this.handle, output.handle));
-  }
 }
 
 hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, (plugin, strategy) =>
   strategy.clock.trainExpCounter > 0 ? plugin.handle : null,
 );
+
+/** The experience's own data: what a plugin has put into `adaptedDataset` is of other experiences. */
+function importanceLoader(strategy: SupervisedTemplate, { dropLast }: TrainOptions): DataLoader {
+  const { dataset } = strategy.requireExperience('MASPlugin.afterTrainingExp');
+  const batchSize = strategy.trainMbSize;
+  const isOnlyOne = dataset.length !== undefined && dataset.length < batchSize;
+  return new DataLoader(dataset, { batchSize, dropLast: (dropLast ?? false) && !isOnlyOne });
+}
+
+/** Makes each mini-batch the strategy's current one in turn, and puts back the one that it had. */
+async function withMiniBatchesOf(
+  loader: AsyncIterable<MiniBatch>,
+  strategy: SupervisedTemplate,
+  use: () => Promise<void>,
+): Promise<void> {
+  const { mbatch, mbOutput } = strategy;
+  try {
+    for await (const batch of loader) {
+      strategy.mbatch = batch;
+      await use();
+    }
+  } finally {
+    if (mbatch) strategy.mbatch = mbatch;
+    else strategy.step.clear();
+    if (mbOutput) strategy.mbOutput = mbOutput;
+  }
+}
+
+function outputOf(strategy: SupervisedTemplate): Promise<Tensor> {
+  return callUser('ERR_FORWARD', 'forward: failed', async () => requireTensor('forward', await strategy.forward()));
+}

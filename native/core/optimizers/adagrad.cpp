@@ -10,4 +10,23 @@ void Adagrad::step(const at::Tensor& values, const at::Tensor& grads, const std:
                       options_.eps, options_.maximize);
 }
 
+std::string Adagrad::refuses_sparse() const {
+  return options_.weight_decay == 0 ? "" : "Adagrad takes no sparse gradients together with weightDecay";
+}
+
+/// Elements that the gradient does not name rest.
+void Adagrad::step_sparse(const at::Tensor& values, const at::Tensor& grad, const std::vector<at::Tensor>& state,
+                          int64_t steps_done) const {
+  if (steps_done == 0) state[0].fill_(options_.initial_accumulator_value);
+  const at::Tensor coalesced = (options_.maximize ? grad.neg() : grad).coalesce();
+  const auto sparse = [&](const at::Tensor& elements) {
+    return at::_sparse_coo_tensor_unsafe(coalesced._indices(), elements, coalesced.sizes(), coalesced.options());
+  };
+  const at::Tensor elements = coalesced._values();
+  state[0].add_(sparse(elements.square()));
+  const at::Tensor std = state[0].sparse_mask(coalesced)._values().sqrt_().add_(options_.eps);
+  const double lr = options_.lr / (1 + static_cast<double>(steps_done) * options_.lr_decay);
+  values.add_(sparse(elements / std), -lr);
+}
+
 }  // namespace continual

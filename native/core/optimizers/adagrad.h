@@ -22,6 +22,10 @@ class Adagrad : public UpdateRule {
   std::vector<std::string> state_names() const override { return {"sum"}; }
   void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
             int64_t steps_done) const override;
+  std::string refuses_sparse() const override;
+  void step_sparse(const at::Tensor& values, const at::Tensor& grad, const std::vector<at::Tensor>& state,
+                   int64_t steps_done) const override;
+  double lr() const override { return options_.lr; }
 
  private:
   AdagradOptions options_;

@@ -24,6 +24,8 @@ class Adam : public UpdateRule {
   std::vector<std::string> state_names() const override;
   void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
             int64_t steps_done) const override;
+  std::string refuses_sparse() const override { return "Adam and AdamW take no sparse gradients"; }
+  double lr() const override { return options_.lr; }
 
  private:
   AdamOptions options_;

@@ -24,6 +24,11 @@ class Sgd : public UpdateRule {
   bool counts_steps() const override { return false; }
   void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
             int64_t steps_done) const override;
+  std::string refuses_sparse() const override;
+  void step_sparse(const at::Tensor& values, const at::Tensor& grad, const std::vector<at::Tensor>& state,
+                   int64_t steps_done) const override;
+  double lr() const override { return options_.lr; }
+  std::optional<double> largest_stable_curvature() const override;
 
  private:
   SgdOptions options_;

@@ -1,6 +1,7 @@
 // What the kinds of optimizers differ in.
 #pragma once
 
+#include "core/error.h"
 #include "core/torch.h"
 
 namespace continual {
@@ -20,6 +21,21 @@ class UpdateRule {
   /// where `steps_done`, the number of updates that it has seen, is 0.
   virtual void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
                     int64_t steps_done) const = 0;
+
+  /// Why this rule takes no sparse gradient; empty where it does.
+  virtual std::string refuses_sparse() const = 0;
+
+  /// `step` for a sparse gradient, where the rule takes one. All tensors are in the parameter's shape.
+  virtual void step_sparse(const at::Tensor& /*values*/, const at::Tensor& /*grad*/,
+                           const std::vector<at::Tensor>& /*state*/, int64_t /*steps_done*/) const {
+    throw Error("ERR_SPARSE_GRADIENT", "step: " + refuses_sparse());
+  }
+
+  virtual double lr() const = 0;
+
+  /// The second derivative of a parabola from which on these updates run away from its bottom instead of approaching
+  /// it; nothing where the rule scales its gradients.
+  virtual std::optional<double> largest_stable_curvature() const { return std::nullopt; }
 };
 
 }  // namespace continual

@@ -162,7 +162,7 @@ describe('overridden loops', () => {
     const strategy = new SupervisedTemplate(
       options({ plugins: [{ beforeForward: (s) => s.eval(testStream) as Promise<unknown> as Promise<void> }] }),
     );
-    await rejectsWithCode(strategy.train(trainStream), 'ERR_FORWARD', /expected a mini-batch, got none/);
+    await rejectsWithCode(strategy.train(trainStream), 'ERR_CALL_ORDER', /expected a mini-batch, got none/);
   });
 
   it('trainDatasetAdaptation and evalDatasetAdaptation choose the data', async () => {
