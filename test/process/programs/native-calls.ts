@@ -76,6 +76,7 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   tensorIndex: () => [handle(), [0, [null, 2, 1], '...', handle([0], long)].slice(0, 1)],
   tensorIndexPut: () => [handle(), [0], handle([1])],
   tensorIsSame: () => [handle(), handle()],
+  tensorsHaveSameShape: () => [handle(), handle()],
   tensorDispose: () => [handle()],
   tensorIsDisposed: () => [handle()],
   operatorFunction: () => ['aten::add'],
