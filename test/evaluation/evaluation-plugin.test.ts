@@ -171,14 +171,14 @@ describe('EvaluationPlugin', () => {
       assert.notEqual(minibatch.afterTrainingIteration, EvaluationPlugin.prototype.afterTrainingIteration);
     }));
 
-  it('forwards progress to the loggers that show it', () => {
+  it('forwards progress to the loggers that show it', async () => {
     const seen: unknown[] = [];
     const logger: Logger = { logMetrics: () => {}, onProgress: (_strategy, progress) => void seen.push(progress) };
     const evaluator = new EvaluationPlugin({ loggers: [new Notes(), logger] });
     const strategy = smallStrategy({ evaluator });
-    evaluator.onProgress(strategy, { phase: 'eval', done: 1, total: 2 });
+    await evaluator.onProgress(strategy, { phase: 'eval', done: 1, total: 2 });
     evaluator.active = false;
-    evaluator.onProgress(strategy, { phase: 'eval', done: 2, total: 2 });
+    await evaluator.onProgress(strategy, { phase: 'eval', done: 2, total: 2 });
     assert.deepEqual(seen, [{ phase: 'eval', done: 1, total: 2 }]);
   });
 

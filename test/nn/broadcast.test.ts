@@ -116,7 +116,7 @@ describe('a loss of different shapes', () => {
     const traced = jit.trace(new nn.MSELoss(), [torch.zeros([4]), torch.zeros([4])]);
     for (const loss of [saved, traced] as nn.Module[]) {
       const given = output();
-      (loss.forward(given, target) as Tensor).backward();
+      (loss.forward(given, target)).backward();
       assertNear(given.grad!.toNumbers(), gradient);
     }
   });

@@ -166,7 +166,8 @@ describe('replacing parts of a model', () => {
     attention.outProj = new Projection();
     const shifted = attention.forward(x, x, x)[0];
     (attention.outProj as Projection).bias = new nn.Parameter(torch.zeros([4]));
-    attention.outProj = attention.outProj;
+    const same = attention.outProj;
+    attention.outProj = same;
     assert.equal(attention.parameters().length, 4);
     assert.deepEqual(shifted.sub(3).round({ decimals: 4 }).toNumbers(), attention.forward(x, x, x)[0].round({ decimals: 4 }).toNumbers());
   });

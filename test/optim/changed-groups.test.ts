@@ -142,7 +142,7 @@ describe('the parameters of a group', () => {
       'a number': [({ params }) => params.push(3 as never), 'ERR_INVALID_ARG_TYPE', /to be tensors, got 3 at index 2/],
       'a gap': [({ params }) => (params[5] = d), 'ERR_INVALID_ARG_TYPE', /to be tensors, got undefined at index 2/],
       'a length beyond the end': [({ params }) => (params.length = 4), 'ERR_INVALID_ARG_TYPE', /got undefined at index 2/],
-      'a hole': [({ params }) => delete params[0], 'ERR_INVALID_ARG_TYPE', /got undefined at index 0/],
+      'a hole': [({ params }) => Reflect.deleteProperty(params, 0), 'ERR_INVALID_ARG_TYPE', /got undefined at index 0/],
       'fill': [({ params }) => params.fill(d), 'ERR_INVALID_ARG_VALUE', /to be distinct/],
       'no list': [(group) => (group.params = 3 as never), 'ERR_INVALID_ARG_TYPE', /as an array of tensors .*got 3/],
       'one tensor': [(group) => (group.params = a as never), 'ERR_INVALID_ARG_TYPE', /as an array of tensors/],

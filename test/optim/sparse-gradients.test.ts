@@ -11,7 +11,6 @@ import {
   optim,
   SupervisedTemplate,
   tensor,
-  type Tensor,
   TensorDataset,
 } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, rejectsWithCode, throwsWithCode } from '../support/assertions';
@@ -31,7 +30,7 @@ const { initial, lookups, denseAfter, denseBefore, ...rest } = JSON.parse(
 const cases = Object.values(rest as unknown as Record<string, Case>);
 
 const indices = (...values: number[]) => tensor(values, { dtype: 'int64' });
-const lookUp = (embedding: nn.Embedding, ids: number[]) => (embedding.forward(indices(...ids)) as Tensor).square().sum();
+const lookUp = (embedding: nn.Embedding, ids: number[]) => (embedding.forward(indices(...ids))).square().sum();
 
 function recordedEmbedding(sparse = true): nn.Embedding {
   const embedding = new nn.Embedding(6, 2, { sparse }).to('float64');
@@ -44,7 +43,7 @@ describe('sparse gradients', () => {
     const embedding = new nn.Embedding(6, 2, { sparse: true });
     const bag = new nn.EmbeddingBag(6, 2, { sparse: true, mode: 'sum' });
     lookUp(embedding, [1, 2]).backward();
-    (bag.forward(tensor([[1, 2]], { dtype: 'int64' })) as Tensor).sum().backward();
+    (bag.forward(tensor([[1, 2]], { dtype: 'int64' }))).sum().backward();
     assert.deepEqual([embedding.weight.grad!.layout, bag.weight.grad!.layout], ['sparseCoo', 'sparseCoo']);
   });
 

@@ -13,7 +13,7 @@ function strategyFor(model: nn.Module) {
   return new Naive({ model, optimizer, trainMbSize: 100, evalMbSize: 100, evaluator: null });
 }
 const isOptimized = (parameter: Tensor, optimizer: optim.Optimizer) =>
-  optimizer.paramGroups.some(({ params }) => [...params].some((each) => (each as Tensor).isSame(parameter)));
+  optimizer.paramGroups.some(({ params }) => [...params].some((each) => (each).isSame(parameter)));
 const named = (model: nn.Module, name: string) => {
   const found = model.namedParameters().get(name) ?? model.namedBuffers().get(name);
   assert.ok(found, `${name} among ${[...model.namedParameters().keys()].join()}`);
@@ -80,7 +80,7 @@ describe("the reference's tests: incremental classifier", () => {
         const active = named(model, 'active_units');
         const units = active.toNumbers().flatMap((isActive, unit) => (isActive ? [unit] : []));
         assert.deepEqual(units, sorted(learned));
-        assertMasked(model.forward((await firstBatch(experience.dataset))[0]) as Tensor, active, learned);
+        assertMasked(model.forward((await firstBatch(experience.dataset))[0]), active, learned);
       }
     });
   }
@@ -107,8 +107,8 @@ describe("the reference's tests: multi-head classifier", () => {
     for (const task of [0, 4]) await strategy.train(ofTasks.trainStream[task]!);
     for (const task of [0, 4]) {
       const [x, , taskId] = await firstBatch(ofTasks.trainStream[task]!.dataset, 1);
-      const whole = model.forward(x, taskId) as Tensor;
-      const own = model.classifiers.get(task)!.forward(x) as Tensor;
+      const whole = model.forward(x, taskId);
+      const own = model.classifiers.get(task)!.forward(x);
       const padded = torch.constantPadNd(own, [0, whole.shape[1]! - own.shape[1]!]);
       assertTensorClose(whole, padded);
     }
@@ -121,7 +121,7 @@ describe("the reference's tests: multi-head classifier", () => {
       const { dataset, classesInThisExperience } = trainStream[task]!;
       const [x, , taskId] = await firstBatch(dataset, 7);
       const active = named(model, `active_units_T${task}`);
-      const output = model.forward(x, taskId) as Tensor;
+      const output = model.forward(x, taskId);
       assertMasked(output.narrow(1, 0, active.shape[0]!), active, classesInThisExperience);
     };
     for (const experience of trainStream) {

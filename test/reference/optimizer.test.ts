@@ -7,7 +7,7 @@ import { fastBenchmark } from '../support/fast-benchmark';
 const { IncrementalClassifier, MTSimpleMLP, SimpleMLP } = models;
 
 const groupOf = (parameter: Tensor, { paramGroups }: optim.Optimizer) =>
-  paramGroups.findIndex(({ params }) => [...params].some((each) => (each as Tensor).isSame(parameter)));
+  paramGroups.findIndex(({ params }) => [...params].some((each) => (each).isSame(parameter)));
 
 /** A model whose classifier grows, in a module of its own so that others can be put into it. */
 class Net extends nn.Module {
@@ -15,7 +15,7 @@ class Net extends nn.Module {
   readonly classifier = new IncrementalClassifier(10);
 
   override forward(x: Tensor): Tensor {
-    return this.classifier.forward(this.features.forward(x) as Tensor) as Tensor;
+    return this.classifier.forward(this.features.forward(x));
   }
 }
 
@@ -43,7 +43,7 @@ describe("the reference's tests: optimizers", () => {
     const optimizer = new optim.SGD(model.parameters(), { lr: 1e-3 });
     const strategy = new Naive({ model, optimizer, evaluator: null });
     const pushed = torch.zeros([10, 10]).requiresGrad_();
-    (optimizer.paramGroups[0]!.params as Tensor[]).push(pushed);
+    (optimizer.paramGroups[0]!.params).push(pushed);
     assert.equal(groupOf(pushed, optimizer), 0);
     const added = new nn.Linear(2, 2);
     (model as unknown as Record<string, unknown>).added = added;
@@ -103,7 +103,7 @@ describe("the reference's tests: optimizers", () => {
     await strategy.train(trainStream[0]!);
     model.first = new nn.Linear(10, 10);
     model.second = new nn.Linear(10, 10);
-    (strategy.optimizer.paramGroups[1]!.params as Tensor[]).push(...model.first.parameters());
+    (strategy.optimizer.paramGroups[1]!.params).push(...model.first.parameters());
     strategy.optimizer.addParamGroup({ params: model.second.parameters(), lr: 0.001 });
     await strategy.train(trainStream[1]!);
     assertGroups(model, strategy.optimizer, { second: 2 });
@@ -118,7 +118,7 @@ describe("the reference's tests: optimizers", () => {
       readonly module: nn.Module = model;
 
       override forward(x: Tensor): Tensor {
-        return this.module.forward(x) as Tensor;
+        return this.module.forward(x);
       }
     }
     strategy.model = new Wrapper();

@@ -63,7 +63,7 @@ async function written({ resetLr, resetScheduler, stepGranularity, firstEpochOnl
     const mean = new Mean();
     const validate = async () => {
       for await (const [x, y] of new DataLoader(testStream[i]!.dataset, { batchSize: 100 })) {
-        mean.add(noGrad(() => criterion.forward(model.forward(x) as Tensor, y)), x.shape[0]!);
+        mean.add(noGrad(() => criterion.forward(model.forward(x), y)), x.shape[0]!);
       }
     };
     for (let epoch = 0; epoch < epochs; epoch++) {
@@ -74,7 +74,7 @@ async function written({ resetLr, resetScheduler, stepGranularity, firstEpochOnl
       };
       for await (const [x, y] of new DataLoader(experience.dataset, { batchSize: 12 })) {
         optimizer.zeroGrad();
-        const loss = criterion.forward(model.forward(x) as Tensor, y);
+        const loss = criterion.forward(model.forward(x), y);
         if (metric === 'train_loss') mean.add(loss, x.shape[0]!);
         loss.backward();
         optimizer.step();

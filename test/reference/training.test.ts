@@ -155,7 +155,7 @@ describe("the reference's tests: strategies", () => {
       readonly classifier = new models.IncrementalClassifier(10);
 
       override forward(x: Tensor): Tensor {
-        return this.classifier.forward(this.features.forward(x) as Tensor) as Tensor;
+        return this.classifier.forward(this.features.forward(x));
       }
     }
     return new Net();
@@ -210,7 +210,7 @@ describe("the reference's tests: strategies", () => {
       for (let epoch = 0; epoch < 2; epoch++) {
         for await (const [x, y, taskId] of loader) {
           optimizer.zeroGrad();
-          const output = (model.takesTaskLabels ? model.forward(x, taskId) : model.forward(x)) as Tensor;
+          const output = (model.takesTaskLabels ? model.forward(x, taskId) : model.forward(x));
           const loss = new nn.CrossEntropyLoss().forward(output, y);
           loss.backward();
           optimizer.step();

@@ -23,7 +23,7 @@ class Growing extends nn.Module {
 
   override forward(x: Tensor): Tensor {
     const hidden = this.dropout.forward(this.hidden.forward(x));
-    return this.classifier.forward(this.training ? hidden.add(torch.randnLike(hidden)) : hidden) as Tensor;
+    return this.classifier.forward(this.training ? hidden.add(torch.randnLike(hidden)) : hidden);
   }
 }
 

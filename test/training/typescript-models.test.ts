@@ -156,7 +156,7 @@ describe('a model in TypeScript', () => {
       features = new nn.Sequential(new nn.Linear(features, 6), new nn.ReLU());
       classifier = new models.IncrementalClassifier(6);
       override forward(x: Tensor): Tensor {
-        return this.classifier.forward(this.features.forward(x)) as Tensor;
+        return this.classifier.forward(this.features.forward(x));
       }
     }
     const model = new Growing();

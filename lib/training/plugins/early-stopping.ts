@@ -119,7 +119,7 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
       evaluator.latest(isOf((stream) => stream));
     if (!latest || latest.order < this.before) return null;
     const { name, value } = latest;
-    return { name, value: value instanceof Tensor ? (value.item() as number) : value };
+    return { name, value: value instanceof Tensor ? value.item() : value };
   }
 
   private isBetter(change: number): boolean {

@@ -29,7 +29,7 @@ function calls(random: FuzzRandom): (() => unknown)[] {
     () => tensor([0, 1], { dtype: 'int64' }),
     () => tensor([1]),
     () => tensor(1).to('float32').requiresGrad_(),
-    () => models[0]!.forward(tensor([[1, 2, 3, 4]]).to('float32')) as Tensor,
+    () => models[0]!.forward(tensor([[1, 2, 3, 4]]).to('float32')),
     () => ops.aten.zeros!([0, 4]) as Tensor,
     () => tensor([true]),
   ];

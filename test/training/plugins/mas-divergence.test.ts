@@ -59,7 +59,7 @@ async function run(
     () => null,
     (e: ContinualTorchError) => e,
   );
-  return { error, weight: model.weight.item() as number };
+  return { error, weight: model.weight.item() };
 }
 
 /** The bound that the message tells. */

@@ -28,7 +28,7 @@ class InTypeScript extends nn.Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return this.inner.forward(x.to({ dtype: this.inner.parameters()[0]!.dtype })) as Tensor;
+    return this.inner.forward(x.to({ dtype: this.inner.parameters()[0]!.dtype }));
   }
 }
 
@@ -123,7 +123,7 @@ describe('the importance pass of MAS', () => {
     it('a single number for a mini-batch is refused, in words', async () => {
       const { model } = flatModel('TypeScript');
       const single = new InTypeScript(model);
-      single.forward = (x) => (model.forward(x) as Tensor).sum();
+      single.forward = (x) => (model.forward(x)).sum();
       const strategy = new SupervisedTemplate({
         model: single,
         optimizer: new optim.SGD(single.parameters(), { lr: 0 }),
@@ -142,7 +142,7 @@ describe('the importance pass of MAS', () => {
   describe('a forward of the strategy', () => {
     class Doubling extends SupervisedTemplate {
       override forward() {
-        return (this.model.forward(this.mbX!) as Tensor).mul(2);
+        return (this.model.forward(this.mbX!)).mul(2);
       }
     }
     // Outputs twice as large have four times the squared norm.
@@ -159,7 +159,7 @@ describe('the importance pass of MAS', () => {
       const seen: number[][] = [];
       strategy.forward = () => {
         seen.push([...strategy.mbX!.shape, ...strategy.mbY!.shape, ...strategy.mbTaskId!.shape]);
-        return (strategy.model.forward(strategy.mbX!) as Tensor).mul(2);
+        return (strategy.model.forward(strategy.mbX!)).mul(2);
       };
       await strategy.train(stream.at(0)!, { shuffle: false });
       assertTensorClose(mas.importance!.get('weight')!, expected);
