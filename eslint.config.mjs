@@ -36,6 +36,10 @@ export default tseslint.config(
             'ExportNamedDeclaration > ClassDeclaration > ClassBody > MethodDefinition' +
               "[override!=true][accessibility!='private'][kind!='set'][kind!='constructor'][computed=false]" +
               '[key.name!=/^(before|after)[A-Z]/]',
+            'ExportNamedDeclaration > ClassDeclaration > ClassBody > PropertyDefinition' +
+              "[override!=true][accessibility!='private'][key.type!='PrivateIdentifier'][computed=false]",
+            'ExportNamedDeclaration > TSInterfaceDeclaration',
+            'ExportNamedDeclaration > TSTypeAliasDeclaration',
           ],
         },
       ],

@@ -1,8 +1,4 @@
-/**
- * Every `code` that this package throws, and what it means. Codes are stable: programs may test them; messages name the
- * operation, what was expected and what came, and may change.
- */
-export const errorCodes = {
+const codes = {
   ERR_INVALID_ARG_TYPE: 'an argument or option is of another type than expected',
   ERR_INVALID_ARG_VALUE: 'an argument or option has a value outside what is accepted',
   ERR_UNKNOWN_OPTION: 'an option name that does not exist',
@@ -64,13 +60,21 @@ export const errorCodes = {
 } as const;
 
 /** One of the stable codes in `errorCodes`. */
-export type ErrorCode = keyof typeof errorCodes;
+export type ErrorCode = keyof typeof codes;
+
+/**
+ * Every `code` that this package throws, and what it means; docs/errors.md says what to do. Codes are stable: programs may
+ * test them; messages name the operation, what was expected and what came, and may change.
+ */
+export const errorCodes: Readonly<Record<ErrorCode, string>> = codes;
 
 /** What this package throws: an `Error` with a stable `code`. */
 export class ContinualTorchError extends Error {
+  /** The same for all. */
   override readonly name = 'ContinualTorchError';
 
   constructor(
+    /** What kind of error it is, one of `errorCodes`. */
     readonly code: ErrorCode,
     message: string,
     options?: ErrorOptions,

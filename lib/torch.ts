@@ -25,20 +25,30 @@ import { load, save } from './weights/torch-file';
  */
 export const torch = {
   ...torchFunctions,
+  /** Linear algebra: `torch.linalg.norm` is `torch.linalgNorm`. */
   linalg: namespaceOf(torchFunctions, 'linalg'),
+  /** Fourier transforms. */
   fft: namespaceOf(torchFunctions, 'fft'),
+  /** Special functions. */
   special: namespaceOf(torchFunctions, 'special'),
   /** Of a tensor: the operator. Of bounds: an index, as Python's `slice`. */
   slice: ((...args: Parameters<typeof slice>) =>
     (args[0] as unknown) instanceof Tensor
       ? (torchFunctions.slice as (...given: unknown[]) => Tensor)(...args)
       : slice(...args)) as typeof slice & TorchFunctions['slice'],
+  /** Operators by ATen's names: {@link ops}. */
   ops,
+  /** {@link Tensor}. */
   Tensor,
+  /** {@link Complex}. */
   Complex,
+  /** {@link Generator}. */
   Generator,
+  /** {@link tensor}: of numbers. */
   tensor,
+  /** {@link asTensor}: of numbers, without a copy where that can be. */
   asTensor,
+  /** {@link manualSeed}: seeds the default generator. */
   manualSeed,
   seed,
   initialSeed,
@@ -52,22 +62,39 @@ export const torch = {
     return defaultGenerator();
   },
   autograd,
+  /** {@link amp}. */
   amp,
+  /** {@link autocast}. */
   autocast: amp.autocast,
+  /** {@link isAutocastEnabled}. */
   isAutocastEnabled: amp.isAutocastEnabled,
+  /** {@link noGrad}. */
   noGrad,
+  /** {@link enableGrad}. */
   enableGrad,
+  /** {@link isGradEnabled}. */
   isGradEnabled,
+  /** {@link tidy}. */
   tidy,
+  /** {@link keep}. */
   keep,
+  /** {@link memory}. */
   memory,
+  /** Reads a file of `torch.save`. */
   load,
+  /** Writes a file that `torch.load` reads, here and in Python. */
   save,
+  /** {@link getDefaultDevice}. */
   getDefaultDevice,
+  /** {@link setDefaultDevice}. */
   setDefaultDevice,
+  /** {@link getNumThreads}. */
   getNumThreads,
+  /** {@link setNumThreads}. */
   setNumThreads,
+  /** {@link getNumInteropThreads}. */
   getNumInteropThreads,
+  /** {@link setNumInteropThreads}. */
   setNumInteropThreads,
   /** The version of the libtorch in use, `"2.13.0"` for example. */
   version: native.torchVersion,

@@ -11,6 +11,7 @@ const schema = z.object({
   cacheEnabled: boolean.optional(),
 });
 
+/** Options of `autocast`. */
 export interface AutocastOptions {
   /** What operators that gain by it compute in. Default: bfloat16 on the CPU, float16 on CUDA. */
   dtype?: 'bfloat16' | 'float16';

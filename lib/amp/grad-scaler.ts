@@ -31,6 +31,7 @@ const stateSchema = z.object({
   _growth_tracker: nonNegativeInteger,
 });
 
+/** Options of `amp.GradScaler`. */
 export interface GradScalerOptions {
   /** The factor at first. Default 65536. */
   initScale?: number;
@@ -45,7 +46,18 @@ export interface GradScalerOptions {
 }
 
 /** The state of a scaler under PyTorch's keys. */
-export type GradScalerStateDict = z.output<typeof stateSchema>;
+export type GradScalerStateDict = {
+  /** The factor. */
+  scale: number;
+  /** What it is multiplied by when it grows. */
+  growth_factor: number;
+  /** What it is multiplied by after an overflow. */
+  backoff_factor: number;
+  /** Steps without overflow until it grows. */
+  growth_interval: number;
+  /** Steps without overflow so far. */
+  _growth_tracker: number;
+};
 
 /** What has been done with an optimizer since the last `update`. */
 interface Progress {

@@ -12,6 +12,7 @@ export type NamedStreams<Name extends string, Data extends Dataset> = {
 
 /** Streams that belong together: `trainStream`, `testStream`, and others by name (`stream('valid')`, `validStream`). */
 export class Benchmark<Data extends Dataset = TensorDataset> {
+  /** All streams by name, in the order in which they were given. */
   readonly streams: ReadonlyMap<string, Stream<Data>>;
 
   /** @internal */

@@ -17,6 +17,7 @@ const schema = z.object({
   seed: seed.nullable().default(null),
 });
 
+/** Options of `classIncrementalBenchmark`. */
 export interface ClassIncrementalBenchmarkOptions {
   /** All classes in their order of appearance. Default null: random. */
   classOrder?: readonly number[] | null;

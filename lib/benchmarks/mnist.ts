@@ -23,6 +23,7 @@ export const mnistOptions = {
   datasetRoot: z.string('a folder').nullable().default(null),
 };
 
+/** Options of all benchmarks made of MNIST. */
 export interface MNISTOptions {
   /** Task label = index of the experience. Default false: 0 everywhere. */
   returnTaskId?: boolean;

@@ -69,8 +69,20 @@ export interface BenchmarkTransforms {
 }
 
 /** What makes the same split of the same data again; plain JSON. */
-export type NCReproducibilityData = z.infer<typeof reproducibilitySchema>;
+export interface NCReproducibilityData {
+  /** The original labels, in the order in which the experiences bring them. */
+  classesOrderOriginalIds: number[];
+  /** How many classes each experience has. */
+  nClassesPerExp: number[];
+  /** Whether labels are numbered anew from 0, over all experiences. */
+  classIdsFromZeroFromFirstExp: boolean;
+  /** Whether labels are numbered anew from 0, in each experience. */
+  classIdsFromZeroInEachExp: boolean;
+  /** Whether each experience has a task label of its own. */
+  hasTaskLabels: boolean;
+}
 
+/** Options of `ncBenchmark`. */
 export interface NCBenchmarkOptions extends ClassSplitOptions, BenchmarkTransforms {
   /** Number of experiences; required unless `oneDatasetPerExp` or `reproducibilityData` say it. */
   nExperiences?: number;
@@ -88,9 +100,11 @@ export interface NCBenchmarkOptions extends ClassSplitOptions, BenchmarkTransfor
 export class NCBenchmark extends Benchmark {
   /** Number of classes in use. */
   readonly nClasses: number;
+  /** How many classes each experience has. */
   readonly nClassesPerExp: readonly number[];
   /** Labels in the order in which they appear. */
   readonly classesOrder: readonly number[];
+  /** The original labels, in the order in which the experiences bring them. */
   readonly classesOrderOriginalIds: readonly number[];
   /** `classMapping[original]` is the label; -1 for a class that is not in use, where labels are mapped at all. */
   readonly classMapping: readonly number[];

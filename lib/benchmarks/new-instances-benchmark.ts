@@ -24,6 +24,7 @@ const schema = z.object({
   minClassPatternsInExp: nonNegativeInteger.default(0),
 });
 
+/** Options of `newInstancesBenchmark`. */
 export interface NewInstancesBenchmarkOptions {
   /** Number of training experiences. */
   numExperiences: number;

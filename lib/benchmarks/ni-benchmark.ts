@@ -35,10 +35,13 @@ const schema = z.object({
 
 /** What makes the same split of the same data again; plain JSON. */
 export interface NIReproducibilityData {
+  /** For each training experience the positions of its samples in the data. */
   expsPatternsAssignment: number[][];
+  /** Whether each experience has a task label of its own. */
   hasTaskLabels: boolean;
 }
 
+/** Options of `niBenchmark`. */
 export interface NIBenchmarkOptions extends BenchmarkTransforms {
   /** Number of experiences; required unless `fixedExpAssignment` or `reproducibilityData` say it. */
   nExperiences?: number;

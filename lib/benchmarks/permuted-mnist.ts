@@ -8,6 +8,7 @@ import { rearrangedMNIST } from './rearranged-mnist';
 
 const schema = z.object({ nExperiences: mnistVariants, seed: seed.nullable().default(null), ...mnistOptions });
 
+/** Options of `permutedMNIST`. */
 export interface PermutedMNISTOptions extends MNISTOptions {
   /** Number of experiences, each with its own permutation of the pixels. */
   nExperiences: number;

@@ -18,6 +18,7 @@ const schema = z.object({
   ...mnistOptions,
 });
 
+/** Options of `rotatedMNIST`. */
 export interface RotatedMNISTOptions extends MNISTOptions {
   /** Number of experiences, each with its own angle. */
   nExperiences: number;

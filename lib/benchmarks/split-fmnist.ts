@@ -15,6 +15,7 @@ const schema = z.object({
   datasetRoot: z.string('a folder'),
 });
 
+/** Options of `splitFMNIST`. */
 export interface SplitFMNISTOptions extends ClassSplitOptions, MNISTOptions {
   /** A divisor of 10, or of the number of classes in `fixedClassOrder`; one more than a divisor of 5 with `firstBatchWithHalfClasses`. */
   nExperiences: number;

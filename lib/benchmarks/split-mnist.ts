@@ -7,6 +7,7 @@ const { returnTaskId: taskIds, ...dataOptions } = mnistOptions;
 const { nExperiences, ...splitOptions } = ncOptions;
 const schema = z.object({ nExperiences, returnTaskId: taskIds, ...splitOptions, ...dataOptions });
 
+/** Options of `splitMNIST`. */
 export interface SplitMNISTOptions extends ClassSplitOptions, MNISTOptions {
   /** A divisor of 10, or of the number of classes in `fixedClassOrder`. */
   nExperiences: number;

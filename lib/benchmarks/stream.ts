@@ -15,6 +15,7 @@ const place = z.union([integer, places], 'an integer or an array of integers');
 export class Experience<Data extends Dataset = TensorDataset> {
   /** @internal */
   constructor(
+    /** The samples. */
     readonly dataset: Data,
     /** Index in the stream, from 0; slices of a stream keep it. */
     readonly currentExperience: number,
@@ -76,6 +77,7 @@ export class Experience<Data extends Dataset = TensorDataset> {
 
 /** What an experience is made from. */
 export interface ExperienceData<Data extends Dataset = TensorDataset> {
+  /** The samples of the experience. */
   dataset: Data;
   /** Distinct class labels in the order in which they come up. Default: those of the data, ascending. */
   classes?: readonly number[];
@@ -83,6 +85,7 @@ export interface ExperienceData<Data extends Dataset = TensorDataset> {
 
 /** A named sequence of experiences: `stream[0]`, `stream.at(-1)`, `for (const experience of stream)`. */
 export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Experience<Data>> {
+  /** In their order. */
   readonly experiences: readonly Experience<Data>[];
   /** The experience at this place. */
   readonly [place: number]: Experience<Data>;
@@ -91,6 +94,7 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
   constructor(
     /** `train`, `test` or another name: letters, digits and `_`. */
     readonly name: string,
+    /** The benchmark that the stream belongs to. */
     readonly benchmark: Benchmark<Data>,
     private readonly timeline: ClassesTimeline,
     members: readonly Pick<Experience<Data>, 'dataset' | 'currentExperience'>[],
@@ -174,6 +178,7 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
     return summary(`Stream ${this.name}`, counted(this.length, 'experience'));
   }
 
+  /** The experiences in their order. */
   [Symbol.iterator](): Iterator<Experience<Data>> {
     return this.experiences[Symbol.iterator]();
   }

@@ -8,6 +8,7 @@ import { Benchmark } from './benchmark';
 const operation = 'taskIncrementalBenchmark';
 const schema = z.object({ resetTaskLabels: boolean.default(false) });
 
+/** Options of `taskIncrementalBenchmark`. */
 export interface TaskIncrementalBenchmarkOptions {
   /** Replaces task labels that the data carries, instead of refusing it. Default false. */
   resetTaskLabels?: boolean;

@@ -27,6 +27,7 @@ const anyDataset = z.union(
   'a TensorDataset or an IterableDataset',
 );
 
+/** Options of `DataLoader`. */
 export interface DataLoaderOptions {
   /** Samples in a mini-batch. Default 1. */
   batchSize?: number;
@@ -43,9 +44,13 @@ export interface DataLoaderOptions {
  * generator, or the one given, as PyTorch's `DataLoader` draws them without workers, so that one seed gives the same order.
  */
 export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable<MiniBatch> {
+  /** Where the samples come from. */
   readonly dataset: Data;
+  /** Samples in a mini-batch. */
   readonly batchSize: number;
+  /** Whether each pass draws an order of its own. */
   readonly shuffle: boolean;
+  /** Whether a last mini-batch that is not full is left out. */
   readonly dropLast: boolean;
   readonly generator: Generator | null;
 
@@ -72,6 +77,7 @@ export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable
     return this.dropLast ? Math.floor(samples / this.batchSize) : Math.ceil(samples / this.batchSize);
   }
 
+  /** One pass: `[x, y, taskId]` of each mini-batch. */
   async *[Symbol.asyncIterator](): AsyncGenerator<MiniBatch> {
     const { dataset } = this;
     if (dataset instanceof IterableDataset) {

@@ -14,7 +14,9 @@ export interface Dataset {
   readonly taskLabels: readonly number[];
   /** Distinct class labels, ascending; none where targets are not class labels or the source does not say. */
   readonly classes: readonly number[];
+  /** The same samples with the transforms of training: a view. */
   train(): Dataset;
+  /** The same samples with the transforms of evaluation: a view. */
   eval(): Dataset;
   /** The same samples with this task label for all of them, or one for each sample. */
   withTaskLabels(taskLabels: number | readonly number[]): Dataset;

@@ -26,6 +26,7 @@ const schema = z.object({
   evalTransform: transformFunction.nullable().optional(),
 });
 
+/** Options of `IterableDataset`. */
 export interface IterableDatasetOptions {
   /** Number of samples of a pass, where it is known: for progress, and so that an empty source is refused early. */
   length?: number;
@@ -53,7 +54,9 @@ export interface IterableDatasetOptions {
  * ```
  */
 export class IterableDataset implements Dataset {
+  /** Number of samples, where the option says so. */
   readonly length: number | undefined;
+  /** The distinct labels, as the option says. */
   readonly classes: readonly number[];
   private readonly source: SampleSource;
   private readonly taskLabel: number | null;

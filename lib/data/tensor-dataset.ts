@@ -22,6 +22,7 @@ const schema = z.object({
   sampleShape: z.array(nonNegativeInteger, 'an array of sizes').optional(),
 });
 
+/** Options of `TensorDataset`. */
 export interface TensorDatasetOptions {
   /** int64 [length]: which samples, in this order. Default null: all. */
   indices?: Tensor | null;
@@ -45,7 +46,9 @@ export interface TensorDatasetOptions {
  * ```
  */
 export class TensorDataset implements Dataset {
+  /** Inputs as they are stored, [N, ...]: before any transform. */
   readonly x: Tensor;
+  /** Targets, [N, ...]. */
   readonly y: Tensor;
   /** int64 [length]: which samples, in this order; null for all. */
   readonly indices: Tensor | null;

@@ -11,7 +11,12 @@ export interface TensorTransform {
   /** Integers in [0, 255] become float32 in [0, 1]. */
   toFloat?: boolean;
   /** `(x - mean) / std` */
-  normalize?: { mean: number; std: number };
+  normalize?: {
+    /** What is taken off. */
+    mean: number;
+    /** What the rest is divided by. */
+    std: number;
+  };
   /** @internal Random numbers that the reference's transform draws for each sample, so that later draws are the same. */
   draws?: number;
 }
@@ -19,6 +24,7 @@ export interface TensorTransform {
 /** Inputs `[B, ...]` of a mini-batch to what the model gets, `[B, ...]`; runs on the JavaScript thread. */
 export type TransformFunction = (x: Tensor) => Tensor | Promise<Tensor>;
 
+/** A transform of the inputs of a dataset. */
 export type Transform = TensorTransform | TransformFunction;
 
 const finite = z.number('a number');

@@ -29,6 +29,7 @@ const schema = z.object({
   strictChecks: boolean.default(false),
 });
 
+/** Options of `EvaluationPlugin`. */
 export interface EvaluationPluginOptions {
   /** What shows or writes the values, in this order. Default none, with a warning; `[]` for none without it. */
   loggers?: Logger[];
@@ -50,8 +51,11 @@ export type MetricArgument = PluginMetric | readonly PluginMetric[];
  */
 export class EvaluationPlugin extends SupervisedPlugin {
   override readonly supportsDistributed = true;
+  /** Where values go. */
   readonly loggers: readonly Logger[];
+  /** Whether every value is kept, for `getAllMetrics` and `results`. */
   readonly collectAll: boolean;
+  /** Whether an unusual evaluation stream is an error instead of a warning. */
   readonly strictChecks: boolean;
   private readonly metrics: PluginMetric[];
   private readonly benchmarks = new Numbering();
@@ -104,6 +108,7 @@ export class EvaluationPlugin extends SupervisedPlugin {
     return this.isActive;
   }
 
+  /** Switches measuring and logging on or off. */
   set active(on: boolean) {
     this.isActive = parseArgument('EvaluationPlugin', 'active', boolean, on);
   }

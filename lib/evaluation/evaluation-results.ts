@@ -7,6 +7,7 @@ import { type AccuracyMatrix, averageAccuracy, averageForgetting } from './accur
 export interface Curve {
   /** Training iterations made by the time of each value. */
   x: number[];
+  /** The values. */
   y: (number | Tensor)[];
 }
 
@@ -18,10 +19,19 @@ export type EvaluationResultsJSON = Pick<
   EvaluationResults,
   'accuracyMatrix' | 'initialAccuracy' | 'averageAccuracy' | 'averageForgetting'
 > & {
-  curves: Record<string, { x: number[]; y: NestedArray[] }>;
+  /** Every value of every metric, by name. */
+  curves: Record<string, CurveJSON>;
   /** Only where there have been several. */
   benchmarks?: EvaluationResultsJSON[];
 };
+
+/** A `Curve` as plain JSON. */
+export interface CurveJSON {
+  /** Training iterations made by the time of each value. */
+  x: number[];
+  /** The values; a tensor's elements nested like it. */
+  y: NestedArray[];
+}
 
 /**
  * What an evaluator has measured so far: a copy that later training leaves as it is. `JSON.stringify` takes it.

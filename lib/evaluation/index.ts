@@ -1,5 +1,5 @@
 export { EvaluationPlugin, type EvaluationPluginOptions, type MetricArgument } from './evaluation-plugin';
-export { EvaluationResults, type Curve, type EvaluationResultsJSON, type NestedArray } from './evaluation-results';
+export { EvaluationResults, type Curve, type CurveJSON, type EvaluationResultsJSON, type NestedArray } from './evaluation-results';
 export { defaultEvaluator } from './default-evaluator';
 export { metricName, parseMetricName } from './metric';
 export type {

@@ -7,6 +7,7 @@ import type { SupervisedTemplate } from '../training/templates/supervised';
 export interface MetricValue {
   /** Unlike any other metric's; see `metricName` for the names of the metrics here. */
   name: string;
+  /** A number; for some metrics, such as the confusion matrix, a tensor. */
   value: number | Tensor;
 }
 

@@ -6,6 +6,7 @@ export interface FrozenMode {
   module: string;
   /** `dropout`, `batch_norm`, ... */
   operator: string;
+  /** The mode that it stays in. */
   mode: 'train' | 'eval';
 }
 

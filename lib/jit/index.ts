@@ -13,6 +13,7 @@ import { ScriptModule } from './script-module';
 export type { FrozenMode } from './frozen-modes';
 export { ScriptModule } from './script-module';
 
+/** Options of `jit.load`. */
 export interface LoadOptions {
   /** Where parameters and buffers go: `"cpu"`, `"cuda"`, `"cuda:N"`; default: the default device. */
   device?: string;

@@ -98,6 +98,7 @@ export class CSVLogger implements Logger {
     await Promise.all([this.training.close(), this.evaluation.close()]);
   }
 
+  /** As `close`, at the end of a block with `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -10,6 +10,7 @@ import type { SupervisedTemplate } from '../training/templates/supervised';
  * A method of a hook inside the iteration keeps iterations from being joined into one native job.
  */
 export type Logger = {
+  /** Takes the new values of a hook. */
   logMetrics(values: readonly EmittedMetric[]): void | Promise<void>;
   /** Called every few milliseconds of a pass over an experience's data. */
   onProgress?(strategy: SupervisedTemplate, progress: PassProgress): void | Promise<void>;

@@ -54,6 +54,7 @@ export class TensorboardLogger implements Logger {
     return this.events.close();
   }
 
+  /** As `close`, at the end of a block with `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -20,6 +20,8 @@ const schema = z.object({
   maskValue: maskValue.default(-1000),
   autoAdapt: boolean.default(true),
 });
+
+/** Options of `models.IncrementalClassifier`. */
 export interface IncrementalClassifierOptions {
   /** Units before the first experience. Default 2. */
   initialOutFeatures?: number;

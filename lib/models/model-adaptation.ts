@@ -5,6 +5,7 @@ import { type AnyModule, Module } from '../nn/module';
 
 /** What a module has that changes with the experiences: a `DynamicModule`, or any module with this method. */
 export interface Adaptable {
+  /** Grows for the classes and tasks of an experience. */
   adaptation(experience: Experience<Dataset>): void;
   /** False: left out, with what is inside it, where it is not the outermost module. Default true. */
   readonly autoAdapt?: boolean;

@@ -9,6 +9,8 @@ import { ScriptedMultiTaskModule, multiTaskMethods } from './multi-task-module';
 import { simpleCNNFeatures, simpleCNNFlat, simpleCNNWidth } from './simple-cnn';
 
 const schema = z.object(headOptions);
+
+/** Options of `models.MTSimpleCNN`. */
 export interface MTSimpleCNNOptions {
   /** As in `MultiHeadClassifier`. Default true. */
   masking?: boolean;
@@ -21,7 +23,9 @@ export interface MTSimpleCNNOptions {
  * mini-batch of one sample works too (in Avalanche it fails).
  */
 export class MTSimpleCNN extends ScriptedMultiTaskModule {
+  /** All but the output layer. */
   declare features: AnyModule;
+  /** The output layer: a head for each task. */
   declare classifier: MultiHeadClassifier;
 
   constructor(options?: MTSimpleCNNOptions) {

@@ -15,6 +15,8 @@ const schema = z.object({
   hiddenSize: positiveInteger.default(512),
   ...headOptions,
 });
+
+/** Options of `models.MTSimpleMLP`. */
 export interface MTSimpleMLPOptions {
   /** Features of a flattened sample. Default 784. */
   inputSize?: number;
@@ -31,7 +33,9 @@ export interface MTSimpleMLPOptions {
  * `classifier`, a `MultiHeadClassifier`.
  */
 export class MTSimpleMLP extends ScriptedMultiTaskModule {
+  /** All but the output layer. */
   declare features: AnyModule;
+  /** The output layer: a head for each task. */
   declare classifier: MultiHeadClassifier;
 
   constructor(options?: MTSimpleMLPOptions) {

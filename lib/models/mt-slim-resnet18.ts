@@ -9,6 +9,8 @@ import { ScriptedMultiTaskModule, multiTaskMethods } from './multi-task-module';
 import { slimResNet18Features, slimResNet18Output, slimResNet18Trunk } from './slim-resnet18';
 
 const schema = z.object({ nf: positiveInteger.default(20), ...headOptions });
+
+/** Options of `models.MTSlimResNet18`. */
 export interface MTSlimResNet18Options {
   /** Planes of the first stage. Default 20. */
   nf?: number;
@@ -29,6 +31,7 @@ export class MTSlimResNet18 extends ScriptedMultiTaskModule {
   declare layer2: AnyModule;
   declare layer3: AnyModule;
   declare layer4: AnyModule;
+  /** The output layer: a head for each task. */
   declare linear: MultiHeadClassifier;
 
   constructor(numClasses: number, options?: MTSlimResNet18Options) {

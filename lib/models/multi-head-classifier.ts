@@ -26,6 +26,8 @@ const schema = z.object({
   maskValue: maskValue.default(-1000),
   ...headOptions,
 });
+
+/** Options of `models.MultiHeadClassifier`. */
 export interface MultiHeadClassifierOptions {
   /** Units of a new head. Default 2. */
   initialOutFeatures?: number;
@@ -105,6 +107,7 @@ export class TaskHeads extends Module<never> {
 export class MultiHeadClassifier extends ScriptedMultiTaskModule {
   /** The heads by task label. */
   declare classifiers: TaskHeads;
+  /** Whether classes that a task has not shown yet are masked. */
   readonly masking: boolean;
   readonly #maskValue: number;
   readonly #newHead: () => IncrementalClassifier;

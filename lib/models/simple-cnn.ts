@@ -36,6 +36,8 @@ export function simpleCNNFeatures(): Sequential {
 }
 
 const schema = z.object({ numClasses: positiveInteger.default(10) });
+
+/** Options of `models.SimpleCNN`. */
 export interface SimpleCNNOptions {
   /** Width of the output. Default 10. */
   numClasses?: number;

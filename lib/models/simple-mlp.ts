@@ -15,6 +15,8 @@ const schema = z.object({
   hiddenLayers: positiveInteger.max(1000, 'an integer in [1, 1000]').default(1),
   dropRate: unitInterval.default(0.5),
 });
+
+/** Options of `models.SimpleMLP`. */
 export interface SimpleMLPOptions {
   /** Width of the output. Default 10. */
   numClasses?: number;

@@ -90,6 +90,8 @@ export const slimResNet18Features = `
   return output.view(output.size(0), -1)`;
 
 const schema = z.object({ nf: positiveInteger.default(20) });
+
+/** Options of `models.SlimResNet18`. */
 export interface SlimResNet18Options {
   /** Planes of the first stage; the others have 2, 4 and 8 times as many. Default 20. */
   nf?: number;

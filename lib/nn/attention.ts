@@ -20,6 +20,8 @@ const schema = z.object({
   batchFirst: boolean.default(false),
   ...factoryOptions,
 });
+
+/** Options of `nn.MultiheadAttention`. */
 export interface MultiheadAttentionOptions extends FactoryOptions {
   /** Probability of dropout of the attention weights, in train mode. Default 0. */
   dropout?: number;
@@ -46,6 +48,8 @@ const callSchema = z.object({
   averageAttnWeights: boolean.default(true),
   isCausal: boolean.default(false),
 });
+
+/** Options of `nn.MultiheadAttention.forward`. */
 export interface AttentionOptions {
   /** `[B, S]`: true (or -inf) where a key is not looked at. */
   keyPaddingMask?: Tensor | null;

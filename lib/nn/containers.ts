@@ -47,6 +47,7 @@ export class ModuleList<M extends AnyModule = Module> extends Module<never> {
     return this;
   }
 
+  /** The modules in their order. */
   [Symbol.iterator](): IterableIterator<M> {
     return stateOf(this).held().map(([, module]) => module as M)[Symbol.iterator](); // prettier-ignore
   }
@@ -122,6 +123,7 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never> {
     return this.#modules.keys();
   }
 
+  /** Names and modules, in their order. */
   [Symbol.iterator](): IterableIterator<[string, M]> {
     return this.#modules[Symbol.iterator]();
   }
@@ -171,6 +173,7 @@ export class ParameterList extends Module<never> {
     return this;
   }
 
+  /** The parameters in their order. */
   *[Symbol.iterator](): IterableIterator<Parameter> {
     for (let i = 0; i < this.#length; i++) yield this[i]!;
   }

@@ -9,6 +9,8 @@ import { Layer, returns, scriptModule } from './script-module';
 import { type Dimensions, size, sizeOrWord, type Size1d, type Size2d, type Size3d } from './sizes';
 
 const paddingModes = ['zeros', 'reflect', 'replicate', 'circular'] as const;
+
+/** Options of `nn.Conv1d` to `nn.Conv3d`; a size is one number, or one for each dimension. */
 export interface ConvOptions<Size> extends FactoryOptions {
   /** Default 1. */
   stride?: Size;
@@ -23,6 +25,8 @@ export interface ConvOptions<Size> extends FactoryOptions {
   /** What stands in the padding: "zeros" (default), "reflect", "replicate" or "circular". */
   paddingMode?: (typeof paddingModes)[number];
 }
+
+/** Options of `nn.ConvTranspose1d` to `nn.ConvTranspose3d`; a size is one number, or one for each dimension. */
 export interface ConvTransposeOptions<Size> extends FactoryOptions {
   /** Default 1. */
   stride?: Size;

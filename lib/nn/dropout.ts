@@ -4,6 +4,8 @@ import { float, python } from './repr';
 import { Layer, scriptModule } from './script-module';
 
 const schema = z.object({ inplace: boolean.default(false) });
+
+/** Options of `nn.Dropout` and its like. */
 export interface DropoutOptions {
   /** The input itself is changed. Default false. */
   inplace?: boolean;

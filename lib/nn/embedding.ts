@@ -28,6 +28,7 @@ const bagSchema = z.object({
   includeLastOffset: boolean.default(false),
 });
 
+/** Options of `nn.Embedding`. */
 export interface EmbeddingOptions extends FactoryOptions {
   /** The row that gets no gradient, at first 0; counted from the end where negative. Default null: none. */
   paddingIdx?: number | null;
@@ -40,6 +41,8 @@ export interface EmbeddingOptions extends FactoryOptions {
   /** Whether the gradient of `weight` is a sparse tensor. Default false. */
   sparse?: boolean;
 }
+
+/** Options of `nn.EmbeddingBag`. */
 export interface EmbeddingBagOptions extends EmbeddingOptions {
   /** What becomes of the rows of a bag: "mean" (default), "sum" or "max". */
   mode?: 'sum' | 'mean' | 'max';

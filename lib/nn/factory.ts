@@ -12,6 +12,7 @@ const floatingPoint: [DType, ...DType[]] = ['float32', 'float64', 'float16', 'bf
 /** @internal A dtype that parameters may have. */
 export const floatingPointDtype = z.enum(floatingPoint, `one of ${floatingPoint.join(', ')}`);
 
+/** Where and in which dtype a layer makes its parameters and buffers. */
 export interface FactoryOptions {
   /** Where parameters and buffers are made: `"cpu"`, `"cuda"` or `"cuda:N"`; default: the default device. */
   device?: string;

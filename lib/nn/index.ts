@@ -1,3 +1,4 @@
+/** Initial values (`torch.nn.init`). */
 export * as init from './init';
 export { Module, type Target } from './module';
 export type { FactoryOptions } from './factory';
@@ -5,7 +6,7 @@ export { Parameter, type ParameterOptions } from './parameter';
 export type { IncompatibleKeys, StateDict } from './state-dict';
 export type { ScriptValue } from './script-value';
 export { Layer } from './script-module';
-export type { Size1d, Size2d, Size3d } from './sizes';
+export type { Dimensions, Size1d, Size2d, Size3d } from './sizes';
 export { Bilinear, Linear, type LinearOptions } from './linear';
 export * from './conv';
 export * from './pooling';
@@ -17,7 +18,8 @@ export * from './embedding';
 export * from './recurrent';
 export { type AttentionOptions, MultiheadAttention, type MultiheadAttentionOptions } from './attention';
 export * from './transformer';
-export { Sequential } from './sequential';
+export { type NamedModules, Sequential } from './sequential';
 export { ModuleDict, ModuleList, ParameterList } from './containers';
 export * from './losses';
+/** What is done to gradients (`torch.nn.utils`). */
 export * as utils from './utils/index';

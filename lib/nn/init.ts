@@ -16,8 +16,12 @@ import { Tensor } from '../tensor/tensor';
 const nonlinearities = [
   'linear', 'conv1d', 'conv2d', 'conv3d', 'convTranspose1d', 'convTranspose2d', 'convTranspose3d',
   'sigmoid', 'tanh', 'relu', 'leakyRelu', 'selu',
-] as const; // prettier-ignore
-export type Nonlinearity = (typeof nonlinearities)[number];
+] as const satisfies readonly Nonlinearity[]; // prettier-ignore
+
+/** What follows a layer, for the gain of its initial values; see `nn.init.calculateGain`. */
+export type Nonlinearity =
+  | 'linear' | 'conv1d' | 'conv2d' | 'conv3d' | 'convTranspose1d' | 'convTranspose2d' | 'convTranspose3d'
+  | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu'; // prettier-ignore
 
 const number = z.number('a number');
 const nonlinearity = z.enum(nonlinearities, `one of ${nonlinearities.join(', ')}`);
@@ -30,11 +34,13 @@ const kaimingSchema = z.object({
   generator: generatorOption,
 });
 
+/** Where random numbers come from. */
 export interface DrawOptions {
   /** On the tensor's device. Default null: the default generator. */
   generator?: Generator | null;
 }
 
+/** Options of `nn.init.kaimingUniform_` and `nn.init.kaimingNormal_`. */
 export interface KaimingOptions extends DrawOptions {
   /** Slope below 0 of the leaky ReLU behind the layer. Default 0. */
   a?: number;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { boolean, parseArgument, parseOptions, positiveInteger } from '../options';
 import type { Tensor } from '../tensor/tensor';
-import { emptyParameter, factoryOptions } from './factory';
+import { emptyParameter, type FactoryOptions, factoryOptions } from './factory';
 import { resetLinear, uniform_ } from './init';
 import { Module, runScript, runsTorchScript } from './module';
 import type { Parameter } from './parameter';
@@ -9,7 +9,12 @@ import { keywords, python } from './repr';
 import { Layer, returns, scriptModule } from './script-module';
 
 const schema = z.object({ bias: boolean.default(true), ...factoryOptions });
-export type LinearOptions = z.input<typeof schema>;
+
+/** Options of `nn.Linear`. */
+export interface LinearOptions extends FactoryOptions {
+  /** Whether it has a bias. Default true. */
+  bias?: boolean;
+}
 
 /**
  * `y = x W^T + b`: input `[..., inFeatures]`, output `[..., outFeatures]`.
@@ -17,7 +22,9 @@ export type LinearOptions = z.input<typeof schema>;
  * weight first (`torch.nn.Linear`).
  */
 export class Linear extends Layer {
+  /** Size of the inputs. */
   readonly inFeatures: number;
+  /** Size of the outputs. */
   readonly outFeatures: number;
   /** [outFeatures, inFeatures]. */
   declare weight: Parameter;

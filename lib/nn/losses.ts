@@ -7,10 +7,10 @@ import { Module, runScript, runsTorchScript } from './module';
 import { float, python } from './repr';
 import { scriptModule } from './script-module';
 
-const reductions = ['none', 'mean', 'sum'] as const;
 /** What becomes of the losses of the elements: their mean (default), their sum, or "none": all of them. */
-export type Reduction = (typeof reductions)[number];
+export type Reduction = 'none' | 'mean' | 'sum';
 
+const reductions = ['none', 'mean', 'sum'] as const satisfies Reduction[];
 const reduction = z.enum(reductions, '"mean", "sum" or "none"').default('mean');
 const number = z.number('a number');
 const tensorOrNull = instanceOf(Tensor, 'a Tensor').nullable().default(null);
@@ -121,8 +121,10 @@ const crossEntropy = {
   reduction,
   labelSmoothing: unitInterval.default(0),
 };
+
+/** Options of `nn.CrossEntropyLoss`. */
 export interface CrossEntropyLossOptions {
-  /** [C]: a factor for each class. Default: none. */
+  /** Shape [C]: a factor for each class. Default: none. */
   weight?: Tensor | null;
   /** A label that does not count. Default -100. */
   ignoreIndex?: number;
@@ -141,8 +143,11 @@ export interface CrossEntropyLossOptions {
 export class CrossEntropyLoss extends Loss {
   /** [C]; null: none. */
   declare readonly weight: Tensor | null;
+  /** The label that counts for nothing. */
   readonly ignoreIndex: number;
+  /** How the losses of the samples become one. */
   readonly reduction: Reduction;
+  /** How much of the probability goes to all classes alike. */
   readonly labelSmoothing: number;
 
   constructor(options?: CrossEntropyLossOptions) {

@@ -21,7 +21,14 @@ import { type IncompatibleKeys, loadState, type StateDict } from './state-dict';
 export { runsTorchScript } from './scripted-forwards';
 
 /** A device name, a floating-point dtype, or both. */
-export type Target = string | { device?: string; dtype?: DType };
+export type Target =
+  | string
+  | {
+      /** `"cpu"`, `"cuda"` or `"cuda:N"`. */
+      device?: string;
+      /** A floating-point dtype. */
+      dtype?: DType;
+    };
 
 /** A module whose `forward` returns anything. */
 export type AnyModule = Module<unknown>;
@@ -349,6 +356,7 @@ export class Module<Output = Tensor> {
     return this.toString();
   }
 
+  /** What `console.log` shows: as `toString`. */
   [inspect.custom](): string {
     return this.toString();
   }

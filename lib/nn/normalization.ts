@@ -11,6 +11,7 @@ import { readEarlierState, type ReadsEarlierState } from './state-dict';
 
 const number = z.number('a number');
 
+/** Options of `nn.BatchNorm1d` to `nn.BatchNorm3d`. */
 export interface BatchNormOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;

@@ -7,6 +7,8 @@ import { Tensor } from '../tensor/tensor';
 import { keep } from '../tensor/tidy';
 
 const schema = z.object({ requiresGrad: boolean.default(true) });
+
+/** Options of `nn.Parameter`. */
 export interface ParameterOptions {
   /** Default true. */
   requiresGrad?: boolean;

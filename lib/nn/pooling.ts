@@ -4,6 +4,7 @@ import { keywords, type Printed, python } from './repr';
 import { Layer, returns, scriptModule } from './script-module';
 import { type Dimensions, size, type SizeOf } from './sizes';
 
+/** Options of `nn.MaxPool1d` to `nn.MaxPool3d`; a size is one number, or one for each dimension. */
 export interface MaxPoolOptions<Size> {
   /** Default: the kernel's size. */
   stride?: Size | null;
@@ -14,6 +15,8 @@ export interface MaxPoolOptions<Size> {
   /** Whether a last window that is not full counts. Default false. */
   ceilMode?: boolean;
 }
+
+/** Options of `nn.AvgPool1d`; a size is one number, or one for each dimension. */
 export interface AvgPoolOptions<Size> {
   /** Default: the kernel's size. */
   stride?: Size | null;
@@ -24,6 +27,8 @@ export interface AvgPoolOptions<Size> {
   /** Whether zeros of the padding count in the mean. Default true. */
   countIncludePad?: boolean;
 }
+
+/** Options of `nn.AvgPool2d` and `nn.AvgPool3d`. */
 export interface AvgPoolNdOptions<Size> extends AvgPoolOptions<Size> {
   /** Each window's sum is divided by it instead of its size. Default null. */
   divisorOverride?: number | null;
@@ -33,7 +38,10 @@ export interface AvgPoolNdOptions<Size> extends AvgPoolOptions<Size> {
 export type OutputSize<D extends Dimensions> =
   | number
   | null
-  | { 1: readonly [number | null]; 2: readonly [number | null, number | null]; 3: readonly [number | null, number | null, number | null] }[D];
+  | (D extends 1 ? readonly [KeptSize] : D extends 2 ? readonly [KeptSize, KeptSize] : readonly [KeptSize, KeptSize, KeptSize]);
+
+/** A size of one dimension; null keeps the input's. */
+export type KeptSize = number | null;
 
 const list = (values: readonly (number | string)[]) => `[${values.join(', ')}]`;
 const torchBoolean = (value: boolean) => (value ? 'True' : 'False');

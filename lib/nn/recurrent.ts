@@ -30,6 +30,7 @@ const cellSchemas = {
   LSTMCell: z.object(cell),
 };
 
+/** Options of `nn.GRU`, and of the other recurrent layers. */
 export interface RecurrentOptions extends FactoryOptions {
   /** Layers one above the other. Default 1. */
   numLayers?: number;
@@ -42,10 +43,14 @@ export interface RecurrentOptions extends FactoryOptions {
   /** Whether there is a second direction, from the end to the beginning. Default false. */
   bidirectional?: boolean;
 }
+
+/** Options of `nn.RNN`. */
 export interface RNNOptions extends RecurrentOptions {
   /** "tanh" (default) or "relu". */
   nonlinearity?: 'tanh' | 'relu';
 }
+
+/** Options of `nn.LSTM`. */
 export interface LSTMOptions extends RecurrentOptions {
   /** Width to which the output is projected; 0, the default: not at all. */
   projSize?: number;
@@ -266,6 +271,7 @@ ${isLstm ? '    h, c = hx\n' : '    h = hx\n'}${lifted('h')}${isLstm ? lifted('c
   }`;
 }
 
+/** Options of `nn.LSTMCell` and `nn.GRUCell`. */
 export interface CellOptions extends FactoryOptions {
   /** Default true. */
   bias?: boolean;

@@ -4,7 +4,8 @@ import { expose } from './exposed';
 import { type AnyModule, Module, runsTorchScript, stateOf } from './module';
 import { scriptModule } from './script-module';
 
-type Named = Readonly<Record<string, AnyModule>> | ReadonlyMap<string, AnyModule>;
+/** Modules by name, in their order. */
+export type NamedModules = Readonly<Record<string, AnyModule>> | ReadonlyMap<string, AnyModule>;
 
 /**
  * Applies its children one after the other (`torch.nn.Sequential`); they are named `0`, `1`, ..., or as an object or Map
@@ -17,10 +18,10 @@ type Named = Readonly<Record<string, AnyModule>> | ReadonlyMap<string, AnyModule
 export class Sequential<Output = Tensor> extends Module<Output> {
   [index: number]: AnyModule;
 
-  constructor(named: Named);
+  constructor(named: NamedModules);
   constructor(...children: [...AnyModule[], Module<Output>]);
   constructor(...children: AnyModule[]);
-  constructor(...children: (AnyModule | Named)[]) {
+  constructor(...children: (AnyModule | NamedModules)[]) {
     const named = namesOf(children);
     const places = new Map([...named.keys()].map((name, i) => [name, String(i)]));
     super(
@@ -65,13 +66,14 @@ export class Sequential<Output = Tensor> extends Module<Output> {
     if (name !== place) expose(this, place, 'module', name);
   }
 
+  /** The children in their order. */
   [Symbol.iterator](): IterableIterator<AnyModule> {
     return this.#steps[Symbol.iterator]();
   }
 }
 runsTorchScript(Sequential.prototype.forward);
 
-function namesOf(children: (AnyModule | Named)[]): Map<string, AnyModule> {
+function namesOf(children: (AnyModule | NamedModules)[]): Map<string, AnyModule> {
   const [first] = children;
   const isNamed = children.length === 1 && !(first instanceof Module) && isObject(first);
   const named = isNamed

@@ -14,7 +14,14 @@ export class Identity extends Layer {
 }
 
 const flattenSchema = z.object({ startDim: integer.default(1), endDim: integer.default(-1) });
-export type FlattenOptions = z.input<typeof flattenSchema>;
+
+/** Options of `nn.Flatten`. */
+export interface FlattenOptions {
+  /** The first dimension that is joined. Default 1. */
+  startDim?: number;
+  /** The last one. Default -1: the last of all. */
+  endDim?: number;
+}
 
 /** Joins dimensions `startDim` (default 1) to `endDim` (default -1, the last): `[B, ...]` to `[B, features]`. */
 export class Flatten extends Layer {
@@ -72,6 +79,8 @@ const upsampleSchema = z.object({
   mode: z.enum(modes, `one of ${modes.join(', ')}`).default('nearest'),
   alignCorners: boolean.nullable().default(null),
 });
+
+/** Options of `nn.Upsample`. */
 export interface UpsampleOptions {
   /** Of the output, behind batch and channels; one number for all dimensions. This or `scaleFactor`. */
   size?: number | readonly number[] | null;

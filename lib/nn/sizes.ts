@@ -7,7 +7,10 @@ export type Size2d = number | readonly [height: number, width: number];
 /** One number for depth, height and width, or all three. */
 export type Size3d = number | readonly [depth: number, height: number, width: number];
 
+/** How many dimensions a size has. */
 export type Dimensions = 1 | 2 | 3;
+
+/** A size in so many dimensions. */
 export type SizeOf<D extends Dimensions> = { 1: Size1d; 2: Size2d; 3: Size3d }[D];
 
 const severally = { 1: '', 2: ', or two for height and width', 3: ', or three for depth, height and width' };

@@ -23,6 +23,8 @@ const schema = z.object({
   bias: boolean.default(true),
   ...factoryOptions,
 });
+
+/** Options of `nn.TransformerEncoderLayer`. */
 export interface TransformerEncoderLayerOptions extends FactoryOptions {
   /** Width of the hidden layer behind attention. Default 2048. */
   dimFeedforward?: number;
@@ -41,6 +43,8 @@ export interface TransformerEncoderLayerOptions extends FactoryOptions {
 }
 
 const maskSchema = z.object({ srcMask: mask, srcKeyPaddingMask: mask, isCausal: boolean.default(false) });
+
+/** Masks of `nn.TransformerEncoderLayer.forward` and `nn.TransformerEncoder.forward`. */
 export interface EncoderLayerMasks {
   /** `[L, L]` or `[B nhead, L, L]`: true where attention is not allowed, or numbers that are added. */
   srcMask?: Tensor | null;

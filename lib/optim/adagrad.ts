@@ -11,6 +11,8 @@ const schema = z.object({
   eps: nonNegativeNumber.default(1e-10),
   maximize: boolean.default(false),
 });
+
+/** Options of `optim.Adagrad`. */
 export interface AdagradOptions {
   /** Learning rate. Default 1e-2. */
   lr?: number;

@@ -15,6 +15,7 @@ const schema = (weightDecay: number) =>
 const adamSchema = schema(0).extend({ decoupledWeightDecay: boolean.default(false) });
 const adamWSchema = schema(1e-2);
 
+/** Options of `optim.AdamW`. */
 export interface AdamWOptions {
   /** Learning rate. Default 1e-3. */
   lr?: number;
@@ -30,6 +31,7 @@ export interface AdamWOptions {
   maximize?: boolean;
 }
 
+/** Options of `optim.Adam`. */
 export interface AdamOptions extends AdamWOptions {
   /** Weight decay as AdamW has it. Default false. */
   decoupledWeightDecay?: boolean;

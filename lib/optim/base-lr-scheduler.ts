@@ -57,7 +57,9 @@ export function forEachGroup(
  * the groups have, as PyTorch does: what somebody changes in between counts on.
  */
 export abstract class BaseLRScheduler implements LRScheduler {
+  /** Whose learning rates are set. */
   readonly optimizer: Optimizer;
+  /** Steps made. */
   lastEpoch: number;
 
   private initialLrs: number[];

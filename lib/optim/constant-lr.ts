@@ -9,6 +9,7 @@ const schema = z.object({
   ...schedulerOptions,
 });
 
+/** Options of `optim.ConstantLR`. */
 export interface ConstantLROptions extends SchedulerOptions {
   /** Above 0. Default 1/3. */
   factor?: number;
@@ -22,7 +23,9 @@ export interface ConstantLROptions extends SchedulerOptions {
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
 export class ConstantLR extends BaseLRScheduler {
+  /** What learning rates are multiplied by until `totalIters`. */
   readonly factor: number;
+  /** Steps until then. */
   readonly totalIters: number;
 
   constructor(optimizer: Optimizer, options?: ConstantLROptions) {

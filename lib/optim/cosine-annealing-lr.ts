@@ -5,6 +5,7 @@ import type { Optimizer } from './optimizer';
 
 const schema = z.object({ tMax: positiveInteger, etaMin: nonNegativeNumber.default(0), ...schedulerOptions });
 
+/** Options of `optim.CosineAnnealingLR`. */
 export interface CosineAnnealingLROptions extends SchedulerOptions {
   /** Steps from the learning rate at the beginning to the lowest; after as many again it is back (`T_max`). */
   tMax: number;
@@ -19,7 +20,9 @@ export interface CosineAnnealingLROptions extends SchedulerOptions {
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
 export class CosineAnnealingLR extends BaseLRScheduler {
+  /** Steps from the largest to the smallest learning rate. */
   readonly tMax: number;
+  /** The smallest learning rate. */
   readonly etaMin: number;
 
   constructor(optimizer: Optimizer, options: CosineAnnealingLROptions) {

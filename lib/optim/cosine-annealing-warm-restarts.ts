@@ -10,6 +10,7 @@ const schema = z.object({
   ...schedulerOptions,
 });
 
+/** Options of `optim.CosineAnnealingWarmRestarts`. */
 export interface CosineAnnealingWarmRestartsOptions extends SchedulerOptions {
   /** Steps of the first cycle (`T_0`). */
   t0: number;
@@ -25,8 +26,11 @@ export interface CosineAnnealingWarmRestartsOptions extends SchedulerOptions {
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
 export class CosineAnnealingWarmRestarts extends BaseLRScheduler {
+  /** Steps until the first restart. */
   readonly t0: number;
+  /** What the number of steps is multiplied by at each restart. */
   readonly tMult: number;
+  /** The smallest learning rate. */
   readonly etaMin: number;
 
   constructor(optimizer: Optimizer, options: CosineAnnealingWarmRestartsOptions) {

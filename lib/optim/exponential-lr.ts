@@ -5,6 +5,7 @@ import type { Optimizer } from './optimizer';
 
 const schema = z.object({ gamma: nonNegativeNumber, ...schedulerOptions });
 
+/** Options of `optim.ExponentialLR`. */
 export interface ExponentialLROptions extends SchedulerOptions {
   /** What learning rates are multiplied by in every step. */
   gamma: number;
@@ -16,6 +17,7 @@ export interface ExponentialLROptions extends SchedulerOptions {
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
 export class ExponentialLR extends BaseLRScheduler {
+  /** What learning rates are multiplied by at each step. */
   readonly gamma: number;
 
   constructor(optimizer: Optimizer, options: ExponentialLROptions) {

@@ -16,7 +16,7 @@ export { CosineAnnealingWarmRestarts, type CosineAnnealingWarmRestartsOptions } 
 export { LinearLR, type LinearLROptions } from './linear-lr';
 export { ConstantLR, type ConstantLROptions } from './constant-lr';
 export { PolynomialLR, type PolynomialLROptions } from './polynomial-lr';
-export { LambdaLR } from './lambda-lr';
+export { LambdaLR, type LRLambda } from './lambda-lr';
 export { SequentialLR, type SequentialLROptions, type SequentialLRStateDict } from './sequential-lr';
 export { OneCycleLR, type OneCycleLROptions } from './one-cycle-lr';
 export {

@@ -5,7 +5,8 @@ import { callUserAtOnce } from '../user-function';
 import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
 import type { Optimizer } from './optimizer';
 
-type LRLambda = (epoch: number) => number;
+/** The factor of the learning rate after so many steps. */
+export type LRLambda = (epoch: number) => number;
 const schema = z.object(schedulerOptions);
 const lambda = z.custom<LRLambda>((value) => typeof value === 'function', 'a function, or an array of functions');
 const lambdas = z.union([lambda, z.array(lambda)], 'a function, or an array of functions');
@@ -16,6 +17,7 @@ const lambdas = z.union([lambda, z.array(lambda)], 'a function, or an array of f
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_CALLBACK, as `step`, where a function fails
  */
 export class LambdaLR extends BaseLRScheduler {
+  /** The functions, one for each group. */
   readonly lrLambdas: readonly LRLambda[];
 
   constructor(optimizer: Optimizer, lrLambda: LRLambda | readonly LRLambda[], options?: SchedulerOptions) {

@@ -10,6 +10,7 @@ const schema = z.object({
   ...schedulerOptions,
 });
 
+/** Options of `optim.LinearLR`. */
 export interface LinearLROptions extends SchedulerOptions {
   /** What learning rates are multiplied by in step 0. Default 1/3. */
   startFactor?: number;
@@ -25,8 +26,11 @@ export interface LinearLROptions extends SchedulerOptions {
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
 export class LinearLR extends BaseLRScheduler {
+  /** What learning rates are multiplied by at first. */
   readonly startFactor: number;
+  /** What they are multiplied by in the end. */
   readonly endFactor: number;
+  /** Steps from the one to the other. */
   readonly totalIters: number;
 
   constructor(optimizer: Optimizer, options?: LinearLROptions) {

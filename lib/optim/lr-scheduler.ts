@@ -2,6 +2,7 @@ import type { Optimizer } from './optimizer';
 
 /** Changes the learning rates of an optimizer as training goes on. */
 export interface LRScheduler {
+  /** Whose learning rates are set. */
   readonly optimizer: Optimizer;
   /** The learning rate of each parameter group before the first step. */
   readonly baseLrs: readonly number[];

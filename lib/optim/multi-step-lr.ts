@@ -9,6 +9,7 @@ const schema = z.object({
   ...schedulerOptions,
 });
 
+/** Options of `optim.MultiStepLR`. */
 export interface MultiStepLROptions extends SchedulerOptions {
   /** The steps in which learning rates decay; one that stands twice counts twice. */
   milestones: readonly number[];
@@ -22,7 +23,9 @@ export interface MultiStepLROptions extends SchedulerOptions {
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
 export class MultiStepLR extends BaseLRScheduler {
+  /** The steps at which learning rates fall. */
   readonly milestones: readonly number[];
+  /** What they are multiplied by there. */
   readonly gamma: number;
 
   constructor(optimizer: Optimizer, options: MultiStepLROptions) {

@@ -25,12 +25,15 @@ const schema = z.object({
   ...schedulerOptions,
 });
 
+/** Options of `optim.OneCycleLR`. */
 export interface OneCycleLROptions extends SchedulerOptions {
   /** The highest learning rate, one for all groups or one for each. */
   maxLr: number | readonly number[];
   /** Steps of the cycle; default `epochs * stepsPerEpoch`. */
   totalSteps?: number;
+  /** With `stepsPerEpoch`, instead of `totalSteps`. */
   epochs?: number;
+  /** With `epochs`, instead of `totalSteps`. */
   stepsPerEpoch?: number;
   /** The share of steps in which learning rates rise. Default 0.3. */
   pctStart?: number;
@@ -70,6 +73,7 @@ const annealings: Record<'cos' | 'linear', Annealing> = {
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; `step` ERR_CALL_ORDER beyond `totalSteps`
  */
 export class OneCycleLR extends BaseLRScheduler {
+  /** Steps of the cycle. */
   readonly totalSteps: number;
   private readonly phases: readonly SchedulePhase[];
   private readonly anneal: Annealing;

@@ -7,8 +7,11 @@ import { ParameterList } from './parameter-list';
 
 /** Options that every optimizer has. */
 export interface CommonOptions {
+  /** Learning rate. */
   lr: number;
+  /** How much of the parameters is taken off at each update. */
   weightDecay: number;
+  /** Ascends instead of descending. */
   maximize: boolean;
 }
 
@@ -34,7 +37,10 @@ export type ParamGroup<Options = CommonOptions> = Options & {
 };
 
 /** A parameter group as an optimizer is given it: options that it does not name are those of the optimizer. */
-export type ParamGroupOptions<Options> = Options & { params: Iterable<GivenParameter> };
+export type ParamGroupOptions<Options> = Options & {
+  /** The parameters of the group. */
+  params: Iterable<GivenParameter>;
+};
 
 /** What an optimizer can be made for: parameters with the same options, or groups of them. */
 export type OptimizedParameters<Options> = Iterable<GivenParameter> | Iterable<ParamGroupOptions<Options>>;

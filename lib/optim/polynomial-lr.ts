@@ -9,6 +9,7 @@ const schema = z.object({
   ...schedulerOptions,
 });
 
+/** Options of `optim.PolynomialLR`. */
 export interface PolynomialLROptions extends SchedulerOptions {
   /** Steps until learning rates are 0. Default 5. */
   totalIters?: number;
@@ -22,7 +23,9 @@ export interface PolynomialLROptions extends SchedulerOptions {
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
 export class PolynomialLR extends BaseLRScheduler {
+  /** Steps until the learning rates are 0. */
   readonly totalIters: number;
+  /** The power of what is left of the steps. */
   readonly power: number;
 
   constructor(optimizer: Optimizer, options?: PolynomialLROptions) {

@@ -20,6 +20,7 @@ const schema = z.object({
 });
 const metric = z.custom<number>((value) => typeof value === 'number', 'a number');
 
+/** Options of `optim.ReduceLROnPlateau`. */
 export interface ReduceLROnPlateauOptions {
   /** Whether a lower or a higher metric is better. Default "min". */
   mode?: 'min' | 'max';
@@ -67,9 +68,13 @@ const stateSchema = z.object({
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
 export class ReduceLROnPlateau implements LRScheduler {
+  /** Whose learning rates are set. */
   readonly optimizer: Optimizer;
+  /** The learning rates of the beginning, one for each group. */
   readonly baseLrs: readonly number[];
+  /** `step` takes the value of the metric. */
   readonly needsMetrics = true;
+  /** Steps made. */
   lastEpoch = 0;
 
   private readonly options: z.output<typeof schema>;

@@ -12,6 +12,8 @@ const schema = z.object({
   centered: boolean.default(false),
   maximize: boolean.default(false),
 });
+
+/** Options of `optim.RMSprop`. */
 export interface RMSpropOptions {
   /** Learning rate. Default 1e-2. */
   lr?: number;

@@ -42,8 +42,11 @@ export type SequentialLRStateDict = {
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
 export class SequentialLR implements LRScheduler {
+  /** Whose learning rates are set. */
   readonly optimizer: Optimizer;
+  /** The learning rates of the beginning, one for each group. */
   readonly baseLrs: readonly number[];
+  /** Steps made. */
   lastEpoch = 0;
 
   private readonly schedulers: readonly BaseLRScheduler[];

@@ -12,6 +12,8 @@ const schema = z.object({
   nesterov: boolean.default(false),
   maximize: boolean.default(false),
 });
+
+/** Options of `optim.SGD`. */
 export interface SGDOptions {
   /** Learning rate. Default 1e-3. */
   lr?: number;

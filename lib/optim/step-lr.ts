@@ -5,6 +5,7 @@ import type { Optimizer } from './optimizer';
 
 const schema = z.object({ stepSize: positiveInteger, gamma: nonNegativeNumber.default(0.1), ...schedulerOptions });
 
+/** Options of `optim.StepLR`. */
 export interface StepLROptions extends SchedulerOptions {
   /** Steps from one decay to the next. */
   stepSize: number;
@@ -18,7 +19,9 @@ export interface StepLROptions extends SchedulerOptions {
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
 export class StepLR extends BaseLRScheduler {
+  /** Steps from one decay to the next. */
   readonly stepSize: number;
+  /** What learning rates are multiplied by there. */
   readonly gamma: number;
 
   constructor(optimizer: Optimizer, options: StepLROptions) {

@@ -11,6 +11,8 @@ const schema = z.object({
   createGraph: boolean.default(false),
   allowUnused: boolean.default(false),
 });
+
+/** Options of `autograd.grad`. */
 export interface GradOptions {
   /** What is summed over: a weight for each element of each output. Default: 1, for outputs of one element. */
   gradOutputs?: Tensor | readonly (Tensor | null)[] | null;

@@ -1,7 +1,9 @@
 /** A complex number: a Scalar argument of an operator, and an element of a complex tensor. */
 export class Complex {
   constructor(
+    /** The real part. */
     readonly re: number,
+    /** The imaginary part. */
     readonly im: number,
   ) {}
 

@@ -19,6 +19,7 @@ const schema = z.object({
   requiresGrad: boolean.default(false),
 });
 
+/** Options of `tensor` and `asTensor`. */
 export interface TensorOptions {
   /** Sizes for data that comes as a typed array; default: one dimension. */
   shape?: number[];

@@ -7,8 +7,11 @@ import { Tensor } from './tensor';
 /** Every `step`-th position from `start` up to, not including, `stop`, as Python's `start:stop:step`. */
 export class Slice {
   constructor(
+    /** The first position; null: from the beginning. */
     readonly start: number | null,
+    /** The position behind the last; null: to the end. */
     readonly stop: number | null,
+    /** From one position to the next; null: 1. */
     readonly step: number | null,
   ) {}
 }

@@ -11,10 +11,11 @@ export type OperatorArgument =
 /** Keyword arguments, under the names of the operator's schema or these in camelCase. */
 export type OperatorKeywords = Record<string, OperatorArgument>;
 
-/** What an operator returns; several results as an array. */
+/** What an operator returns: a tensor, a number, a boolean; several results as an array. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the schema, not TypeScript, knows what comes back
 export type OperatorResult = any;
 
+/** An operator of ATen: its arguments in their order, those behind the `*` of its schema in one object at the end. */
 export type Operator = (...args: (OperatorArgument | OperatorKeywords)[]) => OperatorResult;
 
 /** @internal The operator `aten::NAME` (or `NAME.OVERLOAD`) as a function; it is looked up when it is first called. */

@@ -15,6 +15,7 @@ import { Tensor } from './tensor';
  * @throws ERR_UNKNOWN_OPERATOR; ERR_NO_OVERLOAD with the schemas that there are; ERR_TORCH.
  */
 export const ops = {
+  /** Operators by ATen's names, with or without the name of an overload. */
   aten: new Proxy({} as Record<string, Operator>, {
     get: (known, name) => (typeof name === 'string' ? (known[name] ??= operator(name)) : undefined),
   }),

@@ -27,9 +27,11 @@ const notCloned = Symbol('a Tensor: send its toTypedArray(), shape and dtype, or
 
 /** What `Tensor.to` changes; the rest stays as it is. */
 export type ToOptions = {
+  /** The dtype to convert to. */
   dtype?: DType;
   /** `"cpu"`, `"cuda"` or `"cuda:N"`. */
   device?: string;
+  /** How elements lie in memory. */
   memoryFormat?: MemoryFormat;
   /** A new tensor even where nothing changes. Default false. */
   copy?: boolean;
@@ -37,6 +39,7 @@ export type ToOptions = {
   nonBlocking?: boolean;
 };
 
+/** Options of `Tensor.backward`. */
 export interface BackwardOptions {
   /** d(something) / d(this tensor), in its shape; needed unless it has one element, where it is 1 by default. */
   gradient?: Tensor | null;
@@ -158,6 +161,7 @@ export class Tensor {
     return native.tensorRequiresGrad(this.handle);
   }
 
+  /** As `requiresGrad_`. */
   set requiresGrad(on: boolean) {
     this.requiresGrad_(on);
   }
@@ -400,6 +404,7 @@ export class Tensor {
     return native.tensorIsDisposed(this.handle);
   }
 
+  /** As `dispose`, at the end of a block with `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -409,12 +414,13 @@ export class Tensor {
     return formatTensor(this);
   }
 
+  /** What `console.log` shows: as `toString`. */
   [inspect.custom](): string {
     return this.toString();
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type, jsdoc/require-jsdoc
 export interface Tensor extends TensorMethods {}
 
 const toLayout = operator('to.dtype_layout');

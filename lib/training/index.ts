@@ -1,5 +1,5 @@
 export { SupervisedTemplate, supervisedOptions, type SupervisedTemplateOptions } from './templates/supervised';
-export { BaseTemplate, baseOptions, type BaseTemplateOptions, type Experiences, type TrainOptions } from './templates/base';
+export { type AnyExperience, BaseTemplate, baseOptions, type BaseTemplateOptions, type Experiences, type TrainOptions } from './templates/base';
 export { BaseSGDTemplate } from './templates/base-sgd';
 export { baseSGDOptions, type BaseSGDTemplateOptions, type Criterion, type PassProgress } from './templates/sgd-options';
 export { parseOptions } from '../options';

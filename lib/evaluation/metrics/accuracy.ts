@@ -16,6 +16,7 @@ import {
 
 const schema = z.object({ ...levelOptions, trainedExperience: boolean.default(false) });
 
+/** What `accuracyMetrics` measures; all default to false. */
 export interface AccuracyLevels extends MetricLevels {
   /** Each evaluated stream, over those experiences whose index is at most that of the last experience of their benchmark trained on. */
   trainedExperience?: boolean;

@@ -16,6 +16,7 @@ const schema = z.object({
   stream: boolean.default(false),
 });
 
+/** Options of `confusionMatrixMetrics`. */
 export interface ConfusionMatrixOptions {
   /** Size of the matrix; outputs and 2-D targets beyond it are left out. Default null: grows with outputs and labels. */
   numClasses?: number | null;

@@ -11,6 +11,7 @@ const schema = z.object({
   errorIfNonfinite: boolean.default(false),
 });
 
+/** Options of `nn.utils.clipGradNorm_`. */
 export interface ClipGradNormOptions {
   /** The p of the norm; `Infinity` is the largest magnitude. Default 2. */
   normType?: number;

@@ -19,6 +19,7 @@ const schema = z.object({
   verbose: boolean.default(false),
 });
 
+/** Options of `EarlyStoppingPlugin`. */
 export interface EarlyStoppingPluginOptions {
   /** Epochs (iterations) without a better value after which training on the experience ends. */
   patience: number;
@@ -59,6 +60,7 @@ export interface EarlyStoppingPluginOptions {
 export class EarlyStoppingPlugin extends SupervisedPlugin {
   /** Copies of the model's parameters and buffers at the best value of this experience. */
   bestState: Map<string, Tensor> | null = null;
+  /** The best value of the metric so far; null before the first. */
   bestVal: number | null = null;
   /** Epochs (iterations) of the experience before the best value was seen. */
   bestStep: number | null = null;

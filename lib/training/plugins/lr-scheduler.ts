@@ -29,6 +29,7 @@ const schema = z.object({
   firstExpOnly: boolean.default(false),
 });
 
+/** Options of `LRSchedulerPlugin`. */
 export interface LRSchedulerPluginOptions {
   /** Begins the schedule anew after each experience. Default true. */
   resetScheduler?: boolean;
@@ -59,6 +60,7 @@ export interface LRSchedulerPluginOptions {
  * metrics and `metric` is null
  */
 export class LRSchedulerPlugin extends SupervisedPlugin {
+  /** What is stepped. */
   readonly scheduler: LRScheduler;
   private readonly options: z.output<typeof schema>;
   private isInsideTraining = false;

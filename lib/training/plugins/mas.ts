@@ -22,6 +22,7 @@ export const masOptions = {
 };
 const schema = z.object(masOptions);
 
+/** Options of `MASPlugin`. */
 export interface MASPluginOptions {
   /** Weight of the penalty, at least 0. Default 1. */
   lambdaReg?: number;
@@ -59,8 +60,11 @@ export interface MASPluginOptions {
  */
 export class MASPlugin extends SupervisedPlugin {
   override readonly supportsDistributed = false;
+  /** The weight of the penalty. */
   readonly lambdaReg: number;
+  /** The share of the old importances where new ones are merged in. */
   readonly alpha: number;
+  /** Whether the importance pass reports its progress. */
   readonly verbose: boolean;
   /** @internal */
   readonly handle: NativeMas;

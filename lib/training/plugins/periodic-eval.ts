@@ -4,6 +4,7 @@ import type { TrainOptions } from '../templates/base';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { type Hook, SupervisedPlugin } from './plugin';
 
+/** What `evalEvery` counts. */
 export type PevalMode = 'epoch' | 'iteration' | 'experience';
 
 /** When to evaluate during training, for a strategy's option schema. */

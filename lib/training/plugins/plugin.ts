@@ -35,6 +35,7 @@ export const hookNames = [
   'afterEval',
 ] as const;
 
+/** The name of a hook. */
 export type HookName = (typeof hookNames)[number];
 
 /**
@@ -44,7 +45,10 @@ export type HookName = (typeof hookNames)[number];
 export type Hook = { hook(strategy: SupervisedTemplate, options: TrainOptions): void | Promise<void> }['hook'];
 
 /** Anything with some of the hooks. Members that begin with `before` or `after` and are no hook are warned about. */
-export type Plugin = { [name in HookName]?: Hook } & { readonly supportsDistributed?: boolean };
+export type Plugin = { [name in HookName]?: Hook } & {
+  /** Of the reference's plugins; says nothing here. */
+  readonly supportsDistributed?: boolean;
+};
 
 /**
  * A plugin with all 26 hooks, each doing nothing: extend it and override what you need. A hook that is not overridden

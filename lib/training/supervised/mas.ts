@@ -4,6 +4,8 @@ import { masOptions, MASPlugin, type MASPluginOptions } from '../plugins/mas';
 import { supervisedOptions, SupervisedTemplate, type SupervisedTemplateOptions } from '../templates/supervised';
 
 const schema = z.object({ ...supervisedOptions, ...masOptions });
+
+/** Options of `MAS`: those of a strategy, and those of `MASPlugin`. */
 export type MASOptions = SupervisedTemplateOptions & MASPluginOptions;
 
 /** `SupervisedTemplate` with a `MASPlugin` behind the plugins given. */

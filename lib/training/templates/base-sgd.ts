@@ -56,10 +56,15 @@ const patienceUs = 1000;
  * compute thread.
  */
 export abstract class BaseSGDTemplate extends BaseTemplate {
+  /** Samples in a training mini-batch. */
   readonly trainMbSize: number;
+  /** Epochs on each experience. */
   readonly trainEpochs: number;
+  /** Samples in an evaluation mini-batch. */
   readonly evalMbSize: number;
+  /** What measures and logs. */
   readonly evaluator: EvaluationPlugin;
+  /** How many iterations, epochs and experiences there have been. */
   readonly clock = new Clock();
   readonly onProgress: ((progress: PassProgress) => void | Promise<void>) | null;
   /** @internal */
@@ -70,6 +75,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   /** Where mini-batches come from; a plugin may replace it in `beforeTrainingExp` and `beforeEvalExp`. */
   dataloader: MiniBatchSource = [];
 
+  /** The criterion as it was given. */
   protected readonly lossFunction: Criterion;
   private currentOptimizer: Optimizer;
   private stopRequested = false;
@@ -134,6 +140,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     return x && [x, this.read('y')!, this.read('taskId')!];
   }
 
+  /** Another mini-batch takes its place. */
   set mbatch(batch: MiniBatch | [Tensor, Tensor]) {
     const [x, y, taskId] = requireMiniBatch(batch);
     this.step.setBatch(x.handle, y.handle, taskId.handle);
@@ -144,6 +151,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     return this.read('output');
   }
 
+  /** Another output takes its place. */
   set mbOutput(output: Tensor) {
     this.step.set('output', requireTensor('mbOutput', output).handle);
   }
@@ -153,6 +161,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     return this.read('loss')!;
   }
 
+  /** Another loss takes its place: what is added to it is trained too. */
   set loss(loss: Tensor) {
     this.step.set('loss', requireTensor('loss', loss).handle);
   }
@@ -181,6 +190,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   abstract makeTrainDataloader(options: TrainOptions): void | Promise<void>;
   /** Sets `dataloader` for evaluation. */
   abstract makeEvalDataloader(options: TrainOptions): void | Promise<void>;
+  /** Adapts model and optimizer to the experience. */
   protected abstract checkModelAndOptimizer(options: TrainOptions): Promise<void>;
 
   /** Gradients of the loss. */

@@ -38,7 +38,9 @@ export const baseOptions = {
 const schema = z.object(baseOptions);
 const experienceSchema = instanceOf(Experience<Dataset>, 'an Experience or null').nullable();
 
+/** Options that every strategy has. */
 export interface BaseTemplateOptions {
+  /** What is trained. */
   model: Module<Tensor | Promise<Tensor>>;
   /** `"cpu"`, `"cuda"` or `"cuda:N"`. Default: the default device, `"cpu"` at first. */
   device?: string;
@@ -51,7 +53,8 @@ export interface BaseTemplateOptions {
   generator?: Generator | null;
 }
 
-type AnyExperience = Experience<Dataset>;
+/** An experience whose data may lie in memory or come from a source. */
+export type AnyExperience = Experience<Dataset>;
 
 /** One experience or several: a stream, or an array. */
 export type Experiences = AnyExperience | Stream<Dataset> | readonly AnyExperience[];
@@ -92,6 +95,7 @@ export interface TrainOptions {
 export abstract class BaseTemplate {
   /** In the order in which their hooks are called. */
   readonly plugins: Plugin[];
+  /** Where model and mini-batches are. */
   readonly device: string;
   /** What `train` and `eval` draw from; null: the default generator. */
   readonly generator: Generator | null;

@@ -12,11 +12,16 @@ import { baseOptions, type BaseTemplateOptions } from './base';
 /** `(output, target) => loss`: a function, or an object with such a `forward`; the loss is one number. */
 export type Criterion =
   | ((output: Tensor, target: Tensor) => Tensor | Promise<Tensor>)
-  | { forward(output: Tensor, target: Tensor): Tensor | Promise<Tensor> };
+  | {
+      /** The loss of a mini-batch. */
+      forward(output: Tensor, target: Tensor): Tensor | Promise<Tensor>;
+    };
 
 /** How far the current pass over an experience has come, in mini-batches. */
 export interface PassProgress {
+  /** What is under way. */
   phase: 'train' | 'eval' | 'importance';
+  /** Mini-batches so far. */
   done: number;
   /** NaN where the data does not know its length. */
   total: number;
@@ -49,6 +54,8 @@ export const baseSGDOptions = {
     .nullable()
     .default(null),
 };
+
+/** Options of strategies that learn by gradient descent. */
 export interface BaseSGDTemplateOptions extends BaseTemplateOptions {
   /** Every parameter of the model that it does not know is added to it when training begins. */
   optimizer: Optimizer;

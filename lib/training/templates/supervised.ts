@@ -11,6 +11,8 @@ import { type BaseSGDTemplateOptions, baseSGDOptions } from './sgd-options';
 
 /** The option schema, for strategies that add options of their own. */
 export const supervisedOptions = baseSGDOptions;
+
+/** Options of `SupervisedTemplate` and `Naive`. */
 export type SupervisedTemplateOptions = BaseSGDTemplateOptions;
 
 /**
@@ -29,6 +31,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
     return this.read('x');
   }
 
+  /** Other inputs take their place for the rest of the iteration. */
   set mbX(x: Tensor) {
     this.step.set('x', requireTensor('mbX', x).handle);
   }
@@ -38,6 +41,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
     return this.read('y');
   }
 
+  /** Other targets take their place for the rest of the iteration. */
   set mbY(y: Tensor) {
     this.step.set('y', requireTensor('mbY', y).handle);
   }
@@ -100,6 +104,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
     this.step.updateOptimizer(resetOptimizerState ?? false, removeParams ?? false);
   }
 
+  /** Adapts model and optimizer to the experience. */
   protected override async checkModelAndOptimizer(options: TrainOptions): Promise<void> {
     // The first time before the model grows, so that the optimizer sees which parameter a grown one replaces.
     if (!this.step.knowsOptimizer()) {
