@@ -52,6 +52,7 @@ export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable
   readonly shuffle: boolean;
   /** Whether a last mini-batch that is not full is left out. */
   readonly dropLast: boolean;
+  /** What shuffles draw from; null: the default generator. */
   readonly generator: Generator | null;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (shuffle of an `IterableDataset` too), ERR_UNKNOWN_OPTION */

@@ -25,11 +25,17 @@ export interface MTSlimResNet18Options {
  * `numClasses` units.
  */
 export class MTSlimResNet18 extends ScriptedMultiTaskModule {
+  /** The first convolution. */
   declare conv1: AnyModule;
+  /** The normalisation behind it. */
   declare bn1: AnyModule;
+  /** Stage 1. */
   declare layer1: AnyModule;
+  /** Stage 2. */
   declare layer2: AnyModule;
+  /** Stage 3. */
   declare layer3: AnyModule;
+  /** Stage 4. */
   declare layer4: AnyModule;
   /** The output layer: a head for each task. */
   declare linear: MultiHeadClassifier;

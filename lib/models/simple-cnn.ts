@@ -48,7 +48,9 @@ export interface SimpleCNNOptions {
  * `[B, numClasses]`. State-dict names as there: `features.0.weight`, `features.2.weight`, ..., `classifier.0.weight`.
  */
 export class SimpleCNN extends Layer {
+  /** All but the output layer. */
   declare features: AnyModule;
+  /** The output layer. */
   declare classifier: AnyModule;
 
   constructor(options?: SimpleCNNOptions) {

@@ -36,7 +36,9 @@ export interface SimpleMLPOptions {
  * `classifier.weight`, ...
  */
 export class SimpleMLP extends Layer {
+  /** All but the output layer. */
   declare features: AnyModule;
+  /** The output layer. */
   declare classifier: AnyModule;
 
   constructor(options?: SimpleMLPOptions) {

@@ -18,7 +18,9 @@ const through = (input: Tensor, ...modules: AnyModule[]) =>
 
 /** Two convolutions with a shortcut around them. */
 class BasicBlock extends Layer {
+  /** The first convolution. */
   declare conv1: AnyModule;
+  /** The normalisation behind it. */
   declare bn1: AnyModule;
   declare conv2: AnyModule;
   declare bn2: AnyModule;
@@ -104,12 +106,19 @@ export interface SlimResNet18Options {
  * `linear.weight`.
  */
 export class SlimResNet18 extends Layer {
+  /** The first convolution. */
   declare conv1: AnyModule;
+  /** The normalisation behind it. */
   declare bn1: AnyModule;
+  /** Stage 1. */
   declare layer1: AnyModule;
+  /** Stage 2. */
   declare layer2: AnyModule;
+  /** Stage 3. */
   declare layer3: AnyModule;
+  /** Stage 4. */
   declare layer4: AnyModule;
+  /** The output layer. */
   declare linear: AnyModule;
 
   constructor(numClasses: number, options?: SlimResNet18Options) {

@@ -1,6 +1,7 @@
 /** Properties of a module that stand for parts which it holds elsewhere. */
 import { type AnyModule, stateOf } from './module';
 
+/** What a part of a module is. */
 export type PartKind = 'parameter' | 'buffer' | 'module';
 
 /** One pair of functions for all modules that have such a part. */

@@ -37,12 +37,19 @@ const camelCase = (name: string) => name.replace(/_(\w)/g, (_, letter: string) =
 
 /** @internal The TorchScript of a layer or model, and how it is put together. */
 export class Script {
+  /** Its children by name. */
   readonly children: Children;
+  /** The names of its parameters. */
   readonly parameters: readonly string[];
+  /** The names of its buffers. */
   readonly buffers: readonly string[];
+  /** Its forward in TypeScript; null where there is none. */
   readonly forward: ((self: never, ...inputs: never[]) => unknown) | null;
+  /** The property under which a part is found. */
   readonly property: (name: string) => string;
+  /** Throws for a child that cannot take the place of another. */
   readonly check: (name: string, child: AnyModule) => void;
+  /** Whether its TorchScript depends on its children. */
   readonly readsChildren: boolean;
   readonly #className: string;
   /** null: TorchScript of a file or a trace. */

@@ -60,13 +60,21 @@ export interface EncoderLayerMasks {
  * `dropout2`. Eval mode computes what train mode does, without PyTorch's fused kernel: equal but for rounding.
  */
 export class TransformerEncoderLayer extends Module {
+  /** The attention. */
   declare selfAttn: AnyModule;
+  /** The first layer behind it. */
   declare linear1: AnyModule;
+  /** Between the two layers. */
   declare dropout: AnyModule;
+  /** The second layer. */
   declare linear2: AnyModule;
+  /** The normalisation at the attention. */
   declare norm1: AnyModule;
+  /** The normalisation at the layers. */
   declare norm2: AnyModule;
+  /** Behind the attention. */
   declare dropout1: AnyModule;
+  /** Behind the layers. */
   declare dropout2: AnyModule;
   readonly #arguments: readonly [dModel: number, nhead: number, options: TransformerEncoderLayerOptions];
 
@@ -145,6 +153,7 @@ const encoderMaskSchema = z.object({ mask, srcKeyPaddingMask: mask, isCausal: bo
  * with its initial values, and `norm` behind them where it is given.
  */
 export class TransformerEncoder extends Module {
+  /** The layers in their order. */
   declare layers: ModuleList<AnyModule>;
   /** null: none. */
   declare norm: AnyModule | null;

@@ -66,6 +66,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   readonly evaluator: EvaluationPlugin;
   /** How many iterations, epochs and experiences there have been. */
   readonly clock = new Clock();
+  /** Called every few milliseconds, where given. */
   readonly onProgress: ((progress: PassProgress) => void | Promise<void>) | null;
   /** @internal */
   readonly step: NativeTrainingStep;

@@ -100,6 +100,7 @@ export abstract class BaseTemplate {
   /** What `train` and `eval` draw from; null: the default generator. */
   readonly generator: Generator | null;
 
+  /** Whether it trains; false during an evaluation, inside training too. */
   isTraining = false;
   /** Groups of experiences, one for each stream, that periodic evaluation evaluates. */
   evalStreams: AnyExperience[][] = [];
