@@ -9,6 +9,7 @@ import {
   type HookName,
   hookNames,
   Naive,
+  nn,
   type Plugin,
   type Tensor,
   tensor,
@@ -31,6 +32,23 @@ const inputs = (shape: number[], dtype: 'float32' | 'float64' | 'int64' = 'float
 const followedBy = (dataset: TensorDataset): Benchmark => benchmarkFromDatasets({ train: [good, dataset] });
 /** A listener inside the iteration, so that iterations are not joined. */
 const listening: Plugin = { beforeForward: () => {} };
+
+describe('misuse: criterion', () => {
+  for (const [what, criterion] of Object.entries({
+    'a loss for each sample': new nn.CrossEntropyLoss({ reduction: 'none' }),
+    'a loss of no element': () => tensor([]),
+  })) {
+    it(`refuses ${what} before the first update, and says how it becomes one`, async () => {
+      const strategy = smallStrategy({ criterion, trainMbSize: 4 });
+      const { trainStream } = benchmarkFromDatasets({ train: [good] });
+      const before = strategy.model.parameters().map((parameter) => parameter.toArray());
+      const message = /^criterion: expected the loss of a mini-batch, one number, got \[[40]\]: .*reduction.*mean\(\)/;
+      await rejectsWithCode(strategy.train(trainStream), 'ERR_CRITERION', message);
+      await rejectsWithCode(strategy.eval(trainStream), 'ERR_CRITERION', message);
+      assert.deepEqual(strategy.model.parameters().map((parameter) => parameter.toArray()), before);
+    });
+  }
+});
 
 describe('misuse: data', () => {
   it('refuses inputs and targets of different length', () => {

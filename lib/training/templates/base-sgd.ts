@@ -485,7 +485,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   private takeLoss(): Promise<void> {
     return callUser('ERR_CRITERION', 'criterion: failed', async () => {
-      const value = requireTensor('criterion', await this.inGradMode(() => this.criterion()));
+      const value = requireLoss(await this.inGradMode(() => this.criterion()));
       // In training plugins add to the loss in place, which keeps its shape [1].
       this.loss = this.isTraining ? (ops.aten.add_!(this.loss, value) as Tensor) : value;
     });
@@ -561,6 +561,17 @@ hasNativeTwin<BaseSGDTemplate>(BaseSGDTemplate.prototype.optimizerStep, ({ optim
 );
 hasNativeTwin(Optimizer.prototype.step, () => Phase.update);
 hasNativeTwin(Optimizer.prototype.zeroGrad, () => Phase.zeroGrad);
+
+/** @throws ERR_CRITERION where it is no tensor of one element */
+function requireLoss(value: unknown): Tensor {
+  const loss = requireTensor('criterion', value);
+  if (loss.numel() === 1) return loss;
+  throw new ContinualTorchError(
+    'ERR_CRITERION',
+    `criterion: expected the loss of a mini-batch, one number, got [${loss.shape.join(', ')}]: ` +
+      'losses of single samples (reduction: "none") have to be put together, by their mean() for example',
+  );
+}
 
 function warnOfGrowth(): void {
   process.emitWarning(
