@@ -50,9 +50,13 @@ export const torch = {
   asTensor,
   /** {@link manualSeed}: seeds the default generator. */
   manualSeed,
+  /** Seeds the default generator from the system, and returns the seed. */
   seed,
+  /** The seed of the default generator. */
   initialSeed,
+  /** The state of the default generator. */
   getRngState,
+  /** Puts the default generator in a state of `getRngState`. */
   setRngState,
   /**
    * What operators on the CPU draw from that are given no generator: one of this thread of JavaScript, and in what a strategy
@@ -61,6 +65,7 @@ export const torch = {
   get defaultGenerator(): Generator {
     return defaultGenerator();
   },
+  /** {@link autograd}. */
   autograd,
   /** {@link amp}. */
   amp,

@@ -1,5 +1,7 @@
 // What typedoc has to be told of this package.
-import { Comment, Converter, ReflectionKind } from 'typedoc';
+import { Comment, Converter, IntrinsicType, ReflectionKind } from 'typedoc';
+
+const text = (text) => new Comment([{ kind: 'text', text }]);
 
 /** What typedoc calls. */
 export function load({ converter }) {
@@ -10,8 +12,15 @@ export function load({ converter }) {
     }
     // A hook is described once, for all plugins and loggers that have it.
     for (const signature of project.getReflectionsByKind(ReflectionKind.CallSignature)) {
-      if (!/^(before|after)[A-Z]/.test(signature.name) || signature.comment) continue;
-      signature.comment = new Comment([{ kind: 'text', text: 'A hook of the strategy, see `Hook`.' }]);
+      if (signature.comment) continue;
+      if (/^(before|after)[A-Z]|^hook$/.test(signature.name)) signature.comment = text('A hook of the strategy, see `Hook`.');
+      if (signature.name === '[custom]') signature.comment = text('What `console.log` shows.');
+    }
+    // A schema of options is a shape of zod: its members say nothing that the options do not say.
+    for (const variable of project.getReflectionsByKind(ReflectionKind.Variable)) {
+      if (!/Options$/.test(variable.name) || variable.type?.type !== 'reflection') continue;
+      project.removeReflection(variable.type.declaration);
+      variable.type = new IntrinsicType('z.ZodRawShape');
     }
   });
 }

@@ -32,7 +32,7 @@ export function benchmarkFromDatasets<Streams extends Record<string, readonly Da
 }
 
 /** The properties of a benchmark for its streams, each with its own kind of data. */
-type StreamsOf<Streams extends Record<string, readonly Dataset[]>> = {
+export type StreamsOf<Streams extends Record<string, readonly Dataset[]>> = {
   readonly [Name in keyof Streams & string as `${Name}Stream`]: Stream<Streams[Name][number]>;
 };
 

@@ -1,6 +1,6 @@
 export { Experience, Stream, type ExperienceData } from './stream';
 export { Benchmark, type NamedStreams } from './benchmark';
-export { benchmarkFromDatasets } from './benchmark-from-datasets';
+export { benchmarkFromDatasets, type StreamsOf } from './benchmark-from-datasets';
 export {
   NCBenchmark,
   ncBenchmark,

@@ -6,6 +6,7 @@ export type {
   AllMetrics,
   ByMetricName,
   EmittedMetric,
+  History,
   LastMetrics,
   MetricNameParts,
   MetricValue,

@@ -53,7 +53,9 @@ export interface ByMetricName<OfNumbers extends OfOthers, OfTensors extends OfOt
 /** The latest value of each metric by name. */
 export type LastMetrics = ByMetricName<number, Tensor, number | Tensor>;
 
-type History<Value> = [xs: number[], values: Value[]];
+/** The values of a metric, and the training iterations made by then. */
+export type History<Value> = [xs: number[], values: Value[]];
+
 /** Every value of each metric by name, and the training iterations made by then. */
 export type AllMetrics = ByMetricName<History<number>, History<Tensor>, History<number | Tensor>>;
 
@@ -83,11 +85,15 @@ export function metricName(metric: string, strategy: SupervisedTemplate, parts: 
 
 /** What a name made by `metricName` is made of. */
 export interface MetricNameParts {
+  /** `Top1_Acc_Exp` for example. */
   metric: string;
+  /** Whether it was measured in training or in evaluation. */
   phase: 'train' | 'eval';
   /** Name of the stream, `test` for example. */
   stream: string;
+  /** The task label; null where the name has none. */
   task: number | null;
+  /** The index of the experience; null where the name has none. */
   experience: number | null;
 }
 

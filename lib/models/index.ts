@@ -2,7 +2,7 @@ export { DynamicModule } from './dynamic-module';
 export { MultiTaskModule } from './multi-task-module';
 export { avalancheModelAdaptation, type Adaptable } from './model-adaptation';
 export { IncrementalClassifier, type IncrementalClassifierOptions } from './incremental-classifier';
-export { MultiHeadClassifier, type MultiHeadClassifierOptions } from './multi-head-classifier';
+export { MultiHeadClassifier, type TaskHeads, type MultiHeadClassifierOptions } from './multi-head-classifier';
 export { SimpleMLP, type SimpleMLPOptions } from './simple-mlp';
 export { MTSimpleMLP, type MTSimpleMLPOptions } from './mt-simple-mlp';
 export { SimpleCNN, type SimpleCNNOptions } from './simple-cnn';

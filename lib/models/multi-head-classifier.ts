@@ -87,6 +87,7 @@ export class TaskHeads extends Module<never> {
     return this.#heads.values();
   }
 
+  /** Task labels and heads. */
   [Symbol.iterator](): IterableIterator<[task: number, head: IncrementalClassifier]> {
     return this.#heads[Symbol.iterator]();
   }

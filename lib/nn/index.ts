@@ -1,6 +1,6 @@
 /** Initial values (`torch.nn.init`). */
 export * as init from './init';
-export { Module, type Target } from './module';
+export { type AnyModule, Module, type Target } from './module';
 export type { FactoryOptions } from './factory';
 export { Parameter, type ParameterOptions } from './parameter';
 export type { IncompatibleKeys, StateDict } from './state-dict';

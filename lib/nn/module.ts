@@ -18,6 +18,7 @@ import type { ScriptValue } from './script-value';
 import { runsTorchScript } from './scripted-forwards';
 import { type IncompatibleKeys, loadState, type StateDict } from './state-dict';
 
+/** @internal */
 export { runsTorchScript } from './scripted-forwards';
 
 /** A device name, a floating-point dtype, or both. */

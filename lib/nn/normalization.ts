@@ -7,7 +7,7 @@ import type { Parameter } from './parameter';
 import { float, python } from './repr';
 import { Layer, returns, scriptModule } from './script-module';
 import type { Dimensions } from './sizes';
-import { readEarlierState, type ReadsEarlierState } from './state-dict';
+import { readEarlierState } from './state-dict';
 
 const number = z.number('a number');
 
@@ -51,7 +51,7 @@ function runningStatistics(features: number, track: boolean, o: Required<Factory
 }
 
 /** What BatchNorm and InstanceNorm have in common. */
-abstract class Norm extends Layer implements ReadsEarlierState {
+abstract class Norm extends Layer {
   /** [numFeatures]; null without `affine`. */
   declare weight: Parameter | null;
   /** [numFeatures]; null without `affine` or `bias`. */

@@ -1,4 +1,5 @@
 import type { Tensor } from '../tensor/tensor';
+/** @internal */
 export { returns, scriptModule } from './script';
 
 import { Module, runLayer } from './module';

@@ -8,7 +8,9 @@ import { exportedNames } from './programs';
 const namespaces = ['amp', 'autograd', 'benchmarks', 'cuda', 'evaluation', 'jit', 'logging', 'models', 'nn', 'optim', 'torch'] as const;
 /** Names in the documents that are not this package's, or that it does not have. */
 const foreign = new Set([
-  ...['ArrayBuffer', 'SharedArrayBuffer', 'Map', 'Set', 'Promise', 'Node', 'Buffer'], // JavaScript
+  ...Object.getOwnPropertyNames(globalThis),
+  ...Object.getOwnPropertyNames(Array.prototype),
+  ...['ContinualTorchWarning'], // the type of our warnings
   ...['DeprecationWarning', 'NamedTuple', 'None', 'OrderedDict', 'Counter', 'RandomState', 'List', 'Tuple', 'Dict', 'Optional'], // Python
   ...['torch.jit', 'torch.export', 'torch.compile', 'torch.nn', 'torch.dtype', 'torch.device', 'torch.Size', 'torch.optim'], // PyTorch
   ...['nn.Transformer'], // named as missing

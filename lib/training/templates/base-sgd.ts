@@ -341,6 +341,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     this.step.close();
   }
 
+  /** @internal */
   protected override holdModel(operation: string, hosts: number[]): { call: number; isShared: boolean } {
     const held = this.step.hold(operation, hosts);
     void this.#passes.push([]);

@@ -231,7 +231,7 @@ export abstract class BaseTemplate {
   }
 
   /**
-   * Takes what the call works with away from all other strategies, but those that call this one in a hook and wait for it.
+   * @internal Takes what the call works with away from all other strategies, but those that call this one in a hook and wait for it.
    * @returns a number for the call, and whether it works with the same as one of those calls
    */
   protected holdModel(_operation: string, _hosts: number[]): { call: number; isShared: boolean } {
