@@ -29,6 +29,7 @@ export type ParamGroup<Options = CommonOptions> = Options & {
    * @throws ERR_BUSY; on changing as the optimizer's constructor
    */
   get params(): Tensor[];
+  /** Others take their place. */
   set params(parameters: Iterable<GivenParameter>);
   /** Their names where all have one, from `namedParameters()` or a strategy's model; else null. @throws ERR_BUSY */
   readonly paramNames: string[] | null;
