@@ -4,6 +4,7 @@ import { describe, it } from 'mocha';
 import { jit, models, nn, torch, type Tensor } from '../../lib/index';
 import { isScripted } from '../../lib/nn/module';
 import { assertTensorEqual, rejectsWithCode, throwsWithCode } from '../support/assertions';
+import { whileAtWork } from '../support/at-work';
 import { ramp } from '../support/recorded-models';
 import { withTempFolder } from '../support/temp-folder';
 
@@ -184,9 +185,11 @@ describe('replacing parts of a model', () => {
         /expected runningMean to be a Tensor or null/,
       );
       const file = path.join(folder, 'model.pt');
-      const saved = jit.save(model, file);
-      throwsWithCode(() => (model.classifier = new nn.Linear(3, 9)), 'ERR_BUSY', /nothing to be at work/);
-      await saved;
+      await whileAtWork(model.train(), 4, () => {
+        throwsWithCode(() => (model.classifier = new nn.Linear(3, 9)), 'ERR_BUSY', /nothing to be at work/);
+      });
+      model.eval();
+      await jit.save(model, file);
       assert.equal(model.classifier, classifier);
       assert.deepEqual(model.forward(ramp(1, 4)).shape, [1, 2]);
       const loaded = (await jit.load(file)) as nn.Module & { classifier?: nn.Module };

@@ -151,7 +151,7 @@ describe('misuse: options', () => {
         [{ shuffle: 1 }, type, /: expected shuffle to be true or false, got 1$/],
         [{ dropLast: 'no' }, type, /: expected dropLast to be true or false, got "no"$/],
         [{ resetOptimizerState: 0 }, type, /: expected resetOptimizerState to be true or false, got 0$/],
-        [{ evalStreams: 3 }, type, /: expected evalStreams to be an array of .*, got 3$/],
+        [{ evalStreams: 3 }, type, /: expected evalStreams to be a stream, an experience, or an array of .*, got 3$/],
       ];
       for (const [options, code, message] of refused) {
         const named = new RegExp(`^${operation}${message.source}`);

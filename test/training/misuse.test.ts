@@ -289,7 +289,9 @@ describe('misuse: hooks', () => {
         if (active) throw failure;
       },
     });
-    await assert.rejects(strategy.train(smallBenchmark().trainStream), failure);
+    const message = /^onProgress failed: hook out of order$/;
+    const error = await rejectsWithCode(strategy.train(smallBenchmark().trainStream), 'ERR_HOOK', message);
+    assert.equal(error.cause, failure);
     active = false;
     await assertUsable(strategy);
   });

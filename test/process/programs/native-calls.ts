@@ -169,6 +169,7 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       step: () => [],
       zeroGrad: () => [],
       groupParameters: () => [0],
+      setGroupParameters: () => [0, [['another', handle()]]],
       setGroupOptions: () => [0, 'SGD', sgd],
       addGroup: () => ['SGD', { params: [['another', handle()]], options: sgd }],
       state: () => [linear.parameters()[0]!.handle],

@@ -240,7 +240,7 @@ describe('LRSchedulerPlugin', () => {
       plugins: [new LRSchedulerPlugin(scheduler)],
     });
     const train = () => strategy.train(smallBenchmark().trainStream.at(0)!);
-    await rejectsWithCode(train(), 'ERR_HOOK', /^afterTrainingEpoch of LRSchedulerPlugin failed: no more steps$/);
+    await rejectsWithCode(train(), 'ERR_HOOK', /^step of the scheduler failed: no more steps$/);
     step = () => void (optimizer.paramGroups[0]!.lr = NaN);
     await rejectsWithCode(train(), 'ERR_INVALID_ARG_VALUE', /expected lr to be a number of at least 0, got NaN$/);
     step = () => {};
