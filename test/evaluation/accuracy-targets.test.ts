@@ -6,6 +6,7 @@ import {
   type Benchmark,
   benchmarkFromDatasets,
   bwtMetrics,
+  confusionMatrixMetrics,
   EvaluationPlugin,
   forgettingMetrics,
   forwardTransferMetrics,
@@ -138,5 +139,15 @@ describe('accuracy of targets that are no labels', () => {
     assert.match(seen[0]!, /default evaluator leaves accuracy out.*lossMetrics/);
     assert.ok(values.some((name) => name.startsWith('Loss_Epoch')) && values.some((name) => name.startsWith('Loss_Stream')));
     assert.deepEqual(values.filter((name) => name.startsWith('Top1')), []);
+  });
+
+  it('confusion matrices refuse real numbers [B, 1] in the evaluation, and take labels afterwards', async () => {
+    const strategy = makeStrategy(1, { evaluator: evaluatorOf(confusionMatrixMetrics({ stream: true })) });
+    const message = /^confusionMatrixMetrics: expected targets to be labels .*got float32 \[2, 1\]: .*lossMetrics/;
+    await rejectsWithCode(strategy.eval(benchmarkOf(column()).testStream), 'ERR_ACCURACY_TARGET', message);
+    const metrics = await strategy.eval(benchmarkOf(torch.zeros([samples], { dtype: 'int64' })).testStream);
+    const [name] = Object.keys(metrics);
+    assert.match(name!, /^ConfusionMatrix_Stream/);
+    assert.deepEqual((metrics[name!] as Tensor).toNumbers(), [2 * samples]);
   });
 });

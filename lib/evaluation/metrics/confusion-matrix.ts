@@ -32,7 +32,7 @@ export interface ConfusionMatrixOptions {
  * at every mini-batch of an evaluation.
  * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; while evaluating ERR_SHAPE for outputs or targets
  * of more dimensions, of different length, or of more than 16384 classes where numClasses is null; ERR_LABEL_RANGE for labels
- * outside [0, numClasses), or [0, 16384) where it is null
+ * outside [0, numClasses), or [0, 16384) where it is null; ERR_ACCURACY_TARGET for targets of a regression
  */
 export function confusionMatrixMetrics(options?: ConfusionMatrixOptions): PluginMetric[] {
   const { numClasses, normalize, stream } = parseOptions('confusionMatrixMetrics', schema, options);
@@ -58,6 +58,7 @@ class ConfusionCounts {
   }
 
   add(targets: Tensor, outputs: Tensor): void {
+    requireLabels(targets);
     const trueLabels = this.labels('targets', targets);
     const predicted = this.labels('outputs', outputs);
     if (trueLabels.length !== predicted.length) {
@@ -123,4 +124,15 @@ class ConfusionCounts {
     }
     return labels;
   }
+}
+
+/** One real number for each sample: of one column argmax is always 0, which would pass for a label. */
+function requireLabels(targets: Tensor): void {
+  const { shape, dtype } = targets;
+  if (shape.length !== 2 || shape[1] !== 1 || !targets.isFloatingPoint()) return;
+  throw new ContinualTorchError(
+    'ERR_ACCURACY_TARGET',
+    `confusionMatrixMetrics: expected targets to be labels [B], or a number for each class [B, C], got ${dtype} [${shape.join(', ')}]: ` +
+      'a regression is measured by lossMetrics',
+  );
 }
