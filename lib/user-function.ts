@@ -61,12 +61,12 @@ function reasonOf(thrown: unknown): string {
   return describeValue(thrown);
 }
 
-/** Runs every step, also behind one that fails; then throws what the first one threw. */
+/** Runs every step, also behind one that fails; then throws what the first one threw, as `callUserAtOnce` does. */
 export function runEvery(steps: Iterable<() => void>): void {
   const thrown: unknown[] = [];
   for (const step of steps) {
     try {
-      step();
+      callUserAtOnce('ERR_CALLBACK', 'cleaning up failed', step);
     } catch (error) {
       thrown.push(error);
     }

@@ -4,6 +4,7 @@ import { fromNative, toNative } from '../nn/script-value';
 import { Tensor } from '../tensor/tensor';
 import { frozenModes, warnOfEvalMode } from './frozen-modes';
 import { ScriptModule } from './script-module';
+import { callUser } from '../user-function';
 
 /** A tensor, or a tuple of them. */
 export type TraceInput = Tensor | readonly TraceInput[];
@@ -33,7 +34,9 @@ export function trace<Output = Tensor>(model: AnyModule, exampleInputs: TraceInp
   const inputs = exampleInputs instanceof Tensor ? [exampleInputs] : exampleInputs;
   requireTensors('exampleInputs to be a Tensor or an array of Tensors and tuples of them', inputs);
   const handle = nativeModule(model).trace((inputs as Tensor[]).map(toNative), (values) => {
-    const output: unknown = model.forward(...(values.map(fromNative) as [Tensor]));
+    const output: unknown = callUser('ERR_TRACE', 'jit.trace: forward failed', () =>
+      model.forward(...(values.map(fromNative) as [Tensor])),
+    );
     requireTensors('forward to return a Tensor or an array of Tensors', output);
     return toNative(output as Tensor);
   });

@@ -1,11 +1,14 @@
 import { native } from '../native/binding';
 import { Tensor } from '../tensor/tensor';
 
-/** Losses and pairs of shapes that have been warned of. */
+/** Losses, and how shapes differed, that have been warned of. */
 const warned = new Set<string>();
 
+/** @internal For tests: the next time is the first again. */
+export const forgetWarnings = (): void => warned.clear();
+
 /**
- * @internal Warns, once for each pair of shapes, where a loss is to compare tensors of different shapes: what was meant is
+ * @internal Warns, once for each way in which shapes differ, where a loss is to compare tensors of different shapes: what was meant is
  * most often a target for each output, and what happens is that every output meets every target.
  */
 export function warnWhereBroadcast(loss: string, output: Tensor, target: Tensor): void {
@@ -13,7 +16,7 @@ export function warnWhereBroadcast(loss: string, output: Tensor, target: Tensor)
   if (native.tensorsHaveSameShape(output.handle, target.handle)) return;
   const [given, wanted] = [output.shape, target.shape];
   const together = broadcastShape(given, wanted);
-  const key = `${loss} ${given.join()} ${wanted.join()}`;
+  const key = `${loss} ${pattern(given, wanted)}`;
   if (together === null || warned.has(key)) return;
   warned.add(key);
   process.emitWarning(
@@ -21,6 +24,16 @@ export function warnWhereBroadcast(loss: string, output: Tensor, target: Tensor)
       `not belong together; ${wayOut(given, wanted)}`,
     'ContinualTorchWarning',
   );
+}
+
+/** The same for mini-batches of other sizes: which dimensions there are, and which of them are stretched. */
+function pattern(a: readonly number[], b: readonly number[]): string {
+  const ranks = Math.max(a.length, b.length);
+  const dims = Array.from({ length: ranks }, (_, i) => {
+    const [x, y] = [a.at(i - ranks), b.at(i - ranks)];
+    return x === undefined ? '-' : y === undefined ? '+' : x === y ? '=' : x < y ? '<' : '>';
+  });
+  return dims.join('');
 }
 
 const shown = (shape: readonly number[]) => `[${shape.join(', ')}]`;

@@ -7,15 +7,23 @@
 namespace continual::binding {
 namespace {
 
-std::shared_ptr<DefaultGenerators> generators_of_next_environment() {
+std::shared_ptr<DefaultGenerators> generators_of_process_or_own() {
   static std::atomic_flag are_taken = ATOMIC_FLAG_INIT;
   if (are_taken.test_and_set()) return std::make_shared<SeparateGenerators>();
   return std::make_shared<ProcessGenerators>();
 }
 
+/// A program that has cleared its cache of modules loads the addon again, on the same thread: it goes on with the same.
+std::shared_ptr<DefaultGenerators> generators_of_thread() {
+  static thread_local std::weak_ptr<DefaultGenerators> latest;
+  std::shared_ptr<DefaultGenerators> generators = latest.lock();
+  if (!generators) latest = generators = generators_of_process_or_own();
+  return generators;
+}
+
 }  // namespace
 
-EnvironmentGenerators::EnvironmentGenerators(Napi::Env env) : env_(env), own_(generators_of_next_environment()) {}
+EnvironmentGenerators::EnvironmentGenerators(Napi::Env env) : env_(env), own_(generators_of_thread()) {}
 
 std::shared_ptr<DefaultGenerators> EnvironmentGenerators::current() const {
   if (lookup_.IsEmpty()) return own_;

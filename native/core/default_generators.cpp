@@ -33,11 +33,14 @@ bool is_generator(const c10::Argument& argument) {
   return optional && optional->getElementType()->kind() == c10::TypeKind::GeneratorType;
 }
 
-/// Where the call's tensors lie. Factories come here with the tensor that they have made.
+/// Where the call is computed: its tensors may lie on the CPU besides. Factories come here with the tensor that they have
+/// made.
 at::Device device_of(c10::DispatchKeySet keys, const torch::jit::Stack& stack, size_t arguments) {
-  if (keys.has_backend(c10::BackendComponent::CPUBit)) return at::kCPU;
+  const c10::BackendComponent backend = keys.highestBackendKey();
+  if (backend == c10::BackendComponent::CPUBit) return at::kCPU;
   for (size_t i = stack.size() - arguments; i < stack.size(); ++i) {
-    if (stack[i].isTensor() && stack[i].toTensor().defined()) return stack[i].toTensor().device();
+    if (!stack[i].isTensor() || !stack[i].toTensor().defined()) continue;
+    if (stack[i].toTensor().key_set().has_backend(backend)) return stack[i].toTensor().device();
   }
   return at::kMeta;
 }

@@ -59,7 +59,7 @@ void MiniBatches::start(Group& group) const {
 /// for a mini-batch that is dropped.
 void MiniBatches::end(Group& group) const {
   if (!shuffle_ || !generator_ || group.has_ended || group.size == 0) return;
-  if (group.next == 0) start(group);
+  if (group.length() == 0) start(group);
   group.has_ended = true;
   at::randperm(group.size, *generator_, at::kLong);
 }

@@ -54,7 +54,7 @@ class Slots {
 
   std::vector<std::unique_ptr<Block>> blocks_;
   std::unordered_set<std::uintptr_t> starts_;
-  std::uintptr_t last_found_ = 0;
+  std::uintptr_t last_found_ = 1;  // where no block begins
   std::vector<T*> free_;
 };
 

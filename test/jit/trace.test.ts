@@ -206,11 +206,13 @@ describe('jit.trace', () => {
 
   it('nothing is left of a trace that fails', () => {
     const layer = new nn.Linear(3, 3);
-    const failing = new Written([layer], (x) => {
-      layer.forward(x);
-      throw new RangeError('mine');
-    });
-    assert.throws(() => jit.trace(failing, rows(1)), /^RangeError: mine$/);
+    for (const thrown of [new RangeError('mine'), null, undefined, 'mine']) {
+      const failing = new Written([layer], (x) => {
+        layer.forward(x);
+        throw thrown as Error;
+      });
+      assert.throws(() => jit.trace(failing, rows(1)), { code: 'ERR_TRACE', message: /^jit\.trace: forward failed: /, cause: thrown });
+    }
     throwsWithCode(() => jit.trace(new Written([layer], () => layer.forward(rows(1, 4))), rows(1)), 'ERR_TORCH', /shapes/);
     const nested = new Written([layer], (x) => {
       throwsWithCode(() => jit.trace(layer, rows(1)), 'ERR_TRACE', /^jit\.trace: expected no trace to be under way, got one$/);

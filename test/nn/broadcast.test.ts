@@ -1,7 +1,7 @@
 // Losses of outputs and targets of different shapes: PyTorch's gradients, and a warning that says what was probably meant.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { before, describe, it } from 'mocha';
+import { before, beforeEach, describe, it } from 'mocha';
 import {
   benchmarkFromDatasets,
   jit,
@@ -14,6 +14,7 @@ import {
   TensorDataset,
   torch,
 } from '../../lib/index';
+import { forgetWarnings } from '../../lib/nn/broadcast';
 import { fixturePath } from '../support/fixtures';
 import { warnings } from '../support/warnings';
 
@@ -26,7 +27,6 @@ const elementwise = [
   'MSELoss', 'L1Loss', 'SmoothL1Loss', 'HuberLoss', 'KLDivLoss', 'PoissonNLLLoss', 'HingeEmbeddingLoss', 'MultiLabelSoftMarginLoss',
 ];
 
-/** Shapes that no other test uses: a warning comes once. */
 const column = () => torch.ones([7, 1]).mul(0.3);
 
 /** An output [4, 1] and a target [4], and PyTorch's gradient of their mean squared error. */
@@ -40,6 +40,8 @@ function assertNear(actual: readonly number[], expected: readonly number[]): voi
 }
 
 describe('a loss of different shapes', () => {
+  beforeEach(forgetWarnings);
+
   it('broadcasts before it differentiates, as PyTorch does', () => {
     const given = output();
     new nn.MSELoss().forward(given, target).backward();
@@ -51,6 +53,7 @@ describe('a loss of different shapes', () => {
       const loss = new (lossClass(name))();
       const seen = await warnings(() => {
         for (let i = 0; i < 3; i++) loss.forward(column(), column().squeeze(1));
+        loss.forward(torch.ones([5, 1]).mul(0.3), torch.ones([5]).mul(0.3)); // a mini-batch of another size
         new (lossClass(name))({ reduction: 'sum' }).forward(column(), column().squeeze(1));
       });
       assert.equal(seen.length, 1);

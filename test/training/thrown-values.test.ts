@@ -114,6 +114,16 @@ const places: Record<string, [ErrorCode, (fail: Fails) => () => unknown]> = {
 
 /** Where a function must answer at once: a promise is refused. */
 const immediatePlaces: Record<string, [ErrorCode, (fail: Fail) => unknown]> = {
+  ...Object.fromEntries(['to', 'train', 'eval'].map((method) => [`${method} of the model`, ['ERR_CALLBACK', (fail: Fail) => {
+    const strategy = makeStrategy();
+    Object.assign(strategy.model, { [method]: fail });
+    return method === 'eval' ? strategy.eval(trainStream) : strategy.train(trainStream);
+  }]])),
+  ...Object.fromEntries(['trainCleanUp', 'evalCleanUp', 'saveTrainState'].flatMap((method) => ['itself', 'a step of it'].map((which) => [`${method}, ${which}`, ['ERR_CALLBACK', (fail: Fail) => {
+    const strategy = makeStrategy();
+    Object.assign(strategy, { [method]: which === 'itself' ? fail : () => [fail] });
+    return method === 'trainCleanUp' ? strategy.train(trainStream) : strategy.eval(trainStream);
+  }]]))),
   'evaluator, a function': ['ERR_CALLBACK', (fail) => makeStrategy({ evaluator: fail })],
   'LambdaLR, its function': ['ERR_CALLBACK', (fail) => new optim.LambdaLR(new optim.SGD([new nn.Parameter(tensor([1]))], { lr: 1 }), fail)],
   'scheduler, step': ['ERR_HOOK', (fail) => run(makeStrategy({ plugins: [new LRSchedulerPlugin(scheduler(fail))] }))],

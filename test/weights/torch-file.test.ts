@@ -7,6 +7,7 @@ import { type ErrorCode, nn, ops, optim, Tensor, tensor, torch } from '../../lib
 import type { Picklable } from '../../lib/weights/pickler';
 import type { Loaded } from '../../lib/weights/torch-file';
 import { assertTensorEqual, rejectsWithCode } from '../support/assertions';
+import { processTestTimeout } from '../support/child-process';
 import { fixturePath } from '../support/fixtures';
 import { assertRecorded, type Recorded } from '../support/recorded-weights';
 import { withTempFolder } from '../support/temp-folder';
@@ -416,6 +417,7 @@ describe('torch.save', () => {
   });
 
   it('Python loads it with weights_only, mapped or not, into a module, and what Python saves comes back', function () {
+    this.timeout(processTestTimeout);
     if (spawnSync(python, ['-c', 'import torch']).status !== 0) {
       console.warn(`      SKIPPED: ${python} has no torch (set PYTHON to one that has)`);
       this.skip();

@@ -186,7 +186,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   /** The model for the current experience, on its device. */
   abstract modelAdaptation(model?: Module): Module | Promise<Module>;
   /** Tells the optimizer of the model's parameters, or puts another in its place. */
-  abstract makeOptimizer(options: TrainOptions): void | Promise<void>;
+  abstract makeOptimizer(options?: TrainOptions): void | Promise<void>;
   /** Sets `dataloader` for training. */
   abstract makeTrainDataloader(options: TrainOptions): void | Promise<void>;
   /** Sets `dataloader` for evaluation. */

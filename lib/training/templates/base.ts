@@ -10,7 +10,7 @@ import { boolean, deviceName, instanceOf, parseArgument, parseOptions } from '..
 import { cpuGenerator, drawingFrom, type Generator } from '../../tensor/generator';
 import { noGrad } from '../../tensor/grad-mode';
 import type { Tensor } from '../../tensor/tensor';
-import { callUser, finishing } from '../../user-function';
+import { callUser, callUserAtOnce, finishing } from '../../user-function';
 import { hookAround, hooksAround, insideHook } from './hook-call';
 import { type HookName, listener, type Plugin, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../plugins/plugin';
 
@@ -262,8 +262,8 @@ export abstract class BaseTemplate {
   async #learn(list: AnyExperience[], evalStreams: AnyExperience[][], options: TrainOptions): Promise<void> {
     const epochs = async () => {
       this.isTraining = true;
-      this.model.to(this.device);
-      this.model.train();
+      callUserAtOnce('ERR_CALLBACK', 'to of the model failed', () => this.model.to(this.device));
+      callUserAtOnce('ERR_CALLBACK', 'train of the model failed', () => this.model.train());
       warnOfEvalModeOnce('train', this.model);
       this.evalStreams = evalStreams;
       await this.dispatch('beforeTraining', options);
@@ -281,18 +281,18 @@ export abstract class BaseTemplate {
         () => (this.evalStreams = []),
         () => (this.experience = null),
         () => (this.isTraining = true),
-        ...this.trainCleanUp(),
+        ...callUserAtOnce('ERR_CALLBACK', 'trainCleanUp failed', () => this.trainCleanUp()),
       ],
     );
   }
 
   /** What `eval` does. */
   async #evaluate(list: AnyExperience[], options: TrainOptions): Promise<void> {
-    const restore = this.saveTrainState();
+    const restore = callUserAtOnce('ERR_CALLBACK', 'saveTrainState failed', () => this.saveTrainState());
     const experiences = async () => {
       this.#isEvaluating = true;
       this.isTraining = false;
-      this.model.eval();
+      callUserAtOnce('ERR_CALLBACK', 'eval of the model failed', () => this.model.eval());
       this.currentEvalStream = list;
       await this.dispatch('beforeEval', options);
       for (const evaluated of list) {
@@ -309,7 +309,7 @@ export abstract class BaseTemplate {
         () => (this.#isEvaluating = false),
         () => (this.currentEvalStream = []),
         () => (this.experience = null),
-        ...this.evalCleanUp(),
+        ...callUserAtOnce('ERR_CALLBACK', 'evalCleanUp failed', () => this.evalCleanUp()),
         ...restore,
       ],
     );

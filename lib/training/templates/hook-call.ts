@@ -7,7 +7,7 @@ export interface HookCall {
   strategy: BaseTemplate | null;
   /** The call of `train` or `eval` that waits for the hook. */
   readonly call: number;
-  /** The hook in which that call was made. */
+  /** The hook in which that call was made, as far as it was still under way. */
   readonly outer: HookCall | undefined;
   /** What the hook has begun that works with the same model. */
   readonly begun: Promise<unknown>[];
@@ -30,7 +30,7 @@ export function hooksAround(): HookCall[] {
 
 /** Calls a hook, and returns when it has ended and what it has begun; at once where nothing is to be waited for. */
 export function insideHook(strategy: BaseTemplate, call: number, run: () => unknown): void | Promise<void> {
-  const hook: HookCall = { strategy, call, outer: hookAround(), begun: [] };
+  const hook: HookCall = { strategy, call, outer: hooksAround()[0], begun: [] };
   let result: unknown;
   try {
     result = hookUnderWay.run(hook, run);

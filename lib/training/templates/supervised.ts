@@ -99,7 +99,7 @@ export class SupervisedTemplate extends BaseSGDTemplate {
    * optimizer has several groups, a new parameter goes to that of its neighbours by name.
    * @throws ERR_PARAMETER_GROUP where its neighbours are of several groups
    */
-  makeOptimizer({ resetOptimizerState, removeParams }: TrainOptions): void | Promise<void> {
+  makeOptimizer({ resetOptimizerState, removeParams }: TrainOptions = {}): void | Promise<void> {
     nativeModule(this.model); // has what was added to the model or taken from it
     this.step.updateOptimizer(resetOptimizerState ?? false, removeParams ?? false);
   }

@@ -12,7 +12,7 @@ async function disturb(): Promise<void> {
   torch.setRngState(torch.getRngState());
   torch.rand([3]);
   torch.randperm(5);
-  torch.ones([3]).bernoulli_(0.5).multinomial(2, true);
+  torch.ones([3]).bernoulli_(0.5).add_(1).multinomial(2, true);
   torch.dropout(torch.ones([2 ** 20]), 0.5, true);
   new nn.GRU(4, 4, { numLayers: 2, dropout: 0.5 }).forward(torch.ones([2, 3, 4]));
   const model = await jit.load(await jit.saveToBuffer(new nn.Sequential(new nn.Linear(4, 4), new nn.Dropout(0.5))));
