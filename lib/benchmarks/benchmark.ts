@@ -16,7 +16,11 @@ export class Benchmark<Data extends Dataset = TensorDataset> {
   readonly streams: ReadonlyMap<string, Stream<Data>>;
 
   /** @internal */
-  constructor(streams: Record<string, readonly ExperienceData<Data>[]>) {
+  constructor(
+    streams: Record<string, readonly ExperienceData<Data>[]>,
+    /** @internal What benchmarks of the same data have in common, experience by experience. */
+    readonly identity: object = {},
+  ) {
     this.streams = new Map(Object.entries(streams).map(([name, data]) => [name, Stream.of(name, this, data)]));
     for (const [name, value] of this.streams) Object.defineProperty(this, `${name}Stream`, { value });
   }
@@ -39,6 +43,11 @@ export class Benchmark<Data extends Dataset = TensorDataset> {
       'ERR_INVALID_ARG_VALUE',
       `Benchmark: expected a stream among ${[...this.streams.keys()].join(', ')}, got ${describeValue(name)}`,
     );
+  }
+
+  /** In JSON a benchmark is the line that `console.log` shows. */
+  toJSON(): string {
+    return this[inspect.custom]();
   }
 
   [inspect.custom](): string {

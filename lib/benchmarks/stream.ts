@@ -64,6 +64,11 @@ export class Experience<Data extends Dataset = TensorDataset> {
     return this.timeline.at(this.currentExperience).futureClasses;
   }
 
+  /** In JSON an experience is the line that `console.log` shows. */
+  toJSON(): string {
+    return this[inspect.custom]();
+  }
+
   [inspect.custom](): string {
     const { dataset, currentExperience, originStream, taskLabels, classesInThisExperience } = this;
     return summary(
@@ -96,6 +101,8 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
     readonly name: string,
     /** The benchmark that the stream belongs to. */
     readonly benchmark: Benchmark<Data>,
+    /** @internal What the slices of one stream have in common, and no other stream of the benchmark. */
+    readonly identity: string,
     private readonly timeline: ClassesTimeline,
     members: readonly Pick<Experience<Data>, 'dataset' | 'currentExperience'>[],
   ) {
@@ -110,6 +117,7 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
     name: string,
     benchmark: Benchmark<Data>,
     data: readonly ExperienceData<Data>[],
+    identity = name,
   ): Stream<Data> {
     const timeline = new ClassesTimeline(
       data.map(
@@ -121,17 +129,12 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
     const started = (dataset: Data) =>
       (name === 'train' ? dataset.train() : name === 'test' ? dataset.eval() : dataset) as Data;
     const members = data.map(({ dataset }, i) => ({ dataset: started(dataset), currentExperience: i }));
-    return new Stream(name, benchmark, timeline, members);
+    return new Stream(name, benchmark, identity, timeline, members);
   }
 
   /** Number of experiences. */
   get length(): number {
     return this.experiences.length;
-  }
-
-  /** @internal What the slices of one stream have in common, and no other stream, whatever its name. */
-  get identity(): object {
-    return this.timeline;
   }
 
   /** The experience at this place; negative ones count from the end. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
@@ -171,7 +174,12 @@ export class Stream<Data extends Dataset = TensorDataset> implements Iterable<Ex
   }
 
   private derive(experiences: readonly Experience<Data>[]): Stream<Data> {
-    return new Stream(this.name, this.benchmark, this.timeline, experiences);
+    return new Stream(this.name, this.benchmark, this.identity, this.timeline, experiences);
+  }
+
+  /** In JSON a stream is the line that `console.log` shows. */
+  toJSON(): string {
+    return this[inspect.custom]();
   }
 
   [inspect.custom](): string {

@@ -36,5 +36,6 @@ export function taskIncrementalBenchmark<Data extends Dataset = TensorDataset>(
       }
       return { dataset: dataset.withTaskLabels(i) as Data };
     });
-  return new Benchmark(Object.fromEntries([...benchmark.streams].map(([name, stream]) => [name, labelled(stream)])));
+  const streams = [...benchmark.streams].map(([name, stream]) => [name, labelled(stream)] as const);
+  return new Benchmark(Object.fromEntries(streams), benchmark.identity);
 }

@@ -14,12 +14,19 @@ export function withClassesTimeline<Data extends Dataset>(
   source: Benchmark<Data> | Stream<Data>,
 ): Benchmark<Data> | Stream<Data> {
   const dataOf = (stream: Stream<Data>) => stream.experiences.map(({ dataset }) => ({ dataset }));
-  if (source instanceof Stream) return Stream.of(source.name, source.benchmark, dataOf(source));
+  if (source instanceof Stream) return Stream.of(source.name, source.benchmark, dataOf(source), identityOf(source));
   if (source instanceof Benchmark) {
-    return new Benchmark(Object.fromEntries([...source.streams].map(([name, stream]) => [name, dataOf(stream)])));
+    const streams = [...source.streams].map(([name, stream]) => [name, dataOf(stream)] as const);
+    return new Benchmark(Object.fromEntries(streams), source.identity);
   }
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',
     `withClassesTimeline: expected a Benchmark or a Stream, got ${describeValue(source)}`,
   );
+}
+
+/** Still the same stream where its experiences keep their indices. */
+function identityOf({ identity, experiences }: Stream<Dataset>): string {
+  const places = experiences.map(({ currentExperience }) => currentExperience);
+  return places.every((place, i) => place === i) ? identity : `${identity}[${places.join()}]`;
 }

@@ -4,7 +4,7 @@ import type { SupervisedTemplate } from '../training/templates/supervised';
 import type { AccuracyMatrix } from './accuracy-matrix';
 import { correctPredictions } from './metrics/accuracy';
 import { ratio } from './metrics/mean-metric';
-import { type Numbering, streamNumber, TrainedSteps } from './trained-steps';
+import { type Numbering, TrainedSteps } from './trained-steps';
 
 type Row = Map<number, number>;
 
@@ -23,10 +23,10 @@ interface StreamAccuracies {
  */
 export class AccuracyRecorder {
   /** The one recorded last stands last. */
-  private readonly streams = new Map<number, StreamAccuracies>();
+  private readonly streams = new Map<string, StreamAccuracies>();
   private readonly trained: TrainedSteps;
 
-  constructor(private readonly benchmarks: Numbering) {
+  constructor(benchmarks: Numbering) {
     this.trained = new TrainedSteps(benchmarks);
   }
 
@@ -47,6 +47,11 @@ export class AccuracyRecorder {
     stream.width = Math.max(stream.width, originStream.length, currentExperience + 1);
   }
 
+  /** Number of the benchmark that the values of an experience go with. */
+  benchmarkOf(experience: Experience<Dataset>): number {
+    return this.trained.benchmarkOf(experience);
+  }
+
   /** The matrix of each stream of a benchmark that was evaluated after training; of all of them, of several of one name the latest. */
   matrices(benchmark?: number): Record<string, AccuracyMatrix> {
     const entries = this.streamsOf(benchmark).map(({ name, rows, width }): [string, AccuracyMatrix] => {
@@ -64,12 +69,11 @@ export class AccuracyRecorder {
   }
 
   private streamOf(experience: Experience<Dataset>): StreamAccuracies {
-    const { originStream, benchmark } = experience;
-    const number = streamNumber(experience);
-    const { name } = originStream;
-    const stream = this.streams.get(number) ?? { name, benchmark: this.benchmarks.of(benchmark), width: 0, rows: new Map() };
-    this.streams.delete(number);
-    this.streams.set(number, stream);
+    const { name } = experience.originStream;
+    const key = this.trained.streamKey(experience);
+    const stream = this.streams.get(key) ?? { name, benchmark: this.benchmarkOf(experience), width: 0, rows: new Map() };
+    this.streams.delete(key);
+    this.streams.set(key, stream);
     return stream;
   }
 

@@ -235,7 +235,7 @@ export class EvaluationPlugin extends SupervisedPlugin {
     }
     const x = strategy.clock.trainIterations;
     const { experience } = strategy;
-    const of = experience ? this.benchmarks.of(experience.benchmark) : null;
+    const of = experience ? this.accuracies.benchmarkOf(experience) : null;
     if (name === 'afterEvalExp') this.warnOfNames(values, experience!);
     return values.map(({ name: key, value }) => {
       this.last.delete(key);

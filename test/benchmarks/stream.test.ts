@@ -118,6 +118,15 @@ describe('benchmarkFromDatasets', () => {
     assert.match(inspect(classes), /classes 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\. \(12\)\)$/);
   });
 
+  it('is the same line in JSON', () => {
+    const whole = benchmarkFromDatasets({ train: [dataset(3, 1)], test: [] });
+    assert.deepEqual(JSON.parse(JSON.stringify([whole, whole.trainStream, whole.trainStream[0]])), [
+      'Benchmark (train: 1 experience, test: 0 experiences)',
+      'Stream train (1 experience)',
+      'Experience 0 of train (2 samples, classes 1, 3)',
+    ]);
+  });
+
   it('tells the classes of an experience, of those before, of both, and of those after', () => {
     const { trainStream } = benchmarkFromDatasets({ train: [dataset(3, 1, 3), dataset(2, 1), dataset(0, 3)] });
     assert.deepEqual(

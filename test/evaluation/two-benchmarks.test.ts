@@ -19,6 +19,7 @@ import {
   nn,
   optim,
   SupervisedTemplate,
+  taskIncrementalBenchmark,
   tensor,
   TensorDataset,
   withClassesTimeline,
@@ -148,6 +149,53 @@ describe('two benchmarks', () => {
     strategy.evaluator.resetLastMetrics();
     const anew = withClassesTimeline(testStream.slice(1));
     assert.ok(!(exp('ExperienceForgetting', 0) in (await strategy.eval(anew))));
+  });
+
+  const guest = (count = 2) => benchmarkFromDatasets({ test: [0, 1].slice(0, count).map(all) }).testStream;
+  const remade: [what: string, test: (benchmark: Benchmark, seen: number) => Benchmark['testStream']][] = [
+    ['a view of a growing slice', ({ testStream }, seen) => withClassesTimeline(testStream.slice(0, seen))],
+    ['a view of the stream', ({ testStream }) => withClassesTimeline(testStream)],
+    ['a view of the benchmark', (benchmark) => withClassesTimeline(benchmark).testStream],
+    ['the benchmark with its task labels', (benchmark) => taskIncrementalBenchmark(benchmark, { resetTaskLabels: true }).testStream],
+    ['a guest', () => guest()],
+    ['a guest that grows', (_, seen) => guest(seen)],
+    ['a guest among ever more', (_, seen) => benchmarkFromDatasets({ [`valid${seen}`]: [], test: [all(0), all(1)] }).testStream],
+    ['a view of a guest', () => withClassesTimeline(guest())],
+  ];
+  for (const [what, test] of remade) {
+    it(`test data made anew for each evaluation is the same stream: ${what}`, async () => {
+      const benchmark = ofClasses(0, 1);
+      const { strategy, learn } = answering([
+        forgettingMetrics(levels),
+        bwtMetrics(levels),
+        forwardTransferMetrics(levels),
+        accuracyMetrics(levels),
+      ]);
+      await strategy.eval(test(benchmark, 2));
+      await learn(benchmark, 0, 0, 0, 0, 1);
+      const transfers = Object.keys(await strategy.eval(test(benchmark, 2))).filter((name) => name.startsWith('ExperienceForwardTransfer/'));
+      assert.equal(transfers.length, 1);
+      await learn(benchmark, 1, 0, 1, 1, 1);
+      const values = Object.entries(await strategy.eval(test(benchmark, 2)));
+      const of = (metric: string) => values.filter(([name]) => name.startsWith(`${metric}/`)).map(([, value]) => value);
+      assert.deepEqual(['ExperienceForgetting', 'StreamForgetting', 'StreamBWT'].map(of), [[0.5], [0.5], [-0.5]]);
+      const { results } = strategy.evaluator;
+      assert.deepEqual(results.accuracyMatrix, { test: [[0.75, 0.25], [0.25, 0.75]] }); // prettier-ignore
+      assert.equal(results.initialAccuracy.test!.length, 2);
+      assert.ok(results.benchmarks.length <= 3, `${results.benchmarks.length} benchmarks`);
+    });
+  }
+
+  it('a guest made anew is neither a real benchmark that was evaluated before, nor one that comes later', async () => {
+    const [first, second] = [ofClasses(0, 1), ofClasses(1, 0)];
+    const { strategy, learn } = answering([forgettingMetrics(levels), accuracyMetrics(levels)]);
+    await strategy.eval(first.testStream);
+    await learn(first, 0, 0, 0, 0, 1);
+    await strategy.eval(first.testStream);
+    await strategy.eval(second.testStream);
+    await learn(first, 1, 0, 1, 1, 1);
+    assert.ok(!(exp('ExperienceForgetting', 0) in (await strategy.eval(guest()))));
+    assert.equal((await strategy.eval(first.testStream))[exp('ExperienceForgetting', 0)], 0.5);
   });
 
   it('CSV: the experiences of the second carry its number, and the first has no validation for it', () =>

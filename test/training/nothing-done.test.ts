@@ -108,12 +108,12 @@ describe('nothing done is said', () => {
   }
 
   it('a scheduler that waits for evaluations which never come', async () => {
-    for (const [options, count] of [[{}, 1], [{ evalEvery: 1 }, 0]] as const) { // prettier-ignore
+    for (const [options, given, count] of [[{}, {}, 1], [{ evalEvery: 1 }, {}, 0], [{ evalEvery: 1 }, { evalStreams: [] }, 1]] as const) { // prettier-ignore
       const model = smallModel();
       const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
       const scheduling = new LRSchedulerPlugin(new optim.ReduceLROnPlateau(optimizer), { metric: 'val_loss' });
       const strategy = smallStrategy({ model, optimizer, plugins: [scheduling], ...options });
-      const warnings = await warningsOf(() => strategy.train(trainStream));
+      const warnings = await warningsOf(() => strategy.train(trainStream, { ...given }));
       assert.equal(warnings.length, count, warnings.join());
       if (count) assert.match(warnings[0]!, /^LRSchedulerPlugin: the scheduler steps on "val_loss", and nothing has been evaluated/);
     }

@@ -32,7 +32,8 @@ export interface ConfusionMatrixOptions {
  * at every mini-batch of an evaluation.
  * @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; while evaluating ERR_SHAPE for outputs or targets
  * of more dimensions, of different length, or of more than 16384 classes where numClasses is null; ERR_LABEL_RANGE for labels
- * outside [0, numClasses), or [0, 16384) where it is null; ERR_ACCURACY_TARGET for targets of a regression
+ * outside [0, numClasses), or [0, 16384) where it is null; ERR_ACCURACY_TARGET for targets of a regression, floating-point
+ * [B] or [B, 1]
  */
 export function confusionMatrixMetrics(options?: ConfusionMatrixOptions): PluginMetric[] {
   const { numClasses, normalize, stream } = parseOptions('confusionMatrixMetrics', schema, options);
@@ -126,10 +127,11 @@ class ConfusionCounts {
   }
 }
 
-/** One real number for each sample: of one column argmax is always 0, which would pass for a label. */
+/** One real number for each sample is no label, though it may be whole, and of one column argmax is always 0. */
 function requireLabels(targets: Tensor): void {
   const { shape, dtype } = targets;
-  if (shape.length !== 2 || shape[1] !== 1 || !targets.isFloatingPoint()) return;
+  const isOneEach = shape.length === 1 || (shape.length === 2 && shape[1] === 1);
+  if (!isOneEach || !targets.isFloatingPoint()) return;
   throw new ContinualTorchError(
     'ERR_ACCURACY_TARGET',
     `confusionMatrixMetrics: expected targets to be labels [B], or a number for each class [B, C], got ${dtype} [${shape.join(', ')}]: ` +

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { boolean, parseOptions } from '../../options';
 import { mean } from '../mean';
 import { emit, type PluginMetric } from '../metric';
-import { experienceKey, TrainedSteps } from '../trained-steps';
+import { TrainedSteps } from '../trained-steps';
 import { experienceAccuracy, needingLabels } from './accuracy';
 import { ofExperience, ofStream } from './mean-metric';
 
@@ -58,7 +58,7 @@ function changeOfAccuracy(
       beforeEval: () => last.clear(),
       afterEvalExp: (strategy) => {
         const experience = strategy.experience!;
-        const key = experienceKey(experience);
+        const key = trained.experienceKey(experience);
         const isCurrent = experience.currentExperience === trained.latestFor(experience);
         (isCurrent ? initial : last).set(key, experienceAccuracy(strategy));
         const value = levels.experience ? valueOf(key) : undefined;

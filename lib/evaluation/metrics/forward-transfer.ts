@@ -2,7 +2,7 @@ import { ContinualTorchError } from '../../errors';
 import { parseOptions } from '../../options';
 import { mean } from '../mean';
 import { emit, type PluginMetric } from '../metric';
-import { experienceKey, TrainedSteps } from '../trained-steps';
+import { TrainedSteps } from '../trained-steps';
 import { experienceAccuracy, needingLabels } from './accuracy';
 import { type TransferLevels, transferSchema } from './forgetting';
 import { ofExperience, ofStream } from './mean-metric';
@@ -35,7 +35,7 @@ export function forwardTransferMetrics(asked?: TransferLevels): PluginMetric[] {
       afterEvalExp: (strategy) => {
         const experience = strategy.experience!;
         const { currentExperience, originStream } = experience;
-        const key = experienceKey(experience);
+        const key = trained.experienceKey(experience);
         evaluated.push(key);
         if (trained.lastOfBenchmark(experience) === null) {
           if (!initial.has(key)) initial.set(key, experienceAccuracy(strategy));

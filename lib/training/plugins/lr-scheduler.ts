@@ -131,10 +131,11 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     this.justValidated = true;
   }
 
-  override afterTrainingExp({ optimizer, plugins }: SupervisedTemplate): void {
+  override afterTrainingExp({ optimizer, plugins, evalStreams }: SupervisedTemplate): void {
     const { scheduler } = this;
     const waits = this.options.metric === 'val_loss' && !this.hasValidated;
-    if (waits && !plugins.some((plugin) => plugin instanceof PeriodicEval && plugin.isActive)) {
+    const mayStillCome = evalStreams.length > 0 && plugins.some((plugin) => plugin instanceof PeriodicEval && plugin.isActive);
+    if (waits && !mayStillCome) {
       this.warnOnce(
         'evaluation',
         'the scheduler steps on "val_loss", and nothing has been evaluated during training: it has not stepped. Give the ' +
