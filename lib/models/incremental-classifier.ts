@@ -3,7 +3,7 @@ import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
 import { Linear } from '../nn/linear';
-import { type AnyModule, nativeModule, runLayer, runsTorchScript } from '../nn/module';
+import { type AnyModule, type Module, nativeModule, runLayer, runsTorchScript } from '../nn/module';
 import { Parameter } from '../nn/parameter';
 import { scriptModule } from '../nn/script-module';
 import { boolean, parseArgument, parseOptions, positiveInteger } from '../options';
@@ -45,7 +45,7 @@ export interface IncrementalClassifierOptions {
  */
 export class IncrementalClassifier extends DynamicModule {
   /** A `Linear`, or another layer with parameters `weight` [units, inFeatures] and `bias` [units]. */
-  declare classifier: AnyModule;
+  declare classifier: Module & { weight: Parameter; bias: Parameter | null };
   /** int8 [units]: 1 where a unit has been trained. */
   declare activeUnits: Tensor;
   readonly #masking: boolean;
@@ -61,7 +61,7 @@ export class IncrementalClassifier extends DynamicModule {
         buffers: { active_units: noUnits(classifier.weight) },
         source,
         forward: (self, input: Tensor) => {
-          const output = self.classifier.forward(input) as Tensor;
+          const output = self.classifier.forward(input);
           return o.masking ? output.maskedFill(self.activeUnits.logicalNot(), o.maskValue) : output;
         },
       }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Linear } from '../nn/linear';
-import type { AnyModule } from '../nn/module';
+import type { Module } from '../nn/module';
 import { scriptModule } from '../nn/script-module';
 import { parseOptions } from '../options';
 import type { Tensor } from '../tensor/tensor';
@@ -24,7 +24,7 @@ export interface MTSimpleCNNOptions {
  */
 export class MTSimpleCNN extends ScriptedMultiTaskModule {
   /** All but the output layer. */
-  declare features: AnyModule;
+  declare features: Module;
   /** The output layer: a head for each task. */
   declare classifier: MultiHeadClassifier;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Dropout } from '../nn/dropout';
 import { Linear } from '../nn/linear';
-import type { AnyModule } from '../nn/module';
+import type { Module } from '../nn/module';
 import { scriptModule } from '../nn/script-module';
 import { ReLU } from '../nn/activations';
 import { Sequential } from '../nn/sequential';
@@ -34,7 +34,7 @@ export interface MTSimpleMLPOptions {
  */
 export class MTSimpleMLP extends ScriptedMultiTaskModule {
   /** All but the output layer. */
-  declare features: AnyModule;
+  declare features: Module;
   /** The output layer: a head for each task. */
   declare classifier: MultiHeadClassifier;
 
@@ -50,7 +50,7 @@ export class MTSimpleMLP extends ScriptedMultiTaskModule {
         source: multiTaskMethods('classifier', `  return self.features.forward(${flatSource})`),
         forward: (self, input: Tensor, taskLabels) => {
           const flat = input.contiguous().view(input.size(0), o.inputSize);
-          return self.classifier.forward(self.features.forward(flat) as Tensor, taskLabels);
+          return self.classifier.forward(self.features.forward(flat), taskLabels);
         },
       }),
     );

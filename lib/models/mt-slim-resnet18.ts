@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AnyModule } from '../nn/module';
+import type { Module } from '../nn/module';
 import { scriptModule } from '../nn/script-module';
 import { parseArgument, parseOptions, positiveInteger } from '../options';
 import type { Tensor } from '../tensor/tensor';
@@ -26,17 +26,17 @@ export interface MTSlimResNet18Options {
  */
 export class MTSlimResNet18 extends ScriptedMultiTaskModule {
   /** The first convolution. */
-  declare conv1: AnyModule;
+  declare conv1: Module;
   /** The normalisation behind it. */
-  declare bn1: AnyModule;
+  declare bn1: Module;
   /** Stage 1. */
-  declare layer1: AnyModule;
+  declare layer1: Module;
   /** Stage 2. */
-  declare layer2: AnyModule;
+  declare layer2: Module;
   /** Stage 3. */
-  declare layer3: AnyModule;
+  declare layer3: Module;
   /** Stage 4. */
-  declare layer4: AnyModule;
+  declare layer4: Module;
   /** The output layer: a head for each task. */
   declare linear: MultiHeadClassifier;
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Conv2d } from '../nn/conv';
 import { Dropout } from '../nn/dropout';
 import { Linear } from '../nn/linear';
-import type { AnyModule } from '../nn/module';
+import type { Module } from '../nn/module';
 import { Layer, scriptModule } from '../nn/script-module';
 import { AdaptiveMaxPool2d, MaxPool2d } from '../nn/pooling';
 import { ReLU } from '../nn/activations';
@@ -49,9 +49,9 @@ export interface SimpleCNNOptions {
  */
 export class SimpleCNN extends Layer {
   /** All but the output layer. */
-  declare features: AnyModule;
+  declare features: Module;
   /** The output layer. */
-  declare classifier: AnyModule;
+  declare classifier: Module;
 
   constructor(options?: SimpleCNNOptions) {
     const { numClasses } = parseOptions('SimpleCNN', schema, options);
@@ -68,8 +68,8 @@ export class SimpleCNN extends Layer {
 }
 
 /** @internal What the classifier of a model with such `features` gets. */
-export function simpleCNNFlat({ features }: { features: AnyModule }, input: Tensor): Tensor {
-  const output = features.forward(input) as Tensor;
+export function simpleCNNFlat({ features }: { features: Module }, input: Tensor): Tensor {
+  const output = features.forward(input);
   return output.view(output.size(0), -1);
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Dropout } from '../nn/dropout';
 import { Linear } from '../nn/linear';
-import type { AnyModule } from '../nn/module';
+import type { Module } from '../nn/module';
 import { Layer, scriptModule } from '../nn/script-module';
 import { ReLU } from '../nn/activations';
 import { Sequential } from '../nn/sequential';
@@ -37,9 +37,9 @@ export interface SimpleMLPOptions {
  */
 export class SimpleMLP extends Layer {
   /** All but the output layer. */
-  declare features: AnyModule;
+  declare features: Module;
   /** The output layer. */
-  declare classifier: AnyModule;
+  declare classifier: Module;
 
   constructor(options?: SimpleMLPOptions) {
     const o = parseOptions('SimpleMLP', schema, options);

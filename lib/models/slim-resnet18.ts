@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BatchNorm2d } from '../nn/normalization';
 import { Conv2d } from '../nn/conv';
 import { Linear } from '../nn/linear';
-import type { AnyModule } from '../nn/module';
+import type { Module } from '../nn/module';
 import { Layer, scriptModule } from '../nn/script-module';
 import { Sequential } from '../nn/sequential';
 import { parseArgument, parseOptions, positiveInteger } from '../options';
@@ -13,18 +13,18 @@ const conv3x3 = (inPlanes: number, planes: number, stride = 1) =>
   new Conv2d(inPlanes, planes, 3, { stride, padding: 1, bias: false });
 
 /** The output of modules one behind the other. */
-const through = (input: Tensor, ...modules: AnyModule[]) =>
-  modules.reduce((x: unknown, module) => module.forward(x), input) as Tensor;
+const through = (input: Tensor, ...modules: Module[]) =>
+  modules.reduce((x, module) => module.forward(x), input);
 
 /** Two convolutions with a shortcut around them. */
 class BasicBlock extends Layer {
   /** The first convolution. */
-  declare conv1: AnyModule;
+  declare conv1: Module;
   /** The normalisation behind it. */
-  declare bn1: AnyModule;
-  declare conv2: AnyModule;
-  declare bn2: AnyModule;
-  declare shortcut: AnyModule;
+  declare bn1: Module;
+  declare conv2: Module;
+  declare bn2: Module;
+  declare shortcut: Module;
 
   constructor(inPlanes: number, planes: number, stride: number) {
     const children = {
@@ -58,7 +58,7 @@ def forward(self, input: Tensor) -> Tensor:
 `;
 
 /** @internal */
-export type SlimResNet18Trunk = Record<'conv1' | 'bn1' | 'layer1' | 'layer2' | 'layer3' | 'layer4', AnyModule>;
+export type SlimResNet18Trunk = Record<'conv1' | 'bn1' | 'layer1' | 'layer2' | 'layer3' | 'layer4', Module>;
 
 /** @internal All but the output layer; the last stage has `8 nf` planes. */
 export function slimResNet18Trunk(nf: number): SlimResNet18Trunk {
@@ -107,19 +107,19 @@ export interface SlimResNet18Options {
  */
 export class SlimResNet18 extends Layer {
   /** The first convolution. */
-  declare conv1: AnyModule;
+  declare conv1: Module;
   /** The normalisation behind it. */
-  declare bn1: AnyModule;
+  declare bn1: Module;
   /** Stage 1. */
-  declare layer1: AnyModule;
+  declare layer1: Module;
   /** Stage 2. */
-  declare layer2: AnyModule;
+  declare layer2: Module;
   /** Stage 3. */
-  declare layer3: AnyModule;
+  declare layer3: Module;
   /** Stage 4. */
-  declare layer4: AnyModule;
+  declare layer4: Module;
   /** The output layer. */
-  declare linear: AnyModule;
+  declare linear: Module;
 
   constructor(numClasses: number, options?: SlimResNet18Options) {
     const classes = parseArgument('SlimResNet18', 'numClasses', positiveInteger, numClasses);

@@ -15,13 +15,14 @@ function requireIterable(operation: string, items: unknown): asserts items is It
 
 /**
  * Modules `0`, `1`, ... (`torch.nn.ModuleList`): `list[0]`, `list[0] = module`, `list.at(-1)`, `for (const module of list)`.
- * It has no forward.
+ * `delete list[0]` has those behind it move up. It has no forward.
  */
 export class ModuleList<M extends AnyModule = Module> extends Module<never> {
   [index: number]: M;
 
   constructor(modules: Iterable<M> = []) {
     super();
+    stateOf(this).beList(ModuleList.prototype);
     this.extend(modules);
   }
 
@@ -43,7 +44,7 @@ export class ModuleList<M extends AnyModule = Module> extends Module<never> {
   /** Adds modules at the end. @throws ERR_INVALID_ARG_TYPE */
   extend(modules: Iterable<M>): this {
     requireIterable('nn.ModuleList', modules);
-    for (const module of modules) stateOf(this).give('nn.ModuleList', String(this.length), module);
+    for (const module of modules) stateOf(this).give('nn.ModuleList', stateOf(this).nextName(), module);
     return this;
   }
 

@@ -26,3 +26,28 @@ export function expose(module: AnyModule, property: string, kind: PartKind, name
   }
   Object.defineProperty(module, property, descriptor);
 }
+
+/** One pair of functions for each place, in all lists. */
+const places: PropertyDescriptor[] = [];
+
+function placeOf(index: number): PropertyDescriptor {
+  return (places[index] ??= {
+    get(this: AnyModule) {
+      return stateOf(this).at(index);
+    },
+    set(this: AnyModule, value: unknown) {
+      stateOf(this).setAt(index, value);
+    },
+    configurable: true,
+    enumerable: false,
+  });
+}
+
+/**
+ * @internal Defines the property for what stands at a place of a list. `base` has it as well: a place that has been deleted
+ * is asked for there, so that what comes behind moves up first.
+ */
+export function exposePlace(module: AnyModule, index: number, base: object): void {
+  Object.defineProperty(module, index, placeOf(index));
+  if (!Object.hasOwn(base, index)) Object.defineProperty(base, index, placeOf(index));
+}

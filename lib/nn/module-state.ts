@@ -2,7 +2,7 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { native as addon } from '../native/binding';
 import type { NativeModule, NativeTensor } from '../native/types';
 import { Tensor } from '../tensor/tensor';
-import { expose, type PartKind } from './exposed';
+import { expose, exposePlace, type PartKind } from './exposed';
 import { type AnyModule, Module, stateOf } from './module';
 import { asParameter, Parameter } from './parameter';
 import { requireRegistrable } from './registrable';
@@ -11,6 +11,8 @@ import { fromNative, type ScriptValue, toNative } from './script-value';
 import { isScriptedForward } from './scripted-forwards';
 
 type Child = [name: string, module: AnyModule | null];
+
+const isNumber = (name: string) => /^\d+$/.test(name);
 
 /** What the properties of a module add to it, in their order. */
 interface Added {
@@ -53,6 +55,12 @@ export class ModuleState {
   private readonly pending = new Map<string, [kind: PartKind, handle: NativeTensor | null | undefined]>();
   /** Names of registered buffers; whether they stand in the state dict. */
   readonly buffers = new Map<string, boolean>();
+  /** What the names of registered parts were registered for. */
+  readonly registered = new Map<string, PartKind>();
+  /** The prototype of the lists of this class, where the children are numbered; null: they are not. */
+  private listBase: object | null = null;
+  /** How many calls of `forward` in TypeScript are under way. */
+  private depth = 0;
 
   constructor(
     private readonly module: AnyModule,
@@ -80,9 +88,13 @@ export class ModuleState {
       this.lookAtProperties();
       const added = this.added();
       const children: Child[] = [];
+      const leftOut: unknown[] = [];
       for (const [name, child] of [...this.given, ...added.children]) {
         const state = child && stateOf(child);
-        if (state && underWay.has(state)) continue;
+        if (state && underWay.has(state)) {
+          leftOut.push(name, child);
+          continue;
+        }
         state?.sync();
         children.push([name, child]);
       }
@@ -90,6 +102,7 @@ export class ModuleState {
         ...children.flatMap(([name, child]) => [name, child, child && stateOf(child).revision]),
         ...added.parameters.flat(),
         ...added.buffers.flat(),
+        ...leftOut,
       ];
       const isSame = parts.length === this.composed.length && parts.every((part, i) => part === this.composed[i]);
       if (!this.native || !isSame || this.pending.size > 0) {
@@ -129,6 +142,7 @@ export class ModuleState {
 
   /** The native module, if the methods are compiled over the parts that there are now. */
   runnable(): NativeModule | null {
+    if (this.listBase && this.lacksPlace()) this.lookAtProperties();
     if (this.seen !== changes) this.keepUp();
     return this.isCompiled ? this.native : null;
   }
@@ -184,6 +198,54 @@ export class ModuleState {
     return [...this.given];
   }
 
+  /** From here on the children are found under their places as well, and move up where one is deleted. */
+  beList(base: object): void {
+    this.listBase = base;
+    this.placeChildren();
+  }
+
+  /** The child at a place of a list. */
+  at(index: number): AnyModule | null | undefined {
+    this.lookAtProperties();
+    return [...this.given.values()][index];
+  }
+
+  /** Another child takes a place of a list. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_BUSY */
+  setAt(index: number, value: unknown): void {
+    this.lookAtProperties();
+    const name = [...this.given.keys()][index];
+    if (name !== undefined) return this.set('module', name, value);
+    Object.defineProperty(this.module, index, { value, writable: true, enumerable: true, configurable: true });
+  }
+
+  /** The name for what comes behind the children of a list: its place, or where that is taken the next number that is free. */
+  nextName(): string {
+    this.lookAtProperties();
+    return this.freeName();
+  }
+
+  private freeName(): string {
+    const { size } = this.given;
+    if (!this.given.has(String(size))) return String(size);
+    return String(Math.max(...[...this.given.keys()].filter(isNumber).map(Number)) + 1);
+  }
+
+  /** The property of the part that has this name, and what part it is. */
+  partOf(name: string): [property: string, kind: PartKind, name: string] | null {
+    this.lookAtProperties();
+    for (const [property, [kind, part]] of this.exposed) if (part === name && !isNumber(property)) return [property, kind, part];
+    const shown = this.exposed.get(name);
+    if (shown) return [name, ...shown];
+    const value: unknown = Object.getOwnPropertyDescriptor(this.module, name)?.value;
+    if (value instanceof Module) return [name, 'module', name];
+    if (value instanceof Parameter) return [name, 'parameter', name];
+    if (value === null || value instanceof Tensor) {
+      const kind = this.registered.get(name);
+      if (kind && (value === null || kind === 'buffer')) return [name, kind, name];
+    }
+    return null;
+  }
+
   /** Whether a child that is null was so from the start. */
   isOptional(name: string): boolean {
     return this.script?.children.get(name) === null;
@@ -193,7 +255,10 @@ export class ModuleState {
    *
    */
   get(kind: PartKind, name: string): AnyModule | Tensor | null | undefined {
-    if (kind === 'module') return this.given.get(name);
+    if (kind === 'module') {
+      if (this.listBase) this.lookAtProperties();
+      return this.given.get(name);
+    }
     const tensor = this.native!.tensor(name);
     if (tensor === null) return null;
     return kind === 'parameter' ? asParameter(tensor) : new Tensor(tensor);
@@ -208,7 +273,8 @@ export class ModuleState {
 
   /** Holds a child under a name that is free, or in the place of the one that has it. */
   give(operation: string, name: unknown, child: unknown): void {
-    if (typeof name === 'string' && this.given.has(name) && child instanceof Module) return this.setChild(name, child);
+    this.lookAtProperties();
+    if (typeof name === 'string' && this.given.has(name) && (child === null || child instanceof Module)) return this.setChild(name, child);
     requireRegistrable(operation, this.module, name, child, Module, 'a Module');
     this.hold('module', name as string, child as AnyModule | null);
     changes++;
@@ -234,13 +300,58 @@ export class ModuleState {
 
   private hold(kind: PartKind, name: string, child: AnyModule | null = null): void {
     if (kind === 'module' && !this.script?.isLoaded) this.given.set(name, child);
+    if (this.listBase) return this.place(name, this.given.size - 1);
     const property = this.propertyOf(name);
-    if (property in (Object.getPrototypeOf(this.module) as object)) return;
+    if (!(property in (Object.getPrototypeOf(this.module) as object))) this.show(property, kind, name);
+  }
+
+  private show(property: string, kind: PartKind, name: string): void {
     this.exposed.set(property, [kind, name]);
-    expose(this.module, property, kind, name);
+    if (this.listBase && isNumber(property)) exposePlace(this.module, Number(property), this.listBase);
+    else expose(this.module, property, kind, name);
+  }
+
+  /** Has a child found under its place, and under a name that is no number. */
+  private place(name: string, index: number): void {
+    if (!isNumber(name) && !(name in (Object.getPrototypeOf(this.module) as object))) this.show(name, 'module', name);
+    this.show(String(index), 'module', name);
+  }
+
+  private placeChildren(): void {
+    for (const property of this.exposed.keys()) delete (this.module as unknown as Record<string, unknown>)[property];
+    this.exposed.clear();
+    [...this.given.keys()].forEach((name, i) => this.place(name, i));
+  }
+
+  private lacksPlace(): boolean {
+    for (const property of this.exposed.keys()) if (!Object.hasOwn(this.module, property)) return true;
+    return false;
+  }
+
+  /** What has been deleted from a list is gone; one that went by its place leaves numbers behind, as in PyTorch. */
+  private moveUp(isByPlace: boolean): void {
+    if (isByPlace) {
+      const children = [...this.given.values()];
+      this.given.clear();
+      children.forEach((child, i) => this.given.set(String(i), child));
+    }
+    this.placeChildren();
+  }
+
+  /** What has been put behind the last place of a list, as in `list[list.length] = module`, is in it. */
+  private takeIn(): void {
+    for (;;) {
+      const value: unknown = Object.getOwnPropertyDescriptor(this.module, this.given.size)?.value;
+      if (!(value instanceof Module)) return;
+      const name = this.freeName();
+      this.script?.check(name, value);
+      this.hold('module', name, value);
+      changes++;
+    }
   }
 
   private propertyOf(name: string): string {
+    if (this.listBase) return isNumber(name) ? String([...this.given.keys()].indexOf(name)) : name;
     return this.script ? this.script.property(name) : name;
   }
 
@@ -295,13 +406,18 @@ export class ModuleState {
 
   /** Properties that have been deleted, or defined over by a field of a subclass, since they were exposed. */
   private lookAtProperties(): void {
+    let [isShorter, isByPlace] = [false, false];
     for (const [property, [kind, name]] of this.exposed) {
       const own = Object.getOwnPropertyDescriptor(this.module, property);
       if (own === undefined) {
-        if (kind === 'module') this.given.delete(name);
-        else if (!this.script!.isLoaded && this.native!.tensor(name) !== null) this.pending.set(name, [kind, undefined]);
+        if (kind === 'module') {
+          if (!this.given.delete(name)) continue;
+          isShorter = true;
+          isByPlace ||= isNumber(property);
+          changes++;
+        } else if (!this.script!.isLoaded && this.native!.tensor(name) !== null) this.pending.set(name, [kind, undefined]);
       } else if ('value' in own) {
-        expose(this.module, property, kind, name);
+        this.show(property, kind, name);
         if (own.value === undefined) continue;
         this.check(kind, name, own.value);
         if (kind === 'module') this.given.set(name, own.value as AnyModule | null);
@@ -309,6 +425,9 @@ export class ModuleState {
         changes++;
       }
     }
+    if (!this.listBase) return;
+    if (isShorter) this.moveUp(isByPlace);
+    this.takeIn();
   }
 
   /** What the properties are now. @throws ERR_INVALID_ARG_VALUE for a name with a dot */
@@ -371,7 +490,7 @@ export class ModuleState {
     const buffers = handles(added.buffers, 'buffer');
     if (this.native) {
       const gone = [...this.pending].flatMap(([name, [, handle]]) => (handle === undefined ? [name] : []));
-      const stay = new Set(children.flatMap(([name]) => (this.given.has(name) ? [name] : [])));
+      const stay = new Set(children.flatMap(([name]) => (this.given.has(name) && !this.listBase ? [name] : [])));
       const removed = [...this.composedNames.filter((name) => !stay.has(name)), ...gone];
       this.native.replaceParts(removed, natives, parameters, buffers, source);
     } else if (this.script) {
@@ -379,6 +498,16 @@ export class ModuleState {
     } else {
       this.native = addon.createModule(this.className.replace(/\W/g, '_'), natives, parameters, buffers, [], '');
     }
+  }
+
+  /** Whether modules whose forward is that of this package lead from this one back to it: calling it would never end. */
+  private isInsideItself(from: ModuleState = this, visited = new Set<ModuleState>()): boolean {
+    return from.children().some(([, child]) => {
+      const state = child && stateOf(child);
+      if (!state || visited.has(state) || !isScriptedForward(child.forward)) return false;
+      visited.add(state);
+      return state === this || this.isInsideItself(state, visited);
+    });
   }
 
   private runInTypeScript(inputs: readonly ScriptValue[]): unknown {
@@ -389,7 +518,20 @@ export class ModuleState {
         `${this.className}.forward: expected a module as ${this.propertyOf(name)}, got null`,
       );
     }
-    if (this.script?.forward) return this.script.forward(this.module as never, ...(inputs as never[]));
+    if (this.script?.forward) {
+      if (this.depth > 0 && this.isInsideItself()) {
+        throw new ContinualTorchError(
+          'ERR_FORWARD',
+          `${this.className}.forward: expected modules in a tree, got ${this.className}, which is inside itself`,
+        );
+      }
+      this.depth++;
+      try {
+        return this.script.forward(this.module as never, ...(inputs as never[]));
+      } finally {
+        this.depth--;
+      }
+    }
     throw new ContinualTorchError(
       'ERR_FORWARD',
       this.script

@@ -8,6 +8,7 @@ import type { DType } from '../tensor/element-types';
 import { Tensor } from '../tensor/tensor';
 import { keep } from '../tensor/tidy';
 import { callUserAtOnce } from '../user-function';
+import type { PartKind } from './exposed';
 import { floatingPointDtype } from './factory';
 import { ModuleState } from './module-state';
 import { asParameter, Parameter } from './parameter';
@@ -38,6 +39,9 @@ const targetSchema = z.object({ device: deviceName.optional(), dtype: floatingPo
 const targetType = z.record(z.string(), z.unknown(), 'a device, a dtype, or { device, dtype }');
 const bufferSchema = z.object({ persistent: boolean.default(true) });
 const loadSchema = z.object({ strict: boolean.default(true) });
+
+/** Called with a module: as a method's, its parameter is not compared strictly, so that it may be written for `nn.Module`. */
+export type ModuleCallback = { call(module: AnyModule): void }['call'];
 
 /** What a walk through a tree has come to, so that it ends where a module is inside itself. */
 const path = new Set<AnyModule>();
@@ -192,26 +196,25 @@ export class Module<Output = Tensor> {
     );
   }
 
-  /** Makes a parameter a property of this module; null is one that it does without. @throws ERR_INVALID_ARG_TYPE, _VALUE */
+  /** Makes a parameter a property of this module, in the place of one of this name; null is one that it does without. @throws ERR_INVALID_ARG_TYPE, _VALUE */
   registerParameter(name: string, parameter: Parameter | null): void {
-    this.#register('registerParameter', name, parameter, Parameter, 'an nn.Parameter');
+    this.#register('registerParameter', name, parameter, 'parameter');
   }
 
   /**
-   * Makes a tensor that is not trained a property of this module; null is one that it does without.
+   * Makes a tensor that is not trained a property of this module, in the place of a buffer of this name; null is one that it does without.
    * @param options `persistent` (default true): whether it stands in the state dict
    * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
    */
   registerBuffer(name: string, tensor: Tensor | null, options?: { persistent?: boolean }): void {
     const { persistent } = parseOptions('registerBuffer', bufferSchema, options);
-    this.#register('registerBuffer', name, tensor, Tensor, 'a Tensor');
-    this.#state.buffers.set(name, persistent);
+    this.#state.buffers.set(this.#register('registerBuffer', name, tensor, 'buffer'), persistent);
     if (tensor) keep(tensor);
   }
 
   /** Makes a module a child of this one, as setting a property does. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
   registerModule(name: string, module: AnyModule | null): void {
-    this.#register('registerModule', name, module, Module, 'a Module');
+    this.#register('registerModule', name, module, 'module');
   }
 
   /** As `registerModule`. */
@@ -219,10 +222,16 @@ export class Module<Output = Tensor> {
     this.registerModule(name, module);
   }
 
-  /** Makes a value of some class, or null, a property under a name that is free. */
-  #register(operation: string, name: string, value: unknown, type: typeof Parameter | typeof Tensor | typeof Module, expected: string): void {
-    requireRegistrable(operation, this, name, value, type, expected);
-    Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+  /** Makes a part, or null, a property under a name that is free or has such a part; gives the name of the part. */
+  #register(operation: string, name: string, value: unknown, kind: PartKind): string {
+    const part = typeof name === 'string' ? this.#state.partOf(name) : null;
+    const isSame = part?.[1] === kind;
+    const [type, expected] = { parameter: [Parameter, 'an nn.Parameter'], buffer: [Tensor, 'a Tensor'], module: [Module, 'a Module'] }[kind] as [typeof Tensor, string]; // prettier-ignore
+    requireRegistrable(operation, this, name, value, type, expected, isSame);
+    if (isSame) (this as unknown as Record<string, unknown>)[part[0]] = value;
+    else Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+    this.#state.registered.set(name, kind);
+    return isSame ? part[2] : name;
   }
 
   /**
@@ -280,7 +289,7 @@ export class Module<Output = Tensor> {
   }
 
   /** Calls `fn` on every module of the tree, children before the module that they are in. @throws ERR_CALLBACK */
-  apply(fn: (module: AnyModule) => void): this {
+  apply(fn: ModuleCallback): this {
     return onPath(this, () => {
       for (const child of this.children()) child.apply(fn);
       callUserAtOnce('ERR_CALLBACK', 'apply: the function failed', () => fn(this));

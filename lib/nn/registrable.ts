@@ -8,6 +8,7 @@ export function requireRegistrable(
   value: unknown,
   type: abstract new (...args: never[]) => unknown,
   expected: string,
+  isReplaced = false,
 ): void {
   const wrong = (code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE', message: string) =>
     new ContinualTorchError(code, `${operation}: expected ${message}`);
@@ -16,7 +17,7 @@ export function requireRegistrable(
   if (value !== null && !(value instanceof type)) {
     throw wrong('ERR_INVALID_ARG_TYPE', `${expected} or null, got ${describeValue(value)}`);
   }
-  if (name in module && (module as Record<string, unknown>)[name] !== undefined) {
+  if (!isReplaced && name in module && (module as Record<string, unknown>)[name] !== undefined) {
     throw wrong('ERR_INVALID_ARG_VALUE', `a name that is free, got "${name}": attribute '${name}' already exists`);
   }
 }

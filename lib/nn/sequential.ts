@@ -1,6 +1,5 @@
 import { ContinualTorchError, describeValue } from '../errors';
 import type { Tensor } from '../tensor/tensor';
-import { expose } from './exposed';
 import { type AnyModule, Module, runsTorchScript, stateOf } from './module';
 import { scriptModule } from './script-module';
 
@@ -10,7 +9,7 @@ export type NamedModules = Readonly<Record<string, AnyModule>> | ReadonlyMap<str
 /**
  * Applies its children one after the other (`torch.nn.Sequential`); they are named `0`, `1`, ..., or as an object or Map
  * says (an object has names that are numbers before all others). `sequential[0]`, `sequential.at(-1)` and
- * `for (const child of sequential)` reach them, and `sequential[0] = layer` puts another in a place. The output is the last
+ * `for (const child of sequential)` reach them, and `sequential[0] = layer` puts another in a place, `delete sequential[0]` has those behind it move up. The output is the last
  * child's, for recurrent layers an array. With a child whose forward is TypeScript, or one that takes no tensor, it runs on
  * the JavaScript thread, else its forward is TorchScript.
  * @throws ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for a child that takes task labels
@@ -23,18 +22,16 @@ export class Sequential<Output = Tensor> extends Module<Output> {
   constructor(...children: AnyModule[]);
   constructor(...children: (AnyModule | NamedModules)[]) {
     const named = namesOf(children);
-    const places = new Map([...named.keys()].map((name, i) => [name, String(i)]));
     super(
       scriptModule<Sequential>('Sequential', {
         children: named,
         source,
         forward: (self, input: unknown) => self.#steps.reduce((x, child) => child.forward(x), input),
-        // A number is a place, whatever the child there is called.
-        property: (name) => (/^\d+$/.test(name) ? (places.get(name) ?? name) : name),
+        property: (name) => name,
         check: (name, child) => requireOneInput(child, `under "${name}"`),
       }),
     );
-    for (const [name, place] of places) if (!/^\d+$/.test(name)) expose(this, place, 'module', name);
+    stateOf(this).beList(Sequential.prototype);
   }
 
   /** The children in their order. */
@@ -54,16 +51,14 @@ export class Sequential<Output = Tensor> extends Module<Output> {
 
   /** Puts a child behind the others, under its index. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
   append(child: AnyModule): this {
-    this.registerModule(String(this.length), child);
+    this.registerModule(stateOf(this).nextName(), child);
     return this;
   }
 
   /** Puts a child behind the others. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
   override registerModule(name: string, child: AnyModule | null): void {
     if (child instanceof Module) requireOneInput(child, `under "${name}"`);
-    const place = String(this.length);
     stateOf(this).give('registerModule', name, child);
-    if (name !== place) expose(this, place, 'module', name);
   }
 
   /** The children in their order. */

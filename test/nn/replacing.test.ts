@@ -65,7 +65,7 @@ describe('replacing parts of a model', () => {
     const head = new Head();
     model.classifier = head;
     const x = ramp(5, 4);
-    const features = model.features.forward(x) as Tensor;
+    const features = model.features.forward(x);
     assertTensorEqual(model.forward(x), head.forward(features));
     assert.match(String(model), /\(classifier\): Head\(\n {4}\(inner\): Linear/);
     assert.deepEqual(keysOf(model).slice(2), ['classifier.inner.weight', 'classifier.inner.bias']);
@@ -75,12 +75,12 @@ describe('replacing parts of a model', () => {
     assertTensorEqual(jit.trace(model, x).forward(x), model.forward(x));
     model.classifier = before;
     assert.ok(isScripted(model));
-    assertTensorEqual(model.forward(x), before.forward(features) as Tensor);
+    assertTensorEqual(model.forward(x), before.forward(features));
   });
 
   it('with a module of another kind fails where PyTorch fails, or gives what that gives', () => {
     const model = small();
-    model.classifier = new nn.LSTM(3, 2);
+    model.classifier = new nn.LSTM(3, 2) as never;
     const output = model.forward(ramp(5, 4)) as unknown as [Tensor, [Tensor, Tensor]];
     assert.deepEqual(output[0].shape, [5, 2]);
     model.classifier = new nn.Bilinear(3, 3, 2);
@@ -155,6 +155,76 @@ describe('replacing parts of a model', () => {
     encoder.layers.append(new nn.TransformerEncoderLayer(4, 2, { dimFeedforward: 2, dropout: 0 }).eval());
     const second = encoder.layers[1]!.forward(encoder.layers[0]!.forward(x));
     assertTensorEqual(encoder.forward(x), encoder.norm.forward(second) as Tensor);
+  });
+
+  it('of a list that has become shorter: what is behind moves up, and what is added replaces nothing, as in PyTorch', () => {
+    const [a, b, c] = [new nn.Linear(1, 1), new nn.Linear(1, 2), new nn.Linear(1, 3)] as const;
+    const list = new nn.ModuleList([a, b, c]);
+    delete list[0];
+    assert.deepEqual([list[0], list[1], list[2], list.at(0), list.length], [b, c, undefined, b, 2]);
+    assert.deepEqual([...list.append(a)], [b, c, a]);
+    assert.deepEqual(keysOf(list), ['0.weight', '0.bias', '1.weight', '1.bias', '2.weight', '2.bias']);
+    assert.ok(list.getParameter('2.weight').isSame(a.weight));
+    delete list[0];
+    delete list[1];
+    assert.deepEqual([...list.extend([b, c])], [a, b, c]);
+    delete list[2];
+    list[1] = c;
+    list[list.length] = b;
+    assert.deepEqual([list.length, ...list], [3, a, c, b]);
+
+    const sequential = new nn.Sequential(new nn.Linear(4, 3), new nn.ReLU(), new nn.Linear(3, 2));
+    const [, relu, last] = sequential;
+    assert.deepEqual(sequential.forward(ramp(1, 4)).shape, [1, 2]);
+    delete sequential[0];
+    assert.deepEqual(sequential.forward(ramp(1, 3)).shape, [1, 2]);
+    assert.ok(sequential[0] === relu && sequential.at(0) === relu && sequential[1] === last && sequential[2] === undefined);
+    sequential.append(new nn.Linear(2, 5));
+    assert.deepEqual([sequential.length, sequential.forward(ramp(1, 3)).shape], [3, [1, 5]]);
+    assert.deepEqual(keysOf(sequential), ['1.weight', '1.bias', '2.weight', '2.bias']);
+    assert.ok(isScripted(sequential));
+    assert.equal(new nn.Sequential(relu!)[1], undefined);
+
+    const named = new nn.Sequential(new Map<string, nn.Module>([['1', a], ['first', b], ['0', c]])); // prettier-ignore
+    assert.deepEqual([named[0], named[1], named[2]], [a, b, c]);
+    delete (named as unknown as { first?: nn.Module }).first;
+    assert.deepEqual([named[0], named[1], [...named.namedChildren().keys()]], [a, c, ['1', '0']]);
+    named.append(b).append(a);
+    assert.deepEqual([named.length, [...named.stateDict().keys()].slice(-2)], [4, ['3.weight', '3.bias']]);
+    delete named[0];
+    assert.deepEqual([...named.stateDict().keys()], ['0', '1', '2'].flatMap((name) => [`${name}.weight`, `${name}.bias`]));
+    assert.ok(named[0] === c && named[1] === b && named[2] === a);
+  });
+
+  it('by registering another of the same kind under its name', () => {
+    const layer = new nn.Linear(3, 2, { bias: false });
+    const bias = new nn.Parameter(torch.ones([2]));
+    layer.registerParameter('bias', bias);
+    assert.ok(layer.bias!.isSame(bias));
+    layer.registerParameter('bias', null);
+    assert.deepEqual(keysOf(layer), ['weight']);
+    const lstm = new nn.LSTM(1, 1);
+    lstm.registerParameter('weight_ih_l0', new nn.Parameter(torch.zeros([4, 1])));
+    assert.equal(lstm.getParameter('weight_ih_l0').sum().item(), 0);
+    assert.equal(lstm.parameters().length, 4);
+    const norm = new nn.BatchNorm1d(2);
+    norm.registerBuffer('running_mean', torch.ones([2]), { persistent: false });
+    assert.equal(norm.runningMean!.sum().item(), 2);
+    assert.ok(!norm.stateDict().has('running_mean'));
+    const model = small();
+    model.registerModule('classifier', new nn.Linear(3, 7));
+    assert.deepEqual(model.forward(ramp(1, 4)).shape, [1, 7]);
+    const head = new Head();
+    head.addModule('inner', new nn.Linear(3, 4));
+    head.registerBuffer('seen', torch.ones([1]));
+    head.registerBuffer('seen', torch.zeros([1]));
+    head.registerParameter('gain', null);
+    head.registerParameter('gain', bias);
+    assert.deepEqual([head.forward(ramp(1, 3)).shape, head.getBuffer('seen').item(), keysOf(head).length], [[1, 4], 0, 4]);
+    throwsWithCode(() => head.registerParameter('inner', bias), 'ERR_INVALID_ARG_VALUE', /attribute 'inner' already exists/);
+    throwsWithCode(() => head.registerModule('gain', layer), 'ERR_INVALID_ARG_VALUE', /attribute 'gain' already exists/);
+    throwsWithCode(() => model.registerModule('forward', layer), 'ERR_INVALID_ARG_VALUE', /attribute 'forward' already exists/);
+    throwsWithCode(() => layer.registerParameter('weight', torch.ones([1])), 'ERR_INVALID_ARG_TYPE', /an nn\.Parameter or null, got a Tensor/);
   });
 
   it('of the projection of attention uses its weight and bias alone, as PyTorch does', () => {
@@ -237,6 +307,20 @@ describe('a module inside itself', () => {
       fc = new nn.Linear(1, 1);
     }
     assert.deepEqual([...new Loop().namedParameters().keys()], ['fc.weight', 'fc.bias']);
+  });
+
+  it('cannot be called where the forwards are those of this package, which says so', () => {
+    const sequential = new nn.Sequential(new nn.Linear(1, 1));
+    sequential[0] = sequential;
+    const message = /^Sequential\.forward: expected modules in a tree, got Sequential, which is inside itself$/;
+    for (let i = 0; i < 2; i++) throwsWithCode(() => sequential.forward(ramp(1, 1)), 'ERR_FORWARD', message);
+    throwsWithCode(() => new nn.Sequential(sequential).forward(ramp(1, 1)), 'ERR_FORWARD', message);
+    const [outer, inner] = [new nn.Sequential(), new nn.Sequential()];
+    outer.append(inner);
+    inner.append(outer);
+    throwsWithCode(() => outer.forward(ramp(1, 1)), 'ERR_FORWARD', message);
+    sequential[0] = new nn.Linear(1, 1);
+    assert.deepEqual(sequential.forward(ramp(1, 1)).shape, [1, 1]);
   });
 
   it('cannot be saved as TorchScript, which says so', async () => {

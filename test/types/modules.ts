@@ -46,6 +46,11 @@ export const tensors: Tensor[] = [
   new nn.CrossEntropyLoss().forward(x, x),
   new Labelled().forward(x, x),
   jit.trace(model, x).forward(x),
+  new models.SimpleMLP().classifier.forward(new models.SimpleMLP().features.forward(x)),
+  new models.SimpleCNN().features.forward(x),
+  new models.SlimResNet18(2).layer1.forward(x),
+  new models.MTSimpleMLP().features.forward(x),
+  new models.IncrementalClassifier(4).classifier.weight,
 ];
 
 export async function accepted(): Promise<Tensor[]> {
@@ -54,7 +59,14 @@ export async function accepted(): Promise<Tensor[]> {
   const replaced = new models.SimpleMLP();
   replaced.classifier = new models.IncrementalClassifier(512);
   replaced.features = new nn.Identity();
+  new models.IncrementalClassifier(4).classifier = new nn.Linear(4, 2);
   new nn.Sequential(new nn.ReLU())[0] = new Two();
+  model.apply((module: nn.Module) => {
+    module.train();
+  });
+  model.apply((module) => module.eval());
+  const later: nn.Module<Promise<Tensor>> = new Later();
+  await later.forward(x);
   new Naive({ model: new Later(), optimizer: new optim.SGD(model.parameters(), { lr: 1 }) });
   return [loaded.forward(x), pair.forward(x)[1], await new Later().forward(x), loaded.call('other', x), ...loaded.call<Tensor[]>('more')];
 }
@@ -79,6 +91,10 @@ export function refused(): void {
   new (class extends nn.Module { override forward = () => 1 })();
   // @ts-expect-error strategies train models that give a tensor
   new Naive({ model: new nn.LSTM(2, 2), optimizer: new optim.SGD(model.parameters(), { lr: 1 }) });
+  // @ts-expect-error a function for modules, not for tensors
+  model.apply((value: Tensor) => value.sum());
+  // @ts-expect-error what comes out of it is no tensor
+  new models.SimpleMLP().classifier = new nn.LSTM(2, 2);
   // @ts-expect-error a module is no number
   new models.SimpleMLP().classifier = 3;
   // @ts-expect-error nothing of the package's own stands on a model
