@@ -14,7 +14,8 @@ const PROGRAMS = ['commonjs.cjs', 'module.mjs', 'workers.cjs', 'fork.cjs', 'type
 
 /** Installs the runtimes into the project. @returns {Promise<{name: string, command: string[]}[]>} */
 export async function prepareRuntimes(project) {
-  await runIn(project, ['npm', 'install', '--no-save', ...RUNTIMES.map(({ spec }) => spec)]);
+  // Unlike this package, these put their program in place by a script.
+  await runIn(project, ['npm', 'install', '--no-save', '--ignore-scripts=false', ...RUNTIMES.map(({ spec }) => spec)]);
   return RUNTIMES.flatMap(({ name, command: [program, ...args] }) => {
     const bin = join(project.folder, 'node_modules', '.bin', process.platform === 'win32' ? `${program}.cmd` : program);
     if (!existsSync(bin)) throw new Error(`${name}: npm has installed no ${bin}`);
