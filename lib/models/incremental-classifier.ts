@@ -45,7 +45,12 @@ export interface IncrementalClassifierOptions {
  */
 export class IncrementalClassifier extends DynamicModule {
   /** A `Linear`, or another layer with parameters `weight` [units, inFeatures] and `bias` [units]. */
-  declare classifier: Module & { weight: Parameter; bias: Parameter | null };
+  declare classifier: Module & {
+    /** [units, inFeatures]. */
+    weight: Parameter;
+    /** [units]. */
+    bias: Parameter | null;
+  };
   /** int8 [units]: 1 where a unit has been trained. */
   declare activeUnits: Tensor;
   readonly #masking: boolean;
