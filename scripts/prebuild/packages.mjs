@@ -59,7 +59,10 @@ export function stageAddons({ root, own, platform, folder, addons, published }) 
  */
 export async function recordOf(root, libraries) {
   const record = readWheelRecord(root);
-  if (record === null) throw new Error(`${root} comes without its wheel's RECORD (torch-<version>.dist-info beside it)`);
+  if (record === null) {
+    throw new Error(`${root} comes without its wheel's RECORD (torch-<version>.dist-info beside it); if it is the set-up's own copy, ` +
+      'delete it and `npm run setup` fetches it anew');
+  }
   const faults = await wheelFaults(root, record, libraries);
   if (faults.length > 0) throw new Error(`the libraries in ${root} are not those of PyTorch's wheel: ${faults.join(', ')}`);
   return libraries.map((name) => `${record.get(name).line}\n`).join('');
