@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { native } from '../native/binding';
 import type { NativeOptimizer } from '../native/types';
 import { requireTensor, Tensor } from '../tensor/tensor';
@@ -14,6 +15,8 @@ import {
   parseParamGroups,
 } from './param-group';
 import { type OptimizerStateDict, readStateDict, writeStateDict } from './state-dict';
+
+const notCloned = Symbol('an Optimizer: save its stateDict() with torch.save, and load that into another one there');
 
 /** What an optimizer remembers of one parameter: copies, in the parameter's shape and dtype. */
 export interface ParameterState {
@@ -37,6 +40,8 @@ export interface ParameterState {
 
 /** Updates parameters from their gradients. Parameters without a gradient are left alone, and their state too. */
 export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
+  /** @internal See `Tensor`. */
+  readonly cannotBeCloned = notCloned;
   /** @internal */
   readonly handle: NativeOptimizer;
 
@@ -132,6 +137,22 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
     );
     groups.forEach(({ settings }, i) => Object.assign(this.settings[i]!, settings));
     this.isResumed = true;
+  }
+
+  /** As PyTorch prints an optimizer: the options of each group, in alphabetical order. */
+  toString(): string {
+    const groups = this.settings.flatMap(({ options }, i) => [
+      `Parameter Group ${i}`,
+      ...Object.entries(options)
+        .sort(([one], [other]) => (one < other ? -1 : 1))
+        .map(([name, value]) => `    ${name}: ${inspect(value)}`),
+    ]);
+    return `${this.kind.name} (\n${groups.join('\n')}\n)`;
+  }
+
+  /** As `toString`. */
+  [inspect.custom](): string {
+    return this.toString();
   }
 
   private toNative({ params, options }: ParsedGroup<Options>) {

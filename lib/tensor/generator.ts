@@ -6,6 +6,8 @@ import { deviceName, generatorSeed, instanceOf, parseArgument, parseOptions } fr
 import { getDefaultDevice } from './default-device';
 import { Tensor } from './tensor';
 
+const notCloned = Symbol('a Generator: send the elements of its getState(), and setState() of another one there');
+
 const generatorOptions = z.object({ device: deviceName.optional() });
 
 /**
@@ -15,6 +17,8 @@ const generatorOptions = z.object({ device: deviceName.optional() });
  *     torch.randn([2, 3], { generator });
  */
 export class Generator {
+  /** @internal See `Tensor`. */
+  readonly cannotBeCloned = notCloned;
   /** @internal */
   readonly handle: NativeGenerator;
 
@@ -87,5 +91,5 @@ export function defaultGenerator(): Generator {
 }
 
 function fromHandle(handle: NativeGenerator): Generator {
-  return Object.assign(Object.create(Generator.prototype) as Generator, { handle });
+  return Object.assign(Object.create(Generator.prototype) as Generator, { cannotBeCloned: notCloned, handle });
 }

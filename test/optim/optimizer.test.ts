@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { describe, it } from 'mocha';
 import { type DType, nn, ops, optim, tensor, type Tensor } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
@@ -209,4 +210,16 @@ describe('optim', () => {
       throwsWithCode(make(0.9), 'ERR_INVALID_ARG_TYPE', /expected betas to be two numbers in \[0, 1\), got 0\.9$/);
     });
   }
+
+  it('is printed as PyTorch prints it, and says what to do where it cannot be cloned', () => {
+    const optimizer = new optim.SGD([{ params: [parameter([1])], lr: 0.5 }, { params: [parameter([2])] }], { lr: 0.1, momentum: 0.9 });
+    const group = (i: number, lr: number) =>
+      `Parameter Group ${i}\n    dampening: 0\n    lr: ${lr}\n    maximize: false\n    momentum: 0.9\n    nesterov: false\n    weightDecay: 0\n`;
+    assert.equal(String(optimizer), `SGD (\n${group(0, 0.5)}${group(1, 0.1)})`);
+    assert.equal(inspect(optimizer), String(optimizer));
+    assert.match(String(new optim.Adam([parameter([1])])), /^Adam \(\nParameter Group 0\n {4}amsgrad: false\n {4}betas: \[ 0\.9, 0\.999 \]\n/);
+    optimizer.paramGroups[0]!.lr = 0.25;
+    assert.match(String(optimizer), /lr: 0\.25/);
+    assert.throws(() => structuredClone(optimizer), /Optimizer: save its stateDict\(\).*could not be cloned/);
+  });
 });

@@ -83,4 +83,10 @@ describe('Generator', () => {
     throwsWithCode(() => torch.rand([2], { generator: {} as never }), 'ERR_NO_OVERLOAD', /Generator/);
     assert.deepEqual(torch.rand([2], { generator, device: 'cpu' }).toNumbers(), torch.rand([2], seeded(1)).toNumbers());
   });
+
+  it('cannot be cloned, and says what to send', () => {
+    for (const generator of [new Generator({ device: 'cpu' }), torch.defaultGenerator]) {
+      assert.throws(() => structuredClone({ generator }), /a Generator: send the elements of its getState\(\).*could not be cloned/);
+    }
+  });
 });
