@@ -23,12 +23,14 @@ const evalColumns = ['eval_exp', 'training_exp', 'eval_accuracy', 'eval_loss', '
  * the epoch's row, so that they lag one epoch behind, as in the reference.
  *
  * Experiences of a second benchmark are told from those of the first by its number and a colon: `1:0`, those of a third `2:0`.
+ * Data to evaluate that are a benchmark of their own, without a stream of the trained one's name, go with what is trained.
  */
 export class CSVLogger implements Logger {
   private readonly training: LogFile;
   private readonly evaluation: LogFile;
   private readonly benchmarks = new Numbering();
-  private trainingExp: { benchmark: number; text: string } | null = null;
+  /** The experience of the latest training. */
+  private trained: Experience<Dataset> | null = null;
   private isInsideTraining = false;
   private validation: { accuracy?: EmittedMetric; loss?: EmittedMetric } = {};
   /** Whether the validation is of an earlier call of `train`. */
@@ -52,9 +54,10 @@ export class CSVLogger implements Logger {
   }
 
   beforeTrainingExp({ experience }: SupervisedTemplate): void {
-    const benchmark = this.benchmarks.of(experience!.benchmark);
-    if (this.isOld && this.trainingExp?.benchmark !== benchmark) this.validation = {};
-    this.trainingExp = { benchmark, text: this.label(experience!) };
+    const before = this.numberOfTrained;
+    const isFirst = this.trained === null;
+    this.trained = experience;
+    if (this.isOld && (isFirst || this.numberOfTrained !== before)) this.validation = {};
   }
 
   async afterTrainingEpoch({ clock, experience }: SupervisedTemplate, values: readonly EmittedMetric[]): Promise<void> {
@@ -62,7 +65,7 @@ export class CSVLogger implements Logger {
     const { accuracy, loss } = this.validation;
     this.training.append(
       row([
-        this.trainingExp!.text,
+        this.label(experience!),
         String(clock.trainExpEpochs),
         format(find(values, 'Top1_Acc_Epoch', 'train', stream)),
         format(accuracy),
@@ -88,7 +91,7 @@ export class CSVLogger implements Logger {
       return;
     }
     const forgetting = find(values, 'ExperienceForgetting', 'eval', stream);
-    const trainingExp = this.trainingExp?.text ?? 'None';
+    const trainingExp = this.trained === null ? 'None' : this.label(this.trained);
     this.evaluation.append(row([this.label(experience!), trainingExp, format(accuracy), format(loss), format(forgetting)]));
     await this.evaluation.flush();
   }
@@ -103,8 +106,14 @@ export class CSVLogger implements Logger {
     return this.close();
   }
 
+  private get numberOfTrained(): number {
+    return this.trained === null ? 0 : this.benchmarks.of(this.trained.benchmark);
+  }
+
   private label({ benchmark, currentExperience }: Experience<Dataset>): string {
-    const number = this.benchmarks.of(benchmark);
+    const { trained } = this;
+    const isGuest = trained === null || !benchmark.streams.has(trained.originStream.name);
+    const number = isGuest ? this.numberOfTrained : this.benchmarks.of(benchmark);
     return number === 0 ? String(currentExperience) : `${number}:${currentExperience}`;
   }
 }

@@ -224,6 +224,21 @@ describe('two benchmarks', () => {
       assert.deepEqual(await rows('eval', 3), ['0,0,1.0000', '0,1:0,0.2500', '1:0,1:0,0.7500']);
     }));
 
+  it('CSV: data to evaluate that are a benchmark of their own, made anew each time, go with what is trained', () =>
+    withTempFolder(async (folder) => {
+      const trained = ofClasses(0);
+      const guest = () => benchmarkFromDatasets({ held_out: [...trained.testStream].map(({ dataset }) => dataset) }).streams.get('held_out')!;
+      const { strategy, learn } = answering([accuracyMetrics({ experience: true })], [new CSVLogger(folder)]);
+      await strategy.eval(guest());
+      await learn(trained, 0, 0, 0, 0, 0);
+      await strategy.eval(guest());
+      await strategy.eval(guest());
+      const text = await readFile(path.join(folder, 'eval_results.csv'), 'utf8');
+      const labels = text.trim().split('\n').slice(1).map((row) => row.split(',').slice(0, 2).join());
+      const experiences = [...trained.testStream].map((_, i) => i);
+      assert.deepEqual(labels, ['None', '0', '0'].flatMap((training) => experiences.map((i) => `${i},${training}`)));
+    }));
+
   it('warns once where two experiences of one evaluation have one name', async () => {
     const [first, second] = [ofClasses(0), ofClasses(2)];
     const { strategy } = answering([accuracyMetrics(levels)]);
