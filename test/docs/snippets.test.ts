@@ -28,8 +28,7 @@ const noProgram = 'text';
 const isListed = (block: Block) => notRun.some(({ page, begins }) => page === block.page && block.text.startsWith(begins));
 const place = ({ page, line }: Block) => `${page}:${line}`;
 
-describe('the code in the documents', function () {
-  this.timeout(180_000);
+describe('the code in the documents', () => {
   let pages: Page[];
   let contributing: Page;
   let programs: { page: string; file: string }[];

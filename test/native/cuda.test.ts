@@ -33,9 +33,7 @@ function doctor(env: NodeJS.ProcessEnv): { status: number | null; stdout: string
   return { status, stdout };
 }
 
-describe('cuda', function () {
-  this.timeout(60_000);
-
+describe('cuda', () => {
   it('says why a device cannot be used where there is none', function () {
     if (cuda.isAvailable()) this.skip();
     assert.equal(cuda.deviceCount(), 0);
@@ -56,9 +54,7 @@ describe('cuda', function () {
   });
 });
 
-describe('continual-torch doctor', function () {
-  this.timeout(60_000);
-
+describe('continual-torch doctor', () => {
   it('tells which libtorch is used, and exits with 0 where the package works', () => {
     const { status, stdout } = doctor({});
     assert.equal(status, 0);

@@ -62,9 +62,7 @@ function refused(installation: Installation, pattern: RegExp, env: NodeJS.Proces
   return message!;
 }
 
-describe('the loader', function () {
-  this.timeout(60_000);
-
+describe('the loader', () => {
   it('takes the platform packages without being told anything', () =>
     withInstallation((installation) => {
       const { source, root } = reported(installation);

@@ -22,8 +22,7 @@ function withReport<T>(change: (report: Record<string, unknown>) => void, work: 
   }
 }
 
-describe('what a process has loaded', function () {
-  this.timeout(60_000);
+describe('what a process has loaded', () => {
   if (process.platform !== 'linux') return;
 
   const isLibtorch = (file: string) => path.basename(file) === 'libtorch_cpu.so';

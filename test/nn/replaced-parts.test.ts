@@ -84,8 +84,7 @@ describe('every layer and model of the package', () => {
     ...Object.entries(composites).map(([name, [make]]): [string, () => AnyModule] => [name, make]),
   ];
 
-  it('takes another parameter and another buffer in the place of each, under the names that there were', function () {
-    this.timeout(120_000);
+  it('takes another parameter and another buffer in the place of each, under the names that there were', () => {
     for (const [name, make] of makers) {
       const model = make();
       const keys = keysOf(model);
@@ -111,8 +110,7 @@ describe('every layer and model of the package', () => {
   });
 
   for (const [name, [make, ...inputs]] of Object.entries(composites)) {
-    it(`${name} runs another child in the place of each, scripted or written in TypeScript`, function () {
-      this.timeout(120_000);
+    it(`${name} runs another child in the place of each, scripted or written in TypeScript`, () => {
       manualSeed(1);
       const [model, other, expected] = [make().eval(), make().eval(), make().eval()];
       const [state, otherState] = [model.stateDict(), other.stateDict()];

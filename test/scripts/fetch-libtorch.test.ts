@@ -65,9 +65,8 @@ async function withIndex<T>(
 /** The address of an index that nobody serves any more. */
 const deadUrl = () => withIndex([], (index) => Promise.resolve(index.url));
 
-describe('scripts/setup/fetch-libtorch', function () {
+describe('scripts/setup/fetch-libtorch', () => {
   // Each case runs pip, which takes a second or two to start on a busy machine.
-  this.timeout(120_000);
   let fetchLibtorch: Fetch;
   let downloadWheel: (options: object) => Promise<{ wheel: string | null; why?: string }>;
   before(async () => {

@@ -33,8 +33,6 @@ const withProject = (work: (project: Project) => void | Promise<void>) =>
 const text = (...path: string[]) => readFileSync(join(...path), 'utf8');
 
 describe('scripts/setup', function () {
-  // Every case starts several Node processes.
-  this.timeout(120_000);
   before(function () {
     // The stand-ins for compilers are shell-free, but the check for a real one is not.
     if (process.platform === 'win32') this.skip();
@@ -257,9 +255,7 @@ describe('scripts/setup', function () {
     }));
 });
 
-describe('scripts/doctor', function () {
-  this.timeout(60_000);
-
+describe('scripts/doctor', () => {
   it('works before anything is installed and changes nothing', () =>
     withProject(({ root, folder, env }) => {
       const before = readdirSync(root);

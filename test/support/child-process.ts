@@ -5,7 +5,7 @@ import path from 'node:path';
 const root = path.join(__dirname, '..', '..');
 
 /** How long a test that starts processes may take. */
-export const processTestTimeout = 180_000;
+export const processTestTimeout = 300_000;
 /** A program that hangs is killed a little before mocha gives up, so that it does not outlive the test. */
 const hangGuard = processTestTimeout - 10_000;
 

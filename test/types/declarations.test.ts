@@ -4,9 +4,7 @@ import { complaints, consumer, publishedDeclarations, root } from '../support/co
 
 const file = path.join(root, 'test', 'types', 'consumer.mts');
 
-describe('the published declarations', function () {
-  this.timeout(120_000);
-
+describe('the published declarations', () => {
   // With node16 and bundler the documents' programs are compiled (test/docs/snippets.test.ts).
   it('compile in strict mode, themselves too, with nodenext', () => {
     assert.deepEqual(complaints(consumer([file], 'nodenext')), []);
