@@ -1,3 +1,4 @@
+import { cpus } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ContinualTorchError } from '../errors';
@@ -41,6 +42,7 @@ export async function doctor(args: string[]): Promise<number> {
     return 1;
   }
   print('Loaded', [{ name: 'addon', ok: true, text: loaded.candidate.addon }, await checksumRow(loaded)]);
+  print('Quicker than libtorch alone (CONTINUAL_TORCH_OVERRIDES, CONTINUAL_TORCH_VECTORS)', overrideRows(loaded));
   print('CUDA', cudaRows(loaded, machine));
   const { version: libtorch, source } = loaded.candidate.place;
   process.stdout.write(`continual-torch ${version} works here, with libtorch ${libtorch} of ${source}.\n`);
@@ -62,7 +64,20 @@ function machineRows(machine: Machine): Row[] {
   return [
     { name: 'runtime', ok: true, text: `${runtimeText(machine)}  ${process.execPath}` },
     { name: 'platform', ok: null, text: platformName(machine) },
+    { name: 'processor', ok: null, text: processorText() },
     ...(platform === 'linux' ? [{ name: 'glibc', ok: glibc !== null, text: glibc ?? 'none (musl)' }] : []),
+  ];
+}
+
+function processorText(): string {
+  const cores = cpus();
+  return `${cores[0]?.model.trim() ?? 'unknown'}, ${cores.length} core${cores.length === 1 ? '' : 's'}`;
+}
+
+function overrideRows({ addon }: Loaded): Row[] {
+  return [
+    ...addon.overrides().map(({ name, isOn, why }) => ({ name, ok: isOn ? true : null, text: `${isOn ? 'on' : 'off'}: ${why}` })),
+    { name: 'vectors', ok: null, text: addon.vectorWidth },
   ];
 }
 

@@ -7,6 +7,7 @@ import { keepAsOnlyCopy, refuseOtherBinaries, refuseOtherCopy } from './copies';
 import { type Opener, openCudaLibraries } from './cuda-libraries';
 import { type Machine, platformName, runtimeText, thisMachine } from './machine';
 import { pythonPlace } from './places';
+import { requireSwitches } from './switches';
 import { trialMark, tryInChild } from './trial';
 import type { NativeAddon } from './types';
 
@@ -27,6 +28,7 @@ export interface Loaded {
  */
 export function loadAddon(machine: Machine = thisMachine()): Loaded {
   refuseUnfitProcess(machine);
+  requireSwitches(machine.env);
   refuseOtherCopy(machine, version);
   const attempts: Attempt[] = [];
   for (const candidate of candidates(machine, attempts)) {

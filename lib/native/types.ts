@@ -250,8 +250,19 @@ export interface NativeDict {
   isMap?: boolean;
 }
 
+/** Something that is done otherwise than libtorch does it, where that is quicker. */
+export interface NativeOverride {
+  name: string;
+  isOn: boolean;
+  /** For people. */
+  why: string;
+}
+
 export interface NativeAddon {
   readonly torchVersion: string;
+  /** The widest vectors of our own loops: "avx512", "avx2" or "baseline". */
+  readonly vectorWidth: string;
+  overrides(): NativeOverride[];
   setErrorClass(constructor: new (code: never, message: string) => Error): void;
   stop(): void;
   setGradEnabled(on: boolean): boolean;

@@ -19,6 +19,8 @@
 #include "binding/threads.h"
 #include "binding/training_step.h"
 #include "binding/weights.h"
+#include "core/overrides.h"
+#include "core/vector_targets.h"
 
 namespace continual::binding {
 namespace {
@@ -46,11 +48,26 @@ Napi::Value live_tensors(const Napi::CallbackInfo& info) {
   return object;
 }
 
+/// Native: overrides() -> { name: string, isOn: boolean, why: string }[]
+Napi::Value list_overrides(const Napi::CallbackInfo& info) {
+  Napi::Array result = Napi::Array::New(info.Env());
+  for (const Override& each : overrides()) {
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("name", each.name);
+    object.Set("isOn", each.is_on);
+    object.Set("why", each.why);
+    result.Set(result.Length(), object);
+  }
+  return result;
+}
+
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment(env));
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class, "setErrorClass"));
   exports.Set("stop", Napi::Function::New(env, stop, "stop"));
   exports.Set("liveTensors", Napi::Function::New(env, live_tensors, "liveTensors"));
+  exports.Set("overrides", Napi::Function::New(env, list_overrides, "overrides"));
+  exports.Set("vectorWidth", vector_width());
   exports.Set("torchVersion", TORCH_VERSION);
   TensorHandle::define(env, exports);
   ModuleHandle::define(env);

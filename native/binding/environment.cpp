@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 
 #include "binding/promise_worker.h"
+#include "core/channels_last.h"
 #include "core/default_generators.h"
 #include "core/error.h"
 #include "core/kept_blocks.h"
@@ -27,10 +28,9 @@ void settle_on_javascript_thread(napi_env env, napi_value, void*, void* data) {
 }  // namespace
 
 Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_unique<ComputeThread>()) {
-#ifndef __SANITIZE_ADDRESS__  // sees only blocks that malloc gives and gets back
   keep_small_blocks();
-#endif
   speed_up_products();
+  are_channels_put_last();
   let_threads_have_generators();
   generators = std::make_shared<EnvironmentGenerators>(env);
   drawing_here_.emplace(generators);

@@ -5,6 +5,7 @@
 
 #include "core/backend_select.h"
 #include "core/default_generators.h"
+#include "core/overrides.h"
 
 namespace continual {
 namespace {
@@ -145,9 +146,16 @@ void prepare_for_channels_last(Graph& graph) {
   make_contiguous(graph, *graph.return_node(), 0);
 }
 
+bool are_channels_put_last() {
+  static const bool is_on = is_to_go_on("channels last", {.why_impossible = at::globalContext().hasMKLDNN()
+                                                                                 ? ""
+                                                                                 : "this libtorch is built without oneDNN"});
+  return is_on;
+}
+
 bool gains_from_channels_last(const at::Tensor& input) {
   return input.dim() == 4 && input.device().is_cpu() && input.scalar_type() == at::kFloat &&
-         input.layout() == at::kStrided && at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn();
+         input.layout() == at::kStrided && are_channels_put_last() && at::globalContext().userEnabledMkldnn();
 }
 
 void let_masks_follow_elements() {

@@ -12,6 +12,9 @@ bool may_run_channels_last(const torch::jit::Graph& graph);
 /// Has views, and the output, find tensors that lie as they expect. `graph` is one of the above.
 void prepare_for_channels_last(torch::jit::Graph& graph);
 
+/// Whether models run so in this process at all; see `overrides.h` for the switch.
+bool are_channels_put_last();
+
 /// Images, float32 on the CPU: libtorch's convolutions, poolings and normalisations take two thirds of the time where the
 /// channels of a pixel lie side by side.
 bool gains_from_channels_last(const at::Tensor& input);

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <utility>
 
+#include "core/overrides.h"
 #include "core/torch.h"
 
 namespace continual {
@@ -139,6 +140,12 @@ class LargeBlocks {
 
 std::atomic<uint64_t> from_system{0};
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr const char* kWhyImpossible = "AddressSanitizer sees only blocks that malloc gives and gets back";
+#else
+constexpr const char* kWhyImpossible = "";
+#endif
+
 // Before each block stands its class, so that whoever keeps a bare pointer (oneDNN, to its scratch memory) can give it back.
 constexpr size_t kHeader = kAlignment;
 
@@ -195,10 +202,13 @@ class KeptBlocks final : public c10::Allocator {
 
 }  // namespace
 
-void keep_small_blocks() {
-  static std::once_flag once;
-  // Never destroyed: tensors may outlive everything else.
-  std::call_once(once, [] { c10::SetCPUAllocator(new KeptBlocks(), /*priority=*/1); });
+bool keep_small_blocks() {
+  static const bool are_kept = [] {
+    if (!is_to_go_on("kept blocks", {.why_impossible = kWhyImpossible})) return false;
+    c10::SetCPUAllocator(new KeptBlocks(), /*priority=*/1);  // never destroyed: tensors may outlive everything else
+    return true;
+  }();
+  return are_kept;
 }
 
 void keep_large_blocks(bool on) {

@@ -9,8 +9,9 @@
 
 namespace continual {
 
-/// From now on blocks of up to 512 bytes are kept, in this process. May be called again.
-void keep_small_blocks();
+/// From now on blocks of up to 512 bytes are kept, in this process. May be called again. False where the switch (see
+/// `overrides.h`) says no: nothing is kept then.
+bool keep_small_blocks();
 
 /// While on for any thread that has not ended, larger ones are kept too, whichever thread frees them, up to 1 GiB of them;
 /// then they go back to the system. Takes effect once `keep_small_blocks` has been called.

@@ -5,6 +5,7 @@
 
 #include "core/backend_select.h"
 #include "core/narrow_products.h"
+#include "core/overrides.h"
 
 namespace continual {
 namespace {
@@ -15,11 +16,16 @@ using LinearPointwise = at::Tensor(const at::Tensor& input, const at::Tensor& we
                                    c10::List<std::optional<at::Scalar>> scalars,
                                    std::optional<std::string_view> algorithm);
 
-bool mkl_misses_avx512() {
+/// MKL multiplies with AVX-512 where it finds a processor of Intel's, oneDNN and `narrow_product` wherever it is there.
+Fitness fitness() {
+  if (!at::globalContext().hasMKLDNN()) return {.why_impossible = "this libtorch is built without oneDNN"};
 #if defined(__x86_64__) && defined(__GNUC__)
-  return __builtin_cpu_is("amd") && __builtin_cpu_supports("avx512f") && at::hasMKL() && at::globalContext().hasMKLDNN();
+  if (!at::hasMKL()) return {.why_not_worth_it = "this libtorch multiplies without MKL"};
+  if (!__builtin_cpu_supports("avx512f")) return {.why_not_worth_it = "the processor has no AVX-512"};
+  if (!__builtin_cpu_is("amd")) return {.why_not_worth_it = "MKL uses all of this processor"};
+  return {};
 #else
-  return false;
+  return {.why_not_worth_it = "MKL is for other processors"};
 #endif
 }
 
@@ -89,7 +95,7 @@ std::atomic<bool> are_overridden{false};
 void speed_up_products() {
   static std::once_flag once;
   std::call_once(once, [] {
-    if (!mkl_misses_avx512()) return;
+    if (!is_to_go_on("products", fitness())) return;
     kernels_at_backend_select().impl("mm", TORCH_FN(mm));
     kernels_at_backend_select().impl("addmm", TORCH_FN(addmm));
     are_overridden = true;

@@ -30,7 +30,7 @@ bool is_filled(const at::DataPtr& block, size_t bytes, size_t salt) {
 }
 
 void kept_blocks_are_aligned_and_apart() {
-  keep_small_blocks();
+  if (!keep_small_blocks()) return;
   keep_large_blocks(true);
   c10::Allocator& allocator = *c10::GetCPUAllocator();
   const std::vector<size_t> sizes{0,   1,   63,  64,  65,   128,  129,  511,  512,   513,   639,
@@ -68,7 +68,7 @@ void kept_blocks_are_aligned_and_apart() {
 }
 
 void kept_blocks_come_back_from_every_thread_and_go_when_nobody_keeps_them() {
-  keep_small_blocks();
+  if (!keep_small_blocks()) return;
   c10::Allocator& allocator = *c10::GetCPUAllocator();
   const auto taken = [&](size_t bytes) {
     const uint64_t before = blocks_from_system();
@@ -96,7 +96,7 @@ void kept_blocks_come_back_from_every_thread_and_go_when_nobody_keeps_them() {
 }
 
 void an_iteration_like_the_one_before_takes_no_memory_from_the_system() {
-  keep_small_blocks();
+  if (!keep_small_blocks()) return;
   keep_large_blocks(true);
   torch::manual_seed(6);
   // No helper thread, whose small blocks are freed on this one.
@@ -151,7 +151,7 @@ void an_iteration_like_the_one_before_takes_no_memory_from_the_system() {
 }
 
 void blocks_are_kept_while_a_thread_that_wants_them_lives() {
-  keep_small_blocks();
+  if (!keep_small_blocks()) return;
   constexpr int64_t kLarge = 1 << 16;
   const auto asks_system = [] {
     const uint64_t before = blocks_from_system();
@@ -176,7 +176,7 @@ int64_t address_space() {
 }
 
 void what_is_kept_goes_where_the_system_has_no_more() {
-  keep_small_blocks();
+  if (!keep_small_blocks()) return;
   c10::Allocator& allocator = *c10::GetCPUAllocator();
   constexpr int64_t kMebibyte = int64_t{1} << 20;
   rlimit unlimited{};

@@ -48,13 +48,14 @@ function disposed(): NativeTensor {
 type Arguments = () => readonly unknown[];
 type MethodName<T> = keyof T & string;
 
-/** Not here: `stop` ends what the others need, `setErrorClass` is called apart, `torchVersion` is a text. */
-export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErrorClass' | 'torchVersion'>, Arguments> = {
+/** Not here: `stop` ends what the others need, `setErrorClass` is called apart, `torchVersion` and `vectorWidth` are texts. */
+export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErrorClass' | 'torchVersion' | 'vectorWidth'>, Arguments> = {
   setGradEnabled: () => [true],
   autocastState: () => ['cpu'],
   enterAutocast: () => ['cpu', autocast],
   leaveAutocast: () => ['cpu', autocast],
   liveTensors: () => [],
+  overrides: () => [],
   fromTypedArray: () => [new Float32Array(4), [2, 2], 'float32'],
   shareTypedArray: () => [new Float32Array(new SharedArrayBuffer(16)), [2, 2], 'float32'],
   tensorShape: () => [handle()],
