@@ -21,6 +21,7 @@ const codes = {
   ERR_MODEL_FILE_FORMAT: 'the model file is no TorchScript, or is truncated or damaged',
   ERR_MODEL_SAVE: 'the model cannot be written',
   ERR_TRACE: 'a forward cannot be recorded by `jit.trace`',
+  ERR_INPUTS: 'the inputs of the data are not those that the model, or an operation on one tensor, takes',
   ERR_MODEL_OUTPUT: 'the model returned something else than one tensor',
   ERR_UNSUPPORTED_MODEL: 'the parameters are of several dtypes or devices',
   ERR_MODEL_ADAPTATION: 'a model cannot be adapted to an experience',

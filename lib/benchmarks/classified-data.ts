@@ -59,7 +59,7 @@ export class ClassifiedData {
     const mapping = new Map([...this.classOf].map(([label, name]) => [label, labels.get(name)]));
     if ([...mapping].every(([from, to]) => to === undefined || from === to)) return data;
     const y = data.y.toNumbers().map((label) => mapping.get(label) ?? -1);
-    return new TensorDataset(data.x, cpuTensor(y, { dtype: 'int64', shape: data.y.shape }), {
+    return new TensorDataset(data.inputs, cpuTensor(y, { dtype: 'int64', shape: data.y.shape }), {
       indices: data.indices,
       transform: data.train().transform,
       evalTransform: data.eval().transform,

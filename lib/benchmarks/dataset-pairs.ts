@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { setOrder } from '../data/set-order';
-import { TensorDataset } from '../data/tensor-dataset';
-import type { Transform } from '../data/transform';
+import { type Inputs, mapInputs } from '../data/inputs';
+import { sampleKindOf, TensorDataset } from '../data/tensor-dataset';
+import type { AnyTransform } from '../data/transform';
 import { ContinualTorchError, describeValue } from '../errors';
 import { instanceOf, parseArgument } from '../options';
 import { ops } from '../tensor/operators';
 import { cpuTensor } from '../tensor/creation';
-import { type Tensor } from '../tensor/tensor';
+import { Tensor } from '../tensor/tensor';
 import { ClassifiedData } from './classified-data';
 
 /** Data to train on, and data of the same kind to test with. */
@@ -87,23 +88,28 @@ export function concatenated(operation: string, pairs: readonly DatasetPair[]): 
 function concatenate(operation: string, parts: ClassifiedData[]): TensorDataset {
   const datasets = parts.map(({ data }) => data);
   const [first] = datasets as [TensorDataset];
-  const kind = ({ x, sampleShape }: TensorDataset) => `${x.dtype} [${sampleShape.join(', ')}]`;
-  const transforms = (data: TensorDataset): [Transform, Transform] => [data.train().transform, data.eval().transform];
+  const transforms = (data: TensorDataset): [AnyTransform, AnyTransform] => [data.train().transform, data.eval().transform];
   const odd = datasets.find(
     (data) =>
-      kind(data) !== kind(first) || !transforms(data).every((each, i) => sameTransform(each, transforms(first)[i]!)),
+      sampleKindOf(data) !== sampleKindOf(first) || !transforms(data).every((each, i) => sameTransform(each, transforms(first)[i]!)),
   );
   if (odd) {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_VALUE',
-      `${operation}: expected datasets with the same transforms and samples ${kind(first)}, got ${kind(odd) === kind(first) ? 'another transform' : kind(odd)}`,
+      `${operation}: expected datasets with the same transforms and samples ${sampleKindOf(first)}, got ${sampleKindOf(odd) === sampleKindOf(first) ? 'another transform' : sampleKindOf(odd)}`,
     );
   }
-  const inputs = datasets.map(({ x, indices }) => (indices ? (ops.aten.index_select!(x, 0, indices) as Tensor) : x));
+  const inputs = mapInputs(first.inputs, (_, name) => {
+    const samples = datasets.map(({ inputs, indices }) => {
+      const input = inputNamed(inputs, name);
+      return indices ? (ops.aten.index_select!(input, 0, indices) as Tensor) : input;
+    });
+    return ops.aten.cat!(samples) as Tensor;
+  });
   const labels = parts.flatMap((part) => part.labels());
   const [transform, evalTransform] = transforms(first);
   return new TensorDataset(
-    ops.aten.cat!(inputs) as Tensor,
+    inputs,
     cpuTensor(labels, { dtype: 'int64', shape: [labels.length] }),
     {
       transform,
@@ -112,8 +118,10 @@ function concatenate(operation: string, parts: ClassifiedData[]): TensorDataset 
   );
 }
 
+const inputNamed = (x: Inputs, name: string) => (x instanceof Tensor ? x : (x as { readonly [name: string]: Tensor })[name]!);
+
 /** Permutations are the same only where they are one tensor: their values are not looked at. */
-function sameTransform(a: Transform, b: Transform): boolean {
+function sameTransform(a: AnyTransform, b: AnyTransform): boolean {
   if (typeof a === 'function' || typeof b === 'function') return a === b;
   const { permutation, ...rest } = a;
   const { permutation: other, ...others } = b;

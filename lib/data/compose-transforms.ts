@@ -1,13 +1,14 @@
 import { ops } from '../tensor/operators';
 import type { Tensor } from '../tensor/tensor';
+import { type Inputs, requireOneInput } from './inputs';
 import type { TensorDataset } from './tensor-dataset';
-import { applyFunction, type TensorTransform, type Transform } from './transform';
+import { type AnyTransform, applyFunction, type TensorTransform } from './transform';
 
 /** The dataset with these transforms after its own, for training and for evaluation; null: none. */
 export function withFurtherTransforms(
   data: TensorDataset,
-  train: Transform | null,
-  evaluation: Transform | null,
+  train: AnyTransform | null,
+  evaluation: AnyTransform | null,
 ): TensorDataset {
   if (train === null && evaluation === null) return data;
   return data.withTransform(
@@ -17,17 +18,17 @@ export function withFurtherTransforms(
 }
 
 /** Two transforms one after the other: described where a description can say it, so that the compute thread does it. */
-export function composeTransforms(first: Transform, second: Transform): Transform {
+export function composeTransforms(first: AnyTransform, second: AnyTransform): AnyTransform {
   if (isEmpty(first)) return second;
   if (isEmpty(second)) return first;
   if (typeof first !== 'function' && typeof second !== 'function' && fitTogether(first, second)) {
     const draws = (first.draws ?? 0) + (second.draws ?? 0);
     return { ...first, ...second, ...(draws > 0 && { draws }) };
   }
-  return async (x) => apply(second, await apply(first, x));
+  return async (x: Inputs) => apply(second, await apply(first, x));
 }
 
-const isEmpty = (transform: Transform) => typeof transform !== 'function' && stagesOf(transform).length === 0;
+const isEmpty = (transform: AnyTransform) => typeof transform !== 'function' && stagesOf(transform).length === 0;
 
 function stagesOf(transform: TensorTransform): (keyof TensorTransform)[] {
   return (Object.keys(transform) as (keyof TensorTransform)[]).filter((stage) => transform[stage]);
@@ -38,8 +39,9 @@ function fitTogether(first: TensorTransform, second: TensorTransform): boolean {
   return !first.normalize && stagesOf(second).every((stage) => stage === 'draws' || !first[stage]);
 }
 
-async function apply(transform: Transform, x: Tensor): Promise<Tensor> {
-  return typeof transform === 'function' ? applyFunction(transform, x) : applyDescribed(transform, x);
+async function apply(transform: AnyTransform, x: Inputs): Promise<Inputs> {
+  if (typeof transform === 'function') return applyFunction(transform, x);
+  return applyDescribed(transform, requireOneInput('transform', x, 'give a function that transforms all inputs'));
 }
 
 /** What native/core/minibatches.cpp does, for the part of a chain that has a function in it. */

@@ -12,6 +12,7 @@ import { Tensor } from '../tensor/tensor';
 import type { Dataset, MiniBatch } from './dataset';
 import { IterableDataset } from './iterable-dataset';
 import { TensorDataset } from './tensor-dataset';
+import { fromNativeInputs, type Inputs } from './inputs';
 import { applyFunction } from './transform';
 
 const shape = {
@@ -42,8 +43,9 @@ export interface DataLoaderOptions {
 /**
  * Mini-batches of a dataset. Each `for await` is a pass of its own. Random numbers are drawn from the default
  * generator, or the one given, as PyTorch's `DataLoader` draws them without workers, so that one seed gives the same order.
+ * @typeParam X what the inputs are, one tensor unless you say other
  */
-export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable<MiniBatch> {
+export class DataLoader<Data extends Dataset = Dataset, X extends Inputs = Tensor> implements AsyncIterable<MiniBatch<X>> {
   /** Where the samples come from. */
   readonly dataset: Data;
   /** Samples in a mini-batch. */
@@ -79,19 +81,20 @@ export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable
   }
 
   /** One pass: `[x, y, taskId]` of each mini-batch. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<MiniBatch> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<MiniBatch<X>> {
     const { dataset } = this;
     if (dataset instanceof IterableDataset) {
       ops.aten.random_!(cpuTensor(0, { dtype: 'int64' }), { generator: this.generator }); // as PyTorch when it opens a loader
-      yield* dataset.miniBatches(this.batchSize, this.dropLast);
+      yield* dataset.miniBatches(this.batchSize, this.dropLast) as AsyncGenerator<MiniBatch<X>>;
       return;
     }
     const inMemory = dataset as Dataset as TensorDataset;
     const pass = this.open(inMemory);
     const { transform } = inMemory;
     for (let batch = pass.next(); batch; batch = pass.next()) {
-      const [x, y, taskId] = batch.map((handle) => new Tensor(handle)) as MiniBatch;
-      yield [typeof transform === 'function' ? await applyFunction(transform, x) : x, y, taskId];
+      const x = fromNativeInputs(batch[0]);
+      const transformed = typeof transform === 'function' ? await applyFunction(transform, x) : x;
+      yield [transformed as X, new Tensor(batch[1]), new Tensor(batch[2])];
     }
   }
 
@@ -132,7 +135,7 @@ export class DataLoader<Data extends Dataset = Dataset> implements AsyncIterable
  * evenly). A pass is as long as the longest task; smaller ones begin again where `oversampleSmallGroups` says so, in a
  * fresh order, else they are missing from the last mini-batches.
  */
-export class TaskBalancedDataLoader extends DataLoader<TensorDataset> {
+export class TaskBalancedDataLoader<X extends Inputs = Tensor> extends DataLoader<TensorDataset, X> {
   private readonly positions: Tensor[];
   private readonly oversampleSmallGroups: boolean;
 

@@ -1,7 +1,8 @@
 import type { Tensor } from '../tensor/tensor';
+import type { Inputs } from './inputs';
 
-/** Inputs `[B, ...]`, targets `[B]` or `[B, ...]`, and task labels, int64 `[B]`. */
-export type MiniBatch = [x: Tensor, y: Tensor, taskId: Tensor];
+/** Inputs `[B, ...]`, targets `[B]` or `[B, ...]`, and task labels, int64 `[B]`. `X`: one tensor unless you say other. */
+export type MiniBatch<X extends Inputs = Tensor> = [x: X, y: Tensor, taskId: Tensor];
 
 /**
  * Samples with targets and task labels: `TensorDataset` in memory, `IterableDataset` from a source. Each has two groups of

@@ -1,6 +1,7 @@
 export type { Dataset, MiniBatch } from './dataset';
 export { TensorDataset, type TensorDatasetOptions } from './tensor-dataset';
 export { IterableDataset, type IterableDatasetOptions, type Sample, type SampleSource } from './iterable-dataset';
-export type { Values } from './values';
+export type { Inputs } from './inputs';
+export type { InputValues, Values } from './values';
 export type { TensorTransform, Transform, TransformFunction } from './transform';
 export { DataLoader, type DataLoaderOptions, TaskBalancedDataLoader } from './data-loader';

@@ -8,16 +8,17 @@ import { cpuTensor } from '../tensor/creation';
 import { Tensor } from '../tensor/tensor';
 import { failure } from '../user-function';
 import type { Dataset, MiniBatch } from './dataset';
+import { type Inputs, kindOfInputs, mapInputs } from './inputs';
 import { applyFunction, type TransformFunction } from './transform';
-import { inputValues, requireSameKind, targetValues, type Values } from './values';
+import { areSeveral, type InputValues, inputValues, requireSameKind, targetValues, type Values } from './values';
 
-/** Input, target and, where each sample says, its task label. */
-export type Sample = readonly [x: Values, y: Values, taskLabel?: number];
+/** Input (or several, as in a mini-batch), target and, where each sample says, its task label. */
+export type Sample = readonly [x: InputValues, y: Values, taskLabel?: number];
 
 /** Opens the source anew, for one pass over all samples. */
 export type SampleSource = () => AsyncIterable<Sample> | Iterable<Sample>;
 
-const transformFunction = z.custom<TransformFunction>((value) => typeof value === 'function', 'a function');
+const transformFunction = z.custom<TransformFunction<never>>((value) => typeof value === 'function', 'a function');
 const schema = z.object({
   length: nonNegativeInteger.optional(),
   classes: z.array(integer, 'an array of class labels').default([]),
@@ -26,8 +27,8 @@ const schema = z.object({
   evalTransform: transformFunction.nullable().optional(),
 });
 
-/** Options of `IterableDataset`. */
-export interface IterableDatasetOptions {
+/** Options of `IterableDataset`. `X`: what the inputs of its mini-batches are, one tensor unless you say other. */
+export interface IterableDatasetOptions<X extends Inputs = Tensor> {
   /** Number of samples of a pass, where it is known: for progress, and so that an empty source is refused early. */
   length?: number;
   /** Class labels that come up: growing heads need them. Default: none. */
@@ -35,9 +36,9 @@ export interface IterableDatasetOptions {
   /** Of all samples that do not say theirs. Default null: the data carries none. */
   taskLabel?: number | null;
   /** Of a mini-batch's inputs when they are trained on. Default: none. */
-  transform?: TransformFunction | null;
+  transform?: TransformFunction<X> | null;
   /** Of a mini-batch's inputs when they are evaluated. Default: the same. */
-  evalTransform?: TransformFunction | null;
+  evalTransform?: TransformFunction<X> | null;
 }
 
 /**
@@ -60,11 +61,14 @@ export class IterableDataset implements Dataset {
   readonly classes: readonly number[];
   private readonly source: SampleSource;
   private readonly taskLabel: number | null;
-  private readonly transforms: { train: TransformFunction | null; eval: TransformFunction | null };
+  private readonly transforms: { train: TransformFunction<never> | null; eval: TransformFunction<never> | null };
   private readonly group: 'train' | 'eval' = 'train';
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION */
-  constructor(source: SampleSource, options?: IterableDatasetOptions) {
+  constructor(source: SampleSource, options?: IterableDatasetOptions);
+  constructor(source: SampleSource, options: IterableDatasetOptions<readonly Tensor[]>);
+  constructor(source: SampleSource, options: IterableDatasetOptions<{ readonly [name: string]: Tensor }>);
+  constructor(source: SampleSource, options?: unknown) {
     const given = z.custom<SampleSource>((value) => typeof value === 'function', 'a function that opens the source');
     this.source = parseArgument('IterableDataset', 'source', given, source);
     const { length, classes, taskLabel, transform, evalTransform } = parseOptions('IterableDataset', schema, options);
@@ -96,10 +100,10 @@ export class IterableDataset implements Dataset {
 
   /**
    * One pass over the source, `batchSize` samples at a time.
-   * @throws ERR_DATA_SOURCE where the source fails (its error is the cause) or gives nothing; ERR_SHAPE for samples of
-   * different shapes
+   * @throws ERR_DATA_SOURCE where the source fails (its error is the cause), gives nothing, or gives samples of other inputs
+   * than the first; ERR_SHAPE for samples of different shapes
    */
-  async *miniBatches(batchSize: number, dropLast: boolean): AsyncGenerator<MiniBatch> {
+  async *miniBatches(batchSize: number, dropLast: boolean): AsyncGenerator<MiniBatch<Inputs>> {
     let samples: Sample[] = [];
     let count = 0;
     for await (const sample of this.samples()) {
@@ -121,9 +125,13 @@ export class IterableDataset implements Dataset {
 
   private async *samples(): AsyncGenerator<Sample> {
     let count = 0;
+    let kind: string | null = null;
     try {
       for await (const sample of this.source()) {
-        requireSample(sample, count++);
+        requireSample(sample, count);
+        kind ??= kindOf(sample);
+        if (kindOf(sample) !== kind) throw otherInputs(kind, kindOf(sample), count);
+        count++;
         yield sample;
       }
     } catch (thrown) {
@@ -131,8 +139,13 @@ export class IterableDataset implements Dataset {
     }
   }
 
-  private async collate(samples: Sample[]): Promise<MiniBatch> {
-    const x = stack('x', samples.map(([value]) => value));
+  private async collate(samples: Sample[]): Promise<MiniBatch<Inputs>> {
+    const [[first]] = samples as [Sample];
+    const x = areSeveral(first)
+      ? mapInputs(first as { readonly [name: string]: Values }, (_, name) =>
+          stack(`x.${name}`, samples.map(([values]) => (values as { readonly [name: string]: Values })[name]!)), // prettier-ignore
+        )
+      : stack('x', samples.map(([values]) => values as Values));
     const y = stack('y', samples.map(([, value]) => value));
     const taskId = cpuTensor(samples.map(([, , label]) => label ?? this.taskLabel ?? 0), { dtype: 'int64' });
     const transform = this.transforms[this.group];
@@ -152,12 +165,21 @@ function requireSample(sample: unknown, index: number): void {
   );
 }
 
+const kindOf = ([x]: Sample) => (areSeveral(x) ? kindOfInputs(x) : 'one tensor');
+
+function otherInputs(kind: string, other: string, index: number): ContinualTorchError {
+  return new ContinualTorchError(
+    'ERR_DATA_SOURCE',
+    `IterableDataset: expected samples whose x is ${kind}, as in the first, got ${other} at index ${index}`,
+  );
+}
+
 /** Samples' values along a new first dimension; integers given as plain numbers are class labels, int64. */
-function stack(name: 'x' | 'y', values: Values[]): Tensor {
+function stack(name: string, values: Values[]): Tensor {
   if (name === 'y' && values.every((value) => !(value instanceof Tensor || ArrayBuffer.isView(value) || Array.isArray(value)))) {
     return targetValues('IterableDataset', values);
   }
-  const tensors = values.map((value) => (typeof value === 'number' ? cpuTensor(value) : inputValues('IterableDataset', value)));
+  const tensors = values.map((value) => (typeof value === 'number' ? cpuTensor(value) : inputValues('IterableDataset', value, undefined, name)));
   requireSameKind('IterableDataset', name, tensors);
   return ops.aten.stack!(tensors) as Tensor;
 }

@@ -10,8 +10,9 @@ import type { TypedArray } from '../tensor/element-types';
 import { Tensor } from '../tensor/tensor';
 import type { Dataset } from './dataset';
 import { setOrder } from './set-order';
-import { checkTransform, requireIndices, type Transform, transformSchema } from './transform';
-import { inputValues, targetValues, type Values } from './values';
+import { describeInputs, haveLength, type Inputs, kindOfInputs, mapInputs, requireOneInput, toNativeInputs } from './inputs';
+import { type AnyTransform, checkTransform, requireIndices, type Transform, transformSchema } from './transform';
+import { areSeveral, type InputValues, inputValues, targetValues, type Values } from './values';
 
 const taskLabelsSchema = z.union([integer, z.array(integer)], 'an integer or an array of integers');
 const schema = z.object({
@@ -22,17 +23,17 @@ const schema = z.object({
   sampleShape: z.array(nonNegativeInteger, 'an array of sizes').optional(),
 });
 
-/** Options of `TensorDataset`. */
-export interface TensorDatasetOptions {
+/** Options of `TensorDataset`. `X`: what its inputs are. */
+export interface TensorDatasetOptions<X extends Inputs = Tensor> {
   /** int64 [length]: which samples, in this order. Default null: all. */
   indices?: Tensor | null;
   /** One for all samples, or one for each. Default null: the data carries none. */
   taskLabels?: number | readonly number[] | null;
   /** Of the inputs when they are trained on. Default: none. */
-  transform?: Transform;
+  transform?: Transform<X>;
   /** Of the inputs when they are evaluated. Default: the same. */
-  evalTransform?: Transform;
-  /** Shape of one sample where `x` is a typed array. Default: one dimension. */
+  evalTransform?: Transform<X>;
+  /** Shape of one sample where `x` is one typed array. Default: one dimension. */
   sampleShape?: readonly number[];
 }
 
@@ -43,63 +44,69 @@ export interface TensorDatasetOptions {
  * ```ts
  * new TensorDataset(x, y);                                             // tensors [N, ...] and [N]
  * new TensorDataset(new Float32Array(600 * 784), labels, { sampleShape: [1, 28, 28] });
+ * new TensorDataset([ids, mask], y);                                   // several inputs, in the order of forward's
+ * new TensorDataset({ input_ids: ids, attention_mask: mask }, y);      // or by their names
  * ```
  */
 export class TensorDataset implements Dataset {
-  /** Inputs as they are stored, [N, ...]: before any transform. */
-  readonly x: Tensor;
+  /** Inputs as they are stored, [N, ...] each: before any transform. */
+  readonly inputs: Inputs;
   /** Targets, [N, ...]. */
   readonly y: Tensor;
   /** int64 [length]: which samples, in this order; null for all. */
   readonly indices: Tensor | null;
   private readonly ownTaskLabels: number | readonly number[] | null;
-  private readonly transforms: { train: Transform; eval: Transform };
+  private readonly transforms: { train: AnyTransform; eval: AnyTransform };
   private readonly group: 'train' | 'eval' = 'train';
   /** Shared by the views of one selection of samples. */
-  private readonly natives = new Map<Transform, NativeDataset>();
+  private readonly natives = new Map<AnyTransform, NativeDataset>();
 
   /**
    * @param x `[N, ...]`: a tensor, a typed array (see `sampleShape`), nested numbers, or rows that are typed arrays. Bytes stay
-   * uint8: images need `transform: { toFloat: true }`
+   * uint8: images need `transform: { toFloat: true }`. An array of tensors, or a plain object: several inputs, each `[N, ...]`
    * @param y `[N]` class labels, or `[N, ...]`: a tensor; an array of integers of any type, or plain integers: int64; floats
    * stay floats, plain ones become float32
    * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_LENGTH_MISMATCH where inputs, targets and
    * task labels differ in number
    */
+  constructor(x: readonly Tensor[], y: Values, options?: TensorDatasetOptions<readonly Tensor[]>);
+  constructor(x: Values, y: Values, options?: TensorDatasetOptions);
   constructor(
-    x: Values,
+    x: { readonly [name: string]: Values },
     y: Values,
-    options?: TensorDatasetOptions,
-  ) {
+    options?: TensorDatasetOptions<{ readonly [name: string]: Tensor }>,
+  );
+  constructor(x: InputValues, y: Values, options?: TensorDatasetOptions<never>);
+  constructor(x: InputValues, y: Values, options?: unknown) {
     const { indices, transform, evalTransform, taskLabels, sampleShape } = parseOptions('TensorDataset', schema, options);
     this.y = targetValues('TensorDataset', y);
-    this.x = inputs(x, this.y.shape[0], sampleShape);
-    if (this.x.shape.length === 0 || this.x.shape[0] !== this.y.shape[0]) {
-      throw new ContinualTorchError(
-        'ERR_LENGTH_MISMATCH',
-        `TensorDataset: expected as many targets as inputs, got x of shape [${this.x.shape.join(', ')}] and y of shape [${this.y.shape.join(', ')}]`,
-      );
-    }
+    this.inputs = inputs(x, this.y.shape[0], sampleShape);
+    if (!haveLength(this.inputs, this.y.shape[0])) throw lengthMismatch(this.inputs, this.y);
     requireIndices('TensorDataset', 'indices', indices, null);
     this.indices = indices;
     this.ownTaskLabels = taskLabels;
     this.checkTaskLabels(taskLabels);
     this.transforms = { train: transform, eval: evalTransform ?? transform };
-    for (const each of Object.values(this.transforms)) checkTransform('TensorDataset', each, this.x);
+    for (const each of Object.values(this.transforms)) checkTransform('TensorDataset', each, this.inputs);
   }
 
   /** Number of samples. */
   get length(): number {
-    return (this.indices ?? this.x).shape[0]!;
+    return (this.indices ?? this.y).shape[0]!;
   }
 
-  /** Shape of one sample. */
+  /** The input as it is stored, [N, ...]: before any transform. @throws ERR_INPUTS where there are several */
+  get x(): Tensor {
+    return requireOneInput('TensorDataset.x', this.inputs, '`inputs` of the dataset has all of them');
+  }
+
+  /** Shape of one sample. @throws ERR_INPUTS where there are several inputs */
   get sampleShape(): number[] {
-    return this.x.shape.slice(1);
+    return requireOneInput('TensorDataset.sampleShape', this.inputs, '`inputs` of the dataset has all of them').shape.slice(1);
   }
 
   /** The transform of the current group. */
-  get transform(): Transform {
+  get transform(): AnyTransform {
     return this.transforms[this.group];
   }
 
@@ -145,13 +152,13 @@ export class TensorDataset implements Dataset {
   }
 
   /** The same samples with other transforms; evaluation uses the same unless it is given its own. */
-  withTransform(transform: Transform, evalTransform: Transform = transform): TensorDataset {
+  withTransform<X extends Inputs = Tensor>(transform: Transform<X>, evalTransform: Transform<X> = transform): TensorDataset {
     const name = 'TensorDataset.withTransform';
     const transforms = {
       train: parseArgument(name, 'transform', transformSchema, transform),
       eval: parseArgument(name, 'evalTransform', transformSchema, evalTransform),
     };
-    for (const each of Object.values(transforms)) checkTransform(name, each, this.x);
+    for (const each of Object.values(transforms)) checkTransform(name, each, this.inputs);
     return this.derive({ transforms, natives: new Map() });
   }
 
@@ -190,15 +197,15 @@ export class TensorDataset implements Dataset {
   }
 
   [inspect.custom](): string {
-    const { x, y, taskLabels } = this;
-    const kind = (name: string, { dtype, shape }: Tensor) => `${name} ${dtype} [${shape.slice(1).join(', ')}]`;
-    return summary('TensorDataset', counted(this.length, 'sample'), kind('x', x), kind('y', y), listed('task labels', taskLabels));
+    const { inputs, y, taskLabels } = this;
+    const x = `x ${describeInputs(inputs, sampleKind)}`;
+    return summary('TensorDataset', counted(this.length, 'sample'), x, `y ${sampleKind(y)}`, listed('task labels', taskLabels));
   }
 
   private makeNative(): NativeDataset {
     const { permutation, toFloat, normalize, draws } = typeof this.transform === 'function' ? {} : this.transform;
     return native.createDataset({
-      inputs: this.x.handle,
+      inputs: toNativeInputs(this.inputs),
       targets: this.y.handle,
       indices: this.indices?.handle ?? null,
       taskLabels: cpuTensor(this.ownTaskLabels ?? 0, { dtype: 'int64' }).handle,
@@ -232,10 +239,34 @@ function distinctLabels(labels: readonly number[]): readonly number[] {
   return known;
 }
 
+const sampleKind = ({ dtype, shape }: Tensor) => `${dtype} [${shape.slice(1).join(', ')}]`;
+
+/** @internal For messages: dtype and shape of a sample's inputs. */
+export const sampleKindOf = ({ inputs }: TensorDataset): string => describeInputs(inputs, sampleKind);
+
+function lengthMismatch(x: Inputs, y: Tensor): ContinualTorchError {
+  const shape = (tensor: Tensor) => `[${tensor.shape.join(', ')}]`;
+  const got = x instanceof Tensor ? `x of shape ${shape(x)}` : `x of shapes ${describeInputs(x, shape)}`;
+  const wayOut = Array.isArray(x) ? '; tensors in an array are inputs of their own, rows become one by torch.stack(rows)' : '';
+  return new ContinualTorchError(
+    'ERR_LENGTH_MISMATCH',
+    `TensorDataset: expected as many targets as inputs, got ${got} and y of shape ${shape(y)}${wayOut}`,
+  );
+}
+
+function inputs(x: InputValues, count: number | undefined, sampleShape: readonly number[] | undefined): Inputs {
+  if (!areSeveral(x)) return input(x, count, sampleShape);
+  if (sampleShape === undefined) return mapInputs(x, (values, name) => input(values, count, undefined, `x.${name}`));
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_VALUE',
+    `TensorDataset: expected sampleShape with one typed array alone, got it with ${kindOfInputs(x)}: give tensors of the shapes`,
+  );
+}
+
 /** A typed array takes `sampleShape`, or fills rows of equal length, one for each target. */
-function inputs(x: unknown, count: number | undefined, sampleShape: readonly number[] | undefined): Tensor {
-  if (!ArrayBuffer.isView(x)) return inputValues('TensorDataset', x);
+function input(x: unknown, count: number | undefined, sampleShape?: readonly number[], name = 'x'): Tensor {
+  if (!ArrayBuffer.isView(x)) return inputValues('TensorDataset', x, undefined, name);
   const { length } = x as TypedArray;
   const shape = sampleShape ?? (count && length % count === 0 && length > 0 ? [length / count] : []);
-  return inputValues('TensorDataset', x, [count ?? length, ...shape]);
+  return inputValues('TensorDataset', x, [count ?? length, ...shape], name);
 }

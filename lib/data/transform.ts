@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { ContinualTorchError, describeValue } from '../errors';
+import { ContinualTorchError } from '../errors';
 import { boolean, instanceOf, nonNegativeInteger } from '../options';
 import { Tensor } from '../tensor/tensor';
 import { callUser } from '../user-function';
+import { type Inputs, kindOfInputs, requireInputs } from './inputs';
 
 /** What happens to the inputs of a mini-batch when it is gathered, in this order, on the compute thread. */
 export interface TensorTransform {
@@ -21,17 +22,25 @@ export interface TensorTransform {
   draws?: number;
 }
 
-/** Inputs `[B, ...]` of a mini-batch to what the model gets, `[B, ...]`; runs on the JavaScript thread. */
-export type TransformFunction = (x: Tensor) => Tensor | Promise<Tensor>;
+/**
+ * Inputs `[B, ...]` of a mini-batch to what the model gets, `[B, ...]`; runs on the JavaScript thread. `X`: one tensor unless
+ * you say other; what it returns may be other inputs. As a method's, its parameter is not compared strictly, so that it may
+ * name its inputs.
+ */
+export type TransformFunction<X extends Inputs = Tensor> = { transform(x: X): Inputs | Promise<Inputs> }['transform'];
 
-/** A transform of the inputs of a dataset. */
-export type Transform = TensorTransform | TransformFunction;
+/** A transform of the inputs of a dataset; of several inputs it is a function. */
+export type Transform<X extends Inputs = Tensor> = TensorTransform | TransformFunction<X>;
+
+/** @internal A transform of whatever inputs. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- of one tensor, or of several
+export type AnyTransform = Transform<any>;
 
 const finite = z.number('a number');
 
 export const transformSchema = z.union(
   [
-    z.custom<TransformFunction>((value) => typeof value === 'function'),
+    z.custom<TransformFunction<never>>((value) => typeof value === 'function'),
     z.strictObject({
       permutation: instanceOf(Tensor, 'an int64 Tensor').optional(),
       toFloat: boolean.optional(),
@@ -43,8 +52,15 @@ export const transformSchema = z.union(
 );
 
 /** Refuses a transform that does not fit the data. */
-export function checkTransform(operation: string, transform: Transform, x: Tensor): void {
+export function checkTransform(operation: string, transform: AnyTransform, x: Inputs): void {
   if (typeof transform === 'function') return;
+  if (!(x instanceof Tensor)) {
+    if (Object.values(transform).every((stage) => !stage)) return;
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_VALUE',
+      `${operation}: expected transform to be a function of all inputs, because x is ${kindOfInputs(x)}, got an object`,
+    );
+  }
   const features = x.shape.slice(1).reduce((product, size) => product * size, 1);
   requireIndices(operation, 'transform.permutation', transform.permutation ?? null, features);
   if (transform.normalize && !transform.toFloat && !x.dtype.includes('float')) {
@@ -55,14 +71,10 @@ export function checkTransform(operation: string, transform: Transform, x: Tenso
   }
 }
 
-/** Inputs through a user's function. @throws ERR_DATA_SOURCE where it fails; ERR_INVALID_ARG_TYPE where it returns no tensor */
-export async function applyFunction(transform: TransformFunction, x: Tensor): Promise<Tensor> {
-  const result: unknown = await callUser('ERR_DATA_SOURCE', 'transform: failed', () => transform(x));
-  if (result instanceof Tensor) return result;
-  throw new ContinualTorchError(
-    'ERR_INVALID_ARG_TYPE',
-    `transform: expected the function to return a Tensor, got ${describeValue(result)}`,
-  );
+/** Inputs through a user's function. @throws ERR_DATA_SOURCE where it fails; ERR_INVALID_ARG_TYPE where it returns no inputs */
+export async function applyFunction(transform: TransformFunction<never>, x: Inputs): Promise<Inputs> {
+  const result: unknown = await callUser('ERR_DATA_SOURCE', 'transform: failed', () => transform(x as never));
+  return requireInputs('transform: expected the function to return', result);
 }
 
 /** @throws ERR_INVALID_ARG_VALUE unless `indices` is null or int64 [length] (null: of any length) */

@@ -4,18 +4,28 @@ import { cpuTensor, type NestedNumbers } from '../tensor/creation';
 import type { TypedArray } from '../tensor/element-types';
 import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
+import { severalOf } from './inputs';
 
 /** Numbers as data comes: a tensor, a typed array, numbers nested in arrays, or rows that are tensors or typed arrays. */
 export type Values = Tensor | TypedArray | Uint8ClampedArray | NestedNumbers | readonly (Tensor | TypedArray | Uint8ClampedArray)[];
 
+/** Inputs as data comes: those of one input; an array of tensors, each an input of its own; or the values of inputs by name. */
+export type InputValues = Values | { readonly [name: string]: Values };
+
+/** Whether these are several inputs: by name, or tensors in an array. */
+export function areSeveral(x: unknown): boolean {
+  const several = severalOf(x);
+  return several !== null && several.length > 0 && (!Array.isArray(x) || x.every((item) => item instanceof Tensor));
+}
+
 /** Inputs as a tensor; a typed array in this shape, where one is given. @throws ERR_INVALID_ARG_TYPE, ERR_SHAPE */
-export function inputValues(operation: string, x: unknown, shape?: number[]): Tensor {
+export function inputValues(operation: string, x: unknown, shape?: number[], name = 'x'): Tensor {
   if (x instanceof Tensor) return x;
   if (ArrayBuffer.isView(x)) return cpuTensor(typedArray(x), { shape });
-  requireNumbers(operation, 'x', x);
+  requireNumbers(operation, name, x);
   if (!isRows(x)) return cpuTensor(x as NestedNumbers);
   const rows = x.map((row) => (row instanceof Tensor ? row : cpuTensor(typedArray(row))));
-  requireSameKind(operation, 'x', rows);
+  requireSameKind(operation, name, rows);
   return ops.aten.stack!(rows) as Tensor;
 }
 
@@ -57,7 +67,7 @@ function isRows(values: unknown): values is (Tensor | ArrayBufferView)[] {
 }
 
 /** Refuses what users bring instead of numbers: names of classes, texts, records; each with the way out. */
-function requireNumbers(operation: string, name: 'x' | 'y', values: unknown): void {
+function requireNumbers(operation: string, name: string, values: unknown): void {
   const found = isRows(values) ? null : findNoNumber(values);
   if (!found) return;
   const { value, path } = found;
@@ -69,12 +79,12 @@ function requireNumbers(operation: string, name: 'x' | 'y', values: unknown): vo
   );
 }
 
-function wayOut(name: 'x' | 'y', value: unknown, depth: number): string {
+function wayOut(name: string, value: unknown, depth: number): string {
   if (depth === 0) return '';
   if (typeof value === 'string') {
     const isNumber = value.trim() !== '' && !Number.isNaN(Number(value));
     if (isNumber) return `; turn texts into numbers: ${depth > 1 ? 'rows.map((row) => row.map(Number))' : 'values.map(Number)'}`;
-    if (name === 'x') return '; turn texts into numbers first, words into their places in a vocabulary for example';
+    if (name !== 'y') return '; turn texts into numbers first, words into their places in a vocabulary for example';
     return '; class labels are integers: const names = [...new Set(labels)]; labels.map((label) => names.indexOf(label))';
   }
   if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {

@@ -39,7 +39,7 @@ export function trace<Output = Tensor>(model: AnyModule, exampleInputs: TraceInp
     );
     requireTensors('forward to return a Tensor or an array of Tensors', output);
     return toNative(output as Tensor);
-  });
+  }, model.takesTaskLabels); // prettier-ignore
   const traced = new ScriptModule<Output>(handle);
   warnOfEvalMode('jit.trace', traced);
   warnOfTrainMode(traced);

@@ -40,6 +40,10 @@ export interface NativeModule {
   namedBuffers(): [string, NativeTensor][];
   /** A second tensor is task labels, which a model of one input leaves aside. */
   forward(...inputs: NativeScriptValue[]): NativeScriptValue;
+  /** As a strategy calls it: task labels go to an input of that name, where there is one. */
+  forwardBatch(x: NativeInputs, taskId: NativeTensor): NativeScriptValue;
+  /** Those of `forward` that mini-batches may fill. */
+  inputNames(): string[];
   call(method: string, inputs: NativeScriptValue[]): NativeScriptValue;
   methodNames(): string[];
   takesTaskLabels(): boolean;
@@ -81,7 +85,11 @@ export interface NativeModule {
   /** What `save` would write. */
   saved(): Promise<Buffer>;
   /** Inputs and outputs are tensors and arrays of them. */
-  trace(inputs: NativeScriptValue[], forward: (inputs: NativeScriptValue[]) => NativeScriptValue): NativeModule;
+  trace(
+    inputs: NativeScriptValue[],
+    forward: (inputs: NativeScriptValue[]) => NativeScriptValue,
+    takesTaskLabels: boolean,
+  ): NativeModule;
   frozenModes(): { module: string; operator: string; mode: 'train' | 'eval' }[];
   /** Of the method `forward`. */
   code(): string;
@@ -127,6 +135,9 @@ export interface NativeAutocast {
   cacheEnabled: boolean;
 }
 
+/** One tensor; several in order; or by name, a name for each. */
+export type NativeInputs = NativeTensor | NativeTensor[] | { names: string[]; tensors: NativeTensor[] };
+
 /** Opaque: a dataset in memory. */
 export interface NativeDataset {
   readonly __dataset: never;
@@ -135,7 +146,7 @@ export interface NativeDataset {
 /** One pass over a dataset. */
 export interface NativeMiniBatches {
   length(): number;
-  next(): [x: NativeTensor, y: NativeTensor, taskId: NativeTensor] | null;
+  next(): [x: NativeInputs, y: NativeTensor, taskId: NativeTensor] | null;
 }
 
 export interface NativeMas {
@@ -187,7 +198,7 @@ export interface NativeTrainingStep {
   close(): void;
   /** Number of passes that are open. */
   passes(): number;
-  setBatch(x: NativeTensor, y: NativeTensor, taskId: NativeTensor): void;
+  setBatch(x: NativeInputs, y: NativeTensor, taskId: NativeTensor): void;
   checkLoss(): void;
   /** What takes no longer than `patienceUs` comes back at once. */
   run(
@@ -199,11 +210,14 @@ export interface NativeTrainingStep {
   ): Progress | Promise<Progress>;
   beginImportance(mas: NativeMas): void;
   accumulateImportance(mas: NativeMas, budgetMs: number): Promise<Progress>;
-  accumulateBatch(mas: NativeMas, x: NativeTensor, y: NativeTensor, taskId: NativeTensor): Promise<Progress>;
+  accumulateBatch(mas: NativeMas, x: NativeInputs, y: NativeTensor, taskId: NativeTensor): Promise<Progress>;
   accumulateOutput(mas: NativeMas, output: NativeTensor): Promise<Progress>;
   endImportance(mas: NativeMas, firstExperience: boolean): Promise<Progress>;
   clear(): void;
-  get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss'): NativeTensor | null;
+  get(name: 'x'): NativeInputs | null;
+  get(name: 'y' | 'taskId' | 'output' | 'loss'): NativeTensor | null;
+  get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss'): NativeInputs | null;
+  set(name: 'x', inputs: NativeInputs): void;
   set(name: 'x' | 'y' | 'output' | 'loss', tensor: NativeTensor): void;
   /** Sums over the open pass, weighted by samples. */
   statistics(): { lossSum: number; samples: number; correct: number; compared: number };
@@ -367,7 +381,7 @@ export interface NativeAddon {
   ): NativeModule;
   createOptimizer(kind: NativeOptimizerKind, groups: NativeParameterGroup[]): NativeOptimizer;
   createDataset(description: {
-    inputs: NativeTensor;
+    inputs: NativeInputs;
     targets: NativeTensor;
     indices: NativeTensor | null;
     taskLabels: NativeTensor;

@@ -1,3 +1,4 @@
+import { type Inputs, toNativeInputs } from '../data/inputs';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native as addon } from '../native/binding';
 import type { NativeModule, NativeTensor } from '../native/types';
@@ -138,6 +139,15 @@ export class ModuleState {
     const native = this.runnable();
     if (native && input instanceof Tensor) return new Tensor(native.forward(input.handle) as NativeTensor);
     return this.run([input]) as Tensor;
+  }
+
+  /** Runs `forward` on a mini-batch; task labels go to one that declares them. */
+  runBatch(x: Inputs, taskId: Tensor): unknown {
+    const { module } = this;
+    const native = this.script && isScriptedForward(module.forward) ? this.runnable() : null;
+    if (native) return fromNative(native.forwardBatch(toNativeInputs(x), taskId.handle));
+    const inputs: unknown[] = Array.isArray(x) ? x : [x];
+    return module.takesTaskLabels ? module.forward(...inputs, taskId) : module.forward(...inputs);
   }
 
   /** The native module, if the methods are compiled over the parts that there are now. */

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
+import type { Inputs } from '../data/inputs';
 import type { NativeModule } from '../native/types';
 import { boolean, deviceName, parseArgument, parseOptions } from '../options';
 import { isDtype } from '../tensor/dtype';
@@ -114,7 +115,7 @@ export class Module<Output = Tensor> {
     return runScript(this, ...(inputs as ScriptValue[])) as Output;
   }
 
-  /** Whether `forward` takes the task label of each sample: multi-task models do. */
+  /** Whether `forward` takes the task label of each sample: multi-task models do, and TorchScript with an input `task_labels`. */
   get takesTaskLabels(): boolean {
     return this.#state.takesTaskLabels;
   }
@@ -381,6 +382,9 @@ export const runScript = (module: AnyModule, ...inputs: ScriptValue[]): unknown 
 
 /** @internal The same where one tensor becomes one tensor. */
 export const runLayer = (module: AnyModule, input: Tensor): Tensor => stateOf(module).runLayer(input);
+
+/** @internal What `forward` gives for a mini-batch, as a strategy calls it. */
+export const forwardBatch = (module: AnyModule, x: Inputs, taskId: Tensor): unknown => stateOf(module).runBatch(x, taskId);
 
 /** @internal Whether C++ can run all of its forward on the compute thread. */
 export const isScripted = (module: AnyModule): boolean => stateOf(module).isScripted;

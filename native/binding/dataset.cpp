@@ -1,6 +1,7 @@
 // The JavaScript handle of a dataset in memory.
 #include "binding/dataset.h"
 
+#include "binding/inputs.h"
 #include "binding/tensor.h"
 
 namespace continual::binding {
@@ -30,7 +31,9 @@ Napi::Value create_dataset(const Napi::CallbackInfo& info) {
       return is_absent(value) ? at::Tensor() : TensorHandle::tensor(value);
     };
     auto dataset = std::make_shared<Dataset>();
-    dataset->inputs = TensorHandle::tensor(options.Get("inputs")).detach().to(at::kCPU).contiguous();
+    dataset->inputs = inputs_argument(options.Get("inputs")).map([](const at::Tensor& input) {
+      return input.detach().to(at::kCPU).contiguous();
+    });
     dataset->targets = TensorHandle::tensor(options.Get("targets")).detach().to(at::kCPU).contiguous();
     dataset->indices = optional_tensor("indices");
     dataset->task_labels = TensorHandle::tensor(options.Get("taskLabels")).detach().to(at::kCPU).contiguous();
@@ -41,23 +44,24 @@ Napi::Value create_dataset(const Napi::CallbackInfo& info) {
       dataset->transform.std = number_argument(options.Get("std"), "std");
     }
     dataset->transform.draws = integer_argument(options.Get("draws"), "draws");
-    const at::Tensor& inputs = dataset->inputs;
-    if (inputs.dim() == 0 || dataset->targets.dim() == 0 || inputs.size(0) != dataset->targets.size(0)) {
-      throw Error("ERR_LENGTH_MISMATCH", "dataset: expected as many targets as inputs, got inputs of shape " +
-                                             c10::str(inputs.sizes()) + " and targets of shape " +
-                                             c10::str(dataset->targets.sizes()));
+    const Inputs& inputs = dataset->inputs;
+    for (const at::Tensor& input : inputs.tensors) {
+      if (input.dim() > 0 && dataset->targets.dim() > 0 && input.size(0) == dataset->targets.size(0)) continue;
+      throw Error("ERR_LENGTH_MISMATCH", "dataset: expected as many targets as inputs, got inputs " +
+                                             continual::describe(inputs) + " and targets " +
+                                             continual::describe(dataset->targets));
     }
     if (dataset->task_labels.dim() > 0 && dataset->task_labels.size(0) != dataset->size()) {
-      throw Error("ERR_LENGTH_MISMATCH", "dataset: expected a task label for each sample, got inputs of shape " +
-                                             c10::str(inputs.sizes()) + " and task labels of shape " +
-                                             c10::str(dataset->task_labels.sizes()));
+      throw Error("ERR_LENGTH_MISMATCH", "dataset: expected a task label for each sample, got inputs " +
+                                             continual::describe(inputs) + " and task labels " +
+                                             continual::describe(dataset->task_labels));
     }
     const at::Tensor& indices = dataset->indices;
     if (indices.defined() && indices.numel() > 0 &&
-        (indices.min().item<int64_t>() < 0 || indices.max().item<int64_t>() >= inputs.size(0))) {
-      throw Error("ERR_INDEX_RANGE", "dataset: expected indices in [0, " + std::to_string(inputs.size(0)) + ")");
+        (indices.min().item<int64_t>() < 0 || indices.max().item<int64_t>() >= inputs.size())) {
+      throw Error("ERR_INDEX_RANGE", "dataset: expected indices in [0, " + std::to_string(inputs.size()) + ")");
     }
-    fill_beyond_the_data(dataset->transform, inputs.size(0) == 0 ? 0 : inputs.numel() / inputs.size(0));
+    fill_beyond_the_data(dataset->transform, inputs.size() == 0 ? 0 : inputs.tensors.front().numel() / inputs.size());
     return DatasetHandle::make(Environment::of(env).dataset_class, std::shared_ptr<const Dataset>(dataset));
   });
 }

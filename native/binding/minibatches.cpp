@@ -3,6 +3,7 @@
 
 #include "binding/dataset.h"
 #include "binding/generator.h"
+#include "binding/inputs.h"
 #include "binding/tensor.h"
 
 namespace continual::binding {
@@ -59,7 +60,7 @@ Napi::Value MiniBatchesHandle::next(const Napi::CallbackInfo& info) {
     MiniBatch batch;
     if (!value_->next(batch, at::kCPU)) return env.Null();
     Napi::Array result = Napi::Array::New(env, 3);
-    result.Set(0u, TensorHandle::wrap(env, batch.x));
+    result.Set(0u, to_javascript(env, batch.x));
     result.Set(1u, TensorHandle::wrap(env, batch.y));
     result.Set(2u, TensorHandle::wrap(env, batch.task_id));
     return result;

@@ -2,10 +2,12 @@
 
 #include "binding/device.h"
 #include "binding/dtypes.h"
+#include "binding/inputs.h"
 #include "binding/module_creation.h"
 #include "binding/promise_worker.h"
 #include "binding/script_values.h"
 #include "binding/tensor.h"
+#include "core/forward_arguments.h"
 #include "core/frozen_modes.h"
 #include "core/tracing.h"
 
@@ -49,6 +51,8 @@ void ModuleHandle::define(Napi::Env env) {
                                                  {InstanceMethod<&Self::named_parameters>("namedParameters"),
                                                   InstanceMethod<&Self::named_buffers>("namedBuffers"),
                                                   InstanceMethod<&Self::forward>("forward"),
+                                                  InstanceMethod<&Self::forward_batch>("forwardBatch"),
+                                                  InstanceMethod<&Self::input_names>("inputNames"),
                                                   InstanceMethod<&Self::call>("call"),
                                                   InstanceMethod<&Self::method_names>("methodNames"),
                                                   InstanceMethod<&Self::takes_task_labels>("takesTaskLabels"),
@@ -123,14 +127,38 @@ Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
     if (info.Length() == 1 && schema.arguments().size() == 2 && is_tensor(0) && takes_tensor(schema.arguments()[1])) {
       return call_model(info.Env(), model, method, {TensorHandle::tensor(info[0])});
     }
-    if (info.Length() == 1 && is_tensor(0) && model.takes_task_labels()) {
-      return TensorHandle::wrap(info.Env(),
-                                model.forward(TensorHandle::tensor(info[0])));  // says that labels are missing
+    if (info.Length() == 1 && is_tensor(0) && task_labels_argument(schema)) {
+      // Says that labels are missing.
+      return call_model(info.Env(), model, method, forward_arguments(schema, TensorHandle::tensor(info[0]), {}));
     }
     std::vector<Napi::Value> values;
     for (size_t i = 0; i < info.Length(); ++i) values.push_back(info[i]);
     if (values.size() == 2 && schema.arguments().size() == 2 && is_tensor(0) && is_tensor(1)) values.pop_back();
     return call_model(info.Env(), model, method, to_script_arguments("forward", schema, values));
+  });
+}
+
+/// forwardBatch(x: Inputs, taskId: Tensor) -> Value: as a strategy calls the model, see `forward_arguments`.
+Napi::Value ModuleHandle::forward_batch(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Model& model = value_->idle("forward");
+    const torch::jit::Method method = model.method("forward");
+    return call_model(
+        info.Env(), model, method,
+        forward_arguments(method.function().getSchema(), inputs_argument(info[0]), TensorHandle::tensor(info[1])));
+  });
+}
+
+/// inputNames() -> string[]: the inputs of forward that mini-batches may fill; none where there is no forward.
+Napi::Value ModuleHandle::input_names(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Napi::Array names = Napi::Array::New(info.Env());
+    const auto method = value_->object->module().find_method("forward");
+    if (!method) return names;
+    for (const std::string& name : continual::input_names(method->function().getSchema())) {
+      names.Set(names.Length(), Napi::String::New(info.Env(), name));
+    }
+    return names;
   });
 }
 
@@ -388,8 +416,8 @@ c10::IValue traceable(const Napi::Value& value, int depth = 0) {
       array_argument(value, "tensors", [depth](const Napi::Value& item) { return traceable(item, depth + 1); }));
 }
 
-/// trace(inputs: Value[], forward: (inputs: Value[]) => Value) -> Module: inputs and output are tensors and arrays of
-/// them.
+/// trace(inputs: Value[], forward: (inputs: Value[]) => Value, takesTaskLabels: boolean) -> Module: inputs and output
+/// are tensors and arrays of them.
 Napi::Value ModuleHandle::trace(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
@@ -397,12 +425,14 @@ Napi::Value ModuleHandle::trace(const Napi::CallbackInfo& info) {
         array_argument(info[0], "inputs", [](const Napi::Value& value) { return traceable(value); });
     if (!info[1].IsFunction()) wrong_argument("forward to be a function");
     const Napi::Function forward = info[1].As<Napi::Function>();
-    torch::jit::Module traced =
-        continual::trace(value_->idle("jit.trace").module(), inputs, [&](const torch::jit::Stack& values) {
-          Napi::Array array = Napi::Array::New(env, values.size());
-          for (uint32_t i = 0; i < values.size(); ++i) array.Set(i, from_script_value(env, values[i]));
-          return traceable(forward.Call({array}));
-        });
+    const bool takes_task_labels = boolean_argument(info[2], "takesTaskLabels");
+    torch::jit::Module traced = continual::trace(value_->idle("jit.trace").module(), inputs, takes_task_labels,
+                                                 [&](const torch::jit::Stack& values) {
+                                                   Napi::Array array = Napi::Array::New(env, values.size());
+                                                   for (uint32_t i = 0; i < values.size(); ++i)
+                                                     array.Set(i, from_script_value(env, values[i]));
+                                                   return traceable(forward.Call({array}));
+                                                 });
     auto shared = std::make_shared<Shared<Model>>(std::make_shared<Model>(std::move(traced)));
     value_->idle("jit.trace");
     shared->join(*value_);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "binding/device.h"
+#include "binding/inputs.h"
 #include "binding/mas.h"
 #include "binding/minibatches.h"
 #include "binding/promise_worker.h"
@@ -252,10 +253,10 @@ Napi::Value TrainingStepHandle::check_loss(const Napi::CallbackInfo& info) {
   });
 }
 
-/// setBatch(x: Tensor, y: Tensor, taskId: Tensor) -> void
+/// setBatch(x: Inputs, y: Tensor, taskId: Tensor) -> void
 Napi::Value TrainingStepHandle::set_batch(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    idle().set_batch(TensorHandle::tensor(info[0]), TensorHandle::tensor(info[1]), TensorHandle::tensor(info[2]));
+    idle().set_batch(inputs_argument(info[0]), TensorHandle::tensor(info[1]), TensorHandle::tensor(info[2]));
     return info.Env().Undefined();
   });
 }
@@ -317,13 +318,13 @@ Napi::Value TrainingStepHandle::accumulate_importance(const Napi::CallbackInfo& 
   });
 }
 
-/// accumulateBatch(mas: Mas, x: Tensor, y: Tensor, taskId: Tensor) -> Promise<Progress>
+/// accumulateBatch(mas: Mas, x: Inputs, y: Tensor, taskId: Tensor) -> Promise<Progress>
 Napi::Value TrainingStepHandle::accumulate_batch(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     return submit(
         info.Env(), {MasHandle::get(info[0])},
         [mas = MasHandle::get(info[0])->object,
-         batch = idle().on_device(TensorHandle::tensor(info[1]), TensorHandle::tensor(info[2]),
+         batch = idle().on_device(inputs_argument(info[1]), TensorHandle::tensor(info[2]),
                                   TensorHandle::tensor(info[3]))](TrainingStep& step, const std::atomic<bool>&) {
           step.accumulate_importance(*mas, batch);
           return Progress{.iterations = 1};
@@ -364,12 +365,12 @@ Napi::Value TrainingStepHandle::clear(const Napi::CallbackInfo& info) {
   });
 }
 
-/// get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss') -> Tensor | null
+/// get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss') -> Tensor | null; of x Inputs
 Napi::Value TrainingStepHandle::get(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     TrainingStep& step = idle();
     const std::string name = string_argument(info[0], "name");
-    if (name == "x") return TensorHandle::wrap(info.Env(), step.batch.x);
+    if (name == "x") return to_javascript(info.Env(), step.batch.x);
     if (name == "y") return TensorHandle::wrap(info.Env(), step.batch.y);
     if (name == "taskId") return TensorHandle::wrap(info.Env(), step.batch.task_id);
     if (name == "output") return TensorHandle::wrap(info.Env(), step.output);
@@ -378,14 +379,17 @@ Napi::Value TrainingStepHandle::get(const Napi::CallbackInfo& info) {
   });
 }
 
-/// set(name: 'x' | 'y' | 'output' | 'loss', tensor: Tensor) -> void
+/// set(name: 'x' | 'y' | 'output' | 'loss', tensor: Tensor) -> void; of x Inputs
 Napi::Value TrainingStepHandle::set(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     TrainingStep& step = idle();
     const std::string name = string_argument(info[0], "name");
+    if (name == "x") {
+      step.batch.x = inputs_argument(info[1]);
+      return info.Env().Undefined();
+    }
     const at::Tensor& tensor = TensorHandle::tensor(info[1]);
-    if (name == "x") step.batch.x = tensor;
-    else if (name == "y") step.batch.set_target(tensor);
+    if (name == "y") step.batch.set_target(tensor);
     else if (name == "output") step.output = tensor;
     else if (name == "loss") step.loss = tensor;
     else wrong_argument("x, y, output or loss");

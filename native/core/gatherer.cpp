@@ -59,7 +59,7 @@ void look_up(const at::Tensor& to, const at::Tensor& from, const Positions& rows
 
 MiniBatch MiniBatch::to(const at::Device& device) const {
   constexpr bool kNonBlocking = true;
-  return {.x = x.to(device, kNonBlocking),
+  return {.x = x.map([&](const at::Tensor& input) { return input.to(device, kNonBlocking); }),
           .y = y.to(device, kNonBlocking),
           .task_id = task_id.to(device, kNonBlocking),
           .labels = labels};
@@ -67,7 +67,9 @@ MiniBatch MiniBatch::to(const at::Device& device) const {
 
 Gatherer::Gatherer(std::shared_ptr<const Dataset> dataset, bool pinned) : dataset_(std::move(dataset)), pinned_(pinned) {
   const Transform& transform = dataset_->transform;
-  if (dataset_->inputs.scalar_type() == at::kByte && transform.to_float && !transform.permutation.defined()) {
+  const Inputs& inputs = dataset_->inputs;
+  const bool are_bytes = inputs.form == Inputs::Form::kOne && inputs.tensors.front().scalar_type() == at::kByte;
+  if (are_bytes && transform.to_float && !transform.permutation.defined()) {
     table_ = scaled(at::arange(256, at::kByte), transform);
   }
 }
@@ -78,7 +80,9 @@ MiniBatch Gatherer::operator()(const Positions& positions) const {
   const Positions of_data =
       data.indices.defined() ? Positions{rows(data.indices, positions), 0, positions.count} : positions;
   MiniBatch batch;
-  batch.x = inputs(of_data);
+  const bool is_one = data.inputs.form == Inputs::Form::kOne;
+  batch.x = data.inputs.map(
+      [&](const at::Tensor& input) { return is_one ? transformed(input, of_data) : rows(input, of_data); });
   batch.y = rows(data.targets, of_data);
   batch.labels = batch.y;
   batch.task_id = data.task_labels.dim() == 0 ? data.task_labels.expand({positions.count}).clone()
@@ -86,8 +90,7 @@ MiniBatch Gatherer::operator()(const Positions& positions) const {
   return batch;
 }
 
-at::Tensor Gatherer::inputs(const Positions& from) const {
-  const at::Tensor& all = dataset_->inputs;
+at::Tensor Gatherer::transformed(const at::Tensor& all, const Positions& from) const {
   if (table_.defined()) {
     std::vector<int64_t> shape = all.sizes().vec();
     shape[0] = from.count;

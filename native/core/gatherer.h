@@ -1,11 +1,11 @@
 // Samples gathered from data in memory into mini-batches.
 #pragma once
 
-#include "core/torch.h"
+#include "core/inputs.h"
 
 namespace continual {
 
-/// What happens to the gathered inputs of a mini-batch, in this order.
+/// What happens to the gathered input of a mini-batch, in this order; nothing to several inputs.
 struct Transform {
   at::Tensor permutation;           // int64 [features] or undefined: x.flatten(1)[:, permutation]
   bool fill = false;                // the permutation may name feature [features], which is 0
@@ -16,17 +16,17 @@ struct Transform {
 
 /// Samples x[i], y[i] with task labels t[i]. `indices` picks and orders samples without copying them.
 struct Dataset {
-  at::Tensor inputs;       // [N, ...] on the CPU
+  Inputs inputs;           // [N, ...] on the CPU, each
   at::Tensor targets;      // [N, ...] on the CPU
   at::Tensor indices;      // int64 [n] or undefined: all N in order
   at::Tensor task_labels;  // int64 [n], or [] for one label that all samples have
   Transform transform;
 
-  int64_t size() const { return indices.defined() ? indices.numel() : inputs.size(0); }
+  int64_t size() const { return indices.defined() ? indices.numel() : inputs.size(); }
 };
 
 struct MiniBatch {
-  at::Tensor x;        // [B, ...]
+  Inputs x;            // [B, ...], each
   at::Tensor y;        // [B, ...]
   at::Tensor task_id;  // int64 [B]
   at::Tensor labels;   // y where it was gathered, on the CPU
@@ -61,7 +61,7 @@ class Gatherer {
   MiniBatch operator()(const Positions& positions) const;
 
  private:
-  at::Tensor inputs(const Positions& rows) const;
+  at::Tensor transformed(const at::Tensor& input, const Positions& rows) const;
   at::Tensor rows(const at::Tensor& from, const Positions& rows) const;
 
   std::shared_ptr<const Dataset> dataset_;

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/forward_arguments.h"
 #include "core/script_module.h"
 #include "core/tracing.h"
 
@@ -77,7 +78,10 @@ std::vector<std::pair<std::string, at::Tensor>> Model::named_buffers() const {
   return each_tensor_once(module_.named_buffers(/*recurse=*/true));
 }
 
-bool Model::takes_task_labels() const { return continual::takes_task_labels(module_); }
+bool Model::takes_task_labels() const {
+  const auto forward = module_.find_method("forward");
+  return forward && task_labels_argument(forward->function().getSchema());
+}
 
 SingleOperator* Model::single_operator() {
   return single_operator_ && !torch::jit::tracer::isTracing() ? &*single_operator_ : nullptr;
@@ -122,18 +126,10 @@ std::vector<std::pair<int64_t, at::Tensor>> Model::forward_all_tasks(const at::T
   return result;
 }
 
-at::Tensor Model::forward(const at::Tensor& input, const at::Tensor& task_labels) {
+at::Tensor Model::forward(const Inputs& inputs, const at::Tensor& task_labels) {
   const torch::jit::Method forward = method("forward");
-  std::vector<c10::IValue> inputs{input};
-  if (takes_task_labels()) {
-    if (!task_labels.defined()) {
-      throw Error("ERR_NO_TASK_LABELS",
-                  "forward: expected task labels, one for each sample, for this model; got none; the method is\n  " +
-                      signature(forward.function().getSchema()));
-    }
-    inputs.emplace_back(task_labels);
-  }
-  const c10::IValue output = run_forward(forward, std::move(inputs));
+  const c10::IValue output =
+      run_forward(forward, forward_arguments(forward.function().getSchema(), inputs, task_labels));
   if (!output.isTensor()) {
     throw Error("ERR_MODEL_OUTPUT", "forward: expected the model to return one tensor, got " + output.tagKind());
   }

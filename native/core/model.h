@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "core/inlined_forward.h"
+#include "core/inputs.h"
 #include "core/model_copy.h"
 #include "core/script_archive.h"
 #include "core/script_module.h"
@@ -59,13 +60,13 @@ class Model {
   /// `forward` of one tensor, where it is a single operator; null otherwise, and while a trace writes calls down.
   SingleOperator* single_operator();
 
-  /// True where forward takes the task label of each sample as its second argument.
+  /// True where forward has an input for the task label of each sample (see `task_labels_argument`).
   bool takes_task_labels() const;
 
   /// Task labels (int64 [B]) are passed on to a model that takes them, and left out otherwise.
-  /// Throws ERR_MODEL_OUTPUT where the model returns something else than one tensor, ERR_NO_TASK_LABELS where it takes
-  /// task labels and gets none.
-  at::Tensor forward(const at::Tensor& input, const at::Tensor& task_labels = {});
+  /// Throws ERR_MODEL_OUTPUT where the model returns something else than one tensor, and what `forward_arguments` does
+  /// where it does not take these inputs.
+  at::Tensor forward(const Inputs& inputs, const at::Tensor& task_labels = {});
 
   /// Of a multi-task model: the output of one task's head, and of those of all tasks that have been trained.
   at::Tensor forward_single_task(const at::Tensor& input, int64_t task);

@@ -105,13 +105,4 @@ std::string signature(const c10::FunctionSchema& schema) {
   return result + (schema.returns().size() == 1 ? schema.returns()[0].type()->repr_str() : "None");
 }
 
-bool takes_task_labels(const torch::jit::Module& module) {
-  const auto forward = module.find_method("forward");
-  if (!forward) return false;
-  const auto& arguments = forward->function().getSchema().arguments();
-  const size_t labels = 2;  // behind self and the input
-  return arguments.size() > labels && !arguments[labels].default_value() &&
-         c10::TensorType::get()->isSubtypeOf(*arguments[labels].type());
-}
-
 }  // namespace continual

@@ -36,7 +36,4 @@ void set_tensor(torch::jit::Module& module, const std::string& name, const at::T
 /// How the method is called, for people: without `self`, types as Python writes them.
 std::string signature(const c10::FunctionSchema& schema);
 
-/// True where `forward` requires a second tensor behind its input: the task label of each sample.
-bool takes_task_labels(const torch::jit::Module& module);
-
 }  // namespace continual

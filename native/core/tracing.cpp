@@ -133,13 +133,15 @@ class Paused {
 
 }  // namespace
 
-torch::jit::Module trace(const torch::jit::Module& model, const torch::jit::Stack& inputs, const Forward& forward) {
+torch::jit::Module trace(const torch::jit::Module& model, const torch::jit::Stack& inputs, bool takes_task_labels,
+                         const Forward& forward) {
   // Checked here, because libtorch would end the trace that is under way.
   if (tracer::isTracing()) throw Error("ERR_TRACE", "jit.trace: expected no trace to be under way, got one");
   Surroundings surroundings(model, inputs);
   torch::jit::Module result = without_methods(model);
   std::vector<std::string> names;
   for (size_t i = 0; i < inputs.size(); ++i) names.push_back(inputs.size() == 1 ? "input" : c10::str("input", i));
+  if (takes_task_labels && inputs.size() > 1) names.back() = "task_labels";
   const auto [state, outputs] = tracer::trace(
       copies_of(inputs),
       [&](const torch::jit::Stack& traced) {

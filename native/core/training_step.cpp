@@ -1,5 +1,6 @@
 #include "core/training_step.h"
 
+#include <algorithm>
 #include <cmath>
 #include <unordered_set>
 
@@ -9,11 +10,6 @@
 
 namespace continual {
 namespace {
-
-std::string describe(const at::Tensor& tensor) {
-  if (!tensor.defined()) return "nothing";
-  return std::string(c10::getDtypeNames(tensor.scalar_type()).first) + " " + c10::str(tensor.sizes());
-}
 
 /// Runs `body`; what libtorch reports is given the operation and the tensors that it was about.
 template <typename Body>
@@ -110,16 +106,16 @@ void TrainingStep::load(std::shared_ptr<MiniBatches> loader) {
   if (!passes_.empty()) passes_.back().loader = std::move(loader);
 }
 
-MiniBatch TrainingStep::on_device(const at::Tensor& x, const at::Tensor& y, const at::Tensor& task_id) const {
+MiniBatch TrainingStep::on_device(const Inputs& x, const at::Tensor& y, const at::Tensor& task_id) const {
   MiniBatch result;
-  result.x = x.to(device_, /*non_blocking=*/true);
+  result.x = x.map([&](const at::Tensor& input) { return input.to(device_, /*non_blocking=*/true); });
   result.y = y.to(device_, /*non_blocking=*/true);
   result.task_id = task_id.to(device_, /*non_blocking=*/true);
   result.labels = y.to(at::kCPU);
   return result;
 }
 
-void TrainingStep::set_batch(const at::Tensor& x, const at::Tensor& y, const at::Tensor& task_id) {
+void TrainingStep::set_batch(const Inputs& x, const at::Tensor& y, const at::Tensor& task_id) {
   batch = on_device(x, y, task_id);
   penalties_.clear();
 }
@@ -255,7 +251,7 @@ void TrainingStep::check_loss() const {
     return tensor.defined() && !at::isfinite(tensor).all().item<bool>();
   };
   std::string cause = "output and parameters are finite: the criterion, or a penalty added to it, is not";
-  if (wrong(batch.x)) {
+  if (std::any_of(batch.x.tensors.begin(), batch.x.tensors.end(), wrong)) {
     cause = "the mini-batch holds NaN or infinity";
   } else {
     for (const auto& [name, parameter] : model_->named_parameters()) {

@@ -62,7 +62,7 @@ class TrainingStep {
   /// Where kFetch takes the mini-batches of the open pass from.
   void load(std::shared_ptr<MiniBatches> loader);
   /// Puts a mini-batch of the caller's on the device.
-  void set_batch(const at::Tensor& x, const at::Tensor& y, const at::Tensor& task_id);
+  void set_batch(const Inputs& x, const at::Tensor& y, const at::Tensor& task_id);
 
   struct Progress {
     int64_t iterations = 0;              // that ran to their end
@@ -89,7 +89,7 @@ class TrainingStep {
   /// Throws ERR_LOSS_NOT_FINITE with the likely cause where the loss is NaN or infinite.
   void check_loss() const;
 
-  MiniBatch on_device(const at::Tensor& x, const at::Tensor& y, const at::Tensor& task_id) const;
+  MiniBatch on_device(const Inputs& x, const at::Tensor& y, const at::Tensor& task_id) const;
 
   /// Forgets mini-batch, output and loss.
   void clear();

@@ -15,7 +15,7 @@ void a_shuffled_pass_draws_what_pytorchs_loader_draws() {
   torch::manual_seed(5);
   MiniBatches batches(dataset, {.batch_size = 4, .shuffle = true});
   std::vector<at::Tensor> seen;
-  for (MiniBatch batch; batches.next(batch, at::kCPU);) seen.push_back(batch.x);
+  for (MiniBatch batch; batches.next(batch, at::kCPU);) seen.push_back(batch.x.tensors[0]);
   EXPECT(batches.length() == 3 && seen.size() == 3 && seen.back().numel() == 2);
 
   torch::manual_seed(5);
@@ -59,7 +59,8 @@ void a_prepared_mini_batch_is_the_one_that_would_be_drawn() {
         batches.prepare_meanwhile();
         EXPECT(!batches.is_prepared());
         for (MiniBatch batch; batches.next(batch, at::kCPU);) {
-          for (const at::Tensor& tensor : {batch.x, batch.y, batch.task_id, batch.labels}) drawn.tensors.push_back(tensor);
+          for (const at::Tensor& tensor : {batch.x.tensors[0], batch.y, batch.task_id, batch.labels})
+            drawn.tensors.push_back(tensor);
           // What is under way is not begun again.
           for (int i = 0; i < 2; ++i) {
             if (ahead == Ahead::kAtOnce) batches.prepare();

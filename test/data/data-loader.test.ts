@@ -138,7 +138,7 @@ describe('DataLoader', () => {
     await rejectsWithCode(
       samplesOf(new DataLoader(dataset)),
       'ERR_INVALID_ARG_TYPE',
-      /^transform: expected the function to return a Tensor, got 3$/,
+      /^transform: expected the function to return a Tensor, an array of Tensors or an object of Tensors, got 3$/,
     );
     throwsWithCode(() => new DataLoader(dataset, { size: 3 } as never), 'ERR_UNKNOWN_OPTION', /"size"/);
     throwsWithCode(() => new DataLoader([] as never), 'ERR_INVALID_ARG_TYPE', /a TensorDataset or an IterableDataset/);

@@ -30,12 +30,17 @@ describe('what data may be made of', () => {
     assert.equal(new TensorDataset(x, [1, 0.5]).y.dtype, 'float32');
   });
 
-  it('inputs: rows that are typed arrays, or tensors', () => {
+  it('inputs: rows that are typed arrays; tensors in an array are inputs of their own', () => {
     const rows = [Float32Array.from([0, 1]), Float32Array.from([2, 3])];
-    for (const each of [rows, rows.map((row) => tensor(row))]) {
-      const data = new TensorDataset(each, [0, 1]);
-      assert.deepEqual([data.x.dtype, data.x.toArray()], ['float32', x]);
-    }
+    const data = new TensorDataset(rows, [0, 1]);
+    assert.deepEqual([data.x.dtype, data.x.toArray()], ['float32', x]);
+    const tensors = rows.map((row) => tensor(row));
+    assert.deepEqual(new TensorDataset(tensors, [0, 1]).inputs, tensors);
+    throwsWithCode(
+      () => new TensorDataset(tensors, [0, 1, 2]),
+      'ERR_LENGTH_MISMATCH',
+      /x of shapes \[\[2\], \[2\]\] and y of shape \[3\]; tensors in an array are inputs of their own, rows become one by torch\.stack\(rows\)$/,
+    );
     const pixels = new TensorDataset(Uint8ClampedArray.from([0, 1, 2, 255]), [0, 1]);
     assert.deepEqual([pixels.x.dtype, pixels.x.toArray()], ['uint8', [[0, 1], [2, 255]]]); // prettier-ignore
     throwsWithCode(
@@ -58,7 +63,7 @@ describe('what data may be made of', () => {
   for (const [what, inputs, targets, message] of wrong) {
     it(`misuse: ${what}`, async () => {
       throwsWithCode(() => new TensorDataset(inputs as never, targets as never), 'ERR_INVALID_ARG_TYPE', message);
-      if (!Array.isArray(inputs) || !Array.isArray(targets)) return;
+      if (!Array.isArray(inputs) || !Array.isArray(targets) || what === 'records') return; // a record is inputs by name there
       const samples = inputs.map((row: unknown, i) => [row, targets[i] as unknown]) as never;
       const loader = new DataLoader(new IterableDataset(() => samples), { batchSize: 2 });
       await rejectsWithCode(collect(loader), 'ERR_INVALID_ARG_TYPE', /^IterableDataset: expected [xy] to be /);

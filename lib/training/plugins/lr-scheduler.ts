@@ -161,8 +161,8 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     this.forgetLoss();
   }
 
-  private addLoss({ loss, mbX }: SupervisedTemplate): void {
-    const samples = mbX!.shape[0]!;
+  private addLoss({ loss, mbY }: SupervisedTemplate): void {
+    const samples = mbY!.shape[0]!;
     this.lossSum += loss.item() * samples;
     this.samples += samples;
   }

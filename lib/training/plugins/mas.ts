@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DataLoader } from '../../data/data-loader';
-import type { MiniBatch } from '../../data/dataset';
+import type { Dataset, MiniBatch } from '../../data/dataset';
+import { type Inputs, toNativeInputs } from '../../data/inputs';
 import { job, native } from '../../native/binding';
 import type { NativeMas } from '../../native/types';
 import { noProgressDisplay, progressDisplay } from '../../logging/progress-display';
@@ -126,7 +127,7 @@ export class MASPlugin extends SupervisedPlugin {
         }
       } else if (isNative) {
         for await (const [x, y, taskId] of loader) {
-          await job(step.accumulateBatch(this.handle, x.handle, y.handle, taskId.handle));
+          await job(step.accumulateBatch(this.handle, toNativeInputs(x), y.handle, taskId.handle));
           await advanceBy(1);
         }
       } else {
@@ -151,7 +152,7 @@ hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, (plugin, strategy) 
 );
 
 /** The experience's own data: what a plugin has put into `adaptedDataset` is of other experiences. */
-function importanceLoader(strategy: SupervisedTemplate, { dropLast }: TrainOptions): DataLoader {
+function importanceLoader(strategy: SupervisedTemplate, { dropLast }: TrainOptions): DataLoader<Dataset, Inputs> {
   const { dataset } = strategy.requireExperience('MASPlugin.afterTrainingExp');
   const batchSize = strategy.trainMbSize;
   const isOnlyOne = dataset.length !== undefined && dataset.length < batchSize;
@@ -160,18 +161,18 @@ function importanceLoader(strategy: SupervisedTemplate, { dropLast }: TrainOptio
 
 /** Makes each mini-batch the strategy's current one in turn, and puts back the one that it had. */
 async function withMiniBatchesOf(
-  loader: AsyncIterable<MiniBatch>,
+  loader: AsyncIterable<MiniBatch<Inputs>>,
   strategy: SupervisedTemplate,
   use: () => Promise<void>,
 ): Promise<void> {
-  const { mbatch, mbOutput } = strategy;
+  const { mbInputs, mbY, mbTaskId, mbOutput } = strategy;
   try {
     for await (const batch of loader) {
       strategy.mbatch = batch;
       await use();
     }
   } finally {
-    if (mbatch) strategy.mbatch = mbatch;
+    if (mbInputs) strategy.mbatch = [mbInputs, mbY!, mbTaskId!];
     else strategy.step.clear();
     if (mbOutput) strategy.mbOutput = mbOutput;
   }

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { z } from 'zod';
 import { DataLoader } from '../../data/data-loader';
 import type { Dataset, MiniBatch } from '../../data/dataset';
+import { fromNativeInputs, type Inputs, requireInputs, requireOneInput, toNativeInputs } from '../../data/inputs';
 import { ContinualTorchError } from '../../errors';
 import type { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
 import type { LastMetrics } from '../../evaluation/metric';
@@ -135,16 +136,27 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     this.currentOptimizer = optimizer;
   }
 
-  /** The current mini-batch, `[x, y, taskId]`; null outside of an iteration. */
+  /** The current mini-batch, `[x, y, taskId]`; null outside of an iteration. @throws ERR_INPUTS where x is several tensors */
   get mbatch(): MiniBatch | null {
-    const x = this.read('x');
-    return x && [x, this.read('y')!, this.read('taskId')!];
+    const x = this.mbInputs;
+    return x && [requireOneInput('mbatch', x, 'mbInputs has all of them'), this.read('y')!, this.read('taskId')!];
   }
 
   /** Another mini-batch takes its place. */
-  set mbatch(batch: MiniBatch | [Tensor, Tensor]) {
+  set mbatch(batch: MiniBatch<Inputs> | [Inputs, Tensor]) {
     const [x, y, taskId] = requireMiniBatch(batch);
-    this.step.setBatch(x.handle, y.handle, taskId.handle);
+    this.step.setBatch(toNativeInputs(x), y.handle, taskId.handle);
+  }
+
+  /** Inputs of the current mini-batch, [B, ...] each, as the data has them: one tensor, an array or an object of tensors. */
+  get mbInputs(): Inputs | null {
+    const inputs = this.step.get('x');
+    return inputs && fromNativeInputs(inputs);
+  }
+
+  /** Other inputs take their place for the rest of the iteration. */
+  set mbInputs(x: Inputs) {
+    this.step.set('x', toNativeInputs(requireInputs('mbInputs: expected', x)));
   }
 
   /** The model's output for the current mini-batch. */
@@ -514,7 +526,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
         if (exhausted && done === 0) this.#warnOfEmptyPass(phase);
       }
     } catch (error) {
-      const explained = withWayOut(error, this.read('x'), this.read('y'), this.lossFunction);
+      const explained = withWayOut(error, this.model, this.mbInputs, this.read('y'), this.lossFunction);
       // What came first is what is reported, also where the source cannot be closed after it.
       await source?.close().catch(() => {});
       throw phase === 'train' ? this.located(explained) : explained;
@@ -550,7 +562,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   }
 
   /** A tensor of the current iteration; null where there is none. */
-  protected read(name: 'x' | 'y' | 'taskId' | 'output' | 'loss'): Tensor | null {
+  protected read(name: 'y' | 'taskId' | 'output' | 'loss'): Tensor | null {
     const handle = this.step.get(name);
     return handle && new Tensor(handle);
   }

@@ -1,14 +1,17 @@
 import { DataLoader } from '../../data/data-loader';
 import type { MiniBatch } from '../../data/dataset';
+import { describeInputs, haveLength, type Inputs, requireInputs } from '../../data/inputs';
 import { ContinualTorchError, describeValue } from '../../errors';
 import type { NativeTrainingStep } from '../../native/types';
 import { ops } from '../../tensor/operators';
-import { requireTensor, Tensor } from '../../tensor/tensor';
+import { requireTensor, type Tensor } from '../../tensor/tensor';
 import { callUser } from '../../user-function';
 import type { FetchMiniBatch } from './iteration-plan';
 
+type AnyMiniBatch = MiniBatch<Inputs> | [x: Inputs, y: Tensor];
+
 /** What a strategy iterates over: a `DataLoader`, or anything that gives mini-batches; a missing task label is 0. */
-export type MiniBatchSource = (AsyncIterable<MiniBatch | [Tensor, Tensor]> | Iterable<MiniBatch | [Tensor, Tensor]>) & {
+export type MiniBatchSource = (AsyncIterable<AnyMiniBatch> | Iterable<AnyMiniBatch>) & {
   /** Number of mini-batches, where it is known. */
   readonly length?: number;
 };
@@ -24,7 +27,7 @@ export interface OpenSource {
 export function openSource(
   dataloader: MiniBatchSource,
   step: NativeTrainingStep,
-  take: (batch: MiniBatch) => void,
+  take: (batch: AnyMiniBatch) => void,
 ): OpenSource | null {
   const pass = dataloader instanceof DataLoader ? dataloader.openNative() : null;
   if (pass) {
@@ -40,7 +43,7 @@ export function openSource(
       explained(async () => {
         const next: IteratorResult<unknown, unknown> = await iterator.next();
         if (next.done) return false;
-        take(next.value as MiniBatch);
+        take(next.value as AnyMiniBatch);
         return true;
       }),
     close: () =>
@@ -76,20 +79,21 @@ function explained<T>(call: () => T): T {
 }
 
 /** @internal A mini-batch, checked; a missing task label is 0. @throws ERR_INVALID_ARG_TYPE, ERR_LENGTH_MISMATCH */
-export function requireMiniBatch(batch: unknown): MiniBatch {
+export function requireMiniBatch(batch: unknown): MiniBatch<Inputs> {
   if (!Array.isArray(batch) || batch.length < 2 || batch.length > 3) {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_TYPE',
       `mini-batch: expected [x, y] or [x, y, taskId], got ${describeValue(batch)}`,
     );
   }
-  const x = requireTensor('x of the mini-batch', batch[0]);
+  const x = requireInputs('x of the mini-batch: expected', batch[0]);
   const y = requireTensor('y of the mini-batch', batch[1]);
-  const [count] = x.shape;
-  if (count === undefined || y.shape[0] !== count) {
+  const [count] = y.shape;
+  if (count === undefined || !haveLength(x, count)) {
+    const shape = (tensor: Tensor) => `[${tensor.shape.join(', ')}]`;
     throw new ContinualTorchError(
       'ERR_LENGTH_MISMATCH',
-      `mini-batch: expected as many targets as inputs, got x [${x.shape.join(', ')}] and y [${y.shape.join(', ')}]`,
+      `mini-batch: expected as many targets as inputs, got x ${describeInputs(x, shape)} and y ${shape(y)}`,
     );
   }
   const taskId = requireTensor('taskId of the mini-batch', batch[2] ?? ops.aten.zeros!([count], { dtype: 'int64', device: 'cpu' }));

@@ -1,8 +1,9 @@
 import { DataLoader, TaskBalancedDataLoader } from '../../data/data-loader';
+import { requireOneInput } from '../../data/inputs';
 import { TensorDataset } from '../../data/tensor-dataset';
 import { avalancheModelAdaptation } from '../../models/model-adaptation';
 import { Phase } from '../../native/types';
-import { isScripted, type Module, nativeModule } from '../../nn/module';
+import { forwardBatch, isScripted, type Module, nativeModule } from '../../nn/module';
 import { requireTensor, type Tensor } from '../../tensor/tensor';
 import type { TrainOptions } from './base';
 import { BaseSGDTemplate } from './base-sgd';
@@ -26,12 +27,16 @@ export class SupervisedTemplate extends BaseSGDTemplate {
     super(options);
   }
 
-  /** Inputs of the current mini-batch, [B, ...]; null outside of an iteration. */
+  /**
+   * The input of the current mini-batch, [B, ...]; null outside of an iteration.
+   * @throws ERR_INPUTS where there are several: `mbInputs` has all of them
+   */
   get mbX(): Tensor | null {
-    return this.read('x');
+    const x = this.mbInputs;
+    return x && requireOneInput('mbX', x, 'mbInputs has all of them');
   }
 
-  /** Other inputs take their place for the rest of the iteration. */
+  /** Another input takes its place for the rest of the iteration. */
   set mbX(x: Tensor) {
     this.step.set('x', requireTensor('mbX', x).handle);
   }
@@ -51,15 +56,12 @@ export class SupervisedTemplate extends BaseSGDTemplate {
     return this.read('taskId');
   }
 
-  /** The model's output for `mbX`; a multi-task model gets `mbTaskId` too. */
+  /**
+   * The model's output for `mbInputs`: an array of them is spread, `forward(...x)`, an object goes to the inputs of its names in
+   * TorchScript and is one argument in TypeScript; a model that takes task labels gets `mbTaskId` too.
+   */
   forward(): Tensor | Promise<Tensor> {
-    return this.callModel(this.mbX!, this.mbTaskId!);
-  }
-
-  /** @internal The output of the model for any mini-batch. */
-  callModel(x: Tensor, taskId: Tensor): Tensor | Promise<Tensor> {
-    const { model } = this;
-    return (model.takesTaskLabels ? model.forward(x, taskId) : model.forward(x));
+    return forwardBatch(this.model, this.mbInputs!, this.mbTaskId!) as Tensor | Promise<Tensor>;
   }
 
   /** The criterion's value for `mbOutput` and `mbY`. */
