@@ -20,12 +20,12 @@ std::string joined(const std::vector<std::string>& items) {
   return result;
 }
 
-/// The arguments that inputs go to in their order: all but task labels and what is by keyword only.
+/// The arguments that inputs go to in their order: all but task labels.
 std::vector<size_t> places_of(const c10::FunctionSchema& schema) {
   const std::optional<size_t> labels = task_labels_argument(schema);
   std::vector<size_t> places;
   for (size_t i = 1; i < schema.arguments().size(); ++i) {
-    if (i != labels && !schema.arguments()[i].kwarg_only()) places.push_back(i);
+    if (i != labels) places.push_back(i);
   }
   return places;
 }
@@ -67,18 +67,15 @@ std::optional<c10::IValue> as_one_value(const Inputs& inputs, const c10::TypePtr
                        ": give it a default, or override the strategy's forward");
   }
   std::vector<std::string> wanted;
-  bool is_keyword = false;
   const std::optional<size_t> labels = task_labels_argument(schema);
   for (size_t i = 1; i < values.size(); ++i) {
     const c10::Argument& each = schema.arguments()[i];
     if (i == labels || (!is_filled[i] && each.default_value())) continue;
     wanted.push_back(each.name());
-    is_keyword |= each.kwarg_only();
   }
   const std::string names = joined(wanted);
-  refuse(schema, what + ": expected mini-batches whose x is " + (is_keyword ? "" : "[" + names + "] or ") + "{ " +
-                     names + " }, got " + describe(inputs) + "; task labels go to an input that is called " +
-                     kTaskLabels);
+  refuse(schema, what + ": expected mini-batches whose x is [" + names + "] or { " + names + " }, got " +
+                     describe(inputs) + "; task labels go to an input that is called " + kTaskLabels);
 }
 
 }  // namespace
