@@ -21,10 +21,7 @@ export class FileBytes {
    * @throws ERR_DATA_NOT_FOUND where the file cannot be read, ERR_INVALID_ARG_TYPE
    */
   static async open(operation: string, source: string | Uint8Array, mmap: boolean): Promise<FileBytes> {
-    if (source instanceof Uint8Array) {
-      const bytes = native.fromTypedArray(source, [source.length], 'uint8');
-      return new FileBytes(`the ${source.length} bytes`, source.length, false, bytes);
-    }
+    if (source instanceof Uint8Array) return FileBytes.of(source);
     if (typeof source !== 'string') {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_TYPE',
@@ -40,6 +37,12 @@ export class FileBytes {
       const message = `${operation}: cannot read "${source}": ${cause.message}`;
       throw new ContinualTorchError('ERR_DATA_NOT_FOUND', message, { cause });
     }
+  }
+
+  /** A copy of an array. */
+  static of(source: Uint8Array): FileBytes {
+    const bytes = native.fromTypedArray(source, [source.length], 'uint8');
+    return new FileBytes(`the ${source.length} bytes`, source.length, false, bytes);
   }
 
   /** A copy of a range that lies within the file. */

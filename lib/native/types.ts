@@ -356,9 +356,18 @@ export interface NativeAddon {
     stride: readonly number[],
     requiresGrad: boolean,
   ): NativeTensor;
+  /** Lets a tensor lie in a storage, in place. */
+  placeInStorage(
+    tensor: NativeTensor,
+    storage: NativeTensor,
+    offset: number,
+    shape: readonly number[],
+    stride: readonly number[],
+  ): void;
   areBools(storage: NativeTensor): boolean;
   /** Bytes of an element. */
   dtypeSize(dtype: string): number;
+  storageKind(tensor: NativeTensor): 'dense' | 'quantized' | 'sparse' | 'nested' | 'meta' | 'other';
   describeStorage(tensor: NativeTensor): NativeStorageView;
   writeFile(path: string, parts: readonly NativePart[]): Promise<void>;
   writeZip(path: string, records: readonly NativePart[]): Promise<void>;

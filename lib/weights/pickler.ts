@@ -1,17 +1,23 @@
 import { ContinualTorchError, describeValue } from '../errors';
-import { native } from '../native/binding';
-import type { NativePart, NativeStorageView } from '../native/types';
-import { ops } from '../tensor/operators';
+import type { NativePart } from '../native/types';
+import { Complex } from '../tensor/complex';
 import { Tensor } from '../tensor/tensor';
-import { layOutStorages, type PlacedTensor } from './storage-layout';
-import { newDtypes, storageClasses } from './torch-globals';
+import { complexOf, encodedOf, global, numberOf, textOf, uint32 } from './pickle-bytes';
+import { callOf, type PendingTensor, tensorPieces, UnsavableTensor } from './pickled-tensors';
+import { layOutStorages } from './storage-layout';
+
+/** A key of a Map, and what a Set holds, as `save` takes it; arrays become tuples. */
+export type PicklableKey = string | number | bigint | boolean | null | Uint8Array | Complex | readonly PicklableKey[];
 
 /** What `save` takes. */
 export type Picklable =
   | Tensor
-  | ReadonlyMap<string | number | bigint | boolean | null, Picklable>
+  | ReadonlyMap<PicklableKey, Picklable>
+  | ReadonlySet<PicklableKey>
   | readonly Picklable[]
   | { readonly [name: string]: Picklable }
+  | Uint8Array
+  | Complex
   | string
   | number
   | bigint
@@ -19,6 +25,8 @@ export type Picklable =
   | null;
 
 const maxDepth = 1000;
+/** Python's own functions follow tuples of tuples so far. */
+const maxKeyDepth = 100;
 
 /**
  * @internal A value as a pickle (protocol 2) in the form that `torch.save` writes, and its storages as records of the archive. An
@@ -29,11 +37,6 @@ export function pickle(value: Picklable): { pickled: Buffer; records: NativePart
   const pickler = new Pickler();
   pickler.write(value, []);
   return pickler.finish();
-}
-
-interface PendingTensor {
-  view: NativeStorageView;
-  requiresGrad: boolean;
 }
 
 class Pickler {
@@ -56,7 +59,7 @@ class Pickler {
     const pending = this.chunks.filter((chunk): chunk is PendingTensor => !Buffer.isBuffer(chunk));
     const { placed, records } = layOutStorages(pending.map(({ view }) => view));
     let next = 0;
-    const chunks = this.chunks.map((chunk) => (Buffer.isBuffer(chunk) ? chunk : tensorOf(chunk, placed[next++]!)));
+    const chunks = this.chunks.map((chunk) => (Buffer.isBuffer(chunk) ? chunk : callOf(chunk, placed[next++]!)));
     return { pickled: Buffer.concat([...chunks, Buffer.from('.')]), records };
   }
 
@@ -72,6 +75,9 @@ class Pickler {
     }
     this.open.add(value);
     if (value instanceof Tensor) this.tensor(value, path);
+    else if (value instanceof Uint8Array || value instanceof Complex)
+      this.chunks.push(value instanceof Complex ? complexOf(value) : encodedOf(value));
+    else if (value instanceof Set) this.set(value, path);
     else if (Array.isArray(value)) this.list(value, path);
     else if (value instanceof Map) this.dict(value, global('collections', 'OrderedDict', ')R'), path);
     else if (isPlain(value)) this.dict(new Map(Object.entries(value)), Buffer.from('}'), path);
@@ -90,101 +96,37 @@ class Pickler {
   private dict(items: ReadonlyMap<unknown, unknown>, empty: Buffer, path: readonly unknown[]): void {
     this.chunks.push(empty, Buffer.from('('));
     for (const [key, value] of items) {
-      if (key !== null && typeof key === 'object') throw refused(key, path, 'keys');
-      this.write(key, path);
+      this.key(key, path, 'keys');
       this.write(value, [...path, key]);
     }
     this.chunks.push(Buffer.from('u'));
   }
 
+  private set(items: ReadonlySet<unknown>, path: readonly unknown[]): void {
+    this.chunks.push(global('__builtin__', 'set', ']('));
+    for (const item of items) this.key(item, path, 'what a Set holds');
+    this.chunks.push(Buffer.from('e\x85R', 'latin1'));
+  }
+
+  /** What Python can look up: arrays as tuples, which are not remembered as the lists that they are elsewhere. */
+  private key(key: unknown, path: readonly unknown[], what: string, depth = 0): void {
+    if (Array.isArray(key) && depth < maxKeyDepth) {
+      this.chunks.push(Buffer.from('('));
+      for (const item of key) this.key(item, path, what, depth + 1);
+      this.chunks.push(Buffer.from('t'));
+    } else if (key === null || typeof key !== 'object' || key instanceof Uint8Array || key instanceof Complex)
+      this.write(key, path);
+    else throw refused(key, path, what);
+  }
+
   private tensor(tensor: Tensor, path: readonly unknown[]): void {
-    // A conjugated or negated view is a flag over other elements.
-    const conjugated = ops.aten.resolve_conj!(tensor) as Tensor;
-    const plain = ops.aten.resolve_neg!(conjugated) as Tensor;
-    let view: NativeStorageView;
     try {
-      view = native.describeStorage(plain.handle);
+      this.chunks.push(...tensorPieces(tensor));
     } catch (error) {
-      if (!(error instanceof ContinualTorchError) || error.code !== 'ERR_INVALID_ARG_VALUE') throw error;
-      throw new ContinualTorchError(error.code, `torch.save: ${error.message}${at(path)}`, { cause: error });
+      if (!(error instanceof UnsavableTensor)) throw error;
+      throw new ContinualTorchError(error.code, `torch.save: ${error.message}${at(path)}`, { cause: error.cause });
     }
-    if (!storageClasses.has(view.dtype) && !newDtypes.has(view.dtype)) {
-      const message = `torch.save: expected a dtype of PyTorch's files, got ${view.dtype}${at(path)}`;
-      throw new ContinualTorchError('ERR_UNSUPPORTED_DTYPE', message);
-    }
-    this.chunks.push({ view, requiresGrad: tensor.requiresGrad });
   }
-}
-
-/** The call that makes a tensor of its storage. */
-function tensorOf({ view: { dtype, shape, stride }, requiresGrad }: PendingTensor, placed: PlacedTensor): Buffer {
-  const { storage, offset } = placed;
-  const storageClass = storage.dtype === null ? undefined : storageClasses.get(storage.dtype);
-  const elements = storageClass === undefined ? storage.length : storage.length / native.dtypeSize(dtype);
-  return Buffer.concat([
-    global('torch._utils', storageClass === undefined ? '_rebuild_tensor_v3' : '_rebuild_tensor_v2', '(('),
-    textOf('storage'),
-    storageClass === undefined ? global('torch.storage', 'UntypedStorage') : global('torch', storageClass),
-    textOf(storage.key),
-    textOf('cpu'),
-    numberOf(elements),
-    Buffer.from('tQ'),
-    numberOf(offset),
-    ...[shape, stride].flatMap((sizes) => [Buffer.from('('), ...sizes.map(numberOf), Buffer.from('t')]),
-    Buffer.of(requiresGrad ? 0x88 : 0x89),
-    global('collections', 'OrderedDict', ')R'),
-    ...(storageClass === undefined ? [global('torch', dtype)] : []),
-    Buffer.from('tR'),
-  ]);
-}
-
-function global(module: string, name: string, then = ''): Buffer {
-  return Buffer.from(`c${module}\n${name}\n${then}`);
-}
-
-function uint32(opcode: string, value: number): Buffer {
-  const bytes = Buffer.alloc(5, opcode);
-  bytes.writeUInt32LE(value, 1);
-  return bytes;
-}
-
-function textOf(text: string): Buffer {
-  if (/\p{Surrogate}/u.test(text)) {
-    throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `torch.save: expected text, got ${JSON.stringify(text)}`);
-  }
-  const bytes = Buffer.from(text);
-  return Buffer.concat([uint32('X', bytes.length), bytes]);
-}
-
-function numberOf(value: number | bigint): Buffer {
-  if (typeof value === 'number' && (!Number.isSafeInteger(value) || Object.is(value, -0))) {
-    const bytes = Buffer.alloc(9, 'G');
-    bytes.writeDoubleBE(value, 1);
-    return bytes;
-  }
-  if (typeof value === 'number' && value === (value | 0)) {
-    const bytes = Buffer.alloc(5, 'J');
-    bytes.writeInt32LE(value, 1);
-    return bytes;
-  }
-  return longOf(BigInt(value));
-}
-
-/** Two's complement, little-endian, with room for the sign. */
-function longOf(value: bigint): Buffer {
-  const bits = (value < 0n ? -value : value).toString(2).length + 1;
-  const length = Math.ceil(bits / 8);
-  if (length > 255) {
-    throw new ContinualTorchError(
-      'ERR_INVALID_ARG_VALUE',
-      `torch.save: expected integers of at most 255 bytes, got ${length}`,
-    );
-  }
-  const bytes = Buffer.alloc(2 + length);
-  bytes.set([0x8a, length]);
-  let rest = BigInt.asUintN(8 * length, value);
-  for (let i = 0; i < length; i++, rest >>= 8n) bytes[2 + i] = Number(rest & 0xffn);
-  return bytes;
 }
 
 function isPlain(value: object): boolean {
@@ -193,10 +135,11 @@ function isPlain(value: object): boolean {
 }
 
 function refused(value: unknown, path: readonly unknown[], what = 'values'): ContinualTorchError {
+  const plain = 'strings, numbers, booleans or null';
   const expected =
-    what === 'keys'
-      ? 'strings, numbers, booleans or null'
-      : 'tensors, Maps, plain objects, arrays, strings, numbers, booleans or null';
+    what === 'values'
+      ? `tensors, Maps, Sets, plain objects, arrays, Uint8Arrays, Complex, ${plain}`
+      : `${plain}, Uint8Arrays, Complex or arrays of these`;
   const message = `torch.save: expected ${what} to be ${expected}, got ${describeValue(value)}${at(path)}`;
   return new ContinualTorchError('ERR_INVALID_ARG_TYPE', message);
 }

@@ -63,7 +63,7 @@ export async function loadSafetensors(
     const result = new Map<string, Tensor>();
     for (const [name, { dtype, shape, begin, end }] of tensors) {
       const type = dtypes.get(dtype)!;
-      const stored = new StoredBytes(bytes, dataBegin + begin, end - begin, native.dtypeSize(type), device);
+      const stored = StoredBytes.of(bytes, dataBegin + begin, end - begin, native.dtypeSize(type), device);
       try {
         result.set(name, stored.tensor(type, 0, shape, contiguousStride(shape)));
       } catch (error) {

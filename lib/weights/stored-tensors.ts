@@ -7,24 +7,23 @@ import type { FileBytes } from '../data/file-bytes';
 
 /** A storage read from a file, on the device where its tensors shall be. */
 export class StoredBytes {
-  private readonly onCpu: NativeTensor;
   private readonly onDevice: NativeTensor;
   private areBools: boolean | null = null;
-  /** Elements of tensors that were computed from it, not just views. */
-  computed = 0;
+
+  private constructor(
+    private readonly onCpu: NativeTensor,
+    /** In bytes. */
+    readonly length: number,
+    private readonly device: string,
+  ) {
+    this.onDevice = /^cpu\b/.test(device)
+      ? onCpu
+      : (ops.aten._to_copy!(new Tensor(onCpu), { device }) as Tensor).handle;
+  }
 
   /** @param alignment bytes at a multiple of which the first must lie */
-  constructor(
-    bytes: FileBytes,
-    offset: number,
-    readonly length: number,
-    alignment: number,
-    device: string,
-  ) {
-    this.onCpu = bytes.storage(offset, length, alignment);
-    this.onDevice = /^cpu\b/.test(device)
-      ? this.onCpu
-      : (ops.aten._to_copy!(new Tensor(this.onCpu), { device }) as Tensor).handle;
+  static of(bytes: FileBytes, offset: number, length: number, alignment: number, device: string): StoredBytes {
+    return new StoredBytes(bytes.storage(offset, length, alignment), length, device);
   }
 
   /**
@@ -44,6 +43,19 @@ export class StoredBytes {
     return tensorInStorage(this.onDevice, dtype, offset, shape, stride, requiresGrad);
   }
 
+  /** Lets a tensor lie in these bytes. @throws Error with the detail where it does not fit */
+  place(tensor: Tensor, { offset, shape, strides }: { offset: number; shape: number[]; strides: number[] }): Tensor {
+    return withoutShapeErrors(() => {
+      native.placeInStorage(tensor.handle, this.onDevice, offset, shape, strides);
+      return tensor;
+    });
+  }
+
+  /** A range of it as a storage of its own, on the same memory. */
+  part(offset: number, length: number): StoredBytes {
+    return new StoredBytes(native.storageOfBytes(this.onCpu, offset, length, 1), length, this.device);
+  }
+
   /** Lets go of the storage; its tensors keep it. */
   close(): void {
     native.tensorDispose(this.onCpu);
@@ -53,11 +65,28 @@ export class StoredBytes {
 
 /** `native.tensorInStorage`; @throws Error with the detail where it does not fit */
 export function tensorInStorage(...args: Parameters<typeof native.tensorInStorage>): Tensor {
+  return withoutShapeErrors(() => new Tensor(native.tensorInStorage(...args)));
+}
+
+function withoutShapeErrors<T>(make: () => T): T {
   try {
-    return new Tensor(native.tensorInStorage(...args));
+    return make();
   } catch (cause) {
     if (!(cause instanceof ContinualTorchError) || cause.code !== 'ERR_SHAPE') throw cause;
     throw new Error(`a tensor ${cause.message}`, { cause });
+  }
+}
+
+const refusals: ReadonlySet<string> = new Set(['ERR_TORCH', 'ERR_NO_OVERLOAD', 'ERR_UNSUPPORTED_DTYPE', 'ERR_SHAPE']);
+
+/** What operators make of the parts of `what`; @throws Error with the detail where libtorch refuses them */
+export function withoutTorchErrors(what: string, make: () => unknown): Tensor {
+  try {
+    return make() as Tensor;
+  } catch (cause) {
+    if (!(cause instanceof ContinualTorchError) || !refusals.has(cause.code)) throw cause;
+    const detail = cause.message.split('\n')[0]!.replace(/^operator aten::\w+: /, '');
+    throw new Error(`${what} that libtorch refuses: ${detail}`, { cause });
   }
 }
 

@@ -1,40 +1,53 @@
 import { isUtf8 } from 'node:buffer';
 
-/** A Python class or function that a pickle may name: what calling it stands for, where it may be called. */
+/** A Python class or function that a pickle may name; what calling it stands for, the references know. */
 export class PickledGlobal {
   constructor(
     /** With its module, `"torch._utils._rebuild_tensor_v2"` for example. */
     readonly name: string,
-    readonly call?: (args: unknown[]) => unknown,
   ) {}
 }
 
-/** What a pickle refers to outside of itself. Both throw for what they do not know. */
+/** What a pickle refers to outside of itself. All throw for what they do not know. */
 export interface PickleReferences {
   global(name: string): unknown;
   persistent(id: unknown): unknown;
+  /** What a call gives; `isNew`: of a class, without its `__init__`. */
+  call(callee: PickledGlobal, args: unknown[], isNew: boolean): unknown;
+  /** Sets the state of an object other than a dict. */
+  build(object: unknown, state: unknown): void;
 }
 
+/** A pickle ends before its last instruction. */
+export class PickleCutShort extends Error {}
+
 /**
- * What one pickle may cost: an instruction counts 1, one that makes an object 8 more. 32 million are about 400,000
- * tensors, and about 1 GB of objects where somebody means harm.
+ * What one pickle may cost: an instruction counts 1, one that makes an object 8 more, one that remembers it 1 more, and 16
+ * bytes or one item that a call copies 1. 32 million are about 400,000 tensors, and about 1 GB of objects where somebody means harm.
  */
 const budget = 32_000_000;
 const objectCost = 8;
 
 /**
- * Runs the pickle instructions that `torch.save` uses (protocol 2): they build lists (as arrays), tuples (as arrays),
- * dicts (as Maps), strings, numbers (bigint beyond 2^53), booleans and None (null). No code of the file's choice is
- * run: a global is what `references` make of its name, and is called only if it is a `PickledGlobal` that says how.
- * @throws Error with the detail for anything else, and what `references` throw
+ * Runs the pickle instructions that `torch.load(weights_only=True)` runs: they build lists (as arrays), tuples (as
+ * arrays), dicts (as Maps), sets, strings, numbers (bigint beyond 2^53), booleans and None (null). No code of the file's
+ * choice is run: a global is what `references` make of its name, and a call what they make of a `PickledGlobal`.
+ * @param name what messages call the pickle
+ * @returns the value, and how many bytes made it
+ * @throws PickleCutShort; Error with the detail for anything else, and what `references` throw
  */
-export function unpickle(pickle: Buffer, references: PickleReferences): unknown {
-  return new Unpickler(pickle, references).run();
+export function unpickle(
+  pickle: Buffer,
+  references: PickleReferences,
+  name = 'data.pkl',
+): { value: unknown; length: number } {
+  return new Unpickler(pickle, references, name).run();
 }
 
 class Unpickler {
   private at = 0;
   private spent = 0;
+  private protocol = 0;
   private stack: unknown[] = [];
   /** The stacks below each open mark. */
   private readonly marks: unknown[][] = [];
@@ -43,12 +56,13 @@ class Unpickler {
   constructor(
     private readonly pickle: Buffer,
     private readonly references: PickleReferences,
+    private readonly name: string,
   ) {}
 
-  run(): unknown {
+  run(): { value: unknown; length: number } {
     for (;;) {
       const opcode = this.pickle[this.advance(1)]!;
-      if (opcode === 0x2e) return this.pop(); // STOP
+      if (opcode === 0x2e) return { value: this.pop(), length: this.at }; // STOP
       this.spend(1);
       this.step(opcode);
     }
@@ -57,11 +71,7 @@ class Unpickler {
   private step(opcode: number): void {
     const { pickle, stack } = this;
     switch (opcode) {
-      case 0x80: { // PROTO
-        const protocol = pickle[this.advance(1)]!;
-        if (protocol !== 2) throw new Error(`pickle protocol ${protocol}, expected 2, the default of torch.save`);
-        break;
-      }
+      case 0x80: this.protocol = pickle[this.advance(1)]!; break; // PROTO
       case 0x4e: stack.push(null); break; // NONE
       case 0x88: stack.push(true); break; // NEWTRUE
       case 0x89: stack.push(false); break; // NEWFALSE
@@ -80,6 +90,7 @@ class Unpickler {
       case 0x29: this.object([]); break; // EMPTY_TUPLE
       case 0x5d: this.object([]); break; // EMPTY_LIST
       case 0x7d: this.object(new Map()); break; // EMPTY_DICT
+      case 0x8f: this.object(new Set()); break; // EMPTY_SET
       case 0x85: this.object(this.popped(1)); break; // TUPLE1
       case 0x86: this.object(this.popped(2)); break; // TUPLE2
       case 0x87: this.object(this.popped(3)); break; // TUPLE3
@@ -88,44 +99,49 @@ class Unpickler {
       case 0x65: this.append(this.popToMark()); break; // APPENDS
       case 0x73: this.setItems(this.popped(2)); break; // SETITEM
       case 0x75: this.setItems(this.popToMark()); break; // SETITEMS
-      case 0x71: this.memo.set(pickle[this.advance(1)]!, this.top()); break; // BINPUT
-      case 0x72: this.memo.set(pickle.readUInt32LE(this.advance(4)), this.top()); break; // LONG_BINPUT
+      case 0x71: this.remember(pickle[this.advance(1)]!); break; // BINPUT
+      case 0x72: this.remember(pickle.readUInt32LE(this.advance(4))); break; // LONG_BINPUT
       case 0x68: stack.push(this.recalled(pickle[this.advance(1)]!)); break; // BINGET
       case 0x6a: stack.push(this.recalled(pickle.readUInt32LE(this.advance(4)))); break; // LONG_BINGET
       case 0x63: this.object(this.references.global(`${this.line()}.${this.line()}`)); break; // GLOBAL
       case 0x51: this.object(this.references.persistent(this.pop())); break; // BINPERSID
-      case 0x52: this.reduce(); break; // REDUCE
+      case 0x81: this.call(true); break; // NEWOBJ
+      case 0x52: this.call(false); break; // REDUCE
       case 0x62: this.build(); break; // BUILD
-      default:
-        throw new Error(
-          `pickle instruction 0x${opcode.toString(16)} at byte ${this.at - 1} of data.pkl, which torch.save does not use`,
-        );
+      default: {
+        const where = `0x${opcode.toString(16)} at byte ${this.at - 1} of ${this.name}`;
+        const advice = ` (protocol ${this.protocol}: save it in Python without pickle_protocol)`;
+        throw new Error(`pickle instruction ${where}, which torch.save does not use${this.protocol > 2 ? advice : ''}`);
+      }
     }
   }
 
-  private reduce(): void {
+  private call(isNew: boolean): void {
     const [callee, args] = this.popped(2);
-    if (!(callee instanceof PickledGlobal && callee.call)) throw new Error('data.pkl calls what is no function');
-    if (!Array.isArray(args)) throw new Error(`data.pkl calls ${callee.name} without a tuple of arguments`);
-    this.object(callee.call(args));
+    if (!(callee instanceof PickledGlobal)) throw new Error(`${this.name} calls what is no function`);
+    if (!Array.isArray(args)) throw new Error(`${this.name} calls ${callee.name} without a tuple of arguments`);
+    const result = this.references.call(callee, args, isNew);
+    if (result instanceof Uint8Array) this.spend(result.length >> 4);
+    if (result instanceof Set) this.spend(result.size);
+    this.object(result);
   }
 
-  /** The attributes of an OrderedDict (`_metadata` of a state dict) have no place in a Map. */
   private build(): void {
-    this.pop();
-    if (!(this.top() instanceof Map)) throw new Error('data.pkl sets attributes of something other than an OrderedDict');
+    const state = this.pop();
+    // The attributes of an OrderedDict (`_metadata` of a state dict) have no place in a Map.
+    if (!(this.top() instanceof Map)) this.references.build(this.top(), state);
   }
 
   private append(items: unknown[]): void {
     const list = this.top();
-    if (!Array.isArray(list)) throw new Error('data.pkl appends to something other than a list');
+    if (!Array.isArray(list)) throw new Error(`${this.name} appends to something other than a list`);
     for (const item of items) list.push(item);
   }
 
   private setItems(items: unknown[]): void {
     const dict = this.top();
-    if (!(dict instanceof Map)) throw new Error('data.pkl sets items of something other than a dict');
-    if (items.length % 2 !== 0) throw new Error('data.pkl sets an item without a value');
+    if (!(dict instanceof Map)) throw new Error(`${this.name} sets items of something other than a dict`);
+    if (items.length % 2 !== 0) throw new Error(`${this.name} sets an item without a value`);
     for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1]);
   }
 
@@ -136,16 +152,21 @@ class Unpickler {
 
   private spend(cost: number): void {
     this.spent += cost;
-    if (this.spent > budget) throw new Error('data.pkl builds more objects than a file of tensors needs');
+    if (this.spent > budget) throw new Error(`${this.name} builds more objects than a file of tensors needs`);
+  }
+
+  private remember(index: number): void {
+    this.spend(1); // A Map holds 16.7 million.
+    this.memo.set(index, this.top());
   }
 
   private recalled(index: number): unknown {
-    if (!this.memo.has(index)) throw new Error(`data.pkl refers to object ${index}, which it has not built`);
+    if (!this.memo.has(index)) throw new Error(`${this.name} refers to object ${index}, which it has not built`);
     return this.memo.get(index);
   }
 
   private top(): unknown {
-    if (this.stack.length === 0) throw new Error('data.pkl takes more values than it has built');
+    if (this.stack.length === 0) throw new Error(`${this.name} takes more values than it has built`);
     return this.stack.at(-1);
   }
 
@@ -156,14 +177,14 @@ class Unpickler {
   }
 
   private popped(count: number): unknown[] {
-    if (this.stack.length < count) throw new Error('data.pkl takes more values than it has built');
+    if (this.stack.length < count) throw new Error(`${this.name} takes more values than it has built`);
     return this.stack.splice(-count);
   }
 
   private popToMark(): unknown[] {
     const items = this.stack;
     const below = this.marks.pop();
-    if (!below) throw new Error('data.pkl takes more values than it has built');
+    if (!below) throw new Error(`${this.name} takes more values than it has built`);
     this.stack = below;
     return items;
   }
@@ -171,7 +192,7 @@ class Unpickler {
   /** The position of the next so many bytes, which are then behind. */
   private advance(count: number): number {
     const from = this.at;
-    if (count > this.pickle.length - from) throw new Error('data.pkl is cut short');
+    if (count > this.pickle.length - from) throw new PickleCutShort(`${this.name} is cut short`);
     this.at += count;
     return from;
   }
@@ -179,13 +200,13 @@ class Unpickler {
   private text(length: number): string {
     const from = this.advance(length);
     const bytes = this.pickle.subarray(from, from + length);
-    if (!isUtf8(bytes)) throw new Error('data.pkl has a string that is not encoded in UTF-8');
+    if (!isUtf8(bytes)) throw new Error(`${this.name} has a string that is not encoded in UTF-8`);
     return bytes.toString('utf8');
   }
 
   private line(): string {
     const end = this.pickle.indexOf(0x0a, this.at);
-    if (end < 0) throw new Error('data.pkl is cut short');
+    if (end < 0) throw new PickleCutShort(`${this.name} is cut short`);
     const text = this.text(end - this.at);
     this.at++;
     return text;

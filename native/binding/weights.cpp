@@ -99,6 +99,16 @@ Napi::Value tensor_in_storage(const Napi::CallbackInfo& info) {
   });
 }
 
+/// Native: placeInStorage(tensor: Tensor, storage: Tensor, offset: number, shape: number[], stride: number[]) -> void
+Napi::Value place_in_storage(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    continual::place_in_storage(TensorHandle::tensor(info[0]), TensorHandle::tensor(info[1]),
+                                integer_argument(info[2], "offset"), integer_list(info[3], "shape"),
+                                integer_list(info[4], "stride"));
+    return info.Env().Undefined();
+  });
+}
+
 /// Native: areBools(storage: Tensor) -> boolean
 Napi::Value are_bools(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -129,6 +139,13 @@ Napi::Value describe_storage(const Napi::CallbackInfo& info) {
     result.Set("shape", to_numbers(env, tensor.sizes()));
     result.Set("stride", to_numbers(env, tensor.strides()));
     return result;
+  });
+}
+
+/// Native: storageKind(tensor: Tensor) -> "dense" | "quantized" | "sparse" | "nested" | "meta" | "other"
+Napi::Value storage_kind(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::String::New(info.Env(), continual::storage_kind(TensorHandle::tensor(info[0])));
   });
 }
 
@@ -178,9 +195,11 @@ void define_weights(Napi::Env env, Napi::Object exports) {
   add("crc32", crc32);
   add("storageOfBytes", storage_of_bytes);
   add("tensorInStorage", tensor_in_storage);
+  add("placeInStorage", place_in_storage);
   add("areBools", are_bools);
   add("dtypeSize", dtype_size);
   add("describeStorage", describe_storage);
+  add("storageKind", storage_kind);
   add("writeFile", write_parts<write_file>);
   add("writeZip", write_parts<write_zip>);
 }

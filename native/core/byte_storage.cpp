@@ -3,6 +3,7 @@
 #include <c10/util/safe_numerics.h>
 
 #include <cstdint>
+#include <string>
 
 #include "core/error.h"
 #include "core/owned_memory.h"
@@ -81,26 +82,43 @@ at::Tensor tensor_in_storage(const at::Tensor& bytes, at::ScalarType type, int64
                              at::IntArrayRef strides, bool requires_grad) {
   if (requires_grad && !at::isFloatingType(type) && !at::isComplexType(type))
     throw_shape("requires gradients of integers");
+  const at::Tensor tensor = at::empty({0}, bytes.options().dtype(type));
+  place_in_storage(tensor, bytes, offset, sizes, strides);
+  return tensor.requires_grad_(requires_grad);
+}
+
+void place_in_storage(const at::Tensor& tensor, const at::Tensor& bytes, int64_t offset, at::IntArrayRef sizes,
+                      at::IntArrayRef strides) {
   const Extent extent = extent_of(offset, sizes, strides);
-  const uint64_t available = bytes.storage().nbytes() / c10::elementSize(type);
+  const uint64_t available = bytes.storage().nbytes() / c10::elementSize(tensor.scalar_type());
   if (extent.reach > available) {
     throw_shape("reaches element " + std::to_string(extent.reach) + " of a storage of " + std::to_string(available));
   }
   if (extent.elements > std::max(available, kMaxRepeated)) {
     throw_shape("repeats " + std::to_string(available) + " elements as " + std::to_string(extent.elements));
   }
-  return at::empty({0}, bytes.options().dtype(type))
-      .set_(bytes.storage(), offset, sizes, strides)
-      .requires_grad_(requires_grad);
+  tensor.set_(bytes.storage(), offset, sizes, strides);
 }
 
 bool are_bools(const at::Tensor& bytes) { return bytes.numel() == 0 || bytes.max().item<uint8_t>() <= 1; }
 
-at::Tensor bytes_of_storage(const at::Tensor& tensor) {
-  if (tensor.layout() != at::kStrided || tensor.is_quantized() || tensor.is_nested() || tensor.is_meta() ||
-      !tensor.has_storage()) {
-    throw Error("ERR_INVALID_ARG_VALUE", "expected dense tensors, got a sparse, quantized, nested or meta tensor");
+const char* storage_kind(const at::Tensor& tensor) {
+  if (tensor.is_meta()) return "meta";
+  if (tensor.is_nested()) return "nested";
+  switch (tensor.layout()) {
+    case at::kStrided: break;
+    case at::kMkldnn:
+    case at::kJagged: return "other";
+    default: return "sparse";
   }
+  if (!tensor.has_storage()) return "other";
+  return tensor.is_quantized() ? "quantized" : "dense";
+}
+
+at::Tensor bytes_of_storage(const at::Tensor& tensor) {
+  const std::string kind = storage_kind(tensor);
+  if (kind != "dense" && kind != "quantized")
+    throw Error("ERR_INVALID_ARG_VALUE", "expected dense tensors, got one of kind \"" + kind + "\"");
   return over(tensor.storage());
 }
 

@@ -16,11 +16,20 @@ at::Tensor storage_of_bytes(const at::Tensor& bytes, int64_t offset, int64_t len
 at::Tensor tensor_in_storage(const at::Tensor& bytes, at::ScalarType type, int64_t offset, at::IntArrayRef sizes,
                              at::IntArrayRef strides, bool requires_grad);
 
+/// Lets a tensor lie in the storage of `bytes` instead of its own memory, as `tensor_in_storage` does: for tensors that
+/// are more than a dtype (quantized ones).
+void place_in_storage(const at::Tensor& tensor, const at::Tensor& bytes, int64_t offset, at::IntArrayRef sizes,
+                      at::IntArrayRef strides);
+
 /// True where every byte is 0 or 1: others are no bools, and operators that count them would miscount.
 bool are_bools(const at::Tensor& bytes);
 
+/// How the elements of a tensor are stored: "dense", "quantized" (with scales beside its storage), "sparse" (of any
+/// layout), "nested", "meta" (without data) or "other".
+const char* storage_kind(const at::Tensor& tensor);
+
 /// The whole storage under a tensor as a uint8 tensor. Throws ERR_INVALID_ARG_VALUE for a tensor without one (sparse,
-/// quantized, nested, meta).
+/// nested, meta).
 at::Tensor bytes_of_storage(const at::Tensor& tensor);
 
 }  // namespace continual

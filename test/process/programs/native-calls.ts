@@ -99,8 +99,10 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   crc32: () => [bytes(), [[0, 4]]],
   storageOfBytes: () => [bytes(), 0, 4, 4],
   tensorInStorage: () => [bytes(), 'float32', 0, [1, 2], [2, 1], false],
+  placeInStorage: () => [handle(), bytes(), 0, [1, 2], [2, 1]],
   areBools: () => [bytes()],
   dtypeSize: () => ['float32'],
+  storageKind: () => [handle()],
   describeStorage: () => [handle()],
   writeFile: () => ['written', [['a', new Uint8Array(3)], ['b', bytes(), 0, 4], ['c', handle()]]], // prettier-ignore
   writeZip: () => ['written.zip', [['a', new Uint8Array(3)], ['b', bytes(), 0, 4], ['c', handle()]]], // prettier-ignore

@@ -1,0 +1,94 @@
+import type { FileBytes } from '../data/file-bytes';
+import { quoteName } from '../errors';
+import { type StoragePlace, type StorageSize, storageSizes } from './pickled-storages';
+import { maxPickleLength, type TorchArchive } from './torch-archive';
+import { PickleCutShort, unpickle } from './unpickler';
+
+/** What the first pickle of a file holds, and the second. */
+const magicNumber = 0x1950a86a20f9469cfc6cn;
+const protocolVersion = 1001;
+
+/** Most pickles are smaller; of a larger one more is read. */
+const firstRead = 2 ** 18;
+
+const plain = {
+  global: (name: string): never => {
+    throw new Error(`has the global ${quoteName(name)} outside of its object`);
+  },
+  persistent: (): never => {
+    throw new Error('refers to a storage outside of its object');
+  },
+  call: (): never => {
+    throw new Error('calls a function outside of its object');
+  },
+  build: (): never => {
+    throw new Error('sets attributes outside of its object');
+  },
+};
+
+/**
+ * A file of `torch.save` before PyTorch 1.6: pickles of a magic number, of the version, of facts about the machine (which
+ * PyTorch does not look at either: numbers are little-endian whatever they say), of the object, and of the keys of its
+ * storages; behind them the storages in the order of the keys, each as its number of elements (int64) and the elements.
+ * @throws Error with the detail, ERR_UNSAFE_GLOBAL
+ */
+export function readLegacyFile(bytes: FileBytes): TorchArchive {
+  let at = 0;
+  const next = (name: string): unknown => {
+    const { value, length } = wholePickle(bytes, at, (head) => unpickle(head, plain, name));
+    at += length;
+    return value;
+  };
+  const magic = next('the first pickle');
+  if (magic !== magicNumber)
+    throw new Error('it is a bare pickle (pickle.dump), which torch.load refuses in Python too');
+  const version = next('the second pickle');
+  if (version !== protocolVersion) throw new Error(`protocol version ${String(version)}, expected ${protocolVersion}`);
+  next('the third pickle');
+  const object = wholePickle(bytes, at, (head) => ({ ...storageSizes(head, bytes.name, 'its pickle'), head }));
+  const pickle = object.head.subarray(0, object.length);
+  at += object.length;
+  const keys = next('the list of storages');
+  return { pickle, places: placesOf(bytes, at, requireKeys(keys), object.sizes) };
+}
+
+/** Reads as much as a pickle needs, of which only reading it tells the length. */
+function wholePickle<T>(bytes: FileBytes, at: number, read: (head: Buffer) => T): T {
+  for (let length = firstRead; ; length *= 8) {
+    const there = Math.min(bytes.length - at, maxPickleLength);
+    try {
+      return read(bytes.read(at, Math.min(length, there)));
+    } catch (error) {
+      if (!(error instanceof PickleCutShort) || length >= there) throw error;
+    }
+  }
+}
+
+function requireKeys(keys: unknown): string[] {
+  if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'string'))
+    throw new Error('the list of storages is none');
+  return keys;
+}
+
+function placesOf(
+  bytes: FileBytes,
+  begin: number,
+  keys: readonly string[],
+  sizes: ReadonlyMap<string, StorageSize>,
+): Map<string, StoragePlace> {
+  const places = new Map<string, StoragePlace>();
+  let at = begin;
+  for (const key of keys) {
+    const size = sizes.get(key);
+    if (size === undefined) throw new Error(`the list of storages has ${quoteName(key)}, which nothing refers to`);
+    if (places.has(key)) throw new Error(`the list of storages has ${quoteName(key)} twice`);
+    const { count, length } = size;
+    if (length > bytes.length - at - 8)
+      throw new Error(`it is cut short: storage ${quoteName(key)} needs ${length} bytes`);
+    const found = bytes.read(at, 8).readBigInt64LE();
+    if (found !== BigInt(count)) throw new Error(`storage ${quoteName(key)} has ${found} elements, expected ${count}`);
+    places.set(key, { bytes, offset: at + 8, length });
+    at += 8 + length;
+  }
+  return places;
+}
