@@ -62,6 +62,14 @@ export class FileBytes {
     return native.storageOfBytes(this.bytes, offset, length, alignment);
   }
 
+  /**
+   * Moves what lies from an offset on towards the front, over what lies before, so that it is aligned to so many bytes; of
+   * a mapped file nothing. @returns by how many bytes
+   */
+  align(offset: number, alignment: number): number {
+    return this.isMapped ? 0 : native.alignBytes(this.bytes, offset, alignment);
+  }
+
   /** The CRC-32 of each range, computed on the compute thread. */
   crc32(ranges: readonly (readonly [offset: number, length: number])[]): Promise<number[]> {
     return job(native.crc32(this.bytes, ranges));

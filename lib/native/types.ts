@@ -348,6 +348,8 @@ export interface NativeAddon {
   crc32(bytes: NativeTensor, ranges: readonly (readonly [offset: number, length: number])[]): Promise<number[]>;
   /** A range of bytes as a storage (a uint8 tensor) of its own; shares the memory where it is aligned. */
   storageOfBytes(bytes: NativeTensor, offset: number, length: number, alignment: number): NativeTensor;
+  /** Moves the bytes from an offset on to the front, until the first is aligned; by how many. */
+  alignBytes(bytes: NativeTensor, offset: number, alignment: number): number;
   tensorInStorage(
     storage: NativeTensor,
     dtype: string,

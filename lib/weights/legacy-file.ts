@@ -11,6 +11,9 @@ const protocolVersion = 1001;
 /** Most pickles are smaller; of a larger one more is read. */
 const firstRead = 2 ** 18;
 
+/** Of the number of elements before a storage. */
+const countLength = 8;
+
 const plain = {
   global: (name: string): never => {
     throw new Error(`has the global ${quoteName(name)} outside of its object`);
@@ -49,7 +52,9 @@ export function readLegacyFile(bytes: FileBytes): TorchArchive {
   const pickle = object.head.subarray(0, object.length);
   at += object.length;
   const keys = next('the list of storages');
-  return { pickle, places: placesOf(bytes, at, requireKeys(keys), object.sizes) };
+  // Most storages lie as their elements need then, and need not be copied.
+  const moved = bytes.align(at, countLength);
+  return { pickle, places: placesOf(bytes, at - moved, bytes.length - moved, requireKeys(keys), object.sizes) };
 }
 
 /** Reads as much as a pickle needs, of which only reading it tells the length. */
@@ -73,6 +78,7 @@ function requireKeys(keys: unknown): string[] {
 function placesOf(
   bytes: FileBytes,
   begin: number,
+  end: number,
   keys: readonly string[],
   sizes: ReadonlyMap<string, StorageSize>,
 ): Map<string, StoragePlace> {
@@ -82,13 +88,13 @@ function placesOf(
     const size = sizes.get(key);
     if (size === undefined) throw new Error(`the list of storages has ${quoteName(key)}, which nothing refers to`);
     if (places.has(key)) throw new Error(`the list of storages has ${quoteName(key)} twice`);
-    const { count, length } = size;
-    if (length > bytes.length - at - 8)
+    const { count, length, alignment } = size;
+    if (length > end - at - countLength)
       throw new Error(`it is cut short: storage ${quoteName(key)} needs ${length} bytes`);
-    const found = bytes.read(at, 8).readBigInt64LE();
+    const found = bytes.read(at, countLength).readBigInt64LE();
     if (found !== BigInt(count)) throw new Error(`storage ${quoteName(key)} has ${found} elements, expected ${count}`);
-    places.set(key, { bytes, offset: at + 8, length });
-    at += 8 + length;
+    places.set(key, { bytes, offset: at + countLength, length, alignment });
+    at += countLength + length;
   }
   return places;
 }

@@ -7,8 +7,8 @@ import { StoredBytes } from './stored-tensors';
 import { torchGlobal } from './torch-globals';
 import { unpickle } from './unpickler';
 
-/** Storages lie at multiples of 64 in what PyTorch writes; complex128 needs 16. */
-const storageAlignment = 16;
+/** Storages of archives lie at multiples of 64 in what PyTorch writes; complex128 needs 16. */
+export const widestElement = 16;
 
 /** Where the bytes of a storage lie. */
 export interface StoragePlace {
@@ -16,6 +16,8 @@ export interface StoragePlace {
   offset: number;
   /** In bytes. */
   length: number;
+  /** Bytes at a multiple of which it must lie, which is copied where it does not. Default: for elements of every dtype. */
+  alignment?: number;
 }
 
 /** How a pickle refers to a storage; counts and offset are of elements. */
@@ -49,6 +51,8 @@ const bytesOf = ({ type, count }: { type: StorageClass; count: number }) => coun
 export interface StorageSize {
   count: number;
   length: number;
+  /** What the elements of all classes that are named for it need; those of bytes may have any dtype. */
+  alignment: number;
 }
 
 /**
@@ -70,7 +74,10 @@ export function storageSizes(
       build: () => {},
       persistent: (id) => {
         const storage = storageIdOf(id);
-        if (!sizes.has(storage.key)) sizes.set(storage.key, { count: storage.count, length: bytesOf(storage) });
+        const { count, key, type } = storage;
+        const size = sizes.get(key) ?? { count, length: bytesOf(storage), alignment: 1 };
+        const needed = type.dtype === 'uint8' ? widestElement : native.dtypeSize(type.dtype);
+        sizes.set(key, { ...size, alignment: Math.max(size.alignment, needed) });
         return null;
       },
     },
@@ -97,7 +104,7 @@ export class Storages {
     if (place.length !== expected)
       throw new Error(`storage ${quoteName(key)} has ${place.length} bytes, expected ${expected}`);
     const whole = this.once(key, () =>
-      StoredBytes.of(place.bytes, place.offset, place.length, storageAlignment, this.file.device),
+      StoredBytes.of(place.bytes, place.offset, place.length, place.alignment ?? widestElement, this.file.device),
     );
     if (view === null) return new PickledStorage(whole, type.dtype);
     const size = native.dtypeSize(type.dtype);

@@ -1,10 +1,11 @@
 import { Complex } from '../tensor/complex';
 import { quoteName } from '../errors';
 
-/** () */
-export function orderedDict(args: unknown[]): Map<unknown, unknown> {
-  if (args.length > 0) throw new Error('an OrderedDict with arguments, expected none');
-  return new Map();
+/** (), or (pairs) as Python 2 wrote it */
+export function orderedDict([pairs = []]: unknown[]): Map<unknown, unknown> {
+  const isPair = (pair: unknown): pair is [unknown, unknown] => Array.isArray(pair) && pair.length === 2;
+  if (!Array.isArray(pairs) || !pairs.every(isPair)) throw new Error('an OrderedDict of something other than pairs');
+  return new Map(pairs);
 }
 
 /** (counts) */

@@ -71,6 +71,8 @@ function viewOf(
 ): Tensor {
   if (!(storage instanceof PickledStorage)) throw new Error('a tensor without a storage');
   const dtype = requireDtype(dtypeOfTensor ?? storage.dtype);
+  // Only bytes may have any dtype, and lie so that they can.
+  if (dtype !== storage.dtype && storage.dtype !== 'uint8') throw new Error(`a tensor of ${dtype} over a storage of ${storage.dtype}`);
   if (typeof requiresGrad !== 'boolean') throw new Error('a tensor whose requires_grad is no bool');
   const { offset, shape, strides } = placeOf(view);
   return withMetadata(storage.stored.tensor(dtype, offset, shape, strides, requiresGrad), metadata, file);

@@ -122,7 +122,7 @@ class Unpickler {
     if (!Array.isArray(args)) throw new Error(`${this.name} calls ${callee.name} without a tuple of arguments`);
     const result = this.references.call(callee, args, isNew);
     if (result instanceof Uint8Array) this.spend(result.length >> 4);
-    if (result instanceof Set) this.spend(result.size);
+    if (result instanceof Set || result instanceof Map) this.spend(result.size);
     this.object(result);
   }
 

@@ -87,6 +87,15 @@ Napi::Value storage_of_bytes(const Napi::CallbackInfo& info) {
   });
 }
 
+/// Native: alignBytes(bytes: Tensor, offset: number, alignment: number) -> number
+Napi::Value align_bytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const int64_t moved = continual::align_bytes(TensorHandle::tensor(info[0]), integer_argument(info[1], "offset"),
+                                                 integer_argument(info[2], "alignment"));
+    return Napi::Number::New(info.Env(), static_cast<double>(moved));
+  });
+}
+
 /// Native: tensorInStorage(storage: Tensor, dtype: string, offset: number, shape: number[], stride: number[],
 /// requiresGrad: boolean) -> Tensor
 Napi::Value tensor_in_storage(const Napi::CallbackInfo& info) {
@@ -194,6 +203,7 @@ void define_weights(Napi::Env env, Napi::Object exports) {
   add("copyBytes", copy_bytes);
   add("crc32", crc32);
   add("storageOfBytes", storage_of_bytes);
+  add("alignBytes", align_bytes);
   add("tensorInStorage", tensor_in_storage);
   add("placeInStorage", place_in_storage);
   add("areBools", are_bools);

@@ -3,6 +3,7 @@
 #include <c10/util/safe_numerics.h>
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "core/error.h"
@@ -76,6 +77,17 @@ at::Tensor storage_of_bytes(const at::Tensor& bytes, int64_t offset, int64_t len
                                [](void* owner) { delete static_cast<at::Tensor*>(owner); }, at::Device(at::kCPU));
   return over(c10::Storage(c10::Storage::use_byte_size_t(), static_cast<size_t>(length), std::move(data),
                            /*allocator=*/nullptr, /*resizable=*/false));
+}
+
+int64_t align_bytes(const at::Tensor& bytes, int64_t offset, int64_t alignment) {
+  if (offset < 0 || offset > bytes.numel() || alignment < 1) throw_shape("offset " + std::to_string(offset));
+  if (offset == bytes.numel()) return 0;
+  auto* const first = static_cast<char*>(bytes.mutable_data_ptr()) + offset;
+  const auto excess =
+      static_cast<int64_t>(reinterpret_cast<std::uintptr_t>(first) % static_cast<std::uintptr_t>(alignment));
+  if (excess == 0 || excess > offset) return 0;
+  std::memmove(first - excess, first, static_cast<size_t>(bytes.numel() - offset));
+  return excess;
 }
 
 at::Tensor tensor_in_storage(const at::Tensor& bytes, at::ScalarType type, int64_t offset, at::IntArrayRef sizes,

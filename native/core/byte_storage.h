@@ -10,6 +10,10 @@ namespace continual {
 /// is a copy. Throws ERR_SHAPE where the range leaves the tensor.
 at::Tensor storage_of_bytes(const at::Tensor& bytes, int64_t offset, int64_t length, int64_t alignment);
 
+/// Moves the bytes from `offset` on towards the front, over those before, until the first lies at a multiple of
+/// `alignment`; returns by how many.
+int64_t align_bytes(const at::Tensor& bytes, int64_t offset, int64_t alignment);
+
 /// A tensor over the storage of `bytes`; offset and strides count elements. Throws ERR_SHAPE for what reaches beyond
 /// the storage or overflows, has more than 64 dimensions, repeats its elements beyond all measure, or requires
 /// gradients of integers.

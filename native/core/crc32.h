@@ -6,8 +6,8 @@
 
 namespace continual {
 
-/// CRC-32 (polynomial 0xEDB88320, reflected), of any bytes: eight at a time ("slicing by 8", Kounavis and Berry, 2005).
-/// `previous`: the sum of the bytes before these.
+/// CRC-32 (polynomial 0xEDB88320, reflected), of any bytes: eight at a time ("slicing by 8", Kounavis and Berry, 2005),
+/// of four parts of long data in step. `previous`: the sum of the bytes before these.
 uint32_t crc32(const void* data, size_t length, uint32_t previous = 0);
 
 }  // namespace continual

@@ -98,6 +98,7 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   copyBytes: () => [bytes(), 2, new Uint8Array(4)],
   crc32: () => [bytes(), [[0, 4]]],
   storageOfBytes: () => [bytes(), 0, 4, 4],
+  alignBytes: () => [bytes(), 3, 4],
   tensorInStorage: () => [bytes(), 'float32', 0, [1, 2], [2, 1], false],
   placeInStorage: () => [handle(), bytes(), 0, [1, 2], [2, 1]],
   areBools: () => [bytes()],
