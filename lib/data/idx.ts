@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { ContinualTorchError } from '../errors';
+import { atDoor, type Door } from './file-kind';
 
 /**
  * An array of an IDX file (the format of the MNIST database): unsigned bytes in row-major order, on a SharedArrayBuffer
@@ -14,6 +15,13 @@ export interface IdxArray {
 
 const kUnsignedByte = 0x08;
 
+const door: Door = {
+  operation: 'IDX',
+  expected: 'an IDX file of bytes',
+  opens: ['idx', 'gzip', 'empty'],
+  codes: ['ERR_IDX_FORMAT'],
+};
+
 /**
  * Reads a file of unsigned bytes in IDX format, gzipped or not.
  * @param dimensions what the file must have: 3 for images [N, rows, columns] (magic number 2051), 1 for labels [N] (2049)
@@ -25,7 +33,8 @@ export async function readIdx(path: string, dimensions: number): Promise<IdxArra
   const magic = bytes.length >= 4 ? bytes.readUInt32BE(0) : undefined;
   const expectedMagic = (kUnsignedByte << 8) | dimensions;
   if (magic !== expectedMagic) {
-    throw damaged(path, `expected magic number ${expectedMagic}, got ${magic ?? `a file of ${bytes.length} bytes`}`);
+    const got = magic ?? `a file of ${bytes.length} bytes`;
+    throw await atDoor(door, damaged(path, `expected magic number ${expectedMagic}, got ${got}`), path);
   }
   if (bytes.length < headerLength) {
     throw damaged(path, `expected a header of ${headerLength} bytes, got a file of ${bytes.length} bytes`);

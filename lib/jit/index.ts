@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { atDoor, type Door } from '../data/file-kind';
 import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { type AnyModule, isScripted, Module, nativeModule, stateOf } from '../nn/module';
@@ -19,6 +20,14 @@ export interface LoadOptions {
   device?: string;
 }
 
+const door: Door = {
+  operation: 'jit.load',
+  expected: 'a TorchScript file',
+  opens: ['torchScript', 'lite', 'empty'],
+  besideWeights: '; a model with its code is saved in Python with torch.jit.script(model).save("model.pt")',
+  codes: ['ERR_MODEL_FILE_FORMAT', 'ERR_MODEL_FILE_PICKLE'],
+};
+
 const loadSchema = z.object({ device: deviceName.default(getDefaultDevice) });
 
 /**
@@ -27,7 +36,7 @@ const loadSchema = z.object({ device: deviceName.default(getDefaultDevice) });
  * TorchScript file is code, which no check makes harmless: load only what comes from people you trust.
  * @param source a file name, or the bytes of a file
  * @throws ERR_MODEL_FILE_NOT_FOUND, ERR_MODEL_FILE_READ, ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_FORMAT, and
- * ERR_MODEL_FILE_PICKLE for a file of `torch.save`, with how to export TorchScript instead; ERR_DEVICE; ERR_INVALID_ARG_TYPE,
+ * ERR_MODEL_FILE_PICKLE for a file of `torch.save`; of another kind of file the message says what opens it; ERR_DEVICE; ERR_INVALID_ARG_TYPE,
  * ERR_UNKNOWN_OPTION
  */
 export async function load<Output = Tensor>(
@@ -37,7 +46,10 @@ export async function load<Output = Tensor>(
   const { device } = parseOptions('jit.load', loadSchema, options);
   const bytes = source instanceof ArrayBuffer ? new Uint8Array(source) : source;
   if (!(bytes instanceof Uint8Array)) requirePath('jit.load', bytes, ' or the bytes of a file');
-  const model = new ScriptModule<Output>(await job(native.jitLoad(bytes, device)));
+  const loading = job(native.jitLoad(bytes, device)).catch(async (error: unknown) => {
+    throw await atDoor(door, error, bytes);
+  });
+  const model = new ScriptModule<Output>(await loading);
   warnOfEvalMode('jit.load', model);
   return model;
 }

@@ -24,6 +24,8 @@ export const arrayOfDtype: Record<DType, TypedArrayConstructor | null> = {
   float8_e5m2: null,
   float8_e4m3fnuz: null,
   float8_e5m2fnuz: null,
+  float8_e8m0fnu: null,
+  float4_e2m1fn_x2: null,
   qint8: null,
   quint8: null,
   qint32: null,

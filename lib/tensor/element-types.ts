@@ -20,6 +20,8 @@ export type DType =
   | 'float8_e5m2'
   | 'float8_e4m3fnuz'
   | 'float8_e5m2fnuz'
+  | 'float8_e8m0fnu'
+  | 'float4_e2m1fn_x2'
   | 'qint8'
   | 'quint8'
   | 'qint32';

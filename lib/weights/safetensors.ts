@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { FileBytes } from '../data/file-bytes';
-import { ContinualTorchError, describeValue, quoteName } from '../errors';
+import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import type { NativePart } from '../native/types';
 import { boolean, deviceName, parseOptions } from '../options';
@@ -8,29 +7,11 @@ import { ops } from '../tensor/operators';
 import { getDefaultDevice } from '../tensor/default-device';
 import { Tensor } from '../tensor/tensor';
 import { requirePath, writeAside } from '../write-aside';
-import { type Header, maxHeaderLength, parseHeader, type TensorEntry, writeHeader } from './safetensors-header';
-import { contiguousStride, StoredBytes } from './stored-tensors';
+import { dtypes, readHeader, readTensors, withBytes } from './safetensors-file';
+import { maxHeaderLength, writeHeader } from './safetensors-header';
+import { isIndex, loadShards } from './safetensors-index';
 
-/** The format's dtypes that libtorch holds, with its names for them. */
-const dtypes: ReadonlyMap<string, string> = new Map([
-  ['F64', 'float64'],
-  ['F32', 'float32'],
-  ['F16', 'float16'],
-  ['BF16', 'bfloat16'],
-  ['I64', 'int64'],
-  ['I32', 'int32'],
-  ['I16', 'int16'],
-  ['I8', 'int8'],
-  ['U64', 'uint64'],
-  ['U32', 'uint32'],
-  ['U16', 'uint16'],
-  ['U8', 'uint8'],
-  ['BOOL', 'bool'],
-  ['F8_E4M3', 'float8_e4m3fn'],
-  ['F8_E5M2', 'float8_e5m2'],
-  ['C64', 'complex64'],
-]);
-const formatNames = new Map([...dtypes].map(([format, dtype]) => [dtype, format]));
+const formatNames = new Map([...dtypes].map(([format, { dtype }]) => [dtype, format]));
 
 /** How a file of weights is read. */
 export interface LoadOptions {
@@ -47,10 +28,13 @@ const loadSchema = z.object({ device: deviceName.optional(), mmap: boolean.defau
  * file of 1 MiB or more is mapped: its pages come from the disk when they are first used, and writing to a tensor
  * changes memory alone, never the file. The file must then keep its content (replacing it by renaming another is fine):
  * `mmap: false` reads it at once instead.
- * @param source a file name, or the bytes of a file, which are copied
+ *
+ * The index of safetensors in several files (`model.safetensors.index.json` of Hugging Face) gives the tensors of all of
+ * them: those that lie in or below its folder are read, in the order of their names.
+ * @param source the name of a file or of an index, or the bytes of a file, which are copied
  * @param options `device`, default `getDefaultDevice()`; `mmap`, default true
- * @throws ERR_DATA_NOT_FOUND; ERR_SAFETENSORS_FORMAT for a damaged file, or a dtype that libtorch does not have;
- * ERR_DEVICE; ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
+ * @throws ERR_DATA_NOT_FOUND; ERR_SAFETENSORS_FORMAT for a damaged file, a dtype that libtorch does not have, another kind
+ * of file (the message says what opens it), or an index that does not fit its files; ERR_DEVICE; ERR_UNKNOWN_OPTION, ERR_INVALID_ARG_TYPE
  */
 export async function loadSafetensors(
   source: string | Uint8Array,
@@ -58,23 +42,12 @@ export async function loadSafetensors(
 ): Promise<Map<string, Tensor>> {
   const { device = getDefaultDevice(), mmap } = parseOptions('loadSafetensors', loadSchema, options);
   native.checkDevice(device);
-  return withHeader('loadSafetensors', source, mmap, (bytes, { tensors }, dataBegin, damaged) => {
-    checkOffsets(tensors, bytes.length - dataBegin, damaged);
-    const result = new Map<string, Tensor>();
-    for (const [name, { dtype, shape, begin, end }] of tensors) {
-      const type = dtypes.get(dtype)!;
-      const stored = StoredBytes.of(bytes, dataBegin + begin, end - begin, native.dtypeSize(type), device);
-      try {
-        result.set(name, stored.tensor(type, 0, shape, contiguousStride(shape)));
-      } catch (error) {
-        if (error instanceof ContinualTorchError) throw error;
-        throw damaged(`${quoteName(name)}: ${(error as Error).message}`);
-      } finally {
-        stored.close();
-      }
-    }
-    return result;
-  });
+  const opens = ['safetensors', 'safetensorsIndex'] as const;
+  return withBytes('loadSafetensors', source, mmap, opens, (bytes, damaged) =>
+    typeof source === 'string' && isIndex(bytes)
+      ? loadShards('loadSafetensors', source, bytes, damaged, { device, mmap })
+      : readTensors(readHeader(bytes, damaged), device),
+  );
 }
 
 /**
@@ -82,7 +55,7 @@ export async function loadSafetensors(
  * @throws as `loadSafetensors`
  */
 export function readSafetensorsMetadata(source: string | Uint8Array): Promise<Map<string, string>> {
-  return withHeader('readSafetensorsMetadata', source, true, (_bytes, { metadata }) => metadata);
+  return withBytes('readSafetensorsMetadata', source, true, ['safetensors'], (bytes, damaged) => readHeader(bytes, damaged).header.metadata);
 }
 
 const saveSchema = z.object({
@@ -159,77 +132,14 @@ function describe(name: string, tensor: Tensor) {
   }
   const size = native.dtypeSize(dtype);
   const length = shape.reduce((product, n) => product * n, size);
-  return { handle: plain.handle, dtype: format, shape, size, length, begin: 0 };
+  return { handle: plain.handle, dtype: format, shape: inFormat(name, format, shape), size, length, begin: 0 };
 }
 
-async function withHeader<T>(
-  operation: string,
-  source: string | Uint8Array,
-  mmap: boolean,
-  use: (bytes: FileBytes, header: Header, dataBegin: number, damaged: (detail: string) => Error) => T,
-): Promise<T> {
-  const bytes = await FileBytes.open(operation, source, mmap);
-  const damaged = (detail: string) =>
-    new ContinualTorchError(
-      'ERR_SAFETENSORS_FORMAT',
-      `${operation}: expected a safetensors file, ${bytes.name}: ${detail}`,
-    );
-  try {
-    if (bytes.length < 8) throw damaged('the header is longer than the file');
-    const length = bytes.read(0, 8).readBigUInt64LE();
-    if (length > maxHeaderLength)
-      throw damaged(`a header of ${length} bytes, more than the ${maxHeaderLength} of the format`);
-    const dataBegin = 8 + Number(length);
-    if (dataBegin > bytes.length) throw damaged('the header is longer than the file');
-    return use(bytes, decodeHeader(bytes.read(8, Number(length)), damaged), dataBegin, damaged);
-  } finally {
-    bytes.close();
-  }
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function decodeHeader(json: Uint8Array, damaged: (detail: string) => Error): Header {
-  let text: string;
-  try {
-    text = utf8.decode(json);
-  } catch {
-    throw damaged('the header is not encoded in UTF-8');
-  }
-  try {
-    return parseHeader(text);
-  } catch (error) {
-    throw damaged((error as Error).message);
-  }
-}
-
-/** Tensors must fill the data one behind the other: neither holes nor overlaps can hide anything. */
-function checkOffsets(
-  tensors: ReadonlyMap<string, TensorEntry>,
-  dataLength: number,
-  damaged: (detail: string) => Error,
-): void {
-  let free = 0;
-  for (const [name, { dtype, shape, begin, end }] of [...tensors].sort(
-    ([, a], [, b]) => a.begin - b.begin || a.end - b.end,
-  )) {
-    const type = dtypes.get(dtype);
-    if (type === undefined)
-      throw damaged(
-        `${quoteName(name)} has dtype ${quoteName(dtype)}, expected one of ${[...dtypes.keys()].join(', ')}`,
-      );
-    if (!Number.isSafeInteger(shape.reduce((product, size) => product * Math.max(1, size), 1))) {
-      throw damaged(`${quoteName(name)} has more elements than can be`);
-    }
-    const expected = shape.reduce((product, size) => product * size, native.dtypeSize(type));
-    if (begin !== free)
-      throw damaged(
-        `${quoteName(name)} begins at byte ${begin} of the data, expected ${free}, where the one before ends`,
-      );
-    if (end - begin !== expected || end > dataLength) {
-      throw damaged(`${quoteName(name)} needs ${expected} bytes, the header names [${begin}, ${end}) of ${dataLength}`);
-    }
-    free = end;
-  }
-  if (free !== dataLength) throw damaged(`there are ${dataLength} bytes of data, tensors fill ${free} of them`);
+/** Where one element of libtorch is two of the format, the last dimension is twice as long. */
+function inFormat(name: string, format: string, shape: number[]): number[] {
+  const { dtype, packed } = dtypes.get(format)!;
+  if (packed === 1) return shape;
+  const last = shape.at(-1);
+  if (last !== undefined) return [...shape.slice(0, -1), last * packed];
+  throw new ContinualTorchError('ERR_SHAPE', `saveSafetensors: expected "${name}" of ${dtype} to have a dimension, got shape []`);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FileBytes } from '../data/file-bytes';
+import { atDoor, type Door } from '../data/file-kind';
 import { ContinualTorchError } from '../errors';
 import { job, native } from '../native/binding';
 import { boolean, deviceName, parseOptions } from '../options';
@@ -19,6 +20,13 @@ import { unpickle } from './unpickler';
 export type { Loaded } from './loaded-values';
 
 const schema = z.object({ device: deviceName.optional(), mmap: boolean.default(false) });
+
+const door: Door = {
+  operation: 'torch.load',
+  expected: 'a file of torch.save',
+  opens: ['torchSave', 'legacyTorchSave', 'empty'],
+  codes: ['ERR_TORCH_FILE_FORMAT'],
+};
 
 /**
  * Reads a file that `torch.save` wrote (also before PyTorch 1.6), as `torch.load(path, weights_only=True)` does: tensors
@@ -59,7 +67,8 @@ export async function load(source: string | Uint8Array, options?: LoadOptions): 
     for (const place of archive.places.values()) places.add(place.bytes);
     return build(archive, new LoadingFile(bytes.name, device, bytes.length));
   } catch (error) {
-    throw error instanceof ContinualTorchError ? error : damaged((error as Error).message, (error as Error).cause);
+    const told = error instanceof ContinualTorchError ? error : damaged((error as Error).message, (error as Error).cause);
+    throw await atDoor(door, told, bytes);
   } finally {
     for (const place of places) place.close();
   }
@@ -98,16 +107,10 @@ export async function save(value: Picklable, path: string): Promise<void> {
 
 type Damaged = (detail: string) => ContinualTorchError;
 
-/** What is no zip archive, but something that a user of PyTorch may well have. */
+/** A zip archive, or pickles. */
 function checkKind(bytes: FileBytes, damaged: Damaged): void {
-  const head = bytes.read(0, Math.min(bytes.length, 9));
+  const head = bytes.read(0, Math.min(bytes.length, 2));
   if (head.length === 0) throw damaged('it is empty');
   if ((head[0] === 0x50 && head[1] === 0x4b) || (head[0] === 0x80 && head[1]! <= 5)) return;
-  if (bytes.length > 262 && bytes.read(257, 5).toString('latin1') === 'ustar') {
-    throw damaged(
-      'it is a tar archive, as PyTorch wrote before 0.1.10: load it in Python with weights_only=False and save it again',
-    );
-  }
-  if (head[8] === 0x7b) throw damaged('it looks like safetensors, which loadSafetensors reads');
-  throw damaged('it is no zip archive');
+  throw damaged('it is no zip archive, and no pickle');
 }

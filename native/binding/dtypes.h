@@ -37,6 +37,8 @@ inline constexpr std::array kDTypes{
     DType{"float8_e5m2", at::kFloat8_e5m2, -1},
     DType{"float8_e4m3fnuz", at::kFloat8_e4m3fnuz, -1},
     DType{"float8_e5m2fnuz", at::kFloat8_e5m2fnuz, -1},
+    DType{"float8_e8m0fnu", at::kFloat8_e8m0fnu, -1},
+    DType{"float4_e2m1fn_x2", at::kFloat4_e2m1fn_x2, -1},
     DType{"qint8", at::kQInt8, -1},
     DType{"quint8", at::kQUInt8, -1},
     DType{"qint32", at::kQInt32, -1},

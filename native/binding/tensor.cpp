@@ -151,6 +151,10 @@ Napi::Value to_typed_array(const Napi::CallbackInfo& info) {
     at::Tensor tensor = TensorHandle::tensor(info[0]).detach();
     if (tensor.layout() != at::kStrided) tensor = tensor.to_dense();
     if (tensor.is_quantized()) tensor = tensor.dequantize();
+    if (tensor.scalar_type() == at::kFloat4_e2m1fn_x2) {
+      throw Error("ERR_UNSUPPORTED_DTYPE",
+                  "float4_e2m1fn_x2 holds two numbers in a byte, which JavaScript cannot hold: view it as uint8");
+    }
     if (tensor.scalar_type() == at::kComplexHalf) tensor = tensor.to(at::kComplexFloat);
     tensor = tensor.resolve_neg();
     if (tensor.is_complex()) tensor = at::view_as_real(tensor.resolve_conj());

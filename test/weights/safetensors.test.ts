@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, it } from 'mocha';
 import { loadSafetensors, ops, readSafetensorsMetadata, saveSafetensors, type Tensor, tensor } from '../../lib/index';
 import { load } from '../../lib/weights/torch-file';
-import { assertTensorEqual, rejectsWithCode } from '../support/assertions';
+import { assertTensorEqual, rejectsWithCode, throwsWithCode } from '../support/assertions';
 import { fixturePath } from '../support/fixtures';
 import { elementsOf } from '../support/recorded-weights';
 import { withTempFolder } from '../support/temp-folder';
@@ -18,6 +18,17 @@ function fileOf(header: unknown, data: Buffer = Buffer.alloc(0)): Buffer {
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   return Buffer.concat([length, json, data]);
+}
+
+/** Dtype, shape and bytes of each tensor. */
+function entriesOf(file: Buffer): Record<string, unknown> {
+  const begin = 8 + Number(file.readBigUInt64LE());
+  const header = JSON.parse(file.subarray(8, begin).toString()) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  const entries = Object.entries(header).map(([name, { dtype, shape, data_offsets: [from, to] }]) => [
+    name,
+    [dtype, shape, file.subarray(begin + from, begin + to).toString('hex')],
+  ]);
+  return Object.fromEntries(entries) as Record<string, unknown>;
 }
 
 const refuses = (bytes: Buffer, message: RegExp) =>
@@ -81,7 +92,7 @@ describe('loadSafetensors', () => {
 
   it('refuses a file that is cut short, wherever', async () => {
     const whole = fileOf({ a: scalar }, Buffer.alloc(4));
-    for (const length of [0, 7, 8, 20]) await refuses(whole.subarray(0, length), /the header is longer than the file$/);
+    for (const length of [1, 7, 8, 20]) await refuses(whole.subarray(0, length), /the header is longer than the file$/);
     await refuses(whole.subarray(0, whole.length - 1), /"a" needs 4 bytes, the header names \[0, 4\) of 3$/);
   });
 
@@ -96,6 +107,25 @@ describe('loadSafetensors', () => {
       ['größe', '1'],
     ]);
   });
+
+  it('reads and writes every bit of floats of eight bits and of four, two of which are a byte', () =>
+    withTempFolder(async (folder) => {
+      const [theirs, ours] = [fixturePath('weights', 'small-floats.safetensors'), path.join(folder, 'ours')];
+      const tensors = await loadSafetensors(theirs);
+      const everyByte = Array.from({ length: 256 }, (_, i) => i);
+      for (const [name, value] of tensors) {
+        assert.equal(value.dtype, name);
+        assert.deepEqual(value.shape, name.endsWith('_x2') ? [2, 128] : [256]);
+        assert.deepEqual((ops.aten.view!(value, { dtype: 'uint8' }) as Tensor).flatten().toNumbers(), everyByte, name);
+      }
+      assert.equal(tensors.size, 6);
+      await saveSafetensors(tensors, ours);
+      assert.deepEqual(entriesOf(await readFile(ours)), entriesOf(await readFile(theirs)));
+      const packed = tensors.get('float4_e2m1fn_x2')!;
+      throwsWithCode(() => packed.toTypedArray(), 'ERR_UNSUPPORTED_DTYPE', /two numbers in a byte.*view it as uint8$/);
+      const one = { x: packed.flatten().select(0, 0) };
+      await rejectsWithCode(saveSafetensors(one, ours), 'ERR_SHAPE', /"x" of float4_e2m1fn_x2 to have a dimension, got shape \[\]$/);
+    }));
 
   it('maps a large file: writing to a tensor never reaches the file, and a file may be saved over itself', () =>
     withTempFolder(async (folder) => {
@@ -178,7 +208,10 @@ describe('loadSafetensors', () => {
         four,
         /"a" has more elements than can be$/,
       ],
-      [{ a: { ...scalar, dtype: 'F4' } }, four, /"a" has dtype "F4", expected one of F64, /],
+      [{ a: { ...scalar, dtype: 'F6_E2M3' } }, four, /"a" has dtype "F6_E2M3", expected one of F64, .* F4, C64$/],
+      [{ a: { dtype: 'F4', shape: [2, 3], data_offsets: [0, 3] } }, Buffer.alloc(3), /"a" of F4 has shape \[2, 3\], expected a last/],
+      [{ a: { dtype: 'F4', shape: [], data_offsets: [0, 1] } }, Buffer.alloc(1), /"a" of F4 has shape \[\], expected a last/],
+      [{ a: { dtype: 'F4', shape: [2, 4], data_offsets: [0, 8] } }, Buffer.alloc(8), /"a" needs 4 bytes/],
       [{ a: { ...scalar, dtype: 'constructor' } }, four, /has dtype "constructor"/],
       [
         { a: { dtype: 'BOOL', shape: [4], data_offsets: [0, 4] } },
