@@ -10,9 +10,11 @@ import { getDefaultDevice } from '../tensor/default-device';
 import type { Tensor } from '../tensor/tensor';
 import { warnOfEvalMode } from './frozen-modes';
 import { ScriptModule } from './script-module';
+import { warnOfUntrainable } from './untrainable';
 
 export type { FrozenMode } from './frozen-modes';
 export { ScriptModule } from './script-module';
+export type { UntrainablePart } from './untrainable';
 
 /** Options of `jit.load`. */
 export interface LoadOptions {
@@ -51,6 +53,7 @@ export async function load<Output = Tensor>(
   });
   const model = new ScriptModule<Output>(await loading);
   warnOfEvalMode('jit.load', model);
+  warnOfUntrainable('jit.load', model);
   return model;
 }
 

@@ -6,6 +6,7 @@ import { fromNative, type ScriptValue, toNative } from '../nn/script-value';
 import { parseArgument } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import { type FrozenMode, frozenModes } from './frozen-modes';
+import { type UntrainablePart, untrainableParts } from './untrainable';
 
 /**
  * A TorchScript model: of `jit.load` or `jit.trace`. `Output` is what its forward returns, one tensor unless you say other.
@@ -30,6 +31,14 @@ export class ScriptModule<Output = Tensor> extends Module<Output> {
    */
   get frozenModes(): FrozenMode[] {
     return frozenModes(this);
+  }
+
+  /**
+   * Modules whose weights no training changes: those of a model that was frozen or quantized in Python. `jit.load` warns of
+   * them (code WARN_UNTRAINABLE).
+   */
+  get untrainableParts(): UntrainablePart[] {
+    return untrainableParts(this);
   }
 
   /** `forward` as the source that it would be written with. */

@@ -91,6 +91,7 @@ export interface NativeModule {
     takesTaskLabels: boolean,
   ): NativeModule;
   frozenModes(): { module: string; operator: string; mode: 'train' | 'eval' }[];
+  untrainable(): { module: string; reason: 'frozen' | 'quantized' }[];
   /** Of the method `forward`. */
   code(): string;
   graph(): string;

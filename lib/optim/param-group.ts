@@ -75,7 +75,10 @@ export function parseParamGroups<Options>(
     ? items.map((item, i) => parseGroup(kind, `${operation}, group ${i}`, item, defaults))
     : [{ params: namedParameters(operation, 'parameters', items), options: defaults }];
   if (groups.every(({ params }) => params.length === 0)) {
-    throw new ContinualTorchError('ERR_NO_PARAMETERS', `${operation}: expected at least one parameter, got none`);
+    throw new ContinualTorchError(
+      'ERR_NO_PARAMETERS',
+      `${operation}: expected at least one parameter, got none: so it is with a TorchScript model that was frozen or quantized`,
+    );
   }
   return groups;
 }

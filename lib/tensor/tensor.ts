@@ -434,9 +434,9 @@ const backwardOptions = z.object({
 });
 
 /** @internal */
-export function requireTensor(operation: string, value: unknown): Tensor {
+export function requireTensor(operation: string, value: unknown, advice = ''): Tensor {
   if (value instanceof Tensor) return value;
-  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Tensor, got ${describeValue(value)}`);
+  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Tensor, got ${describeValue(value)}${advice}`);
 }
 
 function elements(values: TypedArray, dtype: DType): TensorElement[] {

@@ -10,6 +10,7 @@
 #include "core/forward_arguments.h"
 #include "core/frozen_modes.h"
 #include "core/tracing.h"
+#include "core/untrainable.h"
 
 namespace continual::binding {
 namespace {
@@ -76,6 +77,7 @@ void ModuleHandle::define(Napi::Env env) {
                                                   InstanceMethod<&Self::saved>("saved"),
                                                   InstanceMethod<&Self::trace>("trace"),
                                                   InstanceMethod<&Self::frozen_modes>("frozenModes"),
+                                                  InstanceMethod<&Self::untrainable>("untrainable"),
                                                   InstanceMethod<&Self::code>("code"),
                                                   InstanceMethod<&Self::graph>("graph")});
   Environment::of(env).module_class = Napi::Persistent(constructor);
@@ -450,6 +452,21 @@ Napi::Value ModuleHandle::frozen_modes(const Napi::CallbackInfo& info) {
       entry.Set("module", frozen.module);
       entry.Set("operator", frozen.operation);
       entry.Set("mode", frozen.train ? "train" : "eval");
+      result.Set(result.Length(), entry);
+    }
+    return result;
+  });
+}
+
+/// untrainable() -> { module, reason }[]
+Napi::Value ModuleHandle::untrainable(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    Napi::Array result = Napi::Array::New(env);
+    for (const UntrainablePart& part : untrainable_parts(value_->object->module())) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("module", part.module);
+      entry.Set("reason", part.reason == Fixed::kFrozen ? "frozen" : "quantized");
       result.Set(result.Length(), entry);
     }
     return result;

@@ -45,6 +45,7 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   Napi::Value saved(const Napi::CallbackInfo& info);
   Napi::Value trace(const Napi::CallbackInfo& info);
   Napi::Value frozen_modes(const Napi::CallbackInfo& info);
+  Napi::Value untrainable(const Napi::CallbackInfo& info);
   Napi::Value code(const Napi::CallbackInfo& info);
   Napi::Value graph(const Napi::CallbackInfo& info);
 };

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/forward_arguments.h"
+#include "core/model_output.h"
 #include "core/script_module.h"
 #include "core/tracing.h"
 
@@ -130,9 +131,7 @@ at::Tensor Model::forward(const Inputs& inputs, const at::Tensor& task_labels) {
   const torch::jit::Method forward = method("forward");
   const c10::IValue output =
       run_forward(forward, forward_arguments(forward.function().getSchema(), inputs, task_labels));
-  if (!output.isTensor()) {
-    throw Error("ERR_MODEL_OUTPUT", "forward: expected the model to return one tensor, got " + output.tagKind());
-  }
+  if (!output.isTensor()) throw_model_output(output);
   return output.toTensor();
 }
 

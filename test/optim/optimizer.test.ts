@@ -87,7 +87,7 @@ describe('optim', () => {
       throwsWithCode(
         () => new optim[kind]([]),
         'ERR_NO_PARAMETERS',
-        new RegExp(`^optim\\.${kind}: expected at least one parameter, got none$`),
+        new RegExp(`^optim\\.${kind}: expected at least one parameter, got none`),
       );
       const p = parameter([1]);
       p.dispose();

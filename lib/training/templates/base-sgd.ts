@@ -492,7 +492,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   private takeOutput(): Promise<void> {
     return callUser('ERR_FORWARD', 'forward: failed', async () => {
-      this.mbOutput = requireTensor('forward', await this.inGradMode(() => this.forward()));
+      this.mbOutput = requireOutput(await this.inGradMode(() => this.forward()));
     });
   }
 
@@ -574,6 +574,12 @@ hasNativeTwin<BaseSGDTemplate>(BaseSGDTemplate.prototype.optimizerStep, ({ optim
 );
 hasNativeTwin(Optimizer.prototype.step, () => Phase.update);
 hasNativeTwin(Optimizer.prototype.zeroGrad, () => Phase.zeroGrad);
+
+/** @throws ERR_INVALID_ARG_TYPE where it is not one tensor */
+function requireOutput(value: unknown): Tensor {
+  const isWithOthers = typeof value === 'object' && value !== null && !(value instanceof Tensor);
+  return requireTensor('forward', value, isWithOthers ? ': return the one that is trained, output[0] for example' : '');
+}
 
 /** @throws ERR_CRITERION where it is no tensor of one element */
 function requireLoss(value: unknown): Tensor {

@@ -3,6 +3,7 @@ import { Experience, Stream } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
 import { warnOfEvalModeOnce } from '../../jit/frozen-modes';
+import { refuseUntrainable } from '../../jit/untrainable';
 import { native } from '../../native/binding';
 import { Module, nativeModule } from '../../nn/module';
 import { getDefaultDevice } from '../../tensor/default-device';
@@ -264,6 +265,7 @@ export abstract class BaseTemplate {
       this.isTraining = true;
       callUserAtOnce('ERR_CALLBACK', 'to of the model failed', () => this.model.to(this.device));
       callUserAtOnce('ERR_CALLBACK', 'train of the model failed', () => this.model.train());
+      refuseUntrainable('train', this.model);
       warnOfEvalModeOnce('train', this.model);
       this.evalStreams = evalStreams;
       await this.dispatch('beforeTraining', options);
