@@ -23,7 +23,7 @@ const codes = {
   ERR_TRACE: 'a forward cannot be recorded by `jit.trace`',
   ERR_INPUTS: 'the inputs of the data are not those that the model, or an operation on one tensor, takes',
   ERR_MODEL_OUTPUT: 'the model returned something else than one tensor',
-  ERR_UNSUPPORTED_MODEL: 'the parameters are of several dtypes or devices',
+  ERR_UNSUPPORTED_MODEL: 'the parameters are on several devices, or of a dtype that nothing trains',
   ERR_MODEL_ADAPTATION: 'a model cannot be adapted to an experience',
   ERR_NO_TASK_LABELS: 'a multi-task model without task labels',
   ERR_PARAMETER_GROUP: 'a new parameter of the model could belong to several groups of the optimizer, or to none',

@@ -81,7 +81,9 @@ void check_parameters(const std::string& operation, const std::vector<ParameterG
                                                  (groups.size() > 1 ? " of group " + std::to_string(g) : ""));
       };
       if (!parameter.is_leaf()) refuse("leaves, not computed tensors");
-      if (!at::isFloatingType(parameter.scalar_type())) refuse("floating-point tensors");
+      if (!at::isFloatingType(parameter.scalar_type()) && !parameter.is_complex()) {
+        refuse("floating-point or complex tensors");
+      }
       if (!seen.insert(parameter.unsafeGetTensorImpl()).second) refuse("distinct");
       if (!name.empty() && !names.insert(name).second) refuse("distinct in their names");
     }

@@ -15,6 +15,11 @@ bool is_slice_of(const at::Tensor& tensor, const at::Tensor& buffer, int64_t off
 
 }  // namespace
 
+bool is_trainable(at::ScalarType type) {
+  return type == at::kFloat || type == at::kDouble || type == at::kBFloat16 || type == at::kHalf ||
+         at::isComplexType(type);
+}
+
 std::shared_ptr<FlatParameters> FlatParameters::create(const std::vector<std::pair<std::string, at::Tensor>>& named) {
   std::shared_ptr<FlatParameters> flat(new FlatParameters(named));
   flat->settle();
@@ -22,23 +27,31 @@ std::shared_ptr<FlatParameters> FlatParameters::create(const std::vector<std::pa
 }
 
 FlatParameters::FlatParameters(const std::vector<std::pair<std::string, at::Tensor>>& named) {
-  int64_t total = 0;
+  std::vector<at::TensorOptions> buffers;
+  std::vector<int64_t> totals;
   for (const auto& [name, parameter] : named) {
     const at::Tensor& first = named.front().second;
-    if (!at::isFloatingType(parameter.scalar_type()) || parameter.scalar_type() != first.scalar_type() ||
-        parameter.device() != first.device() || parameter.layout() != at::kStrided) {
+    const at::ScalarType type = parameter.scalar_type();
+    if (!is_trainable(type) || parameter.device() != first.device() || parameter.layout() != at::kStrided) {
       throw Error("ERR_UNSUPPORTED_MODEL",
-                  "model: expected dense floating-point parameters of one dtype on one device, got \"" +
+                  "model: expected dense floating-point or complex parameters on one device, got \"" +
                       named.front().first + "\" " + std::string(toString(first.scalar_type())) + " on " +
-                      first.device().str() + " and \"" + name + "\" " + toString(parameter.scalar_type()) + " on " +
+                      first.device().str() + " and \"" + name + "\" " + toString(type) + " on " +
                       parameter.device().str());
     }
-    slots_.push_back({name, parameter, total, parameter.numel()});
-    total += parameter.numel();
+    const auto is_of_type = [type](const at::TensorOptions& options) { return options.dtype() == type; };
+    const size_t buffer = std::find_if(buffers.begin(), buffers.end(), is_of_type) - buffers.begin();
+    if (buffer == buffers.size()) {
+      buffers.push_back(parameter.options().requires_grad(false));
+      totals.push_back(0);
+    }
+    slots_.push_back({name, parameter, buffer, totals[buffer], parameter.numel()});
+    totals[buffer] += parameter.numel();
   }
-  auto options = named.empty() ? at::TensorOptions() : named.front().second.options().requires_grad(false);
-  values_ = at::empty({total}, options);
-  grads_ = at::zeros({total}, options);
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    values_.push_back(at::empty({totals[i]}, buffers[i]));
+    grads_.push_back(at::zeros({totals[i]}, buffers[i]));
+  }
   for (size_t i = 0; i < slots_.size(); ++i) grad_views_.push_back(slice(grads_, i));
   watched_.resize(slots_.size());
 }
@@ -54,26 +67,28 @@ bool FlatParameters::holds(const std::vector<std::pair<std::string, at::Tensor>>
 }
 
 bool FlatParameters::fits(const at::Tensor& tensor, size_t slot) const {
-  return tensor.numel() == slots_[slot].numel && tensor.scalar_type() == values_.scalar_type() &&
-         tensor.device() == values_.device() && tensor.layout() == at::kStrided;
+  const at::Tensor& values = values_[slots_[slot].buffer];
+  return tensor.numel() == slots_[slot].numel && tensor.scalar_type() == values.scalar_type() &&
+         tensor.device() == values.device() && tensor.layout() == at::kStrided;
 }
 
 std::optional<std::string> FlatParameters::misfit() const {
   for (size_t i = 0; i < slots_.size(); ++i) {
-    const auto& [name, parameter, offset, numel] = slots_[i];
+    const auto& [name, parameter, buffer, offset, numel] = slots_[i];
     if (fits(parameter, i)) continue;
     const auto shown = [](at::ScalarType type, const at::Device& device) {
       return std::string(c10::getDtypeNames(type).first) + " on " + device.str();
     };
     return "parameter \"" + name + "\" as " + c10::str(parameter.sizes()) + " " +
            shown(parameter.scalar_type(), parameter.device()) + ", where it had " + std::to_string(numel) +
-           " elements of " + shown(values_.scalar_type(), values_.device());
+           " elements of " + shown(values_[buffer].scalar_type(), values_[buffer].device());
   }
   return std::nullopt;
 }
 
-at::Tensor FlatParameters::slice(const at::Tensor& buffer, size_t slot) const {
-  return buffer.narrow(0, slots_[slot].offset, slots_[slot].numel).view(slots_[slot].parameter.sizes());
+at::Tensor FlatParameters::slice(const FlatTensors& tensors, size_t slot) const {
+  const auto& [name, parameter, buffer, offset, numel] = slots_[slot];
+  return tensors[buffer].narrow(0, offset, numel).view(parameter.sizes());
 }
 
 void FlatParameters::settle() {
@@ -83,7 +98,7 @@ void FlatParameters::settle() {
   }
   for (size_t i = 0; i < slots_.size(); ++i) {
     at::Tensor& parameter = slots_[i].parameter;
-    if (!is_slice_of(parameter, values_, slots_[i].offset)) {
+    if (!is_slice_of(parameter, values_[slots_[i].buffer], slots_[i].offset)) {
       at::Tensor home = slice(values_, i);
       home.copy_(parameter.detach());
       parameter.set_data(home);
@@ -97,10 +112,11 @@ void FlatParameters::settle_grad(size_t slot) {
   const at::Tensor& grad = slots_[slot].parameter.grad();
   if (!grad.defined()) return;
   const bool is_strided = grad.layout() == at::kStrided;
-  if (is_strided && is_slice_of(grad, grads_, slots_[slot].offset)) return;
+  const at::Tensor& grads = grads_[slots_[slot].buffer];
+  if (is_strided && is_slice_of(grad, grads, slots_[slot].offset)) return;
   ++claim_;
   const at::Tensor dense = is_strided ? grad : grad.to_dense();
-  grad_view(slot).copy_(dense.is_alias_of(grads_) ? dense.clone() : dense);
+  grad_view(slot).copy_(dense.is_alias_of(grads) ? dense.clone() : dense);
   install_grad(slot);
 }
 
@@ -139,7 +155,8 @@ void FlatParameters::watch(size_t slot) {
 
 const at::Tensor& FlatParameters::grad_view(size_t slot) {
   at::Tensor& view = grad_views_[slot];
-  if (!is_slice_of(view, grads_, slots_[slot].offset) || view.sizes() != slots_[slot].parameter.sizes()) {
+  if (!is_slice_of(view, grads_[slots_[slot].buffer], slots_[slot].offset) ||
+      view.sizes() != slots_[slot].parameter.sizes()) {
     view = slice(grads_, slot);
   }
   return view;
@@ -157,17 +174,20 @@ bool FlatParameters::write_grad(size_t slot, const at::Tensor& gradient) {
 
 std::vector<Run> FlatParameters::runs(const std::function<int64_t(size_t slot)>& key) const {
   std::vector<Run> result;
-  int64_t previous = -1;
-  for (size_t i = 0; i < slots_.size(); ++i) {
-    const int64_t current = key(i);
-    if (current >= 0) {
-      if (current == previous) {
-        result.back().numel += slots_[i].numel;
-      } else {
-        result.push_back({i, slots_[i].offset, slots_[i].numel});
+  for (size_t buffer = 0; buffer < values_.size(); ++buffer) {
+    int64_t previous = -1;
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].buffer != buffer) continue;
+      const int64_t current = key(i);
+      if (current >= 0) {
+        if (current == previous) {
+          result.back().numel += slots_[i].numel;
+        } else {
+          result.push_back({i, buffer, slots_[i].offset, slots_[i].numel});
+        }
       }
+      previous = current;
     }
-    previous = current;
   }
   return result;
 }

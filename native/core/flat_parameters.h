@@ -1,4 +1,4 @@
-// One contiguous buffer of parameters, one of gradients, and the table from names to slices of them.
+// One contiguous buffer of parameters for each dtype, one of gradients, and the table from names to slices of them.
 #pragma once
 
 #include "core/torch.h"
@@ -7,33 +7,42 @@ namespace continual {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-/// A parameter's place: elements [offset, offset + numel) of both flat buffers.
+/// 1-d tensors laid out like flat parameters: one for each of their buffers.
+using FlatTensors = std::vector<at::Tensor>;
+
+/// A parameter's place: elements [offset, offset + numel) of a buffer of values and of its gradients.
 struct ParameterSlot {
   std::string name;      // "" for a tensor that the optimizer owns but the model does not name
   at::Tensor parameter;  // leaf; its storage is a slice of `values()`
+  size_t buffer = 0;
   int64_t offset = 0;
   int64_t numel = 0;
 };
 
-/// Neighbouring slots that are treated alike: one pass over [offset, offset + numel).
+/// Neighbouring slots of one buffer that are treated alike: one pass over [offset, offset + numel).
 struct Run {
   size_t first_slot = 0;
+  size_t buffer = 0;
   int64_t offset = 0;
   int64_t numel = 0;
 
-  /// Its stretch of a buffer.
-  at::Tensor of(const at::Tensor& buffer) const {
-    return numel == buffer.numel() ? buffer : buffer.narrow(0, offset, numel);
+  /// Its stretch of such tensors.
+  at::Tensor of(const FlatTensors& tensors) const {
+    const at::Tensor& whole = tensors[buffer];
+    return numel == whole.numel() ? whole : whole.narrow(0, offset, numel);
   }
 };
 
-/// Lays parameters into one buffer (keeping the tensors' identity) and their gradients into another.
+/// Whether parameters of this dtype can be trained: real or complex numbers that libtorch calculates with.
+bool is_trainable(at::ScalarType type);
+
+/// Lays the parameters of each dtype into one buffer (keeping the tensors' identity) and their gradients into another.
 ///
-/// Invariants: slots lie in the order given, without gaps; all have one dtype and one device. A gradient is undefined
-/// (no backward has reached the parameter since `zero_grad`, exactly as in PyTorch), or a sparse tensor of its own, or
-/// a view of `grads()` once `settle` has been called: it moves what autograd, or somebody outside, has put elsewhere (a
-/// gradient of its own, a parameter's storage). While no gradient is defined the memory of `grads()` holds nothing that
-/// counts.
+/// Invariants: buffers stand in the order in which their dtypes come first; slots lie in them in the order given,
+/// without gaps; all are on one device. A gradient is undefined (no backward has reached the parameter since
+/// `zero_grad`, exactly as in PyTorch), or a sparse tensor of its own, or a view of `grads()` once `settle` has been
+/// called: it moves what autograd, or somebody outside, has put elsewhere (a gradient of its own, a parameter's
+/// storage). While no gradient is defined the memory of `grads()` holds nothing that counts.
 class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
  public:
   static std::shared_ptr<FlatParameters> create(const std::vector<std::pair<std::string, at::Tensor>>& named);
@@ -41,8 +50,8 @@ class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
   FlatParameters& operator=(const FlatParameters&) = delete;
 
   const std::vector<ParameterSlot>& slots() const { return slots_; }
-  const at::Tensor& values() const { return values_; }
-  const at::Tensor& grads() const { return grads_; }
+  const FlatTensors& values() const { return values_; }
+  const FlatTensors& grads() const { return grads_; }
 
   /// True where the same tensors stand under the same names in the same order with the same size.
   bool holds(const std::vector<std::pair<std::string, at::Tensor>>& named) const;
@@ -82,13 +91,13 @@ class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
   uint64_t claim_grads() { return ++claim_; }
   uint64_t claim() const { return claim_; }
 
-  /// The slice of `buffer` (laid out like `values()`) that belongs to a slot, in the parameter's shape.
-  at::Tensor slice(const at::Tensor& buffer, size_t slot) const;
+  /// The slice of `tensors` that belongs to a slot, in the parameter's shape.
+  at::Tensor slice(const FlatTensors& tensors, size_t slot) const;
 
   /// Makes the gradient of a slot a view of `grads()`, without touching its elements.
   void install_grad(size_t slot);
 
-  /// Joins neighbouring slots for which `key` gives the same value; slots with a negative key are left out.
+  /// Joins neighbouring slots of a buffer for which `key` gives the same value; slots with a negative key are left out.
   std::vector<Run> runs(const std::function<int64_t(size_t slot)>& key) const;
 
  private:
@@ -104,8 +113,8 @@ class FlatParameters : public std::enable_shared_from_this<FlatParameters> {
   std::vector<bool> watched_;
   Receive receive_;
   uint64_t claim_ = 0;
-  at::Tensor values_;
-  at::Tensor grads_;
+  FlatTensors values_;
+  FlatTensors grads_;
 };
 
 }  // namespace continual

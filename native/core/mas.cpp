@@ -18,6 +18,15 @@ at::Tensor number(double value, const at::TensorOptions& options) {
   return at::full({1}, value, options.dtype(at::kDouble)).to(options);
 }
 
+/// No importance, for parameters that lie like `values`.
+FlatTensors no_importances(const FlatTensors& values) {
+  FlatTensors zeros;
+  for (const at::Tensor& buffer : values) {
+    zeros.push_back(at::zeros_like(buffer, buffer.options().dtype(importance_type(buffer.scalar_type()))));
+  }
+  return zeros;
+}
+
 /// Copies `from` to the low indices of `to`: at most as long in every dimension.
 void copy_to_low_indices(const std::string& name, const at::Tensor& from, at::Tensor to) {
   bool fits = from.dim() == to.dim();
@@ -37,7 +46,7 @@ void copy_to_low_indices(const std::string& name, const at::Tensor& from, at::Te
 /// been scaled, a second pass adds the gradient.
 class PendingPenalty {
  public:
-  PendingPenalty(std::shared_ptr<FlatParameters> flat, at::Tensor omega, at::Tensor anchor, std::vector<bool> known,
+  PendingPenalty(std::shared_ptr<FlatParameters> flat, FlatTensors omega, FlatTensors anchor, std::vector<bool> known,
                  double lambda)
       : flat_(std::move(flat)),
         omega_(std::move(omega)),
@@ -98,7 +107,7 @@ class PendingPenalty {
   }
 
   std::shared_ptr<FlatParameters> flat_;
-  at::Tensor omega_, anchor_;
+  FlatTensors omega_, anchor_;
   std::vector<bool> known_;
   double lambda_;
   uint64_t claim_ = 0;  // on the memory that the gradient was written to
@@ -109,8 +118,9 @@ class PendingPenalty {
 void Mas::align(const std::shared_ptr<FlatParameters>& flat) {
   if (flat_ == flat) return;
   at::NoGradGuard no_grad;
-  at::Tensor omega = at::zeros_like(flat->values());
-  at::Tensor anchor = at::zeros_like(flat->values());
+  FlatTensors omega = no_importances(flat->values());
+  FlatTensors anchor;
+  for (const at::Tensor& values : flat->values()) anchor.push_back(at::zeros_like(values));
   std::vector<bool> known(flat->slots().size(), false);
   std::unordered_map<std::string, size_t> slot_of;
   for (size_t i = 0; i < flat->slots().size(); ++i) {
@@ -128,8 +138,8 @@ void Mas::align(const std::shared_ptr<FlatParameters>& flat) {
     known[slot] = true;
   }
   memory_ = std::move(memory);
-  omega_ = omega;
-  anchor_ = anchor;
+  omega_ = std::move(omega);
+  anchor_ = std::move(anchor);
   known_ = std::move(known);
   flat_ = flat;
 }
@@ -179,10 +189,10 @@ void Mas::require_pass(const std::shared_ptr<FlatParameters>& flat) const {
 
 void Mas::begin_pass(const std::shared_ptr<FlatParameters>& flat) {
   pass_flat_ = flat;
-  pass_sum_ = at::zeros_like(flat->values());
+  pass_sum_ = no_importances(flat->values());
   pass_slices_.clear();
   for (const ParameterSlot& slot : flat->slots()) {
-    pass_slices_.push_back(pass_sum_.narrow(0, slot.offset, slot.numel));
+    pass_slices_.push_back(pass_sum_[slot.buffer].narrow(0, slot.offset, slot.numel));
   }
   pass_batches_ = 0;
   latest_.clear();
@@ -203,7 +213,7 @@ void Mas::accumulate(const std::shared_ptr<FlatParameters>& flat, const at::Tens
     else add_magnitudes(pass_slices_[slot], gradient.dim() == 1 ? latest_[slot] : latest_[slot].view(-1));
     return true;
   });
-  if (at::isFloatingType(output.scalar_type())) {
+  if (output.scalar_type() == at::kFloat || output.scalar_type() == at::kDouble) {
     // d/dF mean ||F||^2 = 2 F / (number of norms), without a graph through norm, square and mean.
     const at::Tensor detached = output.detach();
     const int64_t width = output.dim() == 1 ? 1 : output.size(1);
@@ -232,7 +242,7 @@ void Mas::end_pass(const std::shared_ptr<FlatParameters>& flat, bool first_exper
     flat_.reset();
   }
   align(flat);
-  pass_sum_.div_(static_cast<double>(pass_batches_));
+  for (at::Tensor& sum : pass_sum_) sum.div_(static_cast<double>(pass_batches_));
   for (const Run& run : flat->runs([&](size_t i) -> int64_t { return known_[i] ? 1 : 0; })) {
     at::Tensor old = run.of(omega_);
     at::Tensor current = run.of(pass_sum_);
@@ -242,7 +252,7 @@ void Mas::end_pass(const std::shared_ptr<FlatParameters>& flat, bool first_exper
       old.copy_(current);
     }
   }
-  pass_sum_.reset();
+  pass_sum_.clear();
   // What the reference leaves behind: the gradients of the last mini-batch.
   for (size_t i = 0; i < latest_.size(); ++i) {
     if (!latest_[i].defined()) continue;
@@ -252,7 +262,7 @@ void Mas::end_pass(const std::shared_ptr<FlatParameters>& flat, bool first_exper
   latest_.clear();
   pass_flat_.reset();
   flat->settle();
-  anchor_.copy_(flat->values());
+  for (size_t i = 0; i < anchor_.size(); ++i) anchor_[i].copy_(flat->values()[i]);
   remember(flat);
 }
 

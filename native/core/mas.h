@@ -37,7 +37,7 @@ class Mas {
 
   struct Entry {
     std::string name;
-    at::Tensor importance;  // in the parameter's shape
+    at::Tensor importance;  // in the parameter's shape, of `importance_type`
     at::Tensor anchor;      // theta*
   };
   /// Every name ever consolidated, in model order, names that left the model last.
@@ -56,12 +56,12 @@ class Mas {
 
   std::vector<Entry> memory_;             // views of the flat tensors below, where aligned
   std::shared_ptr<FlatParameters> flat_;  // the layout of the next three
-  at::Tensor omega_;
-  at::Tensor anchor_;
+  FlatTensors omega_;
+  FlatTensors anchor_;
   std::vector<bool> known_;            // slot has an importance
 
   std::shared_ptr<FlatParameters> pass_flat_;  // the layout of the pass that is under way; null: there is none
-  at::Tensor pass_sum_;
+  FlatTensors pass_sum_;
   std::vector<at::Tensor> pass_slices_;  // of it, by slot
   int64_t pass_batches_ = 0;
   std::vector<at::Tensor> latest_;  // gradients of the pass's latest mini-batch, by slot

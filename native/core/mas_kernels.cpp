@@ -1,6 +1,9 @@
 #include "core/mas_kernels.h"
 
 #include <ATen/Dispatch.h>
+#include <ATen/OpMathType.h>
+
+#include <type_traits>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -44,16 +47,24 @@ bool can_stream(const void* grad, int64_t count) {
 
 template <GradMode mode, typename T>
 struct PenaltyOfChunk {
-  CONTINUAL_INLINE double operator()(const T* __restrict theta, const T* __restrict anchor, const T* __restrict omega,
-                                     T* __restrict grad, T scale, int64_t count) const {
-    T lanes[kLanes] = {};
+  using Number = at::opmath_type<T>;
+
+  CONTINUAL_INLINE static T gradient(Number scale, Number omega, Number distance, Number weighted) {
+    if constexpr (std::is_same_v<T, Number>) return scale * (weighted + weighted);
+    else return Number(T(scale * omega)) * (distance + distance);
+  }
+
+  CONTINUAL_INLINE double operator()(const T* __restrict theta, const T* __restrict anchor,
+                                     const Number* __restrict omega, T* __restrict grad, Number scale,
+                                     int64_t count) const {
+    Number lanes[kLanes] = {};
     [[maybe_unused]] T gradients[kLanes];
     const auto element = [&](int64_t i, [[maybe_unused]] int64_t lane) CONTINUAL_INLINE {
-      const T distance = theta[i] - anchor[i];
-      const T weighted = omega[i] * distance;
-      if constexpr (mode == GradMode::kWrite) grad[i] = scale * (weighted + weighted);
-      if constexpr (mode == GradMode::kStream) gradients[lane] = scale * (weighted + weighted);
-      if constexpr (mode == GradMode::kAccumulate) grad[i] += scale * (weighted + weighted);
+      const Number distance = T(Number(theta[i]) - Number(anchor[i]));
+      const Number weighted = omega[i] * distance;
+      if constexpr (mode == GradMode::kWrite) grad[i] = gradient(scale, omega[i], distance, weighted);
+      if constexpr (mode == GradMode::kStream) gradients[lane] = gradient(scale, omega[i], distance, weighted);
+      if constexpr (mode == GradMode::kAccumulate) grad[i] += gradient(scale, omega[i], distance, weighted);
       return weighted * distance;
     };
     int64_t i = 0;
@@ -70,7 +81,7 @@ struct PenaltyOfChunk {
       if constexpr (mode == GradMode::kStream) grad[i] = gradients[0];
     }
     if constexpr (mode == GradMode::kStream) finish_streaming();
-    for (const T lane : lanes) sum += lane;
+    for (const Number lane : lanes) sum += lane;
     return sum;
   }
 };
@@ -83,14 +94,14 @@ double penalty_cpu(const at::Tensor& theta, const at::Tensor& anchor, const at::
   std::vector<double> partial(chunks);
   const T* theta_data = theta.const_data_ptr<T>();
   const T* anchor_data = anchor.const_data_ptr<T>();
-  const T* omega_data = omega.const_data_ptr<T>();
+  const auto* omega_data = omega.const_data_ptr<at::opmath_type<T>>();
   T* grad_data = mode == GradMode::kNone ? nullptr : grad.mutable_data_ptr<T>();
   in_parallel(chunks, /*grain_size=*/2, [&](int64_t begin, int64_t end) {
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       const int64_t offset = chunk * kChunk;
       partial[chunk] = vectorised(PenaltyOfChunk<mode, T>(), theta_data + offset, anchor_data + offset,
                                   omega_data + offset, mode == GradMode::kNone ? nullptr : grad_data + offset,
-                                  static_cast<T>(scale), std::min(kChunk, count - offset));
+                                  static_cast<at::opmath_type<T>>(scale), std::min(kChunk, count - offset));
     }
   });
   double sum = 0;
@@ -99,22 +110,29 @@ double penalty_cpu(const at::Tensor& theta, const at::Tensor& anchor, const at::
 }
 
 struct AddMagnitudes {
-  template <typename T>
-  CONTINUAL_INLINE void operator()(T* __restrict omega, const T* __restrict grad, int64_t count) const {
-    for (int64_t i = 0; i < count; ++i) omega[i] += std::abs(grad[i]);
+  template <typename Sum, typename T>
+  CONTINUAL_INLINE void operator()(Sum* __restrict sum, const T* __restrict grad, int64_t count) const {
+    for (int64_t i = 0; i < count; ++i) sum[i] += std::abs(static_cast<Sum>(grad[i]));
   }
 };
 
-bool has_cpu_kernel(const at::Tensor& tensor) {
-  return tensor.device().is_cpu() && (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble);
-}
+/// As pairs of real numbers, each with the weight of both.
+at::Tensor weights_of_parts(const at::Tensor& omega) { return omega.unsqueeze(-1).expand({-1, 2}).reshape(-1); }
+
+at::Tensor parts(const at::Tensor& numbers) { return at::view_as_real(numbers).view(-1); }
 
 }  // namespace
+
+at::ScalarType importance_type(at::ScalarType type) { return at::toOpMathType(c10::toRealValueType(type)); }
 
 double quadratic_penalty(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,
                          const at::Tensor& grad, double scale, bool accumulate) {
   at::NoGradGuard no_grad;
-  if (!has_cpu_kernel(theta)) {
+  if (theta.is_complex()) {
+    return quadratic_penalty(parts(theta), parts(anchor), weights_of_parts(omega), grad.defined() ? parts(grad) : grad,
+                             scale, accumulate);
+  }
+  if (!theta.is_cpu()) {
     const at::Tensor distance = theta.detach() - anchor;
     if (theta.is_cuda() && grad.defined() && !accumulate && !at::isReducedFloatingType(theta.scalar_type())) {
       // Four kernels, and the fewest passes over memory that libtorch's operators allow.
@@ -130,7 +148,7 @@ double quadratic_penalty(const at::Tensor& theta, const at::Tensor& anchor, cons
     }
     return weighted.mul_(distance).sum(at::kDouble).item<double>();
   }
-  return AT_DISPATCH_FLOATING_TYPES(theta.scalar_type(), "quadratic_penalty", [&] {
+  return AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, theta.scalar_type(), "quadratic_penalty", [&] {
     if (!grad.defined()) return penalty_cpu<GradMode::kNone, scalar_t>(theta, anchor, omega, grad, scale);
     if (accumulate) return penalty_cpu<GradMode::kAccumulate, scalar_t>(theta, anchor, omega, grad, scale);
     if (can_stream(grad.const_data_ptr(), grad.numel())) {
@@ -140,17 +158,17 @@ double quadratic_penalty(const at::Tensor& theta, const at::Tensor& anchor, cons
   });
 }
 
-void add_magnitudes(const at::Tensor& omega, const at::Tensor& grad) {
+void add_magnitudes(const at::Tensor& sum, const at::Tensor& grad) {
   at::NoGradGuard no_grad;
-  if (!has_cpu_kernel(omega)) {
-    const_cast<at::Tensor&>(omega).add_(grad.abs());
+  if (!sum.is_cpu() || grad.is_complex()) {
+    sum.add_(grad.abs());
     return;
   }
-  AT_DISPATCH_FLOATING_TYPES(omega.scalar_type(), "add_magnitudes", [&] {
-    scalar_t* omega_data = omega.mutable_data_ptr<scalar_t>();
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, grad.scalar_type(), "add_magnitudes", [&] {
+    auto* sum_data = sum.mutable_data_ptr<at::opmath_type<scalar_t>>();
     const scalar_t* grad_data = grad.const_data_ptr<scalar_t>();
-    in_parallel(omega.numel(), /*grain_size=*/2 * kChunk, [&](int64_t begin, int64_t end) {
-      vectorised(AddMagnitudes(), omega_data + begin, grad_data + begin, end - begin);
+    in_parallel(sum.numel(), /*grain_size=*/2 * kChunk, [&](int64_t begin, int64_t end) {
+      vectorised(AddMagnitudes(), sum_data + begin, grad_data + begin, end - begin);
     });
   });
 }

@@ -5,15 +5,20 @@
 
 namespace continual {
 
+/// What importances of parameters of this dtype are kept and summed in: real numbers, of half precision in float32, as
+/// the reference does.
+at::ScalarType importance_type(at::ScalarType type);
+
 /// Returns sum Omega (theta - theta*)^2 and, in the same pass, writes its gradient times `scale`,
 ///   grad (+)= scale * 2 Omega (theta - theta*)
-/// All tensors are 1-d slices of equal length, dtype and device; `grad` may be undefined (value only).
-/// On the CPU partial sums have fixed borders and are added in order, so that the value does not depend on how many
-/// threads took part.
+/// All tensors are 1-d slices of equal length on one device, `omega` of the `importance_type` of the others; `grad` may
+/// be undefined (value only). In half precision the gradient on the CPU is rounded where autograd rounds it. On the CPU
+/// partial sums have fixed borders and are added in order, so that the value does not depend on how many threads took
+/// part.
 double quadratic_penalty(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,
                          const at::Tensor& grad, double scale, bool accumulate);
 
-/// omega += |grad|, element by element.
-void add_magnitudes(const at::Tensor& omega, const at::Tensor& grad);
+/// sum += |grad|, element by element; `sum` is of the `importance_type` of `grad`.
+void add_magnitudes(const at::Tensor& sum, const at::Tensor& grad);
 
 }  // namespace continual

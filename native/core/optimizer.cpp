@@ -37,6 +37,8 @@ void check_state(const UpdateRule& rule, const ParameterState& state, const at::
     if (tensor.sizes() != parameter.sizes()) {
       refuse(key + " of shape " + c10::str(parameter.sizes()), c10::str(tensor.sizes()));
     }
+    if (tensor.is_complex() && !parameter.is_complex())
+      refuse(key + " as real numbers", toString(tensor.scalar_type()));
   }
 }
 
@@ -137,8 +139,9 @@ void Optimizer::forget(const at::Tensor& parameter) {
   for (size_t i = 0; i < flat_->slots().size(); ++i) {
     if (!flat_->slots()[i].parameter.is_same(parameter)) continue;
     state_.steps[i] = 0;
-    for (const auto& [name, buffer] : state_.buffers) {
-      buffer.narrow(0, flat_->slots()[i].offset, flat_->slots()[i].numel).zero_();
+    for (const auto& [name, tensors] : state_.buffers) {
+      const at::Tensor& whole = tensors[flat_->slots()[i].buffer];
+      if (whole.defined()) whole.narrow(0, flat_->slots()[i].offset, flat_->slots()[i].numel).zero_();
     }
   }
 }
@@ -153,13 +156,18 @@ void Optimizer::attach(std::shared_ptr<FlatParameters> next) {
         old_slots.emplace(flat_->slots()[i].parameter.unsafeGetTensorImpl(), i);
       }
       for (const auto& [name, from] : state_.buffers) {
-        const at::Tensor to = state.buffers[name] = at::zeros_like(next->values());
+        FlatTensors& to = state.buffers[name];
+        to.resize(next->values().size());
         for (size_t i = 0; i < next->slots().size(); ++i) {
           const ParameterSlot& slot = next->slots()[i];
-          const auto old = old_slots.find(slot.parameter.unsafeGetTensorImpl());
-          if (old == old_slots.end() || flat_->slots()[old->second].numel != slot.numel) continue;
-          to.narrow(0, slot.offset, slot.numel).copy_(from.narrow(0, flat_->slots()[old->second].offset, slot.numel));
-          state.steps[i] = state_.steps[old->second];
+          const auto found = old_slots.find(slot.parameter.unsafeGetTensorImpl());
+          if (found == old_slots.end()) continue;
+          const ParameterSlot& old = flat_->slots()[found->second];
+          if (old.numel != slot.numel || !from[old.buffer].defined()) continue;
+          at::Tensor& whole = to[slot.buffer];
+          if (!whole.defined()) whole = at::zeros_like(next->values()[slot.buffer]);
+          whole.narrow(0, slot.offset, slot.numel).copy_(from[old.buffer].narrow(0, old.offset, old.numel));
+          state.steps[i] = state_.steps[found->second];
         }
       }
     }
@@ -180,8 +188,9 @@ std::optional<ParameterState> Optimizer::state(const at::Tensor& parameter) cons
     for (const std::string& name : rule_of(i).state_names()) {
       const auto found = state_.buffers.find(name);
       // An option that has been set since the last step may want more than there is.
-      state.tensors.emplace_back(name, found == state_.buffers.end() ? at::zeros_like(slot.parameter)
-                                                                     : flat_->slice(found->second, i).clone());
+      const bool is_there = found != state_.buffers.end() && found->second[slot.buffer].defined();
+      state.tensors.emplace_back(name,
+                                 is_there ? flat_->slice(found->second, i).clone() : at::zeros_like(slot.parameter));
     }
     return state;
   }
@@ -244,9 +253,7 @@ void Optimizer::load(std::vector<std::shared_ptr<const UpdateRule>> rules,
     const ParameterState& state = *found->second;
     next.steps[i] = rules[group_of_slot_[i]]->counts_steps() ? state.steps : 1;
     for (const auto& [name, tensor] : state.tensors) {
-      at::Tensor& buffer = next.buffers[name];
-      if (!buffer.defined()) buffer = at::zeros_like(flat_->values());
-      flat_->slice(buffer, i).copy_(tensor.is_sparse() ? tensor.to_dense() : tensor);
+      flat_->slice(buffer(next, name, slots[i].buffer), i).copy_(tensor.is_sparse() ? tensor.to_dense() : tensor);
     }
   }
   state_ = std::move(next);
@@ -259,9 +266,10 @@ void Optimizer::zero_grad() {
   }
 }
 
-const at::Tensor& Optimizer::buffer(const std::string& name) {
-  at::Tensor& found = state_.buffers[name];
-  if (!found.defined()) found = at::zeros_like(flat_->values());
+const FlatTensors& Optimizer::buffer(State& state, const std::string& name, size_t index) const {
+  FlatTensors& found = state.buffers[name];
+  found.resize(flat_->values().size());
+  if (!found[index].defined()) found[index] = at::zeros_like(flat_->values()[index]);
   return found;
 }
 
@@ -276,13 +284,17 @@ void Optimizer::step() {
   };
   const auto group_and_steps = [&](size_t slot) -> int64_t {
     if (!is_updated(slot) || parameters.slots()[slot].parameter.grad().is_sparse()) return -1;
+    if (rounds_by_place(parameters.slots()[slot].parameter)) return static_cast<int64_t>(slot);
     return state_.steps[slot] * group_count + group_of_slot_[slot];
   };
   for (const Run& run : parameters.runs(group_and_steps)) {
     const UpdateRule& rule = rule_of(run.first_slot);
     std::vector<at::Tensor> state;
-    for (const std::string& name : rule.state_names()) state.push_back(run.of(buffer(name)));
-    rule.step(run.of(parameters.values()), run.of(parameters.grads()), state, state_.steps[run.first_slot]);
+    for (const std::string& name : rule.state_names()) {
+      state.push_back(stretch(run.of(buffer(state_, name, run.buffer))));
+    }
+    rule.step(stretch(run.of(parameters.values())), stretch(run.of(parameters.grads())), state,
+              state_.steps[run.first_slot]);
   }
   for (const size_t slot : sparse) step_sparse(slot);
   for (size_t i = 0; i < state_.steps.size(); ++i) {
@@ -294,7 +306,7 @@ void Optimizer::step() {
 std::vector<size_t> Optimizer::sparse_slots() const {
   std::vector<size_t> sparse;
   for (size_t i = 0; i < flat_->slots().size(); ++i) {
-    const auto& [name, parameter, offset, numel] = flat_->slots()[i];
+    const auto& [name, parameter, buffer, offset, numel] = flat_->slots()[i];
     if (group_of_slot_[i] < 0 || !parameter.grad().is_sparse()) continue;
     if (const std::string refusal = rule_of(i).refuses_sparse(); !refusal.empty()) {
       throw Error("ERR_SPARSE_GRADIENT", "optimizer: step: " + refusal + ", as in PyTorch; got that of " +
@@ -311,7 +323,9 @@ std::vector<size_t> Optimizer::sparse_slots() const {
 void Optimizer::step_sparse(size_t slot) {
   const UpdateRule& rule = rule_of(slot);
   std::vector<at::Tensor> state;
-  for (const std::string& name : rule.state_names()) state.push_back(flat_->slice(buffer(name), slot));
+  for (const std::string& name : rule.state_names()) {
+    state.push_back(flat_->slice(buffer(state_, name, flat_->slots()[slot].buffer), slot));
+  }
   rule.step_sparse(flat_->slice(flat_->values(), slot), flat_->slots()[slot].parameter.grad(), state,
                    state_.steps[slot]);
 }

@@ -73,9 +73,9 @@ class Optimizer {
   void step();
 
  private:
-  /// Buffers laid out like the flat parameters, by the rules' names; each is made at the first step that needs it.
+  /// Tensors laid out like the flat parameters, by the rules' names; each is made at the first step that needs it.
   struct State {
-    std::map<std::string, at::Tensor> buffers;
+    std::map<std::string, FlatTensors> buffers;
     std::vector<int64_t> steps;  // of each slot: updates that its state has seen
   };
 
@@ -85,7 +85,8 @@ class Optimizer {
   std::vector<size_t> sparse_slots() const;
   void step_sparse(size_t slot);
   void forget(const at::Tensor& parameter);
-  const at::Tensor& buffer(const std::string& name);
+  /// Of `state`, by name, with that of one of the flat parameters' buffers made.
+  const FlatTensors& buffer(State& state, const std::string& name, size_t index) const;
   const UpdateRule& rule_of(size_t slot) const { return *groups_[group_of_slot_[slot]].rule; }
 
   std::vector<ParameterGroup> groups_;

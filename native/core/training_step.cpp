@@ -46,6 +46,13 @@ at::Tensor labels_of(const at::Tensor& output, const at::Tensor& target) {
   return fits ? target : at::Tensor();
 }
 
+/// Without those that only keep something, as the integers of a quantised model.
+NamedTensors trainable_parameters(const Model& model) {
+  NamedTensors named = model.named_parameters();
+  std::erase_if(named, [](const auto& entry) { return !is_trainable(entry.second.scalar_type()); });
+  return named;
+}
+
 at::Tensor no_loss(const at::Device& device) { return at::zeros({1}, at::TensorOptions(device)); }
 
 }  // namespace
@@ -65,7 +72,7 @@ void TrainingStep::set_model(std::shared_ptr<Model> model) { model_ = std::move(
 void TrainingStep::set_optimizer(std::shared_ptr<Optimizer> optimizer) { optimizer_ = std::move(optimizer); }
 
 void TrainingStep::update_optimizer(bool reset_state, bool remove_params) {
-  NamedTensors now = model_->named_parameters();
+  NamedTensors now = trainable_parameters(*model_);
   optimizer_->update(now, known_.value_or(NamedTensors{}), remove_params);
   if (reset_state) optimizer_->reset_state();
   known_ = std::move(now);
@@ -73,7 +80,7 @@ void TrainingStep::update_optimizer(bool reset_state, bool remove_params) {
 }
 
 NamedTensors TrainingStep::parameters() const {
-  NamedTensors named = model_->named_parameters();
+  NamedTensors named = trainable_parameters(*model_);
   std::unordered_set<at::TensorImpl*> of_model;
   for (const auto& [name, parameter] : named) of_model.insert(parameter.unsafeGetTensorImpl());
   for (const at::Tensor& parameter : optimizer_->parameters()) {

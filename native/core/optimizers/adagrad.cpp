@@ -1,10 +1,24 @@
 #include "core/optimizers/adagrad.h"
 
 namespace continual {
+namespace {
+
+/// As PyTorch's loop over the parameters computes it.
+void step_by_operators(const AdagradOptions& options, const at::Tensor& values, const at::Tensor& grads,
+                       const at::Tensor& sum, int64_t steps_done) {
+  at::Tensor grad = options.maximize ? -grads : grads;
+  if (options.weight_decay != 0) grad = grad.add(values, options.weight_decay);
+  sum.addcmul_(grad, grad);
+  const double lr = options.lr / (1 + static_cast<double>(steps_done) * options.lr_decay);
+  values.addcdiv_(grad, sum.sqrt().add_(options.eps), -lr);
+}
+
+}  // namespace
 
 void Adagrad::step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
                    int64_t steps_done) const {
   if (steps_done == 0) state[0].fill_(options_.initial_accumulator_value);
+  if (rounds_by_place(values)) return step_by_operators(options_, values, grads, state[0], steps_done);
   const at::Tensor steps = at::full({}, static_cast<double>(steps_done + 1), values.options().dtype(at::kFloat));
   at::_fused_adagrad_({values}, {grads}, {state[0]}, {steps}, options_.lr, options_.lr_decay, options_.weight_decay,
                       options_.eps, options_.maximize);

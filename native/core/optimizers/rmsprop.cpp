@@ -17,7 +17,7 @@ void step_by_operators(const RmspropOptions& options, const at::Tensor& values, 
                        const RmspropState& state) {
   at::Tensor grad = options.maximize ? -grads : grads;
   if (options.weight_decay != 0) grad = grad.add(values, options.weight_decay);
-  state.square_avg.mul_(options.alpha).addcmul_(grad, grad, 1 - options.alpha);
+  scale(state.square_avg, options.alpha).addcmul_(grad, grad, 1 - options.alpha);
   at::Tensor average = state.square_avg;
   if (options.centered) {
     state.grad_avg.lerp_(grad, 1 - options.alpha);
@@ -25,7 +25,7 @@ void step_by_operators(const RmspropOptions& options, const at::Tensor& values, 
   }
   average = average.sqrt().add_(options.eps);
   if (options.momentum > 0) {
-    state.momentum.mul_(options.momentum).addcdiv_(grad, average);
+    scale(state.momentum, options.momentum).addcdiv_(grad, average);
     values.add_(state.momentum, -options.lr);
   } else {
     values.addcdiv_(grad, average, -options.lr);

@@ -1,6 +1,23 @@
 #include "core/optimizers/sgd.h"
 
 namespace continual {
+namespace {
+
+/// As PyTorch's loop over the parameters computes it.
+void step_by_operators(const SgdOptions& options, const at::Tensor& values, const at::Tensor& grads,
+                       const std::vector<at::Tensor>& state, bool is_first_step) {
+  at::Tensor grad = options.maximize ? -grads : grads;
+  if (options.weight_decay != 0) grad = grad.add(values, options.weight_decay);
+  if (options.momentum != 0) {
+    const at::Tensor& momentum = state[0];
+    if (is_first_step) momentum.copy_(grad);
+    else scale(momentum, options.momentum).add_(grad, 1 - options.dampening);
+    grad = options.nesterov ? grad.add(momentum, options.momentum) : momentum;
+  }
+  values.add_(grad, -options.lr);
+}
+
+}  // namespace
 
 std::vector<std::string> Sgd::state_names() const {
   if (options_.momentum == 0) return {};
@@ -9,6 +26,7 @@ std::vector<std::string> Sgd::state_names() const {
 
 void Sgd::step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
                int64_t steps_done) const {
+  if (rounds_by_place(values)) return step_by_operators(options_, values, grads, state, steps_done == 0);
   at::_fused_sgd_({values}, {grads}, state, options_.weight_decay, options_.momentum, options_.lr, options_.dampening,
                   options_.nesterov, options_.maximize, /*is_first_step=*/steps_done == 0);
 }
@@ -23,7 +41,7 @@ void Sgd::step_sparse(const at::Tensor& values, const at::Tensor& grad, const st
   if (options_.momentum == 0) {
     values.add_(grad, options_.maximize ? options_.lr : -options_.lr);
   } else {
-    step(values.view(-1), grad.to_dense().view(-1), {state[0].view(-1)}, steps_done);
+    step(stretch(values), stretch(grad.to_dense().resolve_conj()), {stretch(state[0])}, steps_done);
   }
 }
 

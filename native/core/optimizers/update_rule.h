@@ -1,10 +1,30 @@
 // What the kinds of optimizers differ in.
 #pragma once
 
+#include <ATen/ScalarOps.h>
+
 #include "core/error.h"
 #include "core/torch.h"
 
 namespace continual {
+
+/// As a stretch of real numbers: rules take the two parts of a complex number as numbers of their own, as PyTorch's do.
+inline at::Tensor stretch(const at::Tensor& tensor) {
+  return (tensor.is_complex() ? at::view_as_real(tensor) : tensor).view(-1);
+}
+
+/// Multiplies in place as `tensor.mul_(factor)` of Python does, whose number is a tensor of its own to libtorch: the
+/// `mul_` that takes a number first rounds that to the dtype.
+inline const at::Tensor& scale(const at::Tensor& tensor, double factor) {
+  return tensor.mul_(at::native::wrapped_scalar_tensor(factor));
+}
+
+/// Whether an update must be made of libtorch's operators, a parameter at a time, to give PyTorch's results: in half
+/// precision on the CPU. Operators round after each of them, and otherwise at the end of a tensor than in its vectors;
+/// the fused kernels do not, and that of SGD leaves all but the last elements as they are (2.12, 2.13).
+inline bool rounds_by_place(const at::Tensor& values) {
+  return values.is_cpu() && at::isReducedFloatingType(c10::toRealValueType(values.scalar_type()));
+}
 
 /// What an optimizer of one kind, with the options of one parameter group, does to a stretch of flat memory.
 class UpdateRule {
@@ -17,8 +37,8 @@ class UpdateRule {
   /// Whether the state knows how many updates it has seen, or only whether it has seen one.
   virtual bool counts_steps() const { return true; }
 
-  /// One update. All tensors are 1-d slices of equal length; `state` stands in the order of `state_names` and is zero
-  /// where `steps_done`, the number of updates that it has seen, is 0.
+  /// One update. All tensors are real 1-d slices of equal length; `state` stands in the order of `state_names` and is
+  /// zero where `steps_done`, the number of updates that it has seen, is 0.
   virtual void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
                     int64_t steps_done) const = 0;
 
