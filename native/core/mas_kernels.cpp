@@ -117,7 +117,9 @@ struct AddMagnitudes {
 };
 
 /// As pairs of real numbers, each with the weight of both.
-at::Tensor weights_of_parts(const at::Tensor& omega) { return omega.unsqueeze(-1).expand({-1, 2}).reshape(-1); }
+at::Tensor weights_of_parts(const at::Tensor& omega) {
+  return omega.unsqueeze(-1).expand({-1, 2}).contiguous().view(-1);
+}
 
 at::Tensor parts(const at::Tensor& numbers) { return at::view_as_real(numbers).view(-1); }
 
