@@ -112,5 +112,5 @@ function checkKind(bytes: FileBytes, damaged: Damaged): void {
   const head = bytes.read(0, Math.min(bytes.length, 2));
   if (head.length === 0) throw damaged('it is empty');
   if ((head[0] === 0x50 && head[1] === 0x4b) || (head[0] === 0x80 && head[1]! <= 5)) return;
-  throw damaged('it is no zip archive, and no pickle');
+  throw damaged('it is no zip archive');
 }

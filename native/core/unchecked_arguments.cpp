@@ -155,6 +155,15 @@ void check_view_copy(const c10::FunctionSchema& schema, const torch::jit::Stack&
               c10::str("operator ", schema.name(), ": expected a tensor that is not quantized\n  ", schema));
 }
 
+/// Asks the storage of `self` for its size; compressed sparse tensors have none.
+void check_copy(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
+  const c10::IValue self = argument(schema, stack, "self");
+  if (!self.isTensor() || !self.toTensor().defined() || self.toTensor().has_storage()) return;
+  throw Error("ERR_INVALID_ARG_VALUE",
+              c10::str("operator ", schema.name(), ": expected a dense tensor as self, got one of layout ",
+                       self.toTensor().layout(), "\n  ", schema));
+}
+
 }  // namespace
 
 ArgumentCheck unchecked_arguments_of(const std::string& name) {
@@ -164,6 +173,7 @@ ArgumentCheck unchecked_arguments_of(const std::string& name) {
       {"aten::_embedding_bag_forward_only", check_embedding_bag},
       {"aten::adaptive_max_pool2d_backward", check_pooling_indices<2>},
       {"aten::adaptive_max_pool3d_backward", check_pooling_indices<3>},
+      {"aten::copy", check_copy},
       {"aten::ctc_loss", check_ctc_loss},
       {"aten::div", check_division},
       {"aten::div_", check_division},

@@ -149,12 +149,18 @@ describe('arguments that libtorch does not look at', () => {
     assert.deepEqual(torch.viewCopy(torch.zeros([2, 2]), 'int32').toArray(), [[0, 0], [0, 0]]); // prettier-ignore
   });
 
+  it('misuse: a copy into a compressed sparse tensor, which has no storage', () => {
+    const rows = torch.tensor([[0, 1, 2]]).toSparseCsr();
+    throwsWithCode(() => torch.copy(rows, torch.ones([1, 3])), 'ERR_INVALID_ARG_VALUE', /expected a dense tensor as self, got one of layout SparseCsr/);
+    assert.deepEqual(torch.copy(torch.zeros([1, 2]), torch.ones([1, 2])).toArray(), [[1, 1]]);
+  });
+
   it('misuse: an array that holds itself, where arrays may hold arrays', () => {
     const circle: unknown[] = [];
     circle.push(circle);
     const module = nativeModule(new nn.Linear(2, 2)) as unknown as { trace(...args: unknown[]): unknown };
-    throwsWithCode(() => module.trace([circle], () => tensor([1]).handle), 'ERR_INVALID_ARG_TYPE', /arrays of less depth/);
-    throwsWithCode(() => module.trace([], () => circle), 'ERR_INVALID_ARG_TYPE', /arrays of less depth/);
+    throwsWithCode(() => module.trace([circle], () => tensor([1]).handle, false), 'ERR_INVALID_ARG_TYPE', /arrays of less depth/);
+    throwsWithCode(() => module.trace([], () => circle, false), 'ERR_INVALID_ARG_TYPE', /arrays of less depth/);
     throwsWithCode(() => torch.cat(circle as never), 'ERR_NO_OVERLOAD', /./);
   });
 });
