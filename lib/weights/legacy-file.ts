@@ -54,7 +54,7 @@ export function readLegacyFile(bytes: FileBytes): TorchArchive {
   const keys = next('the list of storages');
   // Most storages lie as their elements need then, and need not be copied.
   const moved = bytes.align(at, countLength);
-  return { pickle, places: placesOf(bytes, at - moved, bytes.length - moved, requireKeys(keys), object.sizes) };
+  return { pickle, places: placesOf(bytes, at - moved, bytes.length - moved, requireKeys(keys), object.sizes), checked: Promise.resolve() };
 }
 
 /** Reads as much as a pickle needs, of which only reading it tells the length. */

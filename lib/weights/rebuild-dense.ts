@@ -19,10 +19,10 @@ export class PickledStorage {
     readonly dtype: string,
   ) {}
 
-  /** All of it, where a pickle holds the storage itself. */
+  /** All of it, where a pickle holds the storage itself; of a quantized one the integers. */
   tensor(): Tensor {
     const count = this.stored.length / native.dtypeSize(this.dtype);
-    return (this.whole ??= this.stored.tensor(this.dtype, 0, [count], [1]));
+    return (this.whole ??= this.stored.tensor(this.dtype.replace('q', ''), 0, [count], [1]));
   }
 }
 

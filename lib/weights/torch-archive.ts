@@ -16,11 +16,13 @@ const maxDeflation = 1032;
 export interface TorchArchive {
   pickle: Buffer;
   places: Map<string, StoragePlace>;
+  /** Rejects where a checksum is wrong: it is computed while what is read is built. */
+  checked: Promise<void>;
 }
 
 /** @throws what `damaged` makes of the detail for what is no archive of `torch.save` */
 export async function readTorchArchive(bytes: FileBytes, damaged: Damaged): Promise<TorchArchive> {
-  const records = await ownRecords(bytes, damaged);
+  const { records, checked } = await ownRecords(bytes, damaged);
   const text = async (name: string) =>
     (await contentOf(bytes, name, records.get(name), 64, damaged))?.toString('latin1').trim();
   const version = (await text('.data/version')) ?? (await text('version'));
@@ -34,14 +36,17 @@ export async function readTorchArchive(bytes: FileBytes, damaged: Damaged): Prom
       .filter(([name]) => name.startsWith(folder))
       .map(([name, record]) => [name.slice(folder.length), record]),
   );
-  return { pickle, places: await placesOf(bytes, storages, pickle, damaged) };
+  return { pickle, places: await placesOf(bytes, storages, pickle, damaged), checked };
 }
 
 /** Of the storages. */
 const folder = 'data/';
 
-/** The records below the folder of the file, by their names in it; those that are not compressed are checked. */
-async function ownRecords(bytes: FileBytes, damaged: Damaged): Promise<Map<string, ZipRecord>> {
+/** The records below the folder of the file, by their names in it; those that are not compressed are being checked. */
+async function ownRecords(
+  bytes: FileBytes,
+  damaged: Damaged,
+): Promise<{ records: Map<string, ZipRecord>; checked: Promise<void> }> {
   const records = await readZipRecords(bytes, damaged);
   const roots = [...records.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name)).map((name) => name.slice(0, -8));
   if (roots.length !== 1) throw damaged(`it holds ${roots.length} records "data.pkl", expected one`);
@@ -49,8 +54,9 @@ async function ownRecords(bytes: FileBytes, damaged: Damaged): Promise<Map<strin
   if (records.has(`${root}constants.pkl`)) throw damaged('it is a TorchScript file, which jit.load reads');
   const ours = [...records].filter(([name]) => name.startsWith(root));
   const mapped = (name: string) => bytes.isMapped && name.startsWith(root + folder);
-  await checkZipRecords(bytes, new Map(ours.filter(([name]) => !mapped(name))), damaged);
-  return new Map(ours.map(([name, record]) => [name.slice(root.length), record]));
+  const checked = checkZipRecords(bytes, new Map(ours.filter(([name]) => !mapped(name))), damaged);
+  checked.catch(() => {}); // Whoever reads the archive awaits it.
+  return { records: new Map(ours.map(([name, record]) => [name.slice(root.length), record])), checked };
 }
 
 async function contentOf(

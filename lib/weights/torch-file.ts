@@ -65,7 +65,11 @@ export async function load(source: string | Uint8Array, options?: LoadOptions): 
     const isArchive = bytes.read(0, 1)[0] === 0x50;
     const archive = isArchive ? await readTorchArchive(bytes, damaged) : readLegacyFile(bytes);
     for (const place of archive.places.values()) places.add(place.bytes);
-    return build(archive, new LoadingFile(bytes.name, device, bytes.length));
+    try {
+      return build(archive, new LoadingFile(bytes.name, device, bytes.length));
+    } finally {
+      await archive.checked; // A wrong checksum says more than what came of it.
+    }
   } catch (error) {
     const told = error instanceof ContinualTorchError ? error : damaged((error as Error).message, (error as Error).cause);
     throw await atDoor(door, told, bytes);

@@ -66,6 +66,10 @@ uint32_t shift_by(size_t length) {
 
 }  // namespace
 
+uint32_t joined_crc32(uint32_t first, uint32_t second, size_t length) {
+  return product(first, shift_by(length)) ^ second;
+}
+
 uint32_t crc32(const void* data, size_t length, uint32_t previous) {
   const auto* at = static_cast<const unsigned char*>(data);
   if (const size_t lane = length / kLanes / kSlices * kSlices; lane >= kLeastLane) {
@@ -75,9 +79,8 @@ uint32_t crc32(const void* data, size_t length, uint32_t previous) {
     for (size_t i = 0; i < lane; i += kSlices) {
       for (size_t k = 0; k < kLanes; ++k) sums[k] = after_eight(sums[k], at + k * lane + i);
     }
-    const uint32_t shift = shift_by(lane);
     previous = ~sums[0];
-    for (size_t k = 1; k < kLanes; ++k) previous = product(previous, shift) ^ ~sums[k];
+    for (size_t k = 1; k < kLanes; ++k) previous = joined_crc32(previous, ~sums[k], lane);
     at += kLanes * lane;
     length -= kLanes * lane;
   }

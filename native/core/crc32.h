@@ -10,4 +10,7 @@ namespace continual {
 /// of four parts of long data in step. `previous`: the sum of the bytes before these.
 uint32_t crc32(const void* data, size_t length, uint32_t previous = 0);
 
+/// The CRC-32 of bytes with this sum and, behind them, `length` bytes with that sum.
+uint32_t joined_crc32(uint32_t first, uint32_t second, size_t length);
+
 }  // namespace continual

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
-import { ContinualTorchError, loadSafetensors, ops, Tensor } from '../../lib/index';
+import { Complex, ContinualTorchError, loadSafetensors, ops, Tensor } from '../../lib/index';
+import { native } from '../../lib/native/binding';
 import { load } from '../../lib/weights/torch-file';
 import { FuzzRandom } from './random';
 import { mutateSafetensors } from './safetensors-mutations';
@@ -63,15 +64,36 @@ function readTensors(value: unknown, seen: Set<unknown>): void {
   if (typeof value !== 'object' || value === null || seen.has(value)) return;
   seen.add(value);
   if (value instanceof Tensor) {
-    try {
-      value.toTypedArray();
-    } catch (error) {
-      // JavaScript has no array for some dtypes: a copy reads the elements.
-      if (!(error instanceof ContinualTorchError) || error.code !== 'ERR_UNSUPPORTED_DTYPE') throw error;
-      (ops.aten.clone!(value) as Tensor).dispose();
-    }
+    for (const part of denseParts(value)) readElements(part);
     value.dispose();
-  } else {
+  } else if (!(value instanceof Uint8Array || value instanceof Complex)) {
     for (const item of value as Iterable<unknown>) readTensors(item, seen);
+  }
+}
+
+/** What a tensor is made of: of a sparse one all elements may be more than there is memory for. */
+function denseParts(tensor: Tensor): Tensor[] {
+  const call = (name: string) => ops.aten[name]!(tensor.detach());
+  const plain: Readonly<Record<string, readonly string[]>> = {
+    sparseCoo: ['_indices', '_values'],
+    sparseCsr: ['crow_indices', 'col_indices', 'values'],
+    sparseBsr: ['crow_indices', 'col_indices', 'values'],
+  };
+  switch (native.storageKind(tensor.handle)) {
+    case 'meta': return [];
+    case 'nested': return call('unbind');
+    case 'sparse':
+      return (plain[tensor.layout] ?? ['ccol_indices', 'row_indices', 'values']).map((name) => call(name) as Tensor);
+    default: return [tensor];
+  }
+}
+
+function readElements(tensor: Tensor): void {
+  try {
+    tensor.toTypedArray();
+  } catch (error) {
+    // JavaScript has no array for some dtypes: a copy reads the elements.
+    if (!(error instanceof ContinualTorchError) || error.code !== 'ERR_UNSUPPORTED_DTYPE') throw error;
+    (ops.aten.clone!(tensor) as Tensor).dispose();
   }
 }

@@ -43,7 +43,14 @@ const boundary: Mutator = (bytes, random) => {
   return bytes;
 };
 
-const mutators: readonly Mutator[] = [flipBit, flipBit, setByte, truncate, cut, duplicate, insert, boundary, boundary];
+const swapHalves: Mutator = (bytes) => {
+  const half = bytes.length >> 1;
+  return Buffer.concat([bytes.subarray(half), bytes.subarray(0, half)]);
+};
+
+const mutators: readonly Mutator[] = [
+  ...[flipBit, flipBit, setByte, truncate, cut, duplicate, insert, boundary, boundary, swapHalves],
+];
 
 /** A copy of the bytes with one to four changes that know nothing of the format. */
 export function mutateBytes(bytes: Buffer, random: FuzzRandom): Buffer {

@@ -16,10 +16,33 @@ const globals = [
   ...['_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_tensor_v3', '_rebuild_parameter'].map(
     (name) => `torch._utils\n${name}`,
   ),
-  ...['torch._tensor\n_rebuild_from_type_v2', 'torch.storage\nUntypedStorage'],
+  ...['torch._tensor\n_rebuild_from_type_v2', 'torch.storage\nUntypedStorage', 'torch.nn.parameter\nParameter'],
+  ...['_rebuild_sparse_tensor', '_rebuild_qtensor', '_rebuild_nested_tensor', '_rebuild_meta_tensor_no_storage'].map(
+    (name) => `torch._utils\n${name}`,
+  ),
+  ...['torch._utils\n_rebuild_device_tensor_from_cpu_tensor', 'torch.serialization\n_get_layout', '_codecs\nencode'],
+  ...['set', 'bytearray', 'complex'].map((name) => `__builtin__\n${name}`),
+  ...['FloatTensor', 'QInt8Storage', 'QInt32Storage', 'per_tensor_affine', 'per_channel_affine', 'float8_e8m0fnu'].map(
+    (name) => `torch\n${name}`,
+  ),
+  ...['torch.cuda\nHalfStorage', 'torch.sparse\nFloatTensor', 'numpy.core.multiarray\nscalar'],
 ];
 
-/** The instructions of a pickle that `torch.save` wrote. */
+/** The pickles that lie behind each other at the beginning of some bytes, and what follows them. */
+export function picklesOf(bytes: Buffer, count: number): Buffer[] {
+  const result: Buffer[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    const instructions = instructionsOf(bytes.subarray(at));
+    const stop = instructions.findIndex((instruction) => instruction[0] === 0x2e);
+    const pickle = Buffer.concat(instructions.slice(0, stop + 1));
+    result.push(pickle);
+    at += pickle.length;
+  }
+  return [...result, bytes.subarray(at)];
+}
+
+/** The instructions of a pickle that `torch.save` wrote, as far as they go. */
 function instructionsOf(pickle: Buffer): Buffer[] {
   const result: Buffer[] = [];
   for (let at = 0; at < pickle.length; ) {
@@ -29,6 +52,7 @@ function instructionsOf(pickle: Buffer): Buffer[] {
     if (opcode === 0x8a || opcode === 0x55) length = 2 + pickle[at + 1]!;
     if (opcode === 0x63) length = pickle.indexOf(10, pickle.indexOf(10, at) + 1) + 1 - at;
     result.push(pickle.subarray(at, at + length));
+    if (opcode === 0x2e) break;
     at += length;
   }
   return result;
@@ -43,6 +67,7 @@ export function mutatePickle(pickle: Buffer, random: FuzzRandom): Buffer {
 }
 
 function changeInstruction(instructions: Buffer[], random: FuzzRandom): void {
+  if (instructions.length === 0) return;
   const at = random.below(instructions.length);
   const other = random.below(instructions.length);
   switch (random.below(8)) {

@@ -13,6 +13,8 @@ export interface ZipRecordSpec {
   offset?: number;
   /** What the directory says of the length; default: what is there. */
   length?: number;
+  /** What the data is said to unpack to; default: `length`. */
+  unpackedLength?: number;
   /** What stands before the data; default: the name. */
   localName?: string;
 }
@@ -30,6 +32,7 @@ export function zipFile(records: readonly ZipRecordSpec[], entryCount = records.
     flags = 0,
     offset = position,
     length = data.length,
+    unpackedLength = length,
     localName = name,
   } of records) {
     const local = Buffer.alloc(30);
@@ -38,7 +41,7 @@ export function zipFile(records: readonly ZipRecordSpec[], entryCount = records.
     local.writeUInt16LE(method, 8);
     local.writeUInt32LE(crc32, 14);
     local.writeUInt32LE(length, 18);
-    local.writeUInt32LE(length, 22);
+    local.writeUInt32LE(unpackedLength, 22);
     local.writeUInt16LE(Buffer.byteLength(localName), 26);
     files.push(local, Buffer.from(localName), data);
     const entry = Buffer.alloc(46);
@@ -47,7 +50,7 @@ export function zipFile(records: readonly ZipRecordSpec[], entryCount = records.
     entry.writeUInt16LE(method, 10);
     entry.writeUInt32LE(crc32, 16);
     entry.writeUInt32LE(length, 20);
-    entry.writeUInt32LE(length, 24);
+    entry.writeUInt32LE(unpackedLength, 24);
     entry.writeUInt16LE(Buffer.byteLength(name), 28);
     entry.writeUInt32LE(offset, 42);
     directory.push(entry, Buffer.from(name));
