@@ -141,9 +141,14 @@ export function buildTensor(tensor: unknown, state: unknown, file: LoadingFile):
     throw new Error('sets attributes of something other than an OrderedDict');
   }
   const parts = state as unknown[];
-  if (parts.length === 4) return setData(tensor, rebuildTensor(parts, file), tensor.requiresGrad);
-  if (parts.length === 5) return setData(tensor, parts[0], parts[3]);
-  setData(tensor, tensor, parts[0]);
+  const [storage] = parts;
+  if (parts.length === 4) {
+    const other = storage instanceof PickledStorage && storage.dtype !== tensor.dtype;
+    if (other) throw new Error(`a tensor of ${tensor.dtype} over a storage of ${storage.dtype}`);
+    return setData(tensor, rebuildTensor(parts, file), tensor.requiresGrad);
+  }
+  if (parts.length === 5) return setData(tensor, storage, parts[3]);
+  setData(tensor, tensor, storage);
 }
 
 function setData(tensor: Tensor, data: unknown, requiresGrad: unknown): void {
