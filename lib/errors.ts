@@ -52,7 +52,7 @@ const codes = {
   ERR_IDX_FORMAT: 'an IDX file is damaged or of another kind',
   ERR_IDX_MISMATCH: 'images and labels of an IDX pair do not belong together',
   ERR_DATA_NOT_FOUND: 'a data file does not exist',
-  ERR_SAFETENSORS_FORMAT: 'a safetensors file is damaged',
+  ERR_SAFETENSORS_FORMAT: 'a file is no safetensors, is damaged, or does not fit its index',
   ERR_TORCH_FILE_FORMAT: 'a file is none of torch.save, or is truncated or damaged',
   ERR_UNSAFE_GLOBAL: 'a file of torch.save names a Python class or function other than those that tensors need',
   ERR_WEIGHTS_SAVE: 'a file of weights cannot be written',

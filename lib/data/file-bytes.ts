@@ -2,6 +2,7 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import type { NativeTensor } from '../native/types';
 import { requirePath } from '../write-aside';
+import { inPlaceOfFile, inPlaceOfPath } from '../wrong-argument';
 
 /** From this size on a file is mapped: below, reading it takes less than the page faults of a mapping. */
 const mapFrom = 2 ** 20;
@@ -25,7 +26,7 @@ export class FileBytes {
     if (typeof source !== 'string') {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_TYPE',
-        `${operation}: expected a file name or a Uint8Array, got ${describeValue(source)}`,
+        `${operation}: expected a file name or a Uint8Array, got ${describeValue(source)}${inPlaceOfFile(source)}`,
       );
     }
     requirePath(operation, source);
@@ -34,7 +35,7 @@ export class FileBytes {
       return new FileBytes(`"${source}"`, native.tensorShape(bytes)[0]!, isMapped, bytes);
     } catch (cause) {
       if (!(cause instanceof ContinualTorchError) || cause.code !== 'ERR_DATA_NOT_FOUND') throw cause;
-      const message = `${operation}: cannot read "${source}": ${cause.message}`;
+      const message = `${operation}: cannot read "${source}": ${cause.message}${inPlaceOfPath(source)}`;
       throw new ContinualTorchError('ERR_DATA_NOT_FOUND', message, { cause });
     }
   }

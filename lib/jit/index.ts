@@ -77,7 +77,8 @@ export async function saveToBuffer(model: AnyModule): Promise<Buffer> {
 
 function requireScripted(operation: string, model: unknown): NativeModule {
   if (!(model instanceof Module)) {
-    throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Module, got ${describeValue(model)}`);
+    const advice = model instanceof Map ? ': torch.save and saveSafetensors write tensors by name' : '';
+    throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected a Module, got ${describeValue(model)}${advice}`);
   }
   const circle = stateOf(model).circle();
   if (circle !== null) {

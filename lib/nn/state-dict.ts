@@ -1,6 +1,7 @@
 import { ContinualTorchError, describeValue } from '../errors';
 import { noGrad } from '../tensor/grad-mode';
 import { Tensor } from '../tensor/tensor';
+import { inPlaceOfStateDict } from '../wrong-argument';
 import { type AnyModule, stateOf } from './module';
 
 /** Tensors by the name of their parameter or buffer. */
@@ -80,11 +81,12 @@ export function loadState(module: AnyModule, stateDict: StateDict, strict: boole
 
 function entriesOf(stateDict: StateDict): Map<string, unknown> {
   if (stateDict instanceof Map) return new Map(stateDict as Map<string, unknown>);
+  const advice = inPlaceOfStateDict(stateDict);
   const isObject = typeof stateDict === 'object' && stateDict !== null && !Array.isArray(stateDict);
-  if (isObject && !(stateDict instanceof Tensor)) return new Map(Object.entries(stateDict));
+  if (isObject && !(stateDict instanceof Tensor) && advice === '') return new Map(Object.entries(stateDict));
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',
-    `loadStateDict: expected a Map or an object of tensors by name, got ${describeValue(stateDict)}`,
+    `loadStateDict: expected a Map or an object of tensors by name, got ${describeValue(stateDict)}${advice}`,
   );
 }
 

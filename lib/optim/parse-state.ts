@@ -1,21 +1,23 @@
 import type { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
+import { inPlaceOfStateDict } from '../wrong-argument';
 
 /**
  * Checks a state of plain values, a map or an object; what it has besides (options, notes of PyTorch) is left aside.
  * @throws ERR_STATE_DICT
  */
 export function parseState<S extends z.ZodType>(schema: S, stateDict: unknown): z.output<S> {
+  const advice = inPlaceOfStateDict(stateDict);
+  if (advice !== '') throw misfit(describeValue(stateDict) + advice);
   const plain: unknown = stateDict instanceof Map ? Object.fromEntries(stateDict as Map<string, unknown>) : stateDict;
   const result = schema.safeParse(plain);
   if (result.success) return result.data;
   const { path } = result.error.issues[0]!;
-  throw new ContinualTorchError(
-    'ERR_STATE_DICT',
-    `loadStateDict: expected the state of such an object, got ${
-      path.length === 0 ? describeValue(plain) : `${path.join('.')} ${describeValue(at(plain, path))}`
-    }`,
-  );
+  throw misfit(path.length === 0 ? describeValue(plain) : `${path.join('.')} ${describeValue(at(plain, path))}`);
+}
+
+function misfit(got: string): ContinualTorchError {
+  return new ContinualTorchError('ERR_STATE_DICT', `loadStateDict: expected the state of such an object, got ${got}`);
 }
 
 function at(value: unknown, path: PropertyKey[]): unknown {

@@ -1,6 +1,7 @@
 import { ContinualTorchError, describeValue } from '../errors';
 import type { NativeOptimizer, NativeParameterState } from '../native/types';
 import { Tensor } from '../tensor/tensor';
+import { inPlaceOfStateDict } from '../wrong-argument';
 import { toCamelCase, toSnakeCase } from './case';
 import type { GroupSettings, OptimizerKind } from './param-group';
 
@@ -81,6 +82,8 @@ export function readStateDict<Options extends object>(
   settings: readonly GroupSettings<Options>[],
   stateDict: unknown,
 ): ReadGroup<Options>[] {
+  const advice = inPlaceOfStateDict(stateDict);
+  if (advice !== '') throw misfit('a state dict', describeValue(stateDict) + advice);
   const whole = record('a state dict', stateDict);
   const state = record('"state"', whole.get('state'));
   const given = list('"param_groups"', whole.get('param_groups')).map((item, i) => record(`group ${i}`, item));

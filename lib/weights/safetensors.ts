@@ -7,6 +7,7 @@ import { ops } from '../tensor/operators';
 import { getDefaultDevice } from '../tensor/default-device';
 import { Tensor } from '../tensor/tensor';
 import { requirePath, writeAside } from '../write-aside';
+import { inPlaceOfStateDict } from '../wrong-argument';
 import { dtypes, readHeader, readTensors, withBytes } from './safetensors-file';
 import { maxHeaderLength, writeHeader } from './safetensors-header';
 import { isIndex, loadShards } from './safetensors-index';
@@ -101,10 +102,11 @@ export async function saveSafetensors(
 }
 
 function namedTensors(operation: string, tensors: unknown): [string, Tensor][] {
-  if (tensors === null || typeof tensors !== 'object' || tensors instanceof Tensor || Array.isArray(tensors)) {
+  const advice = inPlaceOfStateDict(tensors);
+  if (tensors === null || typeof tensors !== 'object' || tensors instanceof Tensor || Array.isArray(tensors) || advice !== '') {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_TYPE',
-      `${operation}: expected a Map or an object of tensors, got ${describeValue(tensors)}`,
+      `${operation}: expected a Map or an object of tensors, got ${describeValue(tensors)}${advice}`,
     );
   }
   const entries: [unknown, unknown][] = tensors instanceof Map ? [...tensors] : Object.entries(tensors);

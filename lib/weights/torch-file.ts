@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { FileBytes } from '../data/file-bytes';
 import { atDoor, type Door } from '../data/file-kind';
-import { ContinualTorchError } from '../errors';
+import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { boolean, deviceName, parseOptions } from '../options';
 import { getDefaultDevice } from '../tensor/default-device';
 import { requirePath, writeAside } from '../write-aside';
+import { inPlaceOfStateDict } from '../wrong-argument';
 import { readLegacyFile } from './legacy-file';
 import { type Loaded, loadedValue } from './loaded-values';
 import { LoadingFile } from './loading-file';
@@ -104,6 +105,11 @@ function build({ pickle, places }: TorchArchive, file: LoadingFile): Loaded {
  */
 export async function save(value: Picklable, path: string): Promise<void> {
   requirePath('torch.save', path);
+  const advice = inPlaceOfStateDict(value);
+  if (advice !== '' && typeof value === 'object') {
+    const message = `torch.save: expected tensors and plain data, got ${describeValue(value)}${advice}`;
+    throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', message);
+  }
   const { pickled, records } = pickle(value);
   const all = [['data.pkl', pickled] as const, ['byteorder', Buffer.from('little')] as const, ...records];
   await writeAside('torch.save', path, 'ERR_WEIGHTS_SAVE', (aside) => job(native.writeZip(aside, all)));
