@@ -1,5 +1,5 @@
 // Damaged files of weights against their readers, random calls of operators and methods, random programs of hooks, data and
-// errors: `npm run fuzz -- [safetensors|torch|calls|strategies] [--count N] [--seed N] [--from N] [--sanitize]`.
+// errors: `npm run fuzz -- [safetensors|safetensors-index|torch|calls|strategies] [--count N] [--seed N] [--from N] [--sanitize]`.
 // With --sanitize the addon is built a second time, with AddressSanitizer and UndefinedBehaviorSanitizer (GCC, Linux).
 import { execFileSync, spawnSync } from 'node:child_process';
 import path from 'node:path';

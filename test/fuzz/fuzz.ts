@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { Complex, ContinualTorchError, loadSafetensors, ops, Tensor } from '../../lib/index';
 import { native } from '../../lib/native/binding';
 import { load } from '../../lib/weights/torch-file';
+import { loadIndex, mutateIndex } from './index-mutations';
 import { FuzzRandom } from './random';
 import { mutateSafetensors } from './safetensors-mutations';
 import { mutateTorch } from './torch-mutations';
@@ -12,6 +13,11 @@ export const formats = {
     mutate: mutateSafetensors,
     load: loadSafetensors as (bytes: Uint8Array) => Promise<unknown>,
     codes: ['ERR_SAFETENSORS_FORMAT'],
+  },
+  'safetensors-index': {
+    mutate: mutateIndex,
+    load: loadIndex,
+    codes: ['ERR_SAFETENSORS_FORMAT', 'ERR_DATA_NOT_FOUND'],
   },
   torch: {
     mutate: mutateTorch,

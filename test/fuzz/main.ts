@@ -8,12 +8,13 @@ import { weightsTarget } from './weights-target';
 /** What can be named on the command line. */
 const targets: Record<string, FuzzTarget> = {
   safetensors: weightsTarget('safetensors'),
+  'safetensors-index': weightsTarget('safetensors-index'),
   torch: weightsTarget('torch'),
   calls: callsTarget,
   strategies: strategiesTarget,
 };
 /** What runs where nothing is named. */
-const usual = ['safetensors', 'torch'];
+const usual = ['safetensors', 'safetensors-index', 'torch'];
 
 const { values, positionals } = parseArgs({
   options: {

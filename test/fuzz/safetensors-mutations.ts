@@ -5,7 +5,8 @@ import type { FuzzRandom } from './random';
 
 type Entry = Record<string, unknown>;
 
-function fileOf(json: string, data: Buffer): Buffer {
+/** A file with this header. */
+export function fileOf(json: string, data: Buffer): Buffer {
   const header = Buffer.from(json);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
@@ -22,7 +23,7 @@ const small = fileOf(
   }),
   Buffer.alloc(21, 1),
 );
-const seeds = [small, readFileSync(fixturePath('weights', 'dtypes.safetensors'))];
+const seeds = [small, readFileSync(fixturePath('weights', 'dtypes.safetensors')), readFileSync(fixturePath('weights', 'small-floats.safetensors'))];
 const dtypes = [
   'F64',
   'F32',
@@ -34,8 +35,10 @@ const dtypes = [
   'U8',
   'BOOL',
   'F8_E4M3',
+  'F8_E8M0',
   'C64',
   'F4',
+  'F6_E2M3',
   '',
   'constructor',
 ];
