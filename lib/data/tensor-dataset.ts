@@ -106,7 +106,7 @@ export class TensorDataset implements Dataset {
   }
 
   /** The transform of the current group. */
-  get transform(): AnyTransform {
+  get transform(): Transform {
     return this.transforms[this.group];
   }
 

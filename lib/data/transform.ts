@@ -27,12 +27,15 @@ export interface TensorTransform {
  * you say other; what it returns may be other inputs. As a method's, its parameter is not compared strictly, so that it may
  * name its inputs.
  */
-export type TransformFunction<X extends Inputs = Tensor> = { transform(x: X): Inputs | Promise<Inputs> }['transform'];
+export type TransformFunction<X extends Inputs = Tensor> = {
+  /** From the inputs of a mini-batch to those of the model. */
+  transform(x: X): Inputs | Promise<Inputs>;
+}['transform'];
 
 /** A transform of the inputs of a dataset; of several inputs it is a function. */
 export type Transform<X extends Inputs = Tensor> = TensorTransform | TransformFunction<X>;
 
-/** @internal A transform of whatever inputs. */
+/** A transform of whatever inputs. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- of one tensor, or of several
 export type AnyTransform = Transform<any>;
 

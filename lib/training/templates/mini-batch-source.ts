@@ -8,10 +8,11 @@ import { requireTensor, type Tensor } from '../../tensor/tensor';
 import { callUser } from '../../user-function';
 import type { FetchMiniBatch } from './iteration-plan';
 
-type AnyMiniBatch = MiniBatch<Inputs> | [x: Inputs, y: Tensor];
-
 /** What a strategy iterates over: a `DataLoader`, or anything that gives mini-batches; a missing task label is 0. */
-export type MiniBatchSource = (AsyncIterable<AnyMiniBatch> | Iterable<AnyMiniBatch>) & {
+export type MiniBatchSource = (
+  | AsyncIterable<MiniBatch<Inputs> | [x: Inputs, y: Tensor]>
+  | Iterable<MiniBatch<Inputs> | [x: Inputs, y: Tensor]>
+) & {
   /** Number of mini-batches, where it is known. */
   readonly length?: number;
 };
@@ -27,7 +28,7 @@ export interface OpenSource {
 export function openSource(
   dataloader: MiniBatchSource,
   step: NativeTrainingStep,
-  take: (batch: AnyMiniBatch) => void,
+  take: (batch: MiniBatch<Inputs>) => void,
 ): OpenSource | null {
   const pass = dataloader instanceof DataLoader ? dataloader.openNative() : null;
   if (pass) {
@@ -43,7 +44,7 @@ export function openSource(
       explained(async () => {
         const next: IteratorResult<unknown, unknown> = await iterator.next();
         if (next.done) return false;
-        take(next.value as AnyMiniBatch);
+        take(next.value as MiniBatch<Inputs>);
         return true;
       }),
     close: () =>
