@@ -42,6 +42,8 @@ export interface NativeModule {
   forward(...inputs: NativeScriptValue[]): NativeScriptValue;
   /** As a strategy calls it: task labels go to an input of that name, where there is one. */
   forwardBatch(x: NativeInputs, taskId: NativeTensor): NativeScriptValue;
+  /** Throws where `forward` does not take mini-batches of such inputs. */
+  checkInputs(x: NativeInputs): void;
   /** Those of `forward` that mini-batches may fill. */
   inputNames(): string[];
   call(method: string, inputs: NativeScriptValue[]): NativeScriptValue;

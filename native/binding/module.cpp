@@ -53,6 +53,7 @@ void ModuleHandle::define(Napi::Env env) {
                                                   InstanceMethod<&Self::named_buffers>("namedBuffers"),
                                                   InstanceMethod<&Self::forward>("forward"),
                                                   InstanceMethod<&Self::forward_batch>("forwardBatch"),
+                                                  InstanceMethod<&Self::check_inputs>("checkInputs"),
                                                   InstanceMethod<&Self::input_names>("inputNames"),
                                                   InstanceMethod<&Self::call>("call"),
                                                   InstanceMethod<&Self::method_names>("methodNames"),
@@ -148,6 +149,16 @@ Napi::Value ModuleHandle::forward_batch(const Napi::CallbackInfo& info) {
     return call_model(
         info.Env(), model, method,
         forward_arguments(method.function().getSchema(), inputs_argument(info[0]), TensorHandle::tensor(info[1])));
+  });
+}
+
+/// checkInputs(x: Inputs) -> void: throws where forward does not take such inputs, with the task labels of a mini-batch.
+Napi::Value ModuleHandle::check_inputs(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const Inputs inputs = inputs_argument(info[0]);
+    const torch::jit::Method method = value_->object->method("forward");
+    forward_arguments(method.function().getSchema(), inputs, /*task_labels=*/inputs.tensors.front());
+    return info.Env().Undefined();
   });
 }
 

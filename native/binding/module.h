@@ -21,6 +21,7 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   Napi::Value named_buffers(const Napi::CallbackInfo& info);
   Napi::Value forward(const Napi::CallbackInfo& info);
   Napi::Value forward_batch(const Napi::CallbackInfo& info);
+  Napi::Value check_inputs(const Napi::CallbackInfo& info);
   Napi::Value input_names(const Napi::CallbackInfo& info);
   Napi::Value call(const Napi::CallbackInfo& info);
   Napi::Value method_names(const Napi::CallbackInfo& info);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { describe, it } from 'mocha';
-import { jit, manualSeed, nn, noGrad, ops, optim, tensor, type Tensor } from '../../lib/index';
+import { jit, manualSeed, models, nn, noGrad, ops, optim, tensor, type Tensor } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
 import { withTempFolder } from '../support/temp-folder';
 import { warnings } from '../support/warnings';
@@ -137,6 +137,20 @@ describe('jit.trace', () => {
     manualSeed(1);
     mlp();
     assertTensorEqual(aten.rand!([2]) as Tensor, next);
+  });
+
+  it('keeps the task labels of a multi-task model apart from other inputs', () => {
+    class Shifted extends models.MultiTaskModule {
+      override forward(x: Tensor, taskLabels: Tensor): Tensor {
+        return x.add(taskLabels.view([-1, 1]));
+      }
+    }
+    const labels = tensor([1, 2], { dtype: 'int64' });
+    const traced = jit.trace(new Shifted(), [rows(2), labels]);
+    assert.equal(traced.takesTaskLabels, true);
+    assertTensorEqual(traced.forward(rows(2), { task_labels: labels }), rows(2).add(labels.view([-1, 1])));
+    const sum = new Written([], (x: Tensor, y: Tensor) => x.add(y));
+    assert.equal(jit.trace(sum, [rows(2), rows(2)]).takesTaskLabels, false);
   });
 
   it('takes several inputs and tuples, and gives tuples', () => {

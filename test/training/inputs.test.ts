@@ -13,8 +13,8 @@ import {
   ops,
   optim,
   SupervisedTemplate,
-  type Tensor,
   tensor,
+  Tensor,
   TensorDataset,
 } from '../../lib/index';
 import { rejectsWithCode, relativeNorm } from '../support/assertions';
@@ -267,6 +267,28 @@ describe('inputs and task labels of TorchScript', () => {
       assert.deepEqual(model.parameters().map((each) => each.toNumbers()), before);
     });
   }
+
+  it('misuse: inputs of a later experience in memory are refused before the first is learned, unless a hook comes between', async () => {
+    const [good, bad] = [new TensorDataset([x, scale], [0, 1]), new TensorDataset(x, [0, 1])];
+    const addScale = {
+      beforeForward: (strategy: SupervisedTemplate) => {
+        if (strategy.mbInputs instanceof Tensor) strategy.mbInputs = [strategy.mbInputs, scale];
+      },
+    };
+    for (const withMas of [false, true]) {
+      const strategy = inputStrategy(await loadInputs('LabelsByDefault'), withMas);
+      await rejectsWithCode(strategy.train(streamOf(good, good, bad)), 'ERR_INPUTS', /nothing fills the input "scale"/);
+      assert.equal(strategy.clock.trainExpCounter, 0);
+      await rejectsWithCode(strategy.train(streamOf(good, new TensorDataset({ x, scales: scale }, [0, 1]))), 'ERR_INPUTS', /got "scales"; did you mean "scale"\?/);
+      await strategy.train(streamOf(good, good));
+      assert.equal(strategy.clock.trainExpCounter, 2);
+      if (withMas) continue; // whose importance pass has no hooks
+      strategy.plugins.unshift(addScale);
+      await strategy.train(streamOf(good, bad));
+    }
+    const filled = new TensorDataset(x, [0, 1], { transform: (each) => [each, scale] });
+    await inputStrategy(await loadInputs('LabelsByDefault')).train(streamOf(good, filled));
+  });
 
   it('misuse: one tensor is asked for where there are several', async () => {
     const model = await loadInputs('Default');

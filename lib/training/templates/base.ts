@@ -245,6 +245,9 @@ export abstract class BaseTemplate {
   /** Returns once nothing that was begun for this call works any more, also where an override did not wait for it. */
   protected async endOfPasses(): Promise<void> {}
 
+  /** @internal Refuses experiences that cannot be learned or evaluated, before anything is. */
+  protected checkExperiences(_experiences: readonly AnyExperience[]): void {}
+
   /** A call of `train` or `eval`, to its end. */
   async #occupy(operation: string, work: () => Promise<void>): Promise<void> {
     const hooks = hooksAround();
@@ -268,6 +271,7 @@ export abstract class BaseTemplate {
       refuseUntrainable('train', this.model);
       warnOfEvalModeOnce('train', this.model);
       this.evalStreams = evalStreams;
+      this.checkExperiences(list);
       await this.dispatch('beforeTraining', options);
       for (const experience of list) {
         this.experience = experience;
@@ -296,6 +300,7 @@ export abstract class BaseTemplate {
       this.isTraining = false;
       callUserAtOnce('ERR_CALLBACK', 'eval of the model failed', () => this.model.eval());
       this.currentEvalStream = list;
+      this.checkExperiences(list);
       await this.dispatch('beforeEval', options);
       for (const evaluated of list) {
         this.experience = evaluated;

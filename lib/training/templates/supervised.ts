@@ -5,8 +5,9 @@ import { avalancheModelAdaptation } from '../../models/model-adaptation';
 import { Phase } from '../../native/types';
 import { forwardBatch, isScripted, type Module, nativeModule } from '../../nn/module';
 import { requireTensor, type Tensor } from '../../tensor/tensor';
-import type { TrainOptions } from './base';
+import type { AnyExperience, TrainOptions } from './base';
 import { BaseSGDTemplate } from './base-sgd';
+import { checkInputs } from './input-check';
 import { hasNativeTwin } from './native-twin';
 import { type BaseSGDTemplateOptions, baseSGDOptions } from './sgd-options';
 
@@ -104,6 +105,11 @@ export class SupervisedTemplate extends BaseSGDTemplate {
   makeOptimizer({ resetOptimizerState, removeParams }: TrainOptions = {}): void | Promise<void> {
     nativeModule(this.model); // has what was added to the model or taken from it
     this.step.updateOptimizer(resetOptimizerState ?? false, removeParams ?? false);
+  }
+
+  /** @internal */
+  protected override checkExperiences(experiences: readonly AnyExperience[]): void {
+    checkInputs(this, SupervisedTemplate.prototype, experiences);
   }
 
   /** Adapts model and optimizer to the experience. */

@@ -1,0 +1,76 @@
+import type { Experience } from '../../benchmarks/stream';
+import type { Dataset } from '../../data/dataset';
+import { toNativeInputs } from '../../data/inputs';
+import { TensorDataset } from '../../data/tensor-dataset';
+import { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
+import { Phase } from '../../native/types';
+import { nativeModule } from '../../nn/module';
+import { Clock } from '../plugins/clock';
+import { PeriodicEval } from '../plugins/periodic-eval';
+import { type HookName, listener, type Plugin } from '../plugins/plugin';
+import { nativeTwin } from './native-twin';
+import type { SupervisedTemplate } from './supervised';
+import { withWayOut } from './way-out';
+
+type Method = keyof SupervisedTemplate | 'beforeTrainingExp' | 'trainExp' | 'beforeEvalExp' | 'evalExp';
+
+/** What comes between the data of an experience and the model's forward. */
+const between: Record<'train' | 'eval', { hooks: HookName[]; methods: Method[] }> = {
+  train: {
+    hooks: [
+      'beforeTraining',
+      'beforeTrainDatasetAdaptation',
+      'afterTrainDatasetAdaptation',
+      'beforeTrainingExp',
+      'beforeTrainingEpoch',
+      'beforeTrainingIteration',
+      'beforeForward',
+    ],
+    methods: ['trainDatasetAdaptation', 'makeTrainDataloader', 'modelAdaptation', 'beforeTrainingExp', 'trainExp', 'trainingEpoch'],
+  },
+  eval: {
+    hooks: [
+      'beforeEval',
+      'beforeEvalDatasetAdaptation',
+      'afterEvalDatasetAdaptation',
+      'beforeEvalExp',
+      'beforeEvalIteration',
+      'beforeEvalForward',
+    ],
+    methods: ['evalDatasetAdaptation', 'makeEvalDataloader', 'modelAdaptation', 'beforeEvalExp', 'evalExp', 'evalEpoch'],
+  },
+};
+
+/** Of this package, and none that changes a mini-batch. */
+const harmless = [Clock, EvaluationPlugin, PeriodicEval].map(({ prototype }): object => prototype);
+
+/**
+ * @internal Refuses data in memory whose inputs TorchScript does not take, before any of it is learned or evaluated. Where a
+ * hook, an override or a transform of the program comes between, which may give others, the model refuses its mini-batch.
+ * @param standard the methods that are no overrides
+ * @throws ERR_INPUTS
+ */
+export function checkInputs(
+  strategy: SupervisedTemplate,
+  standard: SupervisedTemplate,
+  experiences: readonly Experience<Dataset>[],
+): void {
+  const phase = strategy.isTraining ? 'train' : 'eval';
+  const { hooks, methods } = between[phase];
+  if (nativeTwin(strategy.forward, strategy, strategy) !== Phase.forward) return;
+  const isOverridden = (name: Method) => strategy[name as 'forward'] !== standard[name as 'forward'];
+  const mayChange = (plugin: Plugin, index: number) =>
+    hooks.some((name) => listener(plugin, name, index)) && !harmless.includes(Object.getPrototypeOf(plugin) as object);
+  if (methods.some(isOverridden) || strategy.plugins.some(mayChange)) return;
+  const model = nativeModule(strategy.model);
+  for (const { dataset } of experiences) {
+    if (!(dataset instanceof TensorDataset)) continue;
+    const data = dataset[phase]();
+    if (typeof data.transform === 'function') continue;
+    try {
+      model.checkInputs(toNativeInputs(data.inputs));
+    } catch (error) {
+      throw withWayOut(error, strategy.model, data.inputs, null, null);
+    }
+  }
+}
