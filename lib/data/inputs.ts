@@ -1,6 +1,7 @@
 import { ContinualTorchError, describeValue } from '../errors';
 import type { NativeInputs } from '../native/types';
 import { Tensor } from '../tensor/tensor';
+import { callUserAtOnce } from '../user-function';
 
 /**
  * What a model is called with: one tensor; an array of tensors, for the inputs of `forward` in their order; or a plain object
@@ -32,10 +33,16 @@ export function mapInputs<T>(x: T | readonly T[] | { readonly [name: string]: T 
 
 /** @internal @param expectation what the message begins with, "x: expected" for example @throws ERR_INVALID_ARG_TYPE unless it is a tensor, or several */
 export function requireInputs(expectation: string, x: unknown): Inputs {
+  const several = callUserAtOnce('ERR_INVALID_ARG_VALUE', `${expectation} inputs that can be read`, () =>
+    x instanceof Tensor ? null : severalOf(x),
+  );
   if (x instanceof Tensor) return x;
-  const several = severalOf(x);
   const odd = several?.find(([, value]) => !(value instanceof Tensor));
-  if (several && several.length > 0 && !odd) return mapInputs(x, (value) => value as Tensor); // a copy: the program may change its own
+  if (several && several.length > 0 && !odd) {
+    // Copied: the program may change its own.
+    const tensors = several as [string, Tensor][];
+    return Array.isArray(x) ? tensors.map(([, tensor]) => tensor) : Object.fromEntries(tensors);
+  }
   const place = odd && (Array.isArray(x) ? ` at index ${odd[0]}` : ` as ${JSON.stringify(odd[0])}`);
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',

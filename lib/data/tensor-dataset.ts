@@ -8,6 +8,7 @@ import { instanceOf, integer, nonNegativeInteger, parseArgument, parseOptions } 
 import { cpuTensor } from '../tensor/creation';
 import type { TypedArray } from '../tensor/element-types';
 import { Tensor } from '../tensor/tensor';
+import { callUserAtOnce } from '../user-function';
 import type { Dataset } from './dataset';
 import { setOrder } from './set-order';
 import { describeInputs, haveLength, type Inputs, kindOfInputs, mapInputs, requireOneInput, toNativeInputs } from './inputs';
@@ -80,7 +81,9 @@ export class TensorDataset implements Dataset {
   constructor(x: InputValues, y: Values, options?: unknown) {
     const { indices, transform, evalTransform, taskLabels, sampleShape } = parseOptions('TensorDataset', schema, options);
     this.y = targetValues('TensorDataset', y);
-    this.inputs = inputs(x, this.y.shape[0], sampleShape);
+    this.inputs = callUserAtOnce('ERR_INVALID_ARG_VALUE', 'TensorDataset: x cannot be read', () =>
+      inputs(x, this.y.shape[0], sampleShape),
+    );
     if (!haveLength(this.inputs, this.y.shape[0])) throw lengthMismatch(this.inputs, this.y);
     requireIndices('TensorDataset', 'indices', indices, null);
     this.indices = indices;

@@ -152,7 +152,8 @@ Napi::Value ModuleHandle::forward_batch(const Napi::CallbackInfo& info) {
   });
 }
 
-/// checkInputs(x: Inputs) -> void: throws where forward does not take such inputs, with the task labels of a mini-batch.
+/// checkInputs(x: Inputs) -> void: throws where forward does not take such inputs, with the task labels of a
+/// mini-batch.
 Napi::Value ModuleHandle::check_inputs(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const Inputs inputs = inputs_argument(info[0]);

@@ -130,6 +130,8 @@ describe('TensorDataset of several inputs', () => {
     throwsWithCode(make([ids(), 3]), 'ERR_INVALID_ARG_TYPE', /expected x to be .*, got a Tensor at index 0$/);
     throwsWithCode(make({}), 'ERR_INVALID_ARG_TYPE', /got an object$/);
     throwsWithCode(make(new Map([['ids', ids()]])), 'ERR_INVALID_ARG_TYPE', /got a Map$/);
+    const locked = { ids: ids(), get mask(): never { throw new Error('locked'); } }; // prettier-ignore
+    throwsWithCode(make(locked), 'ERR_INVALID_ARG_VALUE', /^TensorDataset: x cannot be read: locked$/);
     throwsWithCode(make({ ids: new Int32Array(12) }, { sampleShape: [2] }), 'ERR_INVALID_ARG_VALUE', /expected sampleShape with one typed array alone, got it with \{ ids \}/);
   });
 

@@ -6,6 +6,7 @@ import {
   type Dataset,
   EvaluationPlugin,
   accuracyMetrics,
+  type ErrorCode,
   type Inputs,
   MASPlugin,
   Naive,
@@ -302,13 +303,14 @@ describe('inputs and task labels of TorchScript', () => {
   it('misuse: mini-batches of a program that are none', async () => {
     const model = await loadInputs('Default');
     const y = tensor([0, 1], { dtype: 'int64' });
-    const cases: [unknown, 'ERR_INVALID_ARG_TYPE' | 'ERR_LENGTH_MISMATCH', RegExp][] = [
+    const cases: [unknown, ErrorCode, RegExp][] = [
       [[[], y], 'ERR_INVALID_ARG_TYPE', /^x of the mini-batch: expected a Tensor, an array of Tensors or an object of Tensors, got an array of 0$/],
       [[{}, y], 'ERR_INVALID_ARG_TYPE', /got an object$/],
       [[[x, 3], y], 'ERR_INVALID_ARG_TYPE', /got 3 at index 1$/],
       [[[x, , scale], y], 'ERR_INVALID_ARG_TYPE', /got undefined at index 1$/], // eslint-disable-line no-sparse-arrays
       [[{ x, scale: [1, 2] }, y], 'ERR_INVALID_ARG_TYPE', /got an array of 2 as "scale"$/],
       [[new Map([['x', x]]), y], 'ERR_INVALID_ARG_TYPE', /got a Map$/],
+      [[new Proxy({}, { ownKeys: () => assert.fail('locked') }), y], 'ERR_INVALID_ARG_VALUE', /^x of the mini-batch: expected inputs that can be read: locked$/],
       [[[x, tensor([1, 2, 3])], y], 'ERR_LENGTH_MISMATCH', /^mini-batch: expected as many targets as inputs, got x \[\[2, 2\], \[3\]\] and y \[2\]$/],
     ];
     for (const [batch, code, message] of cases) {
