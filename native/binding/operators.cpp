@@ -1,6 +1,7 @@
 // Calling any operator from JavaScript.
 #include "binding/operators.h"
 
+#include <ATen/ScalarOps.h>
 #include <torch/csrc/jit/frontend/tracer.h>
 
 #include <unordered_set>
@@ -32,6 +33,7 @@ struct BoundOverload {
   bool returns_self = false;          // x.add_(y)
   bool is_factory = false;            // takes requiresGrad too, as PyTorch's functions do
   bool moves = false;                 // may give a tensor other memory
+  size_t of_tensor = kNone;           // the overload that is called with the number, the last argument, as a tensor
 
   const c10::FunctionSchema& schema() const { return handle.schema(); }
 };
@@ -335,7 +337,12 @@ napi_value call_operator(napi_env raw_env, napi_callback_info info) {
         if (overload.device != kNone && environment.default_device && stack[overload.device].isNone()) {
           stack[overload.device] = *environment.default_device;
         }
-        call_boxed(environment, bound, overload, stack);
+        if (overload.of_tensor == kNone) {
+          call_boxed(environment, bound, overload, stack);
+        } else {
+          stack.back() = at::native::wrapped_scalar_tensor(stack.back().toScalar());
+          call_boxed(environment, bound, bound.overloads[overload.of_tensor], stack);
+        }
         const Napi::Value with_gradient = requires_grad(call, overload);
         if (!with_gradient.IsEmpty() && with_gradient.IsBoolean() && with_gradient.As<Napi::Boolean>().Value()) {
           stack[0].toTensor().set_requires_grad(true);
@@ -364,6 +371,19 @@ bool moves_tensors(const std::string& name) {
                                                      "aten::resize_as_", "aten::detach_",  "aten::requires_grad_",
                                                      "aten::_backward"};
   return names.count(name) > 0;
+}
+
+/// Python makes a tensor of a number that is multiplied with in place. The overload for numbers rounds it to the
+/// tensor's dtype first: in bfloat16 `x.mul_(0.999)` would do nothing.
+void multiply_as_python(std::vector<BoundOverload>& overloads) {
+  const auto index = [&](const char* name) {
+    const auto found = std::find_if(overloads.begin(), overloads.end(), [&](const BoundOverload& overload) {
+      return overload.schema().overload_name() == name;
+    });
+    return static_cast<size_t>(found - overloads.begin());
+  };
+  const size_t of_number = index("Scalar"), of_tensor = index("Tensor");
+  if (std::max(of_number, of_tensor) < overloads.size()) overloads[of_number].of_tensor = of_tensor;
 }
 
 /// Multiplies tensors, or solves for one.
@@ -410,6 +430,7 @@ Napi::Value operator_function(const Napi::CallbackInfo& info) {
       bound->overloads.push_back(bind_overload(handle));
       bound->overloads.back().moves = bound->moves_tensors || writes_to_out(handle.schema());
     }
+    if (bound->name == "aten::mul_") multiply_as_python(bound->overloads);
     napi_value function = nullptr;
     const std::string& name = bound->name;
     if (napi_create_function(env, name.c_str(), name.size(), call_operator, bound.get(), &function) != napi_ok) {

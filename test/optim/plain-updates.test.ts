@@ -25,8 +25,6 @@ type Memory = Record<string, Tensor>;
 /** Updates `p` from `grad` in place; `step` counts from 1. */
 type Update = (p: Tensor, grad: Tensor, memory: Memory, step: number, options: Options) => void;
 
-/** `tensor.mul_(factor)` of Python: with the number as it is, which the operator `mul_.Scalar` rounds to half precision. */
-const scale = (tensor: Tensor, factor: number) => tensor.copy_(tensor.mul(factor));
 const descend = (grad: Tensor, { maximize }: Options) => (maximize ? grad.neg() : grad);
 const decayed = (p: Tensor, grad: Tensor, options: Options) => {
   const descent = descend(grad, options);
@@ -39,12 +37,12 @@ const adam =
     const { lr, betas: [beta1, beta2] = [0.9, 0.999], eps = 1e-8 } = options;
     const weightDecay = options.weightDecay ?? (isDecoupled ? 0.01 : 0);
     let grad = descend(gradient, options);
-    if (weightDecay && isDecoupled) scale(p, 1 - lr * weightDecay);
+    if (weightDecay && isDecoupled) p.mul_(1 - lr * weightDecay);
     else if (weightDecay) grad = grad.add(p, { alpha: weightDecay });
     const mean = (memory.mean ??= p.zerosLike());
     const square = (memory.square ??= p.zerosLike());
     mean.lerp_(grad, 1 - beta1);
-    scale(square, beta2).addcmul_(grad, grad, { value: 1 - beta2 });
+    square.mul_(beta2).addcmul_(grad, grad, { value: 1 - beta2 });
     if (options.amsgrad) memory.largest = (memory.largest ?? p.zerosLike()).maximum(square);
     const denominator = (memory.largest ?? square)
       .sqrt()
@@ -58,7 +56,7 @@ const plain: Record<'SGD' | 'Adam' | 'AdamW' | 'RMSprop' | 'Adagrad', Update> = 
     const { lr, momentum = 0, dampening = 0 } = options;
     let grad = decayed(p, gradient, options);
     if (momentum !== 0) {
-      if (memory.buffer) scale(memory.buffer, momentum).add_(grad, { alpha: 1 - dampening });
+      if (memory.buffer) memory.buffer.mul_(momentum).add_(grad, { alpha: 1 - dampening });
       else memory.buffer = grad.clone();
       grad = options.nesterov ? grad.add(memory.buffer, { alpha: momentum }) : memory.buffer;
     }
@@ -70,7 +68,7 @@ const plain: Record<'SGD' | 'Adam' | 'AdamW' | 'RMSprop' | 'Adagrad', Update> = 
     const { lr, alpha = 0.99, eps = 1e-8, momentum = 0 } = options;
     const grad = decayed(p, gradient, options);
     const square = (memory.square ??= p.zerosLike());
-    scale(square, alpha).addcmul_(grad, grad, { value: 1 - alpha });
+    square.mul_(alpha).addcmul_(grad, grad, { value: 1 - alpha });
     let average = square;
     if (options.centered) {
       memory.mean ??= p.zerosLike();
@@ -80,7 +78,7 @@ const plain: Record<'SGD' | 'Adam' | 'AdamW' | 'RMSprop' | 'Adagrad', Update> = 
     average = average.sqrt().add_(eps);
     if (momentum > 0) {
       const buffer = (memory.buffer ??= p.zerosLike());
-      p.add_(scale(buffer, momentum).addcdiv_(grad, average), { alpha: -lr });
+      p.add_(buffer.mul_(momentum).addcdiv_(grad, average), { alpha: -lr });
     } else {
       p.addcdiv_(grad, average, { value: -lr });
     }

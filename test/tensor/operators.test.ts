@@ -35,6 +35,17 @@ describe('ops.aten', () => {
     );
   });
 
+  it('multiplies in place by a number as it is, which half precision does not have', () => {
+    for (const dtype of ['bfloat16', 'float16'] as const) {
+      const x = ops.aten.arange!(1, 71, { dtype }) as Tensor;
+      const expected = x.to('float32').mul(0.9).to(dtype);
+      assert.equal(ops.aten.mul_!(x, 0.9), x);
+      assertTensorEqual(x, expected);
+    }
+    assertTensorEqual(tensor([3], { dtype: 'int64' }).mul_(2), tensor([6], { dtype: 'int64' }));
+    throwsWithCode(() => tensor([3], { dtype: 'int64' }).mul_(1.5), 'ERR_TORCH', /can't be cast/);
+  });
+
   it('takes keywords from a plain object in last place, in any order, also for positional arguments', () => {
     assertTensorEqual(ops.aten.add!(tensor([1]), tensor([2]), { alpha: 10 }), tensor([21]));
     const summed = ops.aten.sum!(matrix(), { dtype: 'float64', keepdim: true, dim: [1] });
