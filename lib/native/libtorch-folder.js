@@ -5,15 +5,15 @@ const { accessSync, closeSync, constants, fstatSync, openSync, readFileSync, rea
 const { join } = require('node:path');
 
 const TESTED_VERSION = '2.13.0';
-const ACCEPTED_TEXT = `2.9 to 2.14 (tested with ${TESTED_VERSION})`;
+const ACCEPTED_TEXT = `2.9 to 2.15 (tested with ${TESTED_VERSION})`;
 
 /**
- * 2.9 is the oldest and 2.14 the newest PyTorch whose C++ interface the addon is written for.
+ * 2.9 is the oldest and 2.15 the newest PyTorch whose C++ interface the addon is written for.
  * @param {string} version
  */
 function isAccepted(version) {
   const [major, minor] = (/^(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number);
-  return major === 2 && minor !== undefined && minor >= 9 && minor < 15;
+  return major === 2 && minor !== undefined && minor >= 9 && minor < 16;
 }
 
 /**

@@ -265,7 +265,7 @@ describe('scripts/doctor', () => {
         process.versions.node,
         'CMake',
         'C++20 compiler',
-        'accepted: 2.9 to 2.14',
+        'accepted: 2.9 to 2.15',
         `2.13.0+cpu, CPU  ${join(folder, 'libtorch')}  taken`,
         'npm packages',
         'to be done: node_modules is missing',
