@@ -10,7 +10,8 @@ namespace continual {
 
 /// As a stretch of real numbers: rules take the two parts of a complex number as numbers of their own, as PyTorch's do.
 inline at::Tensor stretch(const at::Tensor& tensor) {
-  return (tensor.is_complex() ? at::view_as_real(tensor) : tensor).view(-1);
+  if (tensor.is_complex()) return at::view_as_real(tensor).view(-1);
+  return tensor.dim() == 1 ? tensor : tensor.view(-1);
 }
 
 /// Multiplies in place as `tensor.mul_(factor)` of Python does, whose number is a tensor of its own to libtorch: the
