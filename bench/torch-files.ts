@@ -36,7 +36,7 @@ function denseParts(tensor: Tensor): Tensor[] | null {
   if (tensor.layout === 'sparseCoo') return call('_indices', '_values');
   if (/^sparse.sr$/.test(tensor.layout)) return call('crow_indices', 'col_indices', 'values');
   if (/^sparse.sc$/.test(tensor.layout)) return call('ccol_indices', 'row_indices', 'values');
-  return isNested(tensor) ? (ops.aten.unbind!(tensor)) : null;
+  return isNested(tensor) ? (ops.aten.unbind!(tensor) as Tensor[]) : null;
 }
 
 /** A nested tensor has no shape. */
