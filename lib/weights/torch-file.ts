@@ -99,7 +99,8 @@ function build({ pickle, places }: TorchArchive, file: LoadingFile): Loaded {
  * Uint8Arrays, strings, numbers, `Complex`, booleans and null around them. A Map becomes an OrderedDict (a state dict is
  * one), an object a dict, an array a list (as a key or in a Set a tuple), a Uint8Array bytes, an integer an int and any
  * other number a float. Tensors of any device are written as CPU tensors. Those that overlap in memory are written once
- * and overlap again after loading; of a larger storage only what they reach is written. Written aside and renamed, so that a file which was there is replaced whole or not at all.
+ * and overlap again after loading; of a larger storage only what they reach is written. Written aside and renamed, so that
+ * a file which was there is replaced whole or not at all.
  * @throws ERR_WEIGHTS_SAVE; ERR_INVALID_ARG_TYPE naming the place of a value of another type; ERR_INVALID_ARG_VALUE for
  * a value that contains itself, and for tensors without storage (of MKL-DNN); ERR_UNSUPPORTED_DTYPE
  */
