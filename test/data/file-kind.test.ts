@@ -42,7 +42,11 @@ const cases: Record<string, Case> = {
     message: /is a file of torch\.save before PyTorch 1\.6, which torch\.load reads/,
     except: ['torch.load'],
   },
-  'a pickle': { file: fixturePath('models', 'object.pkl'), message: /is a pickle of Python .*save its tensors with torch\.save/ },
+  'a pickle': {
+    file: fixturePath('models', 'object.pkl'),
+    message: /is a pickle of Python .*save its tensors with torch\.save/,
+    except: ['torch.load'],
+  },
   TorchScript: { file: fixturePath('models', 'affine.pt'), message: /is a model with its weights, a TorchScript file, which jit\.load reads$/, except: ['jit.load'] },
   'a .ptl': { file: recorded('lite.ptl'), message: /lite interpreter \(\.ptl\), which jit\.load reads$/, except: ['jit.load'] },
   'a .pt2': { file: recorded('exported.pt2'), message: /is a program of torch\.export \(\.pt2\).*torch\.export\.load\(path\)\.state_dict/ },
