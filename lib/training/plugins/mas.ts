@@ -80,15 +80,16 @@ export class MASPlugin extends SupervisedPlugin {
   }
 
   /**
-   * Omega by parameter name, each in its parameter's shape and dtype; null before the first experience has ended. The
-   * memory itself: the next experience changes it in place. @throws ERR_BUSY while a job uses it
+   * Omega by parameter name, each in its parameter's shape and dtype, of half precision in float32 and of complex numbers
+   * real; null before the first experience has ended. The memory itself: the next experience changes it in place.
+   * @throws ERR_BUSY while a job uses it
    */
   get importance(): Map<string, Tensor> | null {
     const memory = this.handle.memory();
     return memory.length === 0 ? null : new Map(memory.map(([name, importance]) => [name, new Tensor(importance)]));
   }
 
-  /** theta* by parameter name, as `importance`. */
+  /** theta* by parameter name, in its dtype; else as `importance`. */
   get params(): Map<string, Tensor> | null {
     const memory = this.handle.memory();
     return memory.length === 0 ? null : new Map(memory.map(([name, , anchor]) => [name, new Tensor(anchor)]));
