@@ -1,5 +1,5 @@
 import type { FileBytes } from '../data/file-bytes';
-import { quoteName } from '../errors';
+import { describeValue, quoteName } from '../errors';
 import { type StoragePlace, type StorageSize, storageSizes } from './pickled-storages';
 import { maxPickleLength, type TorchArchive } from './torch-archive';
 import { PickleCutShort, unpickle } from './unpickler';
@@ -46,7 +46,7 @@ export function readLegacyFile(bytes: FileBytes): TorchArchive {
   if (magic !== magicNumber)
     throw new Error('it is a bare pickle (pickle.dump), which torch.load refuses in Python too');
   const version = next('the second pickle');
-  if (version !== protocolVersion) throw new Error(`protocol version ${String(version)}, expected ${protocolVersion}`);
+  if (version !== protocolVersion) throw new Error(`protocol version ${describeValue(version)}, expected ${protocolVersion}`);
   next('the third pickle');
   const object = wholePickle(bytes, at, (head) => ({ ...storageSizes(head, bytes.name, 'its pickle'), head }));
   const pickle = object.head.subarray(0, object.length);

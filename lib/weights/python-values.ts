@@ -1,5 +1,5 @@
 import { Complex } from '../tensor/complex';
-import { quoteName } from '../errors';
+import { describeValue } from '../errors';
 
 /** (), or (pairs) as Python 2 wrote it */
 export function orderedDict([pairs = []]: unknown[]): Map<unknown, unknown> {
@@ -39,7 +39,7 @@ export function encode([text, encoding = 'utf-8']: unknown[]): Uint8Array {
   if (typeof text !== 'string') throw new Error('bytes of something other than text');
   if (name === 'utf-8' || name === 'utf8') return new TextEncoder().encode(text);
   if (name !== 'latin1' && name !== 'latin-1' && name !== 'iso-8859-1') {
-    throw new Error(`bytes in the encoding ${quoteName(String(encoding))}, expected "latin1"`);
+    throw new Error(`bytes in the encoding ${describeValue(encoding)}, expected "latin1"`);
   }
   if (/[^\0-\xff]/.test(text)) throw new Error('bytes of text that is not latin1');
   return Uint8Array.from(Buffer.from(text, 'latin1'));
@@ -78,6 +78,6 @@ export const torchLayoutName = new Map([...layouts].map(([torch, ours]) => [ours
 /** (name): as `Tensor.layout` says it. */
 export function layout([name]: unknown[]): string {
   const known = layouts.get(name);
-  if (known === undefined) throw new Error(`the layout ${quoteName(String(name))}, which is not known`);
+  if (known === undefined) throw new Error(`the layout ${describeValue(name)}, which is not known`);
   return known;
 }

@@ -87,6 +87,7 @@ function denseParts(tensor: Tensor): Tensor[] {
   };
   switch (native.storageKind(tensor.handle)) {
     case 'meta': return [];
+    case 'quantized': return [call('int_repr') as Tensor]; // libtorch copies not every scheme
     case 'nested': return call('unbind');
     case 'sparse':
       return (plain[tensor.layout] ?? ['ccol_indices', 'row_indices', 'values']).map((name) => call(name) as Tensor);

@@ -87,6 +87,14 @@ describe('sparse tensors in files of torch.save', () => {
         longs(0, 0, 0, 0),
         /without a dense tensor$/,
       ],
+      [
+        call(
+          'torch.serialization._get_layout',
+          call('torch._utils._rebuild_meta_tensor_no_storage', global('torch.float32'), ints(2), ints(1), bool(false)),
+        ),
+        longs(0, 0, 0, 0),
+        /the layout a Tensor, which is not known$/,
+      ],
       [layout('torch.evil'), longs(0, 0, 0, 0), /the layout "torch\.evil", which is not known$/],
     ];
     for (const [body, i, message] of cases) await refuses(archive(body, { i, v }), message);

@@ -145,7 +145,7 @@ describe('torch.load of a file from before PyTorch 1.6', () => {
       [legacy(`]${'q\0h\0a'.repeat(1)}`), /nested more than 1000 deep, or in itself$/],
       [
         Buffer.concat([Buffer.alloc(257), Buffer.from('ustar\0'), Buffer.alloc(249)]),
-        /it is a tar archive, as PyTorch wrote before 0\.1\.10/,
+        /is a tar archive/,
       ],
     ];
     for (const [bytes, message] of cases) await refuses(bytes, message);
