@@ -1,23 +1,27 @@
-import type { DType } from './element-types';
+import { native } from '../native/binding';
+import type { NativeAddon } from '../native/types';
 import { getDefaultDevice } from './default-device';
-import { isComplexDtype, isInexactDtype } from './dtype';
-import { formatterOf } from './number-format';
+import type { DType } from './element-types';
+import { formatElements, lineWidth } from './format-elements';
 import { call } from './operator-call';
-import type { Complex } from './complex';
-import type { NestedElements, Tensor, TensorElement } from './tensor';
-
-/** PyTorch's defaults (`torch.set_printoptions`). */
-const lineWidth = 80;
-const threshold = 1000;
-const edgeItems = 3;
+import type { Tensor } from './tensor';
 
 /** @internal A tensor as PyTorch prints it. */
 export function formatTensor(tensor: Tensor): string {
   if (tensor.isDisposed) return 'tensor(disposed)';
-  return tensor.layout === 'sparseCoo' ? formatSparse(tensor) : formatStrided(tensor);
+  return formatOfKind[native.storageKind(tensor.handle)](tensor);
 }
 
 const prefix = 'tensor(';
+
+const formatOfKind: Record<ReturnType<NativeAddon['storageKind']>, (tensor: Tensor) => string> = {
+  dense: formatStrided,
+  quantized: formatQuantized,
+  sparse: formatSparse,
+  nested: formatNested,
+  meta: formatMeta,
+  other: formatStrided,
+};
 
 function formatStrided(tensor: Tensor): string {
   const { shape, dtype } = tensor;
@@ -28,15 +32,23 @@ function formatStrided(tensor: Tensor): string {
   return withSuffixes(prefix + formatElements(tensor, prefix.length), [...suffixes, ...layoutSuffix(tensor), ...gradSuffix(tensor)], false);
 }
 
+/** The tensors that each layout is made of, by PyTorch's names, and the operators that give them. */
+const sparseParts: Readonly<Record<string, readonly (readonly [name: string, operator: string])[]>> = {
+  sparseCoo: [['indices', '_indices'], ['values', '_values']],
+  sparseCsr: [['crow_indices', 'crow_indices'], ['col_indices', 'col_indices'], ['values', 'values']],
+  sparseBsr: [['crow_indices', 'crow_indices'], ['col_indices', 'col_indices'], ['values', 'values']],
+  sparseCsc: [['ccol_indices', 'ccol_indices'], ['row_indices', 'row_indices'], ['values', 'values']],
+  sparseBsc: [['ccol_indices', 'ccol_indices'], ['row_indices', 'row_indices'], ['values', 'values']],
+};
+
 function formatSparse(tensor: Tensor): string {
   const detached = tensor.detach();
-  const part = (name: string, elements: Tensor) => {
+  const parts = sparseParts[tensor.layout]!.map(([name, operator]) => {
+    const elements = call(operator, detached) as Tensor;
     const head = `${name}=tensor(`;
     const size = elements.shape.includes(0) ? `, size=${tuple(elements.shape)}` : '';
     return `${head}${formatElements(elements, prefix.length + head.length)}${size})`;
-  };
-  const indices = part('indices', call('_indices', detached) as Tensor);
-  const values = part('values', call('_values', detached) as Tensor);
+  });
   const suffixes = [
     ...deviceSuffix(tensor),
     `size=${tuple(tensor.shape)}`,
@@ -45,7 +57,38 @@ function formatSparse(tensor: Tensor): string {
     ...layoutSuffix(tensor),
     ...gradSuffix(tensor),
   ];
-  return withSuffixes(`${prefix}${indices},\n${' '.repeat(prefix.length)}${values}`, suffixes, true);
+  return withSuffixes(prefix + parts.join(`,\n${' '.repeat(prefix.length)}`), suffixes, tensor.layout === 'sparseCoo');
+}
+
+function formatQuantized(tensor: Tensor): string {
+  const perTensor = 0; // libtorch's number of the scheme with one scale for all
+  const isPerTensor = call('qscheme', tensor) === perTensor;
+  const parameter = (name: string, operator: string) => `${name}=${String(call(operator, tensor))}`;
+  const suffixes = [
+    ...deviceSuffix(tensor),
+    `size=${tuple(tensor.shape)}`,
+    `dtype=torch.${tensor.dtype}`,
+    `quantization_scheme=torch.${isPerTensor ? 'per_tensor_affine' : 'per_channel_affine'}`,
+    ...(isPerTensor
+      ? [parameter('scale', 'q_scale'), parameter('zero_point', 'q_zero_point')]
+      : [
+          parameter('scale', 'q_per_channel_scales'),
+          parameter('zero_point', 'q_per_channel_zero_points'),
+          parameter('axis', 'q_per_channel_axis'),
+        ]),
+  ];
+  return withSuffixes(prefix + formatElements(call('dequantize', tensor) as Tensor, prefix.length), suffixes, false);
+}
+
+function formatNested(tensor: Tensor): string {
+  const parts = (call('unbind', tensor.detach()) as Tensor[]).map((part) => formatTensor(part).replace(/^/gm, '  '));
+  return withSuffixes(`nested_tensor([\n${parts.join(',\n')}\n]`, [...deviceSuffix(tensor), ...gradSuffix(tensor)], false);
+}
+
+/** Without elements. */
+function formatMeta(tensor: Tensor): string {
+  const dtype = tensor.dtype === 'float32' ? [] : [`dtype=torch.${tensor.dtype}`];
+  return withSuffixes(`${prefix}...`, [`device='${tensor.device}'`, `size=${tuple(tensor.shape)}`, ...dtype, ...gradSuffix(tensor)], false);
 }
 
 /** Dtypes that PyTorch does not name, because the elements show them. */
@@ -81,52 +124,4 @@ function withSuffixes(text: string, suffixes: readonly string[], onNewLine: bool
     }
   });
   return `${result})`;
-}
-
-function formatElements(tensor: Tensor, indent: number): string {
-  const { shape, dtype } = tensor;
-  const count = shape.reduce((product, size) => product * size, 1);
-  if (count === 0) return '[]';
-  const isCut = count > threshold;
-  const shown = isCut ? edges(tensor.detach()) : tensor;
-  const array = shown.toArray();
-  const { format, width } = elementFormatter(([array] as unknown[]).flat(Infinity) as TensorElement[], dtype);
-  const isShort = (dim: number) => isCut && shape[dim]! > 2 * edgeItems;
-  const nested = (items: NestedElements, dim: number, margin: number): string => {
-    if (!Array.isArray(items)) return format(items);
-    const isInnermost = dim === shape.length - 1;
-    const parts = items.map((item) => nested(item, dim + 1, margin + 1));
-    if (isShort(dim)) parts.splice(edgeItems, 0, isInnermost ? ' ...' : '...');
-    if (!isInnermost) return `[${parts.join(`,${'\n'.repeat(shape.length - dim - 1)}${' '.repeat(margin + 1)}`)}]`;
-    const perLine = Math.max(1, Math.floor((lineWidth - margin) / (width + 2)));
-    const lines: string[] = [];
-    for (let i = 0; i < parts.length; i += perLine) lines.push(parts.slice(i, i + perLine).join(', '));
-    return `[${lines.join(`,\n${' '.repeat(margin + 1)}`)}]`;
-  };
-  return nested(array, 0, indent);
-}
-
-/** The first and last elements along each dimension that is too long. */
-function edges(tensor: Tensor): Tensor {
-  return tensor.shape.reduce((part, size, dim) => {
-    if (size <= 2 * edgeItems) return part;
-    return call('cat', [part.narrow(dim, 0, edgeItems), part.narrow(dim, size - edgeItems, edgeItems)], dim) as Tensor;
-  }, tensor);
-}
-
-function elementFormatter(elements: TensorElement[], dtype: DType): { width: number; format: (element: TensorElement) => string } {
-  if (!isComplexDtype(dtype)) {
-    const { width, format } = formatterOf(elements as number[], isInexactDtype(dtype) || /^q/.test(dtype));
-    return { width, format: (element) => format(element as number) };
-  }
-  const real = formatterOf(elements.map((element) => (element as Complex).re), true);
-  const imaginary = formatterOf(elements.map((element) => (element as Complex).im), true);
-  return {
-    width: real.width + imaginary.width + 1,
-    format: (element) => {
-      const { re, im } = element as Complex;
-      const behind = imaginary.format(im).trimStart();
-      return `${real.format(re)}${behind.startsWith('-') ? '' : '+'}${behind}j`;
-    },
-  };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { describe, it } from 'mocha';
-import { tensor, Tensor, torch } from '../../lib/index';
+import { ops, tensor, Tensor, torch } from '../../lib/index';
 import { onCpu } from '../support/on-cpu';
 import { recordedTensors, toNumbers } from '../support/recorded-tensors';
 
@@ -27,6 +27,59 @@ describe('a tensor as text', () => {
       assert.equal(evaluate(expression).toString(), text);
     });
   }
+
+  it("is PyTorch's for tensors that are not dense", () => {
+    const { quantizePerTensor, quantizePerChannel } = torch;
+    const square = tensor([[0, 1], [2, 3]]);
+    const cases: [Tensor, string][] = [
+      [torch.empty([2, 3], { device: 'meta' }), "tensor(..., device='meta', size=(2, 3))"],
+      [torch.empty([2], { device: 'meta', dtype: 'int64' }), "tensor(..., device='meta', size=(2,), dtype=torch.int64)"],
+      [torch.empty([2], { device: 'meta' }).requiresGrad_(), "tensor(..., device='meta', size=(2,), requires_grad=True)"],
+      [
+        quantizePerTensor(tensor([[0.5, -1], [3, 100]]), 0.25, 3, 'qint8'),
+        `tensor([[ 0.5000, -1.0000],
+        [ 3.0000, 31.0000]], size=(2, 2), dtype=torch.qint8,
+       quantization_scheme=torch.per_tensor_affine, scale=0.25, zero_point=3)`,
+      ],
+      [
+        quantizePerChannel(tensor([[0.5, -1], [3, 4]]), tensor([0.25, 0.5], { dtype: 'float64' }), tensor([0, 1], { dtype: 'int64' }), 0, 'quint8'),
+        `tensor([[0.5000, 0.0000],
+        [3.0000, 4.0000]], size=(2, 2), dtype=torch.quint8,
+       quantization_scheme=torch.per_channel_affine,
+       scale=tensor([0.2500, 0.5000], dtype=torch.float64),
+       zero_point=tensor([0, 1]), axis=0)`,
+      ],
+      [
+        square.toSparseCsr().requiresGrad_(),
+        `tensor(crow_indices=tensor([0, 1, 3]),
+       col_indices=tensor([1, 0, 1]),
+       values=tensor([1., 2., 3.]), size=(2, 2), nnz=3,
+       layout=torch.sparse_csr, requires_grad=True)`,
+      ],
+      [
+        square.toSparseCsc(),
+        `tensor(ccol_indices=tensor([0, 1, 3]),
+       row_indices=tensor([1, 0, 1]),
+       values=tensor([2., 1., 3.]), size=(2, 2), nnz=3,
+       layout=torch.sparse_csc)`,
+      ],
+      [
+        torch.zeros([2, 2]).toSparseCsr(),
+        `tensor(crow_indices=tensor([0, 0, 0]),
+       col_indices=tensor([], size=(0,)),
+       values=tensor([], size=(0,)), size=(2, 2), nnz=0,
+       layout=torch.sparse_csr)`,
+      ],
+      [
+        ops.aten._nested_tensor_from_tensor_list!([torch.ones([2]), torch.ones([3])]) as Tensor,
+        `nested_tensor([
+  tensor([1., 1.]),
+  tensor([1., 1., 1.])
+])`,
+      ],
+    ];
+    for (const [value, text] of cases) assert.equal(value.toString(), text);
+  });
 
   it('is shown by util.inspect and in templates, inside of objects too', () => {
     const x = tensor([1, 2.5]);
