@@ -1,3 +1,3 @@
 export { loadSafetensors, type LoadOptions, readSafetensorsMetadata, saveSafetensors } from './safetensors';
 export type { Loaded } from './torch-file';
-export type { Picklable } from './pickler';
+export type { Picklable, PicklableKey } from './pickler';

@@ -11,7 +11,7 @@ const foreign = new Set([
   ...Object.getOwnPropertyNames(globalThis),
   ...Object.getOwnPropertyNames(Array.prototype),
   ...['ContinualTorchWarning'], // the type of our warnings
-  ...['DeprecationWarning', 'NamedTuple', 'None', 'OrderedDict', 'Counter', 'RandomState', 'List', 'Tuple', 'Dict', 'Optional'], // Python
+  ...['DeprecationWarning', 'NamedTuple', 'None', 'OrderedDict', 'Counter', 'RandomState', 'List', 'Tuple', 'Dict', 'Optional', 'vars'], // Python
   ...['torch.jit', 'torch.export', 'torch.compile', 'torch.nn', 'torch.dtype', 'torch.device', 'torch.Size', 'torch.optim'], // PyTorch
   ...['nn.Transformer'], // named as missing
   ...['ZeroPad', 'ConstantPad', 'ReflectionPad', 'ReplicationPad', 'CircularPad'], // "each 1d to 3d"

@@ -104,12 +104,12 @@ describe('the loader', () => {
 
   for (const [what, version] of [
     ['an older', '2.8.0'],
-    ['a newer', '2.15.0+cu130'],
+    ['a newer', '2.16.0+cu130'],
   ] as const) {
     it(`refuses ${what} libtorch than those it is written for`, () =>
       withInstallation((installation) => {
         const own = writeLibtorch(path.join(installation.folder, 'own'), { version });
-        const message = refused(installation, /accepted: 2\.9 to 2\.14/, { LIBTORCH: own });
+        const message = refused(installation, /accepted: 2\.9 to 2\.15/, { LIBTORCH: own });
         assert.ok(message.includes(version));
         assert.match(message, /unset LIBTORCH/);
       }));
