@@ -321,7 +321,7 @@ describe('scripts/prebuild', () => {
         writeFiles(folder, libtorchFiles('2.8.0'));
         const choose = (path: string) =>
           prebuild.chooseLibtorches({ root: folder, folders: [path], find: () => ({ looked: [] }) });
-        assert.throws(() => choose(folder), /is 2\.8\.0; accepted: 2\.9 to 2\.14/);
+        assert.throws(() => choose(folder), /is 2\.8\.0; accepted: 2\.9 to 2\.15/);
         assert.throws(() => choose(join(folder, 'nothing')), /does not exist/);
       }));
 

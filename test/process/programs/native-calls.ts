@@ -131,6 +131,9 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       namedParameters: () => [],
       namedBuffers: () => [],
       forward: () => [handle([[1, 2]])],
+      forwardBatch: () => [{ names: ['input0'], tensors: [handle([[1, 2]])] }, handle([0])], // prettier-ignore
+      checkInputs: () => [[handle([[1, 2]])]], // prettier-ignore
+      inputNames: () => [],
       call: () => ['forward', [handle([[1, 2]])]],
       methodNames: () => [],
       takesTaskLabels: () => [],
@@ -152,8 +155,9 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       setModes: () => [{ '': true }],
       save: () => ['model.pt'],
       saved: () => [],
-      trace: () => [[handle([[1, 2]])], (inputs: unknown[]) => inputs[0]],
+      trace: () => [[handle([[1, 2]])], (inputs: unknown[]) => inputs[0], false],
       frozenModes: () => [],
+      untrainable: () => [],
       code: () => [],
       graph: () => [],
     },
