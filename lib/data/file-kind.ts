@@ -74,7 +74,7 @@ const kinds = {
   npz: { is: holds(/\.npy$/), what: 'arrays of NumPy (.npz)', advice: toSafetensors.replace('arrays,', 'dict(numpy.load(path)),') },
   keras: { is: holds(/^model\.weights\.h5$/), what: 'a model of Keras', advice: fromItsFramework('keras.models.load_model') },
   legacyTorchSave: {
-    is: startsWith('\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19'),
+    is: (look) => ['\x80\x02', '\x80\x03'].some((protocol) => startsWith(`${protocol}\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19`)(look)),
     what: 'a file of torch.save before PyTorch 1.6',
     advice: 'which torch.load reads',
     isWeights: true,
@@ -135,6 +135,11 @@ const kinds = {
     advice: 'load it in Python (weights_only=False) and save it again',
   },
   tar: { is: ({ text }) => isTar(text), what: 'a tar archive', ...unpacked('tar -xf') },
+  zip: {
+    is: ({ records }) => records.length > 0,
+    what: 'a zip archive of other files',
+    ...unpacked('unzip'),
+  },
   idx: {
     is: ({ head }) => head.length > 8 && head.readUInt16BE(0) === 0 && head[2] === 8 && (head[3] === 1 || head[3] === 3),
     what: 'images or labels in the format of MNIST (IDX)',

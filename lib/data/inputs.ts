@@ -69,11 +69,11 @@ export function kindOfInputs(x: unknown): string {
   return Array.isArray(x) ? `an array of ${several.length} inputs` : `{ ${several.map(([name]) => name).sort().join(', ')} }`;
 }
 
-/** @internal For messages: each input through `describe`. */
+/** @internal For messages: each input through `describe`, those by name in the order of their names. */
 export function describeInputs(x: Inputs, describe: (tensor: Tensor) => string): string {
   if (x instanceof Tensor) return describe(x);
   if (Array.isArray(x)) return `[${(x as readonly Tensor[]).map(describe).join(', ')}]`;
-  return `{ ${Object.entries(x).map(([name, tensor]) => `${name}: ${describe(tensor)}`).join(', ')} }`; // prettier-ignore
+  return `{ ${Object.entries(x).map(([name, tensor]) => `${name}: ${describe(tensor)}`).sort().join(', ')} }`; // prettier-ignore
 }
 
 /** @internal */

@@ -84,6 +84,7 @@ export class TensorDataset implements Dataset {
     this.inputs = callUserAtOnce('ERR_INVALID_ARG_VALUE', 'TensorDataset: x cannot be read', () =>
       inputs(x, this.y.shape[0], sampleShape),
     );
+    if (!(this.inputs instanceof Tensor)) Object.freeze(this.inputs);
     if (!haveLength(this.inputs, this.y.shape[0])) throw lengthMismatch(this.inputs, this.y);
     requireIndices('TensorDataset', 'indices', indices, null);
     this.indices = indices;

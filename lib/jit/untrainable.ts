@@ -34,8 +34,9 @@ function complaint(model: AnyModule): string | null {
   const reason = parts[0]?.reason;
   if (reason === undefined) return null;
   const names = parts.filter((part) => part.reason === reason).map(({ module }) => `"${module}"`);
+  const rest = model.parameters().length > 0 ? ' (the parameters that it has left are trained)' : '';
   const list = `${names.slice(0, shown).join(', ')}${names.length > shown ? ', ...' : ''}`;
-  return `${names.includes('""') ? 'the model' : `the model (${list})`} ${reasons[reason]}`;
+  return `${names.includes('""') ? 'the model' : `the model (${list})`} ${reasons[reason]}${rest}`;
 }
 
 /** @internal Says, where a model comes in, that it is for predictions. */

@@ -197,7 +197,8 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
    *
    */
   #addHead(task: number): IncrementalClassifier {
-    const head = this.#newHead().to(this.parameters()[0]!.device);
+    const { device, dtype } = this.parameters()[0]!;
+    const head = this.#newHead().to({ device, dtype });
     this.classifiers.set(task, head);
     stateOf(this).addBuffer(unitsName(task), noUnits(requireUnits(head.classifier).weight));
     return head;

@@ -2,7 +2,7 @@ import type { FileBytes } from '../data/file-bytes';
 import { describeValue, quoteName } from '../errors';
 import { type StoragePlace, type StorageSize, storageSizes } from './pickled-storages';
 import { maxPickleLength, type TorchArchive } from './torch-archive';
-import { PickleCutShort, unpickle } from './unpickler';
+import { PickleCutShort, UnknownInstruction, unpickle } from './unpickler';
 
 /** What the first pickle of a file holds, and the second. */
 const magicNumber = 0x1950a86a20f9469cfc6cn;
@@ -42,8 +42,7 @@ export function readLegacyFile(bytes: FileBytes): TorchArchive {
     at += length;
     return value;
   };
-  const magic = next('the first pickle');
-  if (magic !== magicNumber)
+  if (firstValue(() => next('the first pickle')) !== magicNumber)
     throw new Error('it is a bare pickle (pickle.dump), which torch.load refuses in Python too');
   const version = next('the second pickle');
   if (version !== protocolVersion) throw new Error(`protocol version ${describeValue(version)}, expected ${protocolVersion}`);
@@ -55,6 +54,16 @@ export function readLegacyFile(bytes: FileBytes): TorchArchive {
   // Most storages lie as their elements need then, and need not be copied.
   const moved = bytes.align(at, countLength);
   return { pickle, places: placesOf(bytes, at - moved, bytes.length - moved, requireKeys(keys), object.sizes), checked: Promise.resolve() };
+}
+
+/** A pickle that is no number may well be of another protocol. */
+function firstValue(next: () => unknown): unknown {
+  try {
+    return next();
+  } catch (error) {
+    if (error instanceof UnknownInstruction) return undefined;
+    throw error;
+  }
 }
 
 /** Reads as much as a pickle needs, of which only reading it tells the length. */

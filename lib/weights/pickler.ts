@@ -4,6 +4,7 @@ import { Complex } from '../tensor/complex';
 import { Tensor } from '../tensor/tensor';
 import { complexOf, encodedOf, global, numberOf, textOf, uint32 } from './pickle-bytes';
 import { callOf, type PendingTensor, tensorPieces, UnsavableTensor } from './pickled-tensors';
+import { repeatedKey } from './python-equality';
 import { layOutStorages } from './storage-layout';
 
 /** A key of a Map, and what a Set holds, as `save` takes it; arrays become tuples. */
@@ -95,6 +96,7 @@ class Pickler {
 
   private dict(items: ReadonlyMap<unknown, unknown>, empty: Buffer, path: readonly unknown[]): void {
     this.chunks.push(empty, Buffer.from('('));
+    requireDistinct(items.keys(), path, 'keys');
     for (const [key, value] of items) {
       this.key(key, path, 'keys');
       this.write(value, [...path, key]);
@@ -104,6 +106,7 @@ class Pickler {
 
   private set(items: ReadonlySet<unknown>, path: readonly unknown[]): void {
     this.chunks.push(global('__builtin__', 'set', ']('));
+    requireDistinct(items, path, 'items of a Set');
     for (const item of items) this.key(item, path, 'what a Set holds');
     this.chunks.push(Buffer.from('e\x85R', 'latin1'));
   }
@@ -132,6 +135,15 @@ class Pickler {
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+function requireDistinct(keys: Iterable<unknown>, path: readonly unknown[], what: string): void {
+  const repeated = repeatedKey(keys);
+  if (repeated === null) return;
+  throw new ContinualTorchError(
+    'ERR_INVALID_ARG_VALUE',
+    `torch.save: expected ${what} that differ in Python, where true is 1 and arrays of equal items are one, got ${describeValue(repeated.key)} again${at(path)}`,
+  );
 }
 
 function refused(value: unknown, path: readonly unknown[], what = 'values'): ContinualTorchError {

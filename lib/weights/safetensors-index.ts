@@ -8,8 +8,8 @@ import { StrictJson } from './strict-json';
 
 /** Whether it is JSON text. What begins a file of safetensors, the length of its header, has zeros. */
 export function isIndex(bytes: FileBytes): boolean {
-  const head = bytes.read(0, Math.min(bytes.length, 8));
-  return !head.includes(0) && /^\s*\{/.test(head.toString('latin1'));
+  const head = bytes.read(0, Math.min(bytes.length, 64));
+  return !head.subarray(0, 8).includes(0) && /^(\xef\xbb\xbf)?\s*\{/.test(head.toString('latin1'));
 }
 
 /**
@@ -26,7 +26,7 @@ export async function loadShards(
   { device, mmap }: { device: string; mmap: boolean },
 ): Promise<Map<string, Tensor>> {
   if (bytes.length > maxHeaderLength) throw damaged(`an index of ${bytes.length} bytes, more than ${maxHeaderLength}`);
-  const text = decoded(bytes.read(0, bytes.length), 'the index', damaged);
+  const text = decoded(bytes.read(0, bytes.length), 'the index', damaged).replace(/^\ufeff/, '');
   const shardOf = parsed(() => parseIndex(text), damaged);
   const result = new Map<string, Tensor>();
   const found = new Map<string, string>();

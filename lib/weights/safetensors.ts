@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { FileKind } from '../data/file-kind';
 import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import type { NativePart } from '../native/types';
@@ -43,7 +44,7 @@ export async function loadSafetensors(
 ): Promise<Map<string, Tensor>> {
   const { device = getDefaultDevice(), mmap } = parseOptions('loadSafetensors', loadSchema, options);
   native.checkDevice(device);
-  const opens = ['safetensors', 'safetensorsIndex'] as const;
+  const opens: FileKind[] = typeof source === 'string' ? ['safetensors', 'safetensorsIndex'] : ['safetensors'];
   return withBytes('loadSafetensors', source, mmap, opens, (bytes, damaged) =>
     typeof source === 'string' && isIndex(bytes)
       ? loadShards('loadSafetensors', source, bytes, damaged, { device, mmap })

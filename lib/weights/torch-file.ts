@@ -25,7 +25,7 @@ const schema = z.object({ device: deviceName.optional(), mmap: boolean.default(f
 const door: Door = {
   operation: 'torch.load',
   expected: 'a file of torch.save',
-  opens: ['torchSave', 'legacyTorchSave', 'pickle', 'empty'],
+  opens: ['torchSave', 'legacyTorchSave', 'pickle'],
   codes: ['ERR_TORCH_FILE_FORMAT'],
 };
 

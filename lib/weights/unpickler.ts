@@ -21,12 +21,17 @@ export interface PickleReferences {
 /** A pickle ends before its last instruction. */
 export class PickleCutShort extends Error {}
 
+/** An instruction that is not among those of `torch.save`. */
+export class UnknownInstruction extends Error {}
+
 /**
- * What one pickle may cost: an instruction counts 1, one that makes an object 8 more, one that remembers it 1 more, and 16
- * bytes or one item that a call copies 1. 32 million are about 400,000 tensors, and about 1 GB of objects where somebody means harm.
+ * What one pickle may cost: an instruction counts 1, one that makes an object 8 more, one that remembers it 1 more, 16 bytes
+ * or one item that a call is given 1, and a key that is no small integer but a number 2000. 32 million are about 400,000 tensors, and about 1 GB of objects where somebody means harm.
  */
 const budget = 32_000_000;
 const objectCost = 8;
+/** So that no more than 16,000 can be in each other's way. */
+const oddKeyCost = 2000;
 
 /**
  * Runs the pickle instructions that `torch.load(weights_only=True)` runs: they build lists (as arrays), tuples (as
@@ -111,7 +116,7 @@ class Unpickler {
       default: {
         const where = `0x${opcode.toString(16)} at byte ${this.at - 1} of ${this.name}`;
         const advice = ` (protocol ${this.protocol}: save it in Python without pickle_protocol)`;
-        throw new Error(`pickle instruction ${where}, which torch.save does not use${this.protocol > 2 ? advice : ''}`);
+        throw new UnknownInstruction(`pickle instruction ${where}, which torch.save does not use${this.protocol > 2 ? advice : ''}`);
       }
     }
   }
@@ -120,10 +125,21 @@ class Unpickler {
     const [callee, args] = this.popped(2);
     if (!(callee instanceof PickledGlobal)) throw new Error(`${this.name} calls what is no function`);
     if (!Array.isArray(args)) throw new Error(`${this.name} calls ${callee.name} without a tuple of arguments`);
-    const result = this.references.call(callee, args, isNew);
-    if (result instanceof Uint8Array) this.spend(result.length >> 4);
-    if (result instanceof Set || result instanceof Map) this.spend(result.size);
-    this.object(result);
+    for (const item of args as unknown[]) this.spendOnCopy(item);
+    this.object(this.references.call(callee, args, isNew));
+  }
+
+  /** What a call may copy, or make anew, of one of its arguments. */
+  private spendOnCopy(argument: unknown): void {
+    if (typeof argument === 'string' || argument instanceof Uint8Array) this.spend(argument.length >> 4);
+    if (!Array.isArray(argument)) return;
+    this.spend(argument.length);
+    for (const item of argument as unknown[]) this.spendOnKey(Array.isArray(item) ? item[0] : item);
+  }
+
+  /** Maps and Sets find numbers that are no small integers by a hash that whoever writes a file can make collide. */
+  private spendOnKey(key: unknown): void {
+    if (typeof key === 'bigint' || (typeof key === 'number' && key !== (key | 0))) this.spend(oddKeyCost);
   }
 
   private build(): void {
@@ -142,7 +158,10 @@ class Unpickler {
     const dict = this.top();
     if (!(dict instanceof Map)) throw new Error(`${this.name} sets items of something other than a dict`);
     if (items.length % 2 !== 0) throw new Error(`${this.name} sets an item without a value`);
-    for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1]);
+    for (let i = 0; i < items.length; i += 2) {
+      this.spendOnKey(items[i]);
+      dict.set(items[i], items[i + 1]);
+    }
   }
 
   private object(object: unknown): void {
@@ -214,9 +233,9 @@ class Unpickler {
 
   private long(length: number): number | bigint {
     const from = this.advance(length);
-    let value = 0n;
-    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.pickle[from + i]!);
-    value = BigInt.asIntN(8 * length, value);
+    this.spend(length >> 2);
+    const digits = Buffer.from(this.pickle.subarray(from, this.at)).reverse().toString('hex');
+    const value = BigInt.asIntN(8 * length, BigInt(`0x0${digits}`));
     return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   }
 }

@@ -18,7 +18,11 @@ const advice: readonly (readonly [kind: RegExp, what: string])[] = [
   [/^torch\.distributed\./, 'It is a tensor spread over devices: save tensor.full_tensor()'],
   [/^(pathlib|datetime|uuid|decimal|fractions)\./, 'Save str(value)'],
   [
-    /^collections\.|^builtins\.(dict|frozenset|range|slice|object|bytes)$|^types\.SimpleNamespace$/,
+    /^builtins\.bytes$/,
+    'Protocol 2 writes empty bytes as a call: save None or some bytes instead',
+  ],
+  [
+    /^collections\.|^builtins\.(dict|frozenset|range|slice|object)$|^types\.SimpleNamespace$/,
     'Save dict(value), list(value) or set(value)',
   ],
   [/^enum\.|\.Enum$/, 'Save value.value'],

@@ -109,6 +109,11 @@ void place_in_storage(const at::Tensor& tensor, const at::Tensor& bytes, int64_t
   if (extent.elements > std::max(available, kMaxRepeated)) {
     throw_shape("repeats " + std::to_string(available) + " elements as " + std::to_string(extent.elements));
   }
+  const size_t size = c10::elementSize(tensor.scalar_type());
+  const size_t alignment = c10::isComplexType(tensor.scalar_type()) ? size / 2 : size;
+  if (bytes.is_cpu() && reinterpret_cast<std::uintptr_t>(bytes.storage().data()) % alignment != 0) {
+    throw_shape("begins at no multiple of the size of its elements");
+  }
   tensor.set_(bytes.storage(), offset, sizes, strides);
 }
 

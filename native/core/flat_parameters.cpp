@@ -9,8 +9,9 @@ namespace continual {
 namespace {
 
 bool is_slice_of(const at::Tensor& tensor, const at::Tensor& buffer, int64_t offset) {
+  // A conjugated or negated view is a flag over other elements.
   return tensor.is_alias_of(buffer) && tensor.storage_offset() == offset && tensor.is_contiguous() &&
-         offset + tensor.numel() <= buffer.numel();
+         !tensor.is_conj() && !tensor.is_neg() && offset + tensor.numel() <= buffer.numel();
 }
 
 }  // namespace
@@ -116,12 +117,13 @@ void FlatParameters::settle_grad(size_t slot) {
   if (is_strided && is_slice_of(grad, grads, slots_[slot].offset)) return;
   ++claim_;
   const at::Tensor dense = is_strided ? grad : grad.to_dense();
-  grad_view(slot).copy_(dense.is_alias_of(grads) ? dense.clone() : dense);
+  const at::Tensor plain = dense.resolve_conj().resolve_neg();
+  grad_view(slot).copy_(plain.is_alias_of(grads) ? plain.clone() : plain);
   install_grad(slot);
 }
 
-/// Lives in the parameter and may outlive the flat parameters, whose end comes on another thread than backward: it holds
-/// nothing, and does nothing afterwards.
+/// Lives in the parameter and may outlive the flat parameters, whose end comes on another thread than backward: it
+/// holds nothing, and does nothing afterwards.
 class FlatParameters::Hook final : public torch::autograd::FunctionPreHook {
  public:
   Hook(std::weak_ptr<FlatParameters> flat, size_t slot) : flat_(std::move(flat)), slot_(slot) {}
@@ -129,8 +131,7 @@ class FlatParameters::Hook final : public torch::autograd::FunctionPreHook {
   /// Without a gradient autograd has nothing to accumulate.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& gradients) override {
     const std::shared_ptr<FlatParameters> flat = flat_.lock();
-    const bool is_received =
-        flat && flat->receive_ && gradients[0].defined() && flat->receive_(slot_, gradients[0]);
+    const bool is_received = flat && flat->receive_ && gradients[0].defined() && flat->receive_(slot_, gradients[0]);
     return is_received ? std::vector<at::Tensor>(1) : gradients;
   }
 

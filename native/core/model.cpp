@@ -32,10 +32,18 @@ void set_training_of(const torch::jit::Module& module, bool on) {
   if (const auto slot = object->type()->findAttributeSlot("training")) object->setSlot(*slot, on);
 }
 
+[[noreturn]] void throw_unreadable(const ModelFile& file, const std::string& reason) {
+  if (reason.find("required keyword attribute 'value' is undefined") == std::string::npos) throw_damaged(file, reason);
+  throw Error(
+      "ERR_MODEL_FILE_FORMAT",
+      "jit.load: expected a TorchScript file that PyTorch itself reads, " + file.name +
+          " holds a model of torch.jit.optimize_for_inference, whose convolutions cannot be saved: save what it "
+          "was made of, torch.jit.script(model).save(\"model.pt\")");
+}
+
 }  // namespace
 
-Model::Model(torch::jit::Module module)
-    : module_(std::move(module)), single_operator_(SingleOperator::of(module_)) {}
+Model::Model(torch::jit::Module module) : module_(std::move(module)), single_operator_(SingleOperator::of(module_)) {}
 
 void Model::recompose(const std::vector<std::string>& removed, const ScriptParts& parts,
                       const std::optional<std::string>& source) {
@@ -53,9 +61,9 @@ Model Model::load(const ModelFile& file, const at::Device& device) {
     throw;
   } catch (const c10::Error& error) {
     if (is_out_of_memory(error)) throw;
-    throw_damaged(file, error.what_without_backtrace());
+    throw_unreadable(file, error.what_without_backtrace());
   } catch (const std::exception& error) {
-    throw_damaged(file, error.what());
+    throw_unreadable(file, error.what());
   }
 }
 
@@ -98,8 +106,8 @@ torch::jit::Method Model::method(const std::string& name) {
   if (const auto found = module_.find_method(name)) return *found;
   std::string names;
   for (const std::string& known : method_names()) names += (names.empty() ? "" : ", ") + known;
-  throw Error("ERR_INVALID_ARG_VALUE", "call: expected a method of the model (" + (names.empty() ? "it has none" : names) +
-                                           "), got \"" + name + "\"");
+  throw Error("ERR_INVALID_ARG_VALUE", "call: expected a method of the model (" +
+                                           (names.empty() ? "it has none" : names) + "), got \"" + name + "\"");
 }
 
 c10::IValue Model::call(const torch::jit::Method& method, torch::jit::Stack inputs) {

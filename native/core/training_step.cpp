@@ -162,8 +162,10 @@ TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, 
       if (stopping || std::chrono::steady_clock::now() >= deadline) break;
     }
     // Between two iterations of which each is several jobs: the next one can then begin on the calling thread.
-    const bool ends_iteration = !plan.empty() && plan.back().phase == (grad_enabled ? Phase::kUpdate : Phase::kCriterion);
-    if (max_iterations == 1 && ends_iteration && !passes_.empty() && passes_.back().loader) passes_.back().loader->prepare();
+    const bool ends_iteration =
+        !plan.empty() && plan.back().phase == (grad_enabled ? Phase::kUpdate : Phase::kCriterion);
+    if (max_iterations == 1 && ends_iteration && !passes_.empty() && passes_.back().loader)
+      passes_.back().loader->prepare();
   } catch (...) {
     progress.error = std::current_exception();
   }
@@ -243,7 +245,8 @@ void TrainingStep::backward() {
   check_loss();
   std::optional<FlatParameters::Receiving> in_place;
   if (flat_) in_place.emplace(*flat_, [this](size_t i, const at::Tensor& grad) { return flat_->write_grad(i, grad); });
-  explained("ERR_BACKWARD", [&] { return "backward: failed on loss " + describe(loss); }, [&] { loss.backward(); });
+  explained(
+      "ERR_BACKWARD", [&] { return "backward: failed on loss " + describe(loss); }, [&] { loss.backward(); });
 }
 
 /// What a hook has added to the optimizer, or made of the model, gets its place.
@@ -271,8 +274,8 @@ void TrainingStep::check_loss() const {
     }
     for (const std::shared_ptr<Mas>& mas : penalties_) cause += ". " + advice_on_penalty(*mas, *optimizer_);
   }
-  throw Error("ERR_LOSS_NOT_FINITE", "backward: expected a finite loss, got " +
-                                         std::to_string(loss.item<double>()) + " (" + cause + ")");
+  throw Error("ERR_LOSS_NOT_FINITE",
+              "backward: expected a finite loss, got " + std::to_string(loss.item<double>()) + " (" + cause + ")");
 }
 
 void TrainingStep::measure(bool needs_labels) {
@@ -330,7 +333,17 @@ void TrainingStep::accumulate_importance(Mas& mas, const MiniBatch& current) {
         return "importance: the model failed on a mini-batch " + describe(current.x) +
                (current.size() == 1 ? ", of one sample (`dropLast: true` leaves an incomplete one out)" : "");
       },
-      [&] { mas.accumulate(flat_, model_->forward(current.x, current.task_id)); });
+      [&] {
+        try {
+          mas.accumulate(flat_, model_->forward(current.x, current.task_id));
+        } catch (const Error& error) {
+          if (error.code() != "ERR_INPUTS") throw;
+          throw Error(error.code(),
+                      "MASPlugin.afterTrainingExp: importances are measured on the data as they are, without the "
+                      "hooks of an iteration; inputs can be made by a transform of the dataset. " +
+                          std::string(error.what()));
+        }
+      });
 }
 
 void TrainingStep::accumulate_importance(Mas& mas, const at::Tensor& model_output) {

@@ -19,7 +19,7 @@ bool is_quantized(const Node& node) {
   return kind.is_aten() && std::string_view(kind.toUnqualString()).starts_with("quantize");
 }
 
-/// A matrix or more of fractions: what normalizes inputs is smaller.
+/// A matrix or more of fractions: what normalizes inputs, of which no gradient is wanted, is smaller.
 bool is_weight(const Node& node) {
   if (node.kind() != torch::jit::prim::Constant) return false;
   const auto value = torch::jit::toIValue(node.output());
@@ -28,7 +28,7 @@ bool is_weight(const Node& node) {
 
 class FixedSearch {
  public:
-  explicit FixedSearch(bool is_frozen) : is_frozen_(is_frozen) {}
+  FixedSearch(const torch::jit::Module& module, bool is_frozen) : type_(module.type()), is_frozen_(is_frozen) {}
 
   bool has(Fixed reason) const { return reason == Fixed::kFrozen ? weights_ : quantized_; }
 
@@ -43,11 +43,15 @@ class FixedSearch {
       quantized_ = quantized_ || is_quantized(*node);
       weights_ = weights_ || (is_frozen_ && is_weight(*node));
       for (Block* inner : node->blocks()) visit(*inner);
+      if (node->kind() == torch::jit::prim::CallMethod && node->input(0)->type() == type_) {
+        visit(type_->getMethod(node->s(torch::jit::attr::name)));
+      }
       if (node->kind() != torch::jit::prim::CallFunction) continue;
       if (const auto type = node->input(0)->type()->cast<c10::FunctionType>()) visit(*type->function());
     }
   }
 
+  c10::ClassTypePtr type_;
   bool is_frozen_;
   bool quantized_ = false;
   bool weights_ = false;
@@ -57,12 +61,17 @@ class FixedSearch {
 }  // namespace
 
 std::vector<UntrainablePart> untrainable_parts(const torch::jit::Module& root) {
-  // A module without a mode has gone through torch.jit.freeze. Others may have constants that were never weights.
-  const bool is_frozen = !root.hasattr("training");
+  // Where there is a mode, or a parameter, constants may never have been weights. torch.jit.freeze takes both away,
+  // unless it is told to leave one.
+  const bool is_frozen = !root.hasattr("training") || root.named_parameters().size() == 0;
   std::vector<UntrainablePart> found;
   for (const auto& module : root.named_modules()) {
-    FixedSearch search(is_frozen);
-    for (torch::jit::Function* method : module.value.type()->methods()) search.visit(*method);
+    FixedSearch search(module.value, is_frozen);
+    const auto forward = module.name.empty() ? root.find_method("forward") : std::nullopt;
+    // What else the outermost module can do is no part of training; of others any method may be called.
+    if (forward) search.visit(forward->function());
+    else
+      for (torch::jit::Function* method : module.value.type()->methods()) search.visit(*method);
     for (const Fixed reason : {Fixed::kFrozen, Fixed::kQuantized}) {
       if (search.has(reason)) found.push_back({module.name, reason});
     }

@@ -6,6 +6,7 @@ import { rejectsWithCode } from '../support/assertions';
 import { fixturePath } from '../support/fixtures';
 import { idxBytes, smallMNIST, writeMNIST } from '../support/idx';
 import { withTempFolder } from '../support/temp-folder';
+import { zipFile } from '../support/zip-file';
 
 type DoorName = 'loadSafetensors' | 'readSafetensorsMetadata' | 'torch.load' | 'jit.load' | 'IDX';
 
@@ -55,6 +56,10 @@ const cases: Record<string, Case> = {
     file: weights('dtypes.safetensors'),
     message: /is safetensors, which loadSafetensors reads/,
     except: ['loadSafetensors', 'readSafetensorsMetadata'],
+  },
+  'a zip archive around files': {
+    file: zipFile([{ name: 'w.pt', data: Buffer.from('PK') }, { name: 'read me', data: Buffer.alloc(0) }]),
+    message: /is a zip archive of other files: unpack it first \(unzip\)/,
   },
   'the index of safetensors': {
     file: Buffer.from('{"metadata": {"total_size": 8}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}'),

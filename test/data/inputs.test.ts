@@ -19,6 +19,7 @@ import {
   tensor,
   Tensor,
   TensorDataset,
+  torch,
 } from '../../lib/index';
 import { rejectsWithCode, throwsWithCode } from '../support/assertions';
 import { collect } from '../support/collect';
@@ -119,6 +120,14 @@ describe('TensorDataset of several inputs', () => {
         }
       }
     }
+  });
+
+  it('by name are joined whatever the order of their names, and cannot be taken away', () => {
+    const [a, b] = [torch.ones([4, 2]), torch.zeros([4, 3])];
+    const pair = [new TensorDataset({ a, b }, [0, 0, 1, 1]), new TensorDataset({ b, a }, [2, 2, 3, 3])];
+    const { trainStream } = ncBenchmark(pair, pair, { nExperiences: 2 });
+    assert.deepEqual(Object.keys(trainStream[0]!.dataset.inputs), ['a', 'b']);
+    for (const data of [pair[0]!, new TensorDataset([a, b], [0, 0, 1, 1])]) assert.ok(Object.isFrozen(data.inputs));
   });
 
   it('misuse: lengths that differ, values that are no numbers, nothing', () => {

@@ -1,7 +1,7 @@
 // Parameters of several dtypes in one optimizer: each is updated as if it were alone.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { amp, type DType, manualSeed, nn, optim, type Tensor, tensor, torch } from '../../lib/index';
+import { amp, type DType, manualSeed, nn, ops, optim, type Tensor, tensor, torch } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
 
 const dtypes: DType[] = ['bfloat16', 'float32', 'bfloat16', 'complex64', 'float64', 'float32', 'float16', 'complex128'];
@@ -29,6 +29,28 @@ function steps(count: number, seed: number, parameters: Tensor[], ...given: opti
     for (const optimizer of given) optimizer.step();
   }
 }
+
+describe('a gradient that is a view of itself', () => {
+  const complex = (re: number[], im: number[]) => torch.complex(tensor(re), tensor(im));
+
+  it('conjugated or negated, is what it shows', () => {
+    const parameter = new nn.Parameter(complex([1, 2], [3, 4]));
+    const optimizer = new optim.SGD([parameter], { lr: 1 });
+    parameter.grad = complex([1, 1], [1, 1]);
+    optimizer.step();
+    parameter.grad = parameter.grad.conj();
+    optimizer.step();
+    assertTensorEqual(torch.viewAsReal(parameter.detach()), tensor([[-1, 3], [0, 4]])); // prettier-ignore
+
+    const real = new nn.Parameter(tensor([3, 3]));
+    const other = new optim.SGD([real], { lr: 1 });
+    real.grad = tensor([1, 2]);
+    other.step();
+    real.grad = ops.aten._neg_view!(real.grad) as Tensor;
+    other.step();
+    assertTensorEqual(real.detach(), tensor([3, 3]));
+  });
+});
 
 describe('parameters of several dtypes', () => {
   for (const kind of kinds) {

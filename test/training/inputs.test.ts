@@ -8,6 +8,7 @@ import {
   accuracyMetrics,
   type ErrorCode,
   type Inputs,
+  LRSchedulerPlugin,
   MASPlugin,
   Naive,
   nn,
@@ -283,8 +284,15 @@ describe('inputs and task labels of TorchScript', () => {
       await rejectsWithCode(strategy.train(streamOf(good, new TensorDataset({ x, scales: scale }, [0, 1]))), 'ERR_INPUTS', /got "scales"; did you mean "scale"\?/);
       await strategy.train(streamOf(good, good));
       assert.equal(strategy.clock.trainExpCounter, 2);
-      if (withMas) continue; // whose importance pass has no hooks
+      strategy.plugins.push(new LRSchedulerPlugin(new optim.StepLR(strategy.optimizer, { stepSize: 1 })));
+      await rejectsWithCode(strategy.train(streamOf(good, bad)), 'ERR_INPUTS', /nothing fills the input "scale"/);
+      assert.equal(strategy.clock.trainExpCounter, 2);
       strategy.plugins.unshift(addScale);
+      if (withMas) {
+        const message = /^MASPlugin\.afterTrainingExp: importances are measured on the data as they are, without the hooks .*nothing fills the input "scale"/;
+        await rejectsWithCode(strategy.train(streamOf(good, bad)), 'ERR_INPUTS', message);
+        continue;
+      }
       await strategy.train(streamOf(good, bad));
     }
     const filled = new TensorDataset(x, [0, 1], { transform: (each) => [each, scale] });

@@ -152,6 +152,31 @@ describe('torch.load of a file from before PyTorch 1.6', () => {
     await refuses(archive(`N${'q\x01'.repeat(17_000_000)}`), /builds more objects than a file of tensors needs$/);
   });
 
+  it('refuses pickles whose calls or keys cost more than their bytes show', async () => {
+    const items = `]q\0(${'N'.repeat(100_000)}e`;
+    const pairs = `]q\0(${'NN\x86'.repeat(100_000)}e`;
+    for (const [list, name] of [[items, '__builtin__\nset'], [pairs, 'collections\nOrderedDict']] as const) {
+      const calls = 'h\x01h\0\x85R'.repeat(400);
+      await refuses(archive(`(${list}c${name}\nq\x01${calls}t`), /builds more objects than a file of tensors needs$/);
+    }
+    const integer = (i: number) => `\x8a\x0c${'\x01'.repeat(8)}${Buffer.from(Uint32Array.of(i).buffer).toString('latin1')}N`;
+    const keys = (count: number) => archive(`}(${Array.from({ length: count }, (_, i) => integer(i)).join('')}u`);
+    assert.equal(((await load(keys(1000))) as Map<unknown, unknown>).size, 1000);
+    await refuses(keys(20_000), /builds more objects than a file of tensors needs$/);
+  });
+
+  it('refuses a tensor that begins at no multiple of the size of its elements', async () => {
+    const part = storage('torch.FloatStorage', '0', 4, tuple(str('part'), int(1), int(3)));
+    assert.deepEqual(numbers(await load(legacy(tensorOver(part, [3], [1]), four))), [2, 3, 4]);
+    const odd = `ctorch._utils\n_rebuild_tensor_v3\n${tuple(storage('torch.ByteStorage', '0', 16, tuple(str('part'), int(1), int(8))), int(0), tuple(int(1)), tuple(int(1)), bool(false), '}', 'ctorch\nfloat32\n')}R`;
+    await refuses(legacy(odd, { 0: [16, floats(1, 2, 3, 4)] }), /begins at no multiple of the size of its elements$/);
+  });
+
+  it('calls a pickle of any protocol by its name', async () => {
+    const dumped = [2, 3, 4, 5].map((protocol) => Buffer.concat([Buffer.of(0x80, protocol), Buffer.from(protocol > 3 ? '\x95\x04\0\0\0\0\0\0\0]\x94.' : '].', 'latin1')]));
+    for (const bytes of dumped) await refuses(bytes, /is a bare pickle \(pickle\.dump\), which torch\.load refuses in Python too$/);
+  });
+
   it('refuses a file that is cut short, or whose halves are swapped, wherever', async () => {
     const whole = await readFile(fixturePath('weights', 'legacy-checkpoint.pt'));
     for (let length = 0; length < whole.length; length += 41) await refuses(whole.subarray(0, length), /./);

@@ -36,6 +36,14 @@ describe('loadSafetensors of an index', () => {
       await rejectsWithCode(loadSafetensors(file, { device: 'cuda:99' }), 'ERR_DEVICE', /cuda:99/);
     }));
 
+  it('is known behind blanks and a byte order mark, and asked for by its name where it comes as bytes', async () => {
+    for (const before of ['\ufeff', ' '.repeat(20), '\n\n\t']) {
+      await withShards(before + JSON.stringify(good), async (file) => assert.equal((await loadSafetensors(file)).size, 3));
+    }
+    const bytes = Buffer.from(JSON.stringify(good));
+    await rejectsWithCode(loadSafetensors(bytes), 'ERR_SAFETENSORS_FORMAT', /is the index of safetensors in several files, which loadSafetensors\(path\) reads/);
+  });
+
   it('follows links, and reads files below its folder', () =>
     withShards({ weight_map: { a: `blobs/${first}`, b: `blobs/${first}`, c: second } }, async (file, folder) => {
       if (process.platform === 'win32') return;

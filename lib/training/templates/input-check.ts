@@ -6,6 +6,8 @@ import { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
 import { Phase } from '../../native/types';
 import { nativeModule } from '../../nn/module';
 import { Clock } from '../plugins/clock';
+import { EarlyStoppingPlugin } from '../plugins/early-stopping';
+import { LRSchedulerPlugin } from '../plugins/lr-scheduler';
 import { PeriodicEval } from '../plugins/periodic-eval';
 import { type HookName, listener, type Plugin } from '../plugins/plugin';
 import { nativeTwin } from './native-twin';
@@ -42,7 +44,7 @@ const between: Record<'train' | 'eval', { hooks: HookName[]; methods: Method[] }
 };
 
 /** Of this package, and none that changes a mini-batch. */
-const harmless = [Clock, EvaluationPlugin, PeriodicEval].map(({ prototype }): object => prototype);
+const harmless = [Clock, EarlyStoppingPlugin, EvaluationPlugin, LRSchedulerPlugin, PeriodicEval].map(({ prototype }): object => prototype);
 
 /**
  * @internal Refuses data in memory whose inputs TorchScript does not take, before any of it is learned or evaluated. Where a

@@ -27,8 +27,8 @@ function hintFor({ code }: ContinualTorchError, x: Inputs | null, y: Tensor | nu
 }
 
 /** The input of the model that was probably meant by a name that none has. */
-function nameMeant({ code }: ContinualTorchError, model: Module, x: Inputs | null): string | null {
-  if (code !== 'ERR_INPUTS' || x === null || x instanceof Tensor || Array.isArray(x)) return null;
+function nameMeant({ code, message }: ContinualTorchError, model: Module, x: Inputs | null): string | null {
+  if (code !== 'ERR_INPUTS' || !message.includes('expected inputs among') || x === null || x instanceof Tensor || Array.isArray(x)) return null;
   const names = nativeModule(model).inputNames();
   const unknown = Object.keys(x).find((name) => !names.includes(name));
   return unknown === undefined || names.length === 0 ? null : `did you mean "${closest(unknown, names)}"?`;
