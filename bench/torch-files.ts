@@ -108,11 +108,19 @@ async function milliseconds(file: string): Promise<number> {
   return median(times);
 }
 
+/** Code that has just been loaded is not compiled yet. */
+async function warmUp(folder: string): Promise<void> {
+  const file = path.join(folder, 'warm-up.pt');
+  await torch.save(new Map([...'abcdefgh'].map((name) => [name, torch.zeros([100, 100])])), file);
+  for (let i = 0; i < 100; i++) dispose(await torch.load(file));
+}
+
 async function main(folder: string): Promise<void> {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => endings.test(file))
     .sort();
   const saved = mkdtempSync(path.join(os.tmpdir(), 'torch-files-'));
+  await warmUp(saved);
   const theirs = inPython(files.map((file) => path.join(folder, file)));
   const again = new Map<string, string>();
   let failures = 0;
