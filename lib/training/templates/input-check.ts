@@ -9,36 +9,23 @@ import { Clock } from '../plugins/clock';
 import { EarlyStoppingPlugin } from '../plugins/early-stopping';
 import { LRSchedulerPlugin } from '../plugins/lr-scheduler';
 import { PeriodicEval } from '../plugins/periodic-eval';
-import { type HookName, listener, type Plugin } from '../plugins/plugin';
+import { type HookName, hookNames, listener, type Plugin } from '../plugins/plugin';
 import { nativeTwin } from './native-twin';
 import type { SupervisedTemplate } from './supervised';
 import { withWayOut } from './way-out';
 
 type Method = keyof SupervisedTemplate | 'beforeTrainingExp' | 'trainExp' | 'beforeEvalExp' | 'evalExp';
 
+const hooksFrom = (first: HookName, last: HookName) => hookNames.slice(hookNames.indexOf(first), hookNames.indexOf(last) + 1);
+
 /** What comes between the data of an experience and the model's forward. */
 const between: Record<'train' | 'eval', { hooks: HookName[]; methods: Method[] }> = {
   train: {
-    hooks: [
-      'beforeTraining',
-      'beforeTrainDatasetAdaptation',
-      'afterTrainDatasetAdaptation',
-      'beforeTrainingExp',
-      'beforeTrainingEpoch',
-      'beforeTrainingIteration',
-      'beforeForward',
-    ],
+    hooks: hooksFrom('beforeTraining', 'beforeForward'),
     methods: ['trainDatasetAdaptation', 'makeTrainDataloader', 'modelAdaptation', 'beforeTrainingExp', 'trainExp', 'trainingEpoch'],
   },
   eval: {
-    hooks: [
-      'beforeEval',
-      'beforeEvalDatasetAdaptation',
-      'afterEvalDatasetAdaptation',
-      'beforeEvalExp',
-      'beforeEvalIteration',
-      'beforeEvalForward',
-    ],
+    hooks: hooksFrom('beforeEval', 'beforeEvalForward'),
     methods: ['evalDatasetAdaptation', 'makeEvalDataloader', 'modelAdaptation', 'beforeEvalExp', 'evalExp', 'evalEpoch'],
   },
 };
