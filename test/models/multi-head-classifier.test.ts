@@ -20,6 +20,16 @@ interface Course {
 }
 
 describe('models.MultiHeadClassifier', () => {
+  for (const dtype of ['bfloat16', 'float64'] as const) {
+    it(`gives a new head the dtype of those that there are: ${dtype}`, () => {
+      const layer = new models.MultiHeadClassifier(4).to(dtype);
+      for (const task of [0, 1]) layer.train().adaptation(experience([2 * task, 2 * task + 1], task));
+      assert.deepEqual([...new Set(layer.parameters().map((parameter) => parameter.dtype))], [dtype]);
+      const output = layer.forward(ramp(2, 4).to(dtype), tensor([0, 1], { dtype: 'int64' }));
+      assert.deepEqual([output.dtype, output.shape], [dtype, [2, 4]]);
+    });
+  }
+
   for (const [name, options] of [
     ['masked', {}],
     ['unmasked', { masking: false, initialOutFeatures: 3 }],
