@@ -52,7 +52,8 @@ function applyDescribed({ permutation, toFloat, normalize, draws }: TensorTransf
   if (permutation) {
     const features = aten.flatten!(x, 1);
     const filled = aten.constant_pad_nd!(features, [0, 1]); // the feature that -1 means
-    x = aten.view!(aten.index_select!(filled, 1, aten.remainder!(permutation, features.shape[1]! + 1)), shape);
+    const taken = aten.remainder!(permutation.to({ device: x.device }), features.shape[1]! + 1);
+    x = aten.view!(aten.index_select!(filled, 1, taken), shape);
   }
   if (toFloat) x = aten.div!(aten.to!(x, 'float32'), 255);
   if (normalize) x = aten.div!(aten.sub!(x, normalize.mean), normalize.std);

@@ -26,17 +26,17 @@ Napi::Value create_dataset(const Napi::CallbackInfo& info) {
   return guarded(env, [&]() -> Napi::Value {
     if (!info[0].IsObject()) wrong_argument("a dataset description");
     const auto options = info[0].As<Napi::Object>();
+    // The data lies on the host, whatever device the strategy trains on, and so does what tells about it.
+    const auto on_host = [](const at::Tensor& tensor) { return tensor.detach().to(at::kCPU).contiguous(); };
     const auto optional_tensor = [&](const char* name) {
       const Napi::Value value = options.Get(name);
-      return is_absent(value) ? at::Tensor() : TensorHandle::tensor(value);
+      return is_absent(value) ? at::Tensor() : on_host(TensorHandle::tensor(value));
     };
     auto dataset = std::make_shared<Dataset>();
-    dataset->inputs = inputs_argument(options.Get("inputs")).map([](const at::Tensor& input) {
-      return input.detach().to(at::kCPU).contiguous();
-    });
-    dataset->targets = TensorHandle::tensor(options.Get("targets")).detach().to(at::kCPU).contiguous();
+    dataset->inputs = inputs_argument(options.Get("inputs")).map(on_host);
+    dataset->targets = on_host(TensorHandle::tensor(options.Get("targets")));
     dataset->indices = optional_tensor("indices");
-    dataset->task_labels = TensorHandle::tensor(options.Get("taskLabels")).detach().to(at::kCPU).contiguous();
+    dataset->task_labels = on_host(TensorHandle::tensor(options.Get("taskLabels")));
     dataset->transform.permutation = optional_tensor("permutation");
     dataset->transform.to_float = boolean_argument(options.Get("toFloat"), "toFloat");
     if (!is_absent(options.Get("mean"))) {
