@@ -46,7 +46,7 @@ export interface TensorOptions {
 export function tensor(data: TypedArray | NestedNumbers, options?: TensorOptions): Tensor {
   const { shape, dtype, device = getDefaultDevice(), requiresGrad } = parseOptions('tensor', schema, options);
   const host = ArrayBuffer.isView(data) ? fromTypedArray(data, shape, dtype) : fromNumbers(data, shape, dtype);
-  const made = device === 'cpu' ? host : host.to({ device });
+  const made = device === 'cpu' ? host : passedOn(host, { device });
   return requiresGrad ? made.requiresGrad_() : made;
 }
 
@@ -83,7 +83,7 @@ function fromTypedArray(data: TypedArray, shape: number[] | undefined, dtype: DT
   if (own === 'float16') return fromNumbers(Array.from(data, Number), sizes, kind);
   if (kind === own) return new Tensor(native.fromTypedArray(data, sizes, kind));
   // Every number fits into these, if only rounded.
-  if (isInexactDtype(kind)) return new Tensor(native.fromTypedArray(data, sizes, own)).to(kind);
+  if (isInexactDtype(kind)) return passedOn(new Tensor(native.fromTypedArray(data, sizes, own)), { dtype: kind });
   return new Tensor(native.fromTypedArray(convertNumbers(Array.from<number | bigint>(data), kind), sizes, kind));
 }
 
@@ -98,13 +98,22 @@ function fromNumbers(data: NestedNumbers, shape: number[] | undefined, dtype: DT
   const real = numbers.map((number) => (typeof number === 'boolean' ? Number(number) : (number as number | bigint)));
   const carrier = arrayOfDtype[kind] ? kind : 'float32';
   const host = new Tensor(native.fromTypedArray(convertNumbers(real, carrier), sizes, carrier));
-  return carrier === kind ? host : host.to(kind);
+  return carrier === kind ? host : passedOn(host, { dtype: kind });
 }
 
 function fromComplex(numbers: (number | bigint | boolean | Complex)[], sizes: number[], dtype: DType): Tensor {
   const pairs = numbers.flatMap((number) => (number instanceof Complex ? [number.re, number.im] : [Number(number), 0]));
   const real = new Tensor(native.fromTypedArray(Float64Array.from(pairs), [...sizes, 2], 'float64'));
-  return real.viewAsComplex().to(dtype);
+  const complex = real.viewAsComplex();
+  real.dispose();
+  return passedOn(complex, { dtype });
+}
+
+/** `step`, of which nobody else knows, as what was asked for; its memory does not wait for the garbage collector. */
+function passedOn(step: Tensor, target: { dtype?: DType; device?: string }): Tensor {
+  const result = step.to(target);
+  step.dispose();
+  return result;
 }
 
 function dtypeOfNumbers(numbers: readonly unknown[]): DType {
