@@ -21,6 +21,9 @@
 #include "binding/weights.h"
 #include "core/overrides.h"
 #include "core/vector_targets.h"
+#if defined(CONTINUAL_TORCH_STANDIN)
+#include "test/standin/binding.h"
+#endif
 
 namespace continual::binding {
 namespace {
@@ -87,6 +90,9 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   define_threads(env, exports);
   define_autocast(env, exports);
   define_weights(env, exports);
+#if defined(CONTINUAL_TORCH_STANDIN)
+  standin::define(env, exports);
+#endif
   return exports;
 }
 

@@ -7,13 +7,8 @@
 namespace continual::binding {
 namespace {
 
-struct UsableDevices {
-  int64_t count = 0;
-  std::string problem;  // why there are none
-};
-
 /// libtorch counts a device also where its build holds no code for it, or where others have it: one kernel tells.
-const UsableDevices& usable_devices() {
+const UsableDevices& usable_cuda_devices() {
   static const UsableDevices devices = []() -> UsableDevices {
     const auto count = static_cast<int64_t>(torch::cuda::device_count());
     if (count == 0) return {0, "libtorch finds no CUDA device"};
@@ -26,6 +21,26 @@ const UsableDevices& usable_devices() {
     }
   }();
   return devices;
+}
+
+std::vector<DeviceKind>& device_kinds() {
+  static std::vector<DeviceKind> kinds{{"cuda", usable_cuda_devices}};
+  return kinds;
+}
+
+const DeviceKind* kind_of(const std::string& name) {
+  for (const DeviceKind& kind : device_kinds()) {
+    if (name.substr(0, name.find(':')) == kind.name) return &kind;
+  }
+  return nullptr;
+}
+
+std::optional<at::Device> parsed(const std::string& name) {
+  try {
+    return at::Device(name);
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
 }
 
 /// Native: checkDevice(name: string) -> void. Throws ERR_DEVICE.
@@ -47,37 +62,39 @@ Napi::Value set_default_device(const Napi::CallbackInfo& info) {
 
 /// Native: cudaDeviceCount() -> number
 Napi::Value cuda_device_count(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(usable_devices().count)); });
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(usable_cuda_devices().count)); });
 }
 
 /// Native: cudaProblem() -> string: why no device can be used, or "".
 Napi::Value cuda_problem(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::String::New(info.Env(), usable_devices().problem); });
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::String::New(info.Env(), usable_cuda_devices().problem); });
 }
 
 }  // namespace
 
+void add_device_kind(DeviceKind kind) { device_kinds().push_back(std::move(kind)); }
+
+bool names_device_kind(const std::string& name) { return kind_of(name) != nullptr; }
+
 at::Device device_named(const std::string& name) {
-  std::optional<at::Device> device;
-  try {
-    device.emplace(name);
-  } catch (const std::exception&) {
-  }
-  if (!device || !(device->is_cpu() || device->is_cuda()) || (device->is_cpu() && device->index() > 0)) {
+  const DeviceKind* kind = kind_of(name);
+  const UsableDevices none;
+  const auto& [count, problem] = kind == nullptr ? none : kind->usable();
+  const std::optional<at::Device> device = parsed(name);
+  if (!device || (kind == nullptr && (!device->is_cpu() || device->index() > 0))) {
     throw Error("ERR_DEVICE", "device: expected \"cpu\", \"cuda\" or \"cuda:N\", got \"" + name + "\"");
   }
-  if (!device->is_cuda()) return at::Device(at::kCPU);
-  const auto& [count, problem] = usable_devices();
+  if (kind == nullptr) return at::Device(at::kCPU);
   if (count == 0) {
     throw Error("ERR_DEVICE", "device: expected a device that is there, got \"" + name +
                                   "\": " + problem + "; `npx continual-torch doctor` explains it");
   }
   const int64_t index = device->has_index() ? device->index() : 0;
   if (index >= count) {
-    throw Error("ERR_DEVICE", "device: expected one of " + std::to_string(count) + " CUDA devices (cuda:0 to cuda:" +
+    throw Error("ERR_DEVICE", "device: expected one of " + std::to_string(count) + " devices (" + kind->name + ":0 to " + kind->name + ":" +
                                   std::to_string(count - 1) + "), got \"" + name + "\"");
   }
-  return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+  return {device->type(), static_cast<c10::DeviceIndex>(index)};
 }
 
 void define_devices(Napi::Env env, Napi::Object exports) {

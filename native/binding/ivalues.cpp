@@ -42,9 +42,9 @@ std::optional<c10::IValue> to_number(const Napi::Value& value, napi_valuetype ki
 
 /// A name that is not one fits no overload; a device that is not there is an error of its own.
 std::optional<c10::IValue> to_device(const std::string& name) {
+  if (names_device_kind(name)) return device_named(name);
   try {
-    const at::Device device(name);
-    return device.is_cuda() ? device_named(name) : device;
+    return at::Device(name);
   } catch (const c10::Error&) {
     return std::nullopt;
   }

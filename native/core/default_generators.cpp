@@ -1,6 +1,7 @@
 #include "core/default_generators.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/DeviceAccelerator.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
 #include "core/backend_select.h"
@@ -33,8 +34,8 @@ bool is_generator(const c10::Argument& argument) {
   return optional && optional->getElementType()->kind() == c10::TypeKind::GeneratorType;
 }
 
-/// Where the call is computed: its tensors may lie on the CPU besides. Factories come here with the tensor that they have
-/// made.
+/// Where the call is computed: its tensors may lie on the CPU besides. Factories come here with the tensor that they
+/// have made.
 at::Device device_of(c10::DispatchKeySet keys, const torch::jit::Stack& stack, size_t arguments) {
   const c10::BackendComponent backend = keys.highestBackendKey();
   if (backend == c10::BackendComponent::CPUBit) return at::kCPU;
@@ -64,10 +65,11 @@ class PutInDefault final : public c10::OperatorKernel {
   size_t arguments_;
 };
 
-/// CUDA's dropout draws from libtorch's generator whatever the thread's is; the operator behind it takes one.
+/// A GPU's dropout draws from libtorch's generator whatever the thread's is; the operator behind it takes one.
 std::tuple<at::Tensor, at::Tensor> native_dropout(c10::DispatchKeySet keys, const at::Tensor& input, double p,
                                                   std::optional<bool> train) {
-  const bool draws = input.is_cuda() && input.numel() > 0 && train.value_or(true) && p > 0 && p < 1;
+  const bool draws =
+      at::isAccelerator(input.device().type()) && input.numel() > 0 && train.value_or(true) && p > 0 && p < 1;
   std::optional<at::Generator> generator;
   if (draws) put_in_default(generator, input);
   if (!generator) return at::_ops::native_dropout::redispatch(below_backend_select(keys), input, p, train);
@@ -98,24 +100,24 @@ SeparateGenerators::SeparateGenerators()
 
 at::Generator SeparateGenerators::of(const at::Device& device) {
   if (device.is_cpu()) return cpu_;
-  if (!device.is_cuda()) return {};
+  if (!at::isAccelerator(device.type())) return {};
   at::Generator process = at::globalContext().defaultGenerator(device);
   const auto index = static_cast<size_t>(process.device().index());
   const std::lock_guard lock(mutex_);
-  if (cuda_.size() <= index) cuda_.resize(index + 1);
-  if (!cuda_[index].defined()) {
+  if (accelerators_.size() <= index) accelerators_.resize(index + 1);
+  if (!accelerators_[index].defined()) {
     const std::lock_guard process_lock(process.mutex());
-    cuda_[index] = process.clone();
-    seed_ ? cuda_[index].set_current_seed(*seed_) : static_cast<void>(cuda_[index].seed());
+    accelerators_[index] = process.clone();
+    seed_ ? accelerators_[index].set_current_seed(*seed_) : static_cast<void>(accelerators_[index].seed());
   }
-  return cuda_[index];
+  return accelerators_[index];
 }
 
 void SeparateGenerators::seed(uint64_t seed) {
   set_seed(cpu_, seed);
   const std::lock_guard lock(mutex_);
   seed_ = seed;
-  for (at::Generator& generator : cuda_) {
+  for (at::Generator& generator : accelerators_) {
     if (generator.defined()) set_seed(generator, seed);
   }
 }

@@ -31,7 +31,7 @@ class ProcessGenerators final : public DefaultGenerators {
   void seed(uint64_t seed) override;
 };
 
-/// Generators apart from those, for CPU and CUDA. As in a new process nobody can foresee what they draw before they are
+/// Generators apart from those, for the CPU and each GPU. As in a new process nobody can foresee what they draw before they are
 /// seeded.
 class SeparateGenerators final : public DefaultGenerators {
  public:
@@ -42,7 +42,7 @@ class SeparateGenerators final : public DefaultGenerators {
  private:
   at::Generator cpu_;
   std::mutex mutex_;  // of what follows
-  std::vector<at::Generator> cuda_;
+  std::vector<at::Generator> accelerators_;
   std::optional<uint64_t> seed_;
 };
 

@@ -133,7 +133,7 @@ void MiniBatches::prepare_meanwhile() {
 
 bool MiniBatches::next(MiniBatch& batch, const at::Device& device) {
   const at::NoGradGuard no_grad;
-  if (!gatherer_) gatherer_.emplace(dataset_, /*pinned=*/device.is_cuda());
+  if (!gatherer_) gatherer_.emplace(dataset_, /*pinned=*/!device.is_cpu());
   MiniBatch gathered;
   if (ahead_.valid()) {
     gathered = ahead_.get();

@@ -1,0 +1,30 @@
+#include "test/standin/binding.h"
+
+#include <mutex>
+
+#include "binding/device.h"
+#include "test/standin/device.h"
+
+namespace continual::standin {
+namespace {
+
+const binding::UsableDevices& usable() {
+  static const binding::UsableDevices one{.count = 1, .problem = ""};
+  install();
+  return one;
+}
+
+/// Native: standinReads() -> number: how often the host has waited for a value of the device's so far.
+Napi::Value count_reads(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(host_reads()));
+}
+
+}  // namespace
+
+void define(Napi::Env env, Napi::Object exports) {
+  static std::once_flag once;  // Workers load the addon again.
+  std::call_once(once, [] { binding::add_device_kind({.name = "standin", .usable = usable}); });
+  exports.Set("standinReads", Napi::Function::New(env, count_reads, "standinReads"));
+}
+
+}  // namespace continual::standin

@@ -1,0 +1,11 @@
+// The stand-in as JavaScript has it.
+#pragma once
+
+#include "binding/napi_setup.h"
+
+namespace continual::standin {
+
+/// Adds the device "standin", and `standinReads()`.
+void define(Napi::Env env, Napi::Object exports);
+
+}  // namespace continual::standin
