@@ -9,7 +9,7 @@ const { state } = recordedRandom;
 const recordedState = () => tensor(new Uint8Array(Buffer.from(state.bytes, 'base64')));
 
 describe('the default generator', () => {
-  onCpu();
+  onCpu('the state that is recorded is of the CPU\'s generator');
 
   it("draws on from a state of PyTorch's, and takes its state as PyTorch does", () => {
     torch.setRngState(recordedState());

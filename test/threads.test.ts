@@ -67,7 +67,7 @@ function assertSameButForRounding(actual: Map<string, Tensor>, expected: Map<str
 }
 
 describe('setNumThreads', () => {
-  onCpu();
+  onCpu('the threads are those that compute on the CPU');
   afterEach(() => setNumThreads(initial));
 
   it('sets what getNumThreads returns, before and after a job', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'mocha';
 import { amp, autocast, isAutocastEnabled, nn, ops, optim, SupervisedTemplate, tensor, type Tensor } from '../../lib/index';
+import { onCpu } from '../support/on-cpu';
 import { assertTensorClose, throwsWithCode } from '../support/assertions';
 import { fixturePath } from '../support/fixtures';
 import { smallBenchmark, smallModel } from '../support/small-runs';
@@ -35,6 +36,8 @@ const operands: Record<string, unknown[]> = {
 const product = () => ops.aten.mm!(x, w) as Tensor;
 
 describe('autocast', () => {
+  onCpu('autocast for "cpu" is about what is computed there');
+
   for (const dtype of ['bfloat16', 'float16'] as const) {
     it(`gives operators the dtypes of PyTorch's with ${dtype} on the CPU`, () => {
       const dtypes = autocast('cpu', { dtype }, () =>

@@ -124,7 +124,7 @@ describe('DataLoader', () => {
 
   it('misuse: positions that are overwritten with others, of bytes and of floats', async () => {
     for (const dtype of ['uint8', 'float32'] as const) {
-      const indices = tensor([0, 1], { dtype: 'int64' });
+      const indices = tensor([0, 1], { dtype: 'int64', device: 'cpu' }); // where the data is, which it stays part of
       const x = ops.aten.zeros!([2, 3], { dtype }) as Tensor;
       const dataset = new TensorDataset(x, tensor([0, 1], { dtype: 'int64' }), { indices, transform: { toFloat: true } });
       await collect(new DataLoader(dataset));

@@ -3,6 +3,7 @@ import { describe, it } from 'mocha';
 import { jit, Naive, nn, ops, optim, type Tensor } from '../../lib/index';
 import { quietEvaluator } from '../support/evaluators';
 import { fixturePath } from '../support/fixtures';
+import { testOnCpu } from '../support/on-cpu';
 import { smallBenchmark } from '../support/small-runs';
 import { warnings } from '../support/warnings';
 
@@ -28,7 +29,7 @@ describe('operators that a trace has frozen', () => {
     });
   }
 
-  it('do not change with train and eval, which is what is reported', async () => {
+  it('do not change with train and eval, which is what is reported', testOnCpu('a trace holds the device of what the model makes', async () => {
     const x = ops.aten.view!(ops.aten.arange!(32, { dtype: 'float32' }), [2, 1, 4, 4]) as Tensor;
     const seen = (model: jit.ScriptModule) => model.namedBuffers().get('norm.running_mean')!.toNumbers();
     const frozen = await load('modes-eval');
@@ -38,7 +39,7 @@ describe('operators that a trace has frozen', () => {
     const scripted = await load('modes-script');
     scripted.train().forward(x);
     assert.notDeepEqual(seen(scripted), before);
-  });
+  }));
 
   it('are not there in a scripted model', async () => {
     assert.deepEqual((await load('modes-script')).frozenModes, []);

@@ -6,6 +6,7 @@ import { describe, it } from 'mocha';
 import { jit, models, nn, ops, optim, tensor, type Tensor } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, rejectsWithCode } from '../support/assertions';
 import { fixturePath } from '../support/fixtures';
+import { ofPython, testOnCpu } from '../support/on-cpu';
 import { smallBenchmark } from '../support/small-runs';
 import { smallStrategy } from '../support/survival';
 import { withTempFolder } from '../support/temp-folder';
@@ -159,7 +160,7 @@ describe('jit.save', () => {
     await rejectsWithCode(jit.save(smallMLP(), 'a\0b'), 'ERR_INVALID_ARG_TYPE', /got "a\\u0000b"$/);
   });
 
-  it('Python loads a trained model, gets its outputs, and what Python saves comes back', function () {
+  it('Python loads a trained model, gets its outputs, and what Python saves comes back', testOnCpu(ofPython, function () {
     if (spawnSync(python, ['-c', 'import torch']).status !== 0) {
       console.warn(`      SKIPPED: ${python} has no torch (set PYTHON to one that has)`);
       this.skip();
@@ -188,5 +189,5 @@ describe('jit.save', () => {
       assert.deepEqual(names.split(' '), [...model.stateDict().keys()]);
       assertTensorClose((await jit.load(theirs)).forward(someInput()), ops.aten.add!(expected, 1));
     });
-  });
+  }));
 });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, it } from 'mocha';
 import { jit, manualSeed, models, nn, noGrad, ops, optim, tensor, type Tensor } from '../../lib/index';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
+import { ofPython, testOnCpu } from '../support/on-cpu';
 import { withTempFolder } from '../support/temp-folder';
 import { warnings } from '../support/warnings';
 
@@ -82,7 +83,7 @@ describe('jit.trace', () => {
       for (const [key, value] of model.stateDict()) assertTensorEqual(loaded.stateDict().get(key)!, value, key);
     });
 
-    it(`Python opens ${name}, with equal outputs and keys`, function () {
+    it(`Python opens ${name}, with equal outputs and keys`, testOnCpu(ofPython, function () {
       if (spawnSync(python, ['-c', 'import torch']).status !== 0) {
         console.warn(`      SKIPPED: ${python} has no torch (set PYTHON to one that has)`);
         this.skip();
@@ -108,7 +109,7 @@ describe('jit.trace', () => {
         assertTensorClose(tensor(output), model.forward(x as never));
         assert.deepEqual(keys.sort(), [...model.stateDict().keys()].sort());
       });
-    });
+    }));
   }
 
   it('leaves dropout to the mode that the result is in', () => {

@@ -4,6 +4,7 @@ import { jit, Naive, nn, ops, optim, type Tensor } from '../../lib/index';
 import { rejectsWithCode, throwsWithCode } from '../support/assertions';
 import { quietEvaluator } from '../support/evaluators';
 import { fixturePath } from '../support/fixtures';
+import { onCpu } from '../support/on-cpu';
 import { smallBenchmark } from '../support/small-runs';
 import { warnings } from '../support/warnings';
 
@@ -29,6 +30,8 @@ const parts: Record<string, jit.UntrainablePart[]> = {
 };
 
 describe('TorchScript that cannot be trained', () => {
+  onCpu('quantised operators compute there alone, and what was frozen keeps its constants there');
+
   for (const [name, expected] of Object.entries(parts)) {
     it(`is told from other models, and predicts: ${name}`, async () => {
       let model!: jit.ScriptModule;

@@ -5,6 +5,7 @@ import { describe, it } from 'mocha';
 import { jit, models, type nn, ops, tensor, type Tensor } from '../../lib/index';
 import { nativeModule } from '../../lib/nn/module';
 import { assertTensorClose, assertTensorEqual, throwsWithCode } from '../support/assertions';
+import { ofPython, testOnCpu } from '../support/on-cpu';
 import { experience, ramp, tasks } from '../support/recorded-models';
 import { assertEqualsRecordedModel, parameterCount } from '../support/recorded-whole-models';
 import { withTempFolder } from '../support/temp-folder';
@@ -95,7 +96,7 @@ describe('models.MTSimpleMLP', () => {
     assert.equal(model.classifier.classifiers.get(3)!.training, true);
   });
 
-  it('Python loads a grown model and calls it with task labels', function () {
+  it('Python loads a grown model and calls it with task labels', testOnCpu(ofPython, function () {
     if (spawnSync(python, ['-c', 'import torch']).status !== 0) {
       console.warn(`      SKIPPED: ${python} has no torch (set PYTHON to one that has)`);
       this.skip();
@@ -129,7 +130,7 @@ describe('models.MTSimpleMLP', () => {
       assert.deepEqual(lines[4], ['True']);
       assertTensorClose((await jit.load(theirs)).forward(x, labels), model.forward(x, labels));
     });
-  });
+  }));
 
   it('misuse: experiences without task labels, options', () => {
     throwsWithCode(

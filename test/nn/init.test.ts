@@ -26,7 +26,7 @@ const fills: Record<string, Fill> = {
 const lastDigits = { relative: 1e-5, absolute: 1e-6 };
 
 describe('nn.init with a generator', () => {
-  onCpu();
+  onCpu('the generators that are recorded are the CPU\'s');
 
   it('has a record of every function that draws', () => {
     assert.deepEqual(Object.keys(fills).sort(), Object.keys(recordedRandom.init).sort());

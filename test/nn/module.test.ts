@@ -4,6 +4,7 @@ import { describe, it } from 'mocha';
 import { jit, manualSeed, nn, ops, Tensor, tensor } from '../../lib/index';
 import { isScripted } from '../../lib/nn/module';
 import { assertTensorClose, assertTensorEqual, rejectsWithCode, throwsWithCode } from '../support/assertions';
+import { testOnCpu } from '../support/on-cpu';
 
 const relu = (x: Tensor) => ops.aten.relu!(x) as Tensor;
 const add = (a: Tensor, b: Tensor) => ops.aten.add!(a, b) as Tensor;
@@ -116,7 +117,7 @@ describe('nn.Module as a class of your own', () => {
     assert.equal(net.training, false);
   });
 
-  it('turns into other dtypes and back, keeping the parameters themselves and their gradients', () => {
+  it('turns into other dtypes and back, keeping the parameters themselves and their gradients', testOnCpu('PyTorch lets tensors of a device of its users take no place of others', () => {
     const net = new Net();
     const { scale } = net;
     (ops.aten.sum!(net.forward(input())) as Tensor).backward();
@@ -132,7 +133,7 @@ describe('nn.Module as a class of your own', () => {
     throwsWithCode(() => net.to('gpu'), 'ERR_DEVICE', /got "gpu"/);
     throwsWithCode(() => net.to(3 as never), 'ERR_INVALID_ARG_TYPE', /^to: expected target/);
     throwsWithCode(() => net.to({ type: 'float32' } as never), 'ERR_UNKNOWN_OPTION', /"type"; expected among device, dtype/);
-  });
+  }));
 
   it('leaves integer buffers alone when its dtype changes', () => {
     const norm = new nn.BatchNorm1d(2).double();

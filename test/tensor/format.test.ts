@@ -15,7 +15,7 @@ function evaluate(expression: string): Tensor {
 }
 
 describe('a tensor as text', () => {
-  onCpu(); // other devices are named
+  onCpu('other devices are named');
   for (const [values, dtype, text] of recordedTensors.format) {
     it(`is PyTorch's: ${text.replace(/\s+/g, ' ')}`, () => {
       assert.equal(tensor(toNumbers(values), { dtype }).toString(), text);

@@ -9,7 +9,7 @@ import { onCpu } from '../support/on-cpu';
 const longs = (...values: number[]) => tensor(values, { dtype: 'int64' });
 
 describe('positions outside of the memory', () => {
-  onCpu(); // CUDA finds out later, and ends
+  onCpu('CUDA finds out later, and ends');
   const refused: [string, () => unknown, RegExp][] = [
     ['asStrided beyond the end', () => tensor([1, 2]).asStrided([100], [1]), /out of bounds/],
     ['asStrided before the start', () => tensor([1, 2]).asStrided([2], [1], -5), /invalid storage offset/],
@@ -79,7 +79,7 @@ describe('operators that oneDNN computes', () => {
 });
 
 describe('arguments that libtorch does not look at', () => {
-  onCpu();
+  onCpu('CUDA finds out later, and ends');
   const long = (values: unknown) => tensor(values as number[], { dtype: 'int64', device: 'cpu' });
 
   it('misuse: targets of ctcLoss that are no class; padding behind a target does not count', () => {

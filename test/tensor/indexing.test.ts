@@ -60,7 +60,7 @@ describe('Tensor.index', () => {
 });
 
 describe('positions outside of a tensor', () => {
-  onCpu(); // CUDA finds out later, and ends
+  onCpu('CUDA finds out later, and ends');
   for (const [indices, error, message] of recordedTensors.indexErrors) {
     it(`misuse: refuses ${shown(indices)} as Python does: ${error}`, () => {
       const t = source();

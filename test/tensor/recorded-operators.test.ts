@@ -26,8 +26,7 @@ const tolerance: Partial<Record<DType, number>> = {
 const functions = torch as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;
 
 describe('operators against PyTorch', () => {
-  // Random numbers, and which of equal elements comes first, are the CPU's.
-  onCpu();
+  onCpu('random numbers, and which of equal elements comes first, are the CPU\'s');
   let recording: Recording;
   before(async function () {
     recording = await Recording.load();

@@ -240,7 +240,7 @@ describe('Tensor', () => {
   });
 
   it('prints as PyTorch does, or that it has been disposed', () => {
-    const x = tensor([[1, 2]]);
+    const x = tensor([[1, 2]], { device: 'cpu' });
     assert.equal(inspect(x), 'tensor([[1., 2.]])');
     x.dispose();
     assert.equal(inspect(x), 'tensor(disposed)');

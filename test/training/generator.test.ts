@@ -17,7 +17,7 @@ function strategyWith(plugin: Plugin, generator: Generator | null) {
 }
 
 describe('generator of a strategy', () => {
-  onCpu();
+  onCpu('a strategy\'s generator is one of the CPU, and replaces what draws there');
 
   for (const model of drawingModels) {
     it(`draws in place of the default one, which does not move: ${model}`, async () => {

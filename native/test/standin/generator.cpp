@@ -38,11 +38,7 @@ at::Generator new_generator() {
 }
 
 const at::Generator& default_generator() {
-  static const at::Generator only = [] {
-    at::Generator generator = new_generator();
-    generator.seed();
-    return generator;
-  }();
+  static const at::Generator only = at::make_generator<StandinGenerator>(at::detail::getDefaultCPUGenerator());
   return only;
 }
 

@@ -5,6 +5,7 @@
 
 namespace continual::standin {
 
+/// Draws from the CPU's default generator: recorded numbers hold wherever a model's tensors lie.
 const at::Generator& default_generator();
 at::Generator new_generator();
 

@@ -122,6 +122,22 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(const at::Te
   return {back(to_input), back(to_weight), back(to_bias)};
 }
 
+/// Moves running statistics, of which its schema does not tell.
+std::tuple<at::Tensor, at::Tensor, at::Tensor> native_batch_norm(const at::Tensor& input,
+                                                                 const std::optional<at::Tensor>& weight,
+                                                                 const std::optional<at::Tensor>& bias,
+                                                                 const std::optional<at::Tensor>& running_mean,
+                                                                 const std::optional<at::Tensor>& running_var,
+                                                                 bool training, double momentum, double eps) {
+  const InKernel in_kernel;
+  const auto seen = [](const std::optional<at::Tensor>& tensor) {
+    return tensor && tensor->defined() ? on_host(*tensor) : at::Tensor();
+  };
+  const auto [output, mean, deviation] = at::native_batch_norm(
+      on_host(input), seen(weight), seen(bias), seen(running_mean), seen(running_var), training, momentum, eps);
+  return {output.to(device()), mean.to(device()), deviation.to(device())};
+}
+
 /// Keeps each element with probability p.
 std::tuple<at::Tensor, at::Tensor> fused_dropout(const at::Tensor& self, double p,
                                                  std::optional<at::Generator> generator) {
@@ -151,10 +167,13 @@ void check_devices(const c10::FunctionSchema& schema, const torch::jit::Stack& s
   }
 }
 
-/// libtorch's fallback leaves lists of optional tensors, the indices of `index`, where they are.
-c10::List<std::optional<at::Tensor>> on_cpu(const std::vector<std::optional<at::Tensor>>& tensors) {
-  c10::List<std::optional<at::Tensor>> result;
-  for (const auto& tensor : tensors) result.push_back(tensor && tensor->defined() ? tensor->cpu() : tensor);
+/// libtorch's fallback leaves tensors in lists where they are if they are optional, as the indices of `index`.
+c10::List<c10::IValue> on_cpu(const c10::List<c10::IValue>& list) {
+  c10::List<c10::IValue> result = list.copy();
+  for (size_t i = 0; i < result.size(); ++i) {
+    const c10::IValue& item = list.get(i);
+    if (item.isTensor() && item.toTensor().defined()) result.set(i, item.toTensor().cpu());
+  }
   return result;
 }
 
@@ -171,7 +190,7 @@ void fallback(const c10::OperatorHandle& handle, torch::jit::Stack* stack) {
   const InKernel in_kernel;
   for (size_t i = 0; i < arguments.size(); ++i) {
     c10::IValue& given = (*stack)[stack->size() - arguments.size() + i];
-    if (given.isOptionalTensorList()) given = on_cpu(given.toOptionalTensorVector());
+    if (given.isList() && !given.isTensorList()) given = on_cpu(given.toList());
   }
   at::native::cpu_fallback(handle, stack, /*error_on_views=*/true);
 }
@@ -211,6 +230,7 @@ void register_kernels() {
   aten.impl("_local_scalar_dense", &local_scalar_dense);
   aten.impl("convolution_overrideable", &convolution);
   aten.impl("convolution_backward_overrideable", &convolution_backward);
+  aten.impl("native_batch_norm", &native_batch_norm);
   aten.impl("_fused_dropout", &fused_dropout);
   aten.impl("_thnn_fused_lstm_cell", &lstm_cell);
   aten.impl("_thnn_fused_lstm_cell_backward_impl", &lstm_cell_backward);
