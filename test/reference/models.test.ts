@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { models, Naive, nn, optim, type Tensor, torch } from '../../lib/index';
 import { assertTensorClose } from '../support/assertions';
+import { onDevice } from '../support/device';
 import { fastBenchmark, firstBatch, sorted } from '../support/fast-benchmark';
 import { numbersOf } from '../support/small-runs';
 
@@ -80,7 +81,7 @@ describe("the reference's tests: incremental classifier", () => {
         const active = named(model, 'active_units');
         const units = active.toNumbers().flatMap((isActive, unit) => (isActive ? [unit] : []));
         assert.deepEqual(units, sorted(learned));
-        assertMasked(model.forward((await firstBatch(experience.dataset))[0]), active, learned);
+        assertMasked(model.forward(onDevice(await firstBatch(experience.dataset))[0]), active, learned);
       }
     });
   }
@@ -106,7 +107,7 @@ describe("the reference's tests: multi-head classifier", () => {
     const strategy = strategyFor(model);
     for (const task of [0, 4]) await strategy.train(ofTasks.trainStream[task]!);
     for (const task of [0, 4]) {
-      const [x, , taskId] = await firstBatch(ofTasks.trainStream[task]!.dataset, 1);
+      const [x, , taskId] = onDevice(await firstBatch(ofTasks.trainStream[task]!.dataset, 1));
       const whole = model.forward(x, taskId);
       const own = model.classifiers.get(task)!.forward(x);
       const padded = torch.constantPadNd(own, [0, whole.shape[1]! - own.shape[1]!]);
@@ -119,7 +120,7 @@ describe("the reference's tests: multi-head classifier", () => {
     const model = new MultiHeadClassifier(6);
     const check = async (task: number) => {
       const { dataset, classesInThisExperience } = trainStream[task]!;
-      const [x, , taskId] = await firstBatch(dataset, 7);
+      const [x, , taskId] = onDevice(await firstBatch(dataset, 7));
       const active = named(model, `active_units_T${task}`);
       const output = model.forward(x, taskId);
       assertMasked(output.narrow(1, 0, active.shape[0]!), active, classesInThisExperience);

@@ -13,6 +13,7 @@ import {
   type Tensor,
 } from '../../lib/index';
 import { throwsWithCode } from '../support/assertions';
+import { onDevice } from '../support/device';
 import { fastBenchmark } from '../support/fast-benchmark';
 import { warningsOf } from '../support/recorded-plugins';
 
@@ -62,7 +63,8 @@ async function written({ resetLr, resetScheduler, stepGranularity, firstEpochOnl
     const ofExperience: number[] = [];
     const mean = new Mean();
     const validate = async () => {
-      for await (const [x, y] of new DataLoader(testStream[i]!.dataset, { batchSize: 100 })) {
+      for await (const batch of new DataLoader(testStream[i]!.dataset, { batchSize: 100 })) {
+        const [x, y] = onDevice(batch);
         mean.add(noGrad(() => criterion.forward(model.forward(x), y)), x.shape[0]!);
       }
     };
@@ -72,7 +74,8 @@ async function written({ resetLr, resetScheduler, stepGranularity, firstEpochOnl
         const loss = mean.take();
         if ((epoch === 0 || !firstEpochOnly) && (i === 0 || !firstExpOnly)) scheduler.step(loss);
       };
-      for await (const [x, y] of new DataLoader(experience.dataset, { batchSize: 12 })) {
+      for await (const batch of new DataLoader(experience.dataset, { batchSize: 12 })) {
+        const [x, y] = onDevice(batch);
         optimizer.zeroGrad();
         const loss = criterion.forward(model.forward(x), y);
         if (metric === 'train_loss') mean.add(loss, x.shape[0]!);

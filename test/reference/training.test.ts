@@ -28,6 +28,7 @@ import {
   torch,
 } from '../../lib/index';
 import { throwsWithCode } from '../support/assertions';
+import { onDevice } from '../support/device';
 import { quietEvaluator } from '../support/evaluators';
 import { classified, fastBenchmark } from '../support/fast-benchmark';
 import { warningsOf } from '../support/recorded-plugins';
@@ -48,7 +49,7 @@ class Cumulative {
   /** All of it. */
   add({ dataset }: Experience): TensorDataset {
     this.seen.push(dataset);
-    const all = this.seen.map(({ x, y, indices }) => [x.indexSelect(0, indices!), y.indexSelect(0, indices!)] as const);
+    const all = this.seen.map(({ x, y, indices }) => [x.cpu().indexSelect(0, indices!), y.cpu().indexSelect(0, indices!)] as const);
     const taskLabels = this.seen.flatMap((each) => each.taskLabelOfEachSample());
     return new TensorDataset(torch.cat(all.map(([x]) => x)), torch.cat(all.map(([, y]) => y)), { taskLabels });
   }
@@ -208,7 +209,8 @@ describe("the reference's tests: strategies", () => {
       adapt(i);
       const optimizer = new optim.SGD(model.parameters(), { lr: 0.01 });
       for (let epoch = 0; epoch < 2; epoch++) {
-        for await (const [x, y, taskId] of loader) {
+        for await (const batch of loader) {
+          const [x, y, taskId] = onDevice(batch);
           optimizer.zeroGrad();
           const output = (model.takesTaskLabels ? model.forward(x, taskId) : model.forward(x));
           const loss = new nn.CrossEntropyLoss().forward(output, y);

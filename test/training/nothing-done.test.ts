@@ -17,6 +17,7 @@ import {
   type TrainOptions,
 } from '../../lib/index';
 import { rejectsWithCode } from '../support/assertions';
+import { device } from '../support/device';
 import { warningsOf } from '../support/recorded-plugins';
 import { smallBenchmark, smallDataset, smallModel } from '../support/small-runs';
 import { assertUsable, smallStrategy } from '../support/survival';
@@ -185,7 +186,7 @@ describe('a strategy', () => {
     await strategy.train(trainStream[0]!);
     assert.equal(
       inspect(strategy),
-      'SupervisedTemplate (model Sequential, optimizer SGD, device cpu, trainMbSize 4, trainEpochs 1, evalMbSize 4, ' +
+      `SupervisedTemplate (model Sequential, optimizer SGD, device ${device}, trainMbSize 4, trainEpochs 1, evalMbSize 4, ` +
         'plugins PeriodicEval, EvaluationPlugin, PeriodicEval, Clock, 1 experience and 2 iterations trained)',
     );
   });

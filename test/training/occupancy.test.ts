@@ -10,6 +10,7 @@ import {
   SupervisedTemplate, type SupervisedTemplateOptions, tensor, torch,
 } from '../../lib/index';
 import { rejectsWithCode, throwsWithCode } from '../support/assertions';
+import { device } from '../support/device';
 import { dropoutModel, numbersOf, setValues, smallBenchmark, smallDataset, smallModel } from '../support/small-runs';
 
 const { trainStream, testStream } = smallBenchmark({ train: 24 });
@@ -60,7 +61,7 @@ describe('a strategy at work, and others', () => {
     gradients: ({ model }) => model.parameters().map(({ grad }) => grad),
     importances: (_, mas) => mas.importance,
     'the mini-batch': (strategy) => strategy.mbatch,
-    'model.to where it is': ({ model }) => model.to('cpu'),
+    'model.to where it is': ({ model }) => model.to(device),
     'another strategy': ({ model }) => other(model).eval(testStream),
     'another strategy that trains': ({ model }) => other(model).train(testStream),
     'the same strategy': (strategy) => strategy.eval(testStream),

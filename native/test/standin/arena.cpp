@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kArena = size_t{1} << 36;  // addresses, not memory
 constexpr size_t kSmallest = 64;
+constexpr size_t kPage = 4096;
 constexpr size_t kGivenBack = size_t{1} << 16;  // blocks from here on leave no memory behind
 
 /// One file without a name, mapped twice: for the host out of bounds, for kernels as memory.
@@ -41,6 +42,7 @@ class Arena {
       offset = free.back();
       free.pop_back();
     } else {
+      if (size >= kGivenBack) used_ = (used_ + kPage - 1) / kPage * kPage;
       if (bytes > kArena || used_ + size > kArena) {
         C10_THROW_ERROR(OutOfMemoryError,
                         c10::str("stand-in device out of memory: tried to allocate ", bytes, " bytes"));

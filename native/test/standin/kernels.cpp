@@ -1,6 +1,7 @@
 #include "test/standin/kernels.h"
 
 #include <ATen/EmptyTensor.h>
+#include <ATen/OpMathType.h>
 #include <ATen/native/CPUFallback.h>
 #include <ATen/native/Resize.h>
 #include <ATen/ops/_reshape_alias_native.h>
@@ -138,6 +139,30 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_batch_norm(const at::Tenso
   return {output.to(device()), mean.to(device()), deviation.to(device())};
 }
 
+/// In float32: the CPU's kernel leaves elements of half precision as they were (pytorch#191763), a GPU's does not.
+void fused_sgd_(at::TensorList values, at::TensorList grads, at::TensorList momenta, double weight_decay,
+                double momentum, double lr, double dampening, bool nesterov, bool maximize, bool is_first_step,
+                const std::optional<at::Tensor>& grad_scale, const std::optional<at::Tensor>& found_inf) {
+  const InKernel in_kernel;
+  const auto widened = [](at::TensorList tensors) {
+    std::vector<at::Tensor> result;
+    for (const at::Tensor& tensor : tensors)
+      result.push_back(on_host(tensor).to(at::toOpMathType(tensor.scalar_type())));
+    return result;
+  };
+  const auto write_back = [](at::TensorList tensors, const std::vector<at::Tensor>& from) {
+    for (size_t i = 0; i < from.size(); ++i) on_host(tensors[i]).copy_(from[i]);
+  };
+  const auto seen = [](const std::optional<at::Tensor>& tensor) {
+    return tensor && tensor->defined() ? std::optional(on_host(*tensor)) : std::nullopt;
+  };
+  const std::vector<at::Tensor> wide = widened(values), wide_momenta = widened(momenta);
+  at::_fused_sgd_(wide, widened(grads), wide_momenta, weight_decay, momentum, lr, dampening, nesterov, maximize,
+                  is_first_step, seen(grad_scale), seen(found_inf));
+  write_back(values, wide);
+  write_back(momenta, wide_momenta);
+}
+
 /// Keeps each element with probability p.
 std::tuple<at::Tensor, at::Tensor> fused_dropout(const at::Tensor& self, double p,
                                                  std::optional<at::Generator> generator) {
@@ -230,7 +255,12 @@ void register_kernels() {
   aten.impl("_local_scalar_dense", &local_scalar_dense);
   aten.impl("convolution_overrideable", &convolution);
   aten.impl("convolution_backward_overrideable", &convolution_backward);
+  // libtorch has these in parts too, which round otherwise or take other shapes; a GPU has kernels of its own as well.
+  for (const char* name : {"native_layer_norm", "native_group_norm", "pixel_shuffle", "pixel_unshuffle"}) {
+    aten.impl(name, torch::CppFunction::makeFromBoxedFunction<&fallback>());
+  }
   aten.impl("native_batch_norm", &native_batch_norm);
+  aten.impl("_fused_sgd_", &fused_sgd_);
   aten.impl("_fused_dropout", &fused_dropout);
   aten.impl("_thnn_fused_lstm_cell", &lstm_cell);
   aten.impl("_thnn_fused_lstm_cell_backward_impl", &lstm_cell_backward);

@@ -15,6 +15,7 @@ import {
   TensorDataset,
 } from '../../../lib/index';
 import { assertTensorClose, assertTensorEqual, rejectsWithCode } from '../../support/assertions';
+import { device } from '../../support/device';
 import { constantLoss, firstImportance, linearRun, linearStream } from '../../support/linear-mas';
 import { setValues, smallBenchmark, smallModel } from '../../support/small-runs';
 import { assertUsable, smallStrategy } from '../../support/survival';
@@ -222,7 +223,7 @@ describe('the importance pass of MAS', () => {
       'a parameter is added': [addLayer, new RegExp(`${stay}a new parameter "extra\\.`)],
       'the dtype changes': [
         (model) => model.to('float64'),
-        new RegExp(`${stay}parameter "inner\\.0\\.weight" as \\[5, 4\\] float64 on cpu, where it had 20 elements of float32 on cpu`),
+        new RegExp(`${stay}parameter "inner\\.0\\.weight" as \\[5, 4\\] float64 on ${device}, where it had 20 elements of float32 on ${device}`),
       ],
     };
     for (const [what, [change, message]] of Object.entries(changes)) {
