@@ -19,6 +19,7 @@ import {
   tensorOver,
   tuple,
 } from '../support/pickles';
+import { onCpu } from '../support/on-cpu';
 import type { ZipRecordSpec } from '../support/zip-file';
 
 const { load } = torch;
@@ -37,6 +38,8 @@ const long = (key: string, shape: number[], stride: number[]) =>
 const float32 = (key: string, count: number) => tensorOver(storage('torch.FloatStorage', key, count), [count], [1]);
 
 describe('sparse tensors in files of torch.save', () => {
+  onCpu('compressed, quantized and nested tensors have kernels there alone');
+
   const coo = (size: string, ...more: string[]) =>
     call(
       'torch._utils._rebuild_sparse_tensor',
@@ -111,6 +114,8 @@ describe('sparse tensors in files of torch.save', () => {
 });
 
 describe('quantized, nested and meta tensors in files of torch.save', () => {
+  onCpu('compressed, quantized and nested tensors have kernels there alone');
+
   const quantized = (quantizer: string, { type = 'torch.QInt8Storage', shape = [2, 2], stride = [2, 1] } = {}) =>
     call(
       'torch._utils._rebuild_qtensor',
@@ -211,6 +216,8 @@ describe('quantized, nested and meta tensors in files of torch.save', () => {
 });
 
 describe('archives of torch.save that were packed again', () => {
+  onCpu('compressed, quantized and nested tensors have kernels there alone');
+
   const data = Buffer.alloc(4 * 25_000);
   for (let i = 0; i < 25_000; i++) data.writeFloatLE(i % 97, 4 * i);
   const packed = (record: Partial<ZipRecordSpec> = {}, body = float32('0', 25_000)) =>

@@ -23,6 +23,7 @@ import {
   tensorOver,
   tuple,
 } from '../support/pickles';
+import { testOnCpu } from '../support/on-cpu';
 import { withTempFolder } from '../support/temp-folder';
 
 const { load } = torch;
@@ -63,7 +64,7 @@ describe('torch.load of a file from before PyTorch 1.6', () => {
       }
     }));
 
-  it('reads parts of a storage as storages of their own, on its memory', async () => {
+  it('reads parts of a storage as storages of their own, on its memory', testOnCpu('tensors share a storage where it was read', async () => {
     const part = (key: string, offset: number, count: number) =>
       tensorOver(storage('torch.FloatStorage', '0', 4, tuple(str(key), int(offset), int(count))), [count], [1]);
     const [whole, tail] = (await load(legacy(list(plainTensor(), part('1', 2, 2)), four))) as Tensor[];
@@ -73,7 +74,7 @@ describe('torch.load of a file from before PyTorch 1.6', () => {
     await refuses(legacy(part('1', 3, 2), four), /storage "0" has a part that is none$/);
     const beyond = storage('torch.FloatStorage', '0', 4, tuple(str('1'), int(0), int(2)));
     await refuses(legacy(tensorOver(beyond, [3], [1]), four), /reaches element 3 of a storage of 2$/);
-  });
+  }));
 
   it('reads what Python 2 wrote: its strings, an OrderedDict of pairs, tensors whose state is set later', async () => {
     const stored = `${tuple(oldStr('storage'), global('torch.FloatStorage'), oldStr('0'), oldStr('cuda:0'), int(4), 'N')}Q`;
@@ -165,12 +166,12 @@ describe('torch.load of a file from before PyTorch 1.6', () => {
     await refuses(keys(20_000), /builds more objects than a file of tensors needs$/);
   });
 
-  it('refuses a tensor that begins at no multiple of the size of its elements', async () => {
+  it('refuses a tensor that begins at no multiple of the size of its elements', testOnCpu('where it begins matters where it was read', async () => {
     const part = storage('torch.FloatStorage', '0', 4, tuple(str('part'), int(1), int(3)));
     assert.deepEqual(numbers(await load(legacy(tensorOver(part, [3], [1]), four))), [2, 3, 4]);
     const odd = `ctorch._utils\n_rebuild_tensor_v3\n${tuple(storage('torch.ByteStorage', '0', 16, tuple(str('part'), int(1), int(8))), int(0), tuple(int(1)), tuple(int(1)), bool(false), '}', 'ctorch\nfloat32\n')}R`;
     await refuses(legacy(odd, { 0: [16, floats(1, 2, 3, 4)] }), /begins at no multiple of the size of its elements$/);
-  });
+  }));
 
   it('calls a pickle of any protocol by its name', async () => {
     const dumped = [2, 3, 4, 5].map((protocol) => Buffer.concat([Buffer.of(0x80, protocol), Buffer.from(protocol > 3 ? '\x95\x04\0\0\0\0\0\0\0]\x94.' : '].', 'latin1')]));
