@@ -1,5 +1,6 @@
 import type { FileBytes } from '../data/file-bytes';
 import { describeValue, quoteName } from '../errors';
+import type { Work } from '../turns';
 import { type StoragePlace, type StorageSize, storageSizes } from './pickled-storages';
 import { maxPickleLength, type TorchArchive } from './torch-archive';
 import { PickleCutShort, UnknownInstruction, unpickle } from './unpickler';
@@ -10,6 +11,9 @@ const protocolVersion = 1001;
 
 /** Most pickles are smaller; of a larger one more is read. */
 const firstRead = 2 ** 18;
+
+/** Storages that are placed between two turns of the event loop. */
+const portion = 2 ** 12;
 
 /** Of the number of elements before a storage. */
 const countLength = 8;
@@ -35,31 +39,32 @@ const plain = {
  * storages; behind them the storages in the order of the keys, each as its number of elements (int64) and the elements.
  * @throws Error with the detail, ERR_UNSAFE_GLOBAL
  */
-export function readLegacyFile(bytes: FileBytes): TorchArchive {
+export function* readLegacyFile(bytes: FileBytes): Work<TorchArchive> {
   let at = 0;
-  const next = (name: string): unknown => {
-    const { value, length } = wholePickle(bytes, at, (head) => unpickle(head, plain, name));
+  const next = function* (name: string): Work<unknown> {
+    const { value, length } = yield* wholePickle(bytes, at, (head) => unpickle(head, plain, name));
     at += length;
     return value;
   };
-  if (firstValue(() => next('the first pickle')) !== magicNumber)
+  if ((yield* firstValue(next('the first pickle'))) !== magicNumber)
     throw new Error('it is a bare pickle (pickle.dump), which torch.load refuses in Python too');
-  const version = next('the second pickle');
+  const version = yield* next('the second pickle');
   if (version !== protocolVersion) throw new Error(`protocol version ${describeValue(version)}, expected ${protocolVersion}`);
-  next('the third pickle');
-  const object = wholePickle(bytes, at, (head) => ({ ...storageSizes(head, bytes.name, 'its pickle'), head }));
-  const pickle = object.head.subarray(0, object.length);
+  yield* next('the third pickle');
+  const object = yield* wholePickle(bytes, at, (head) => storageSizes(head, bytes.name, 'its pickle'));
+  const pickle = bytes.read(at, object.length);
   at += object.length;
-  const keys = next('the list of storages');
+  const keys = yield* next('the list of storages');
   // Most storages lie as their elements need then, and need not be copied.
   const moved = bytes.align(at, countLength);
-  return { pickle, places: placesOf(bytes, at - moved, bytes.length - moved, requireKeys(keys), object.sizes), checked: Promise.resolve() };
+  const places = yield* placesOf(bytes, at - moved, bytes.length - moved, requireKeys(keys), object.sizes);
+  return { pickle, places, checked: Promise.resolve() };
 }
 
 /** A pickle that is no number may well be of another protocol. */
-function firstValue(next: () => unknown): unknown {
+function* firstValue(reading: Work<unknown>): Work<unknown> {
   try {
-    return next();
+    return yield* reading;
   } catch (error) {
     if (error instanceof UnknownInstruction) return undefined;
     throw error;
@@ -67,11 +72,11 @@ function firstValue(next: () => unknown): unknown {
 }
 
 /** Reads as much as a pickle needs, of which only reading it tells the length. */
-function wholePickle<T>(bytes: FileBytes, at: number, read: (head: Buffer) => T): T {
+function* wholePickle<T>(bytes: FileBytes, at: number, read: (head: Buffer) => Work<T>): Work<T> {
   for (let length = firstRead; ; length *= 8) {
     const there = Math.min(bytes.length - at, maxPickleLength);
     try {
-      return read(bytes.read(at, Math.min(length, there)));
+      return yield* read(bytes.read(at, Math.min(length, there)));
     } catch (error) {
       if (!(error instanceof PickleCutShort) || length >= there) throw error;
     }
@@ -84,13 +89,13 @@ function requireKeys(keys: unknown): string[] {
   return keys;
 }
 
-function placesOf(
+function* placesOf(
   bytes: FileBytes,
   begin: number,
   end: number,
   keys: readonly string[],
   sizes: ReadonlyMap<string, StorageSize>,
-): Map<string, StoragePlace> {
+): Work<Map<string, StoragePlace>> {
   const places = new Map<string, StoragePlace>();
   let at = begin;
   for (const key of keys) {
@@ -104,6 +109,7 @@ function placesOf(
     if (found !== BigInt(count)) throw new Error(`storage ${quoteName(key)} has ${found} elements, expected ${count}`);
     places.set(key, { bytes, offset: at + countLength, length, alignment });
     at += countLength + length;
+    if (places.size % portion === 0) yield;
   }
   return places;
 }

@@ -1,6 +1,7 @@
 import type { FileBytes } from '../data/file-bytes';
 import { quoteName } from '../errors';
 import { native } from '../native/binding';
+import type { Work } from '../turns';
 import type { LoadingFile } from './loading-file';
 import { PickledStorage, StorageClass } from './rebuild-dense';
 import { StoredBytes } from './stored-tensors';
@@ -60,13 +61,13 @@ export interface StorageSize {
  * be built of storages that are yet to be found. Calls are answered by an empty dict, which takes whatever is set in it.
  * @throws as `unpickle`
  */
-export function storageSizes(
+export function* storageSizes(
   pickle: Buffer,
   file: string,
   name?: string,
-): { sizes: Map<string, StorageSize>; length: number } {
+): Work<{ sizes: Map<string, StorageSize>; length: number }> {
   const sizes = new Map<string, StorageSize>();
-  const { length } = unpickle(
+  const { length } = yield* unpickle(
     pickle,
     {
       global: (global) => torchGlobal(global, file),

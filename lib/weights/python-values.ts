@@ -1,11 +1,16 @@
 import { Complex } from '../tensor/complex';
 import { describeValue } from '../errors';
+import { Filling } from './unpickler';
 
 /** (), or (pairs) as Python 2 wrote it */
-export function orderedDict([pairs = []]: unknown[]): Map<unknown, unknown> {
-  const isPair = (pair: unknown): pair is [unknown, unknown] => Array.isArray(pair) && pair.length === 2;
-  if (!Array.isArray(pairs) || !pairs.every(isPair)) throw new Error('an OrderedDict of something other than pairs');
-  return new Map(pairs);
+export function orderedDict([pairs = []]: unknown[]): Filling {
+  if (!Array.isArray(pairs)) throw new Error('an OrderedDict of something other than pairs');
+  const dict = new Map<unknown, unknown>();
+  return new Filling(dict, pairs.length, (i) => {
+    const pair: unknown = pairs[i];
+    if (!Array.isArray(pair) || pair.length !== 2) throw new Error('an OrderedDict of something other than pairs');
+    dict.set(pair[0], pair[1]);
+  });
 }
 
 /** (counts) */
@@ -15,9 +20,10 @@ export function counter([counts = new Map()]: unknown[]): Map<unknown, unknown> 
 }
 
 /** (items) */
-export function set([items = []]: unknown[]): Set<unknown> {
+export function set([items = []]: unknown[]): Filling {
   if (!Array.isArray(items)) throw new Error('a set of something other than a list');
-  return new Set(items);
+  const made = new Set<unknown>();
+  return new Filling(made, items.length, (i) => made.add(items[i]));
 }
 
 /** (sizes) */

@@ -3,6 +3,7 @@ import { atDoor, type Door, type FileKind } from '../data/file-kind';
 import { ContinualTorchError, quoteName } from '../errors';
 import { native } from '../native/binding';
 import type { Tensor } from '../tensor/tensor';
+import type { Work } from '../turns';
 import { type Header, maxHeaderLength, parseHeader, type TensorEntry } from './safetensors-header';
 import { contiguousStride, StoredBytes } from './stored-tensors';
 
@@ -38,8 +39,11 @@ export const dtypes: ReadonlyMap<string, FormatDtype> = new Map(
   }).map(([format, dtype]) => [format, { dtype, packed: dtype.endsWith('_x2') ? 2 : 1 }]),
 );
 
+/** Tensors between two turns of the event loop. */
+const portion = 2 ** 8;
+
 /** A file that is open. */
-export interface SafetensorsFile {
+interface SafetensorsFile {
   bytes: FileBytes;
   header: Header;
   dataBegin: number;
@@ -58,7 +62,7 @@ export async function withBytes<T>(
   source: string | Uint8Array,
   mmap: boolean,
   opens: readonly FileKind[],
-  use: (bytes: FileBytes, damaged: Damaged) => T | Promise<T>,
+  use: (bytes: FileBytes, damaged: Damaged) => Promise<T>,
 ): Promise<T> {
   const expected = 'a safetensors file';
   const door: Door = { operation, expected, opens, codes: ['ERR_SAFETENSORS_FORMAT'] };
@@ -76,7 +80,7 @@ export async function withBytes<T>(
 }
 
 /** The header, and where the data begins. @throws what `damaged` makes */
-export function readHeader(bytes: FileBytes, damaged: Damaged): SafetensorsFile {
+export function* readHeader(bytes: FileBytes, damaged: Damaged): Work<SafetensorsFile> {
   if (bytes.length < 8) throw damaged('the header is longer than the file');
   const length = bytes.read(0, 8).readBigUInt64LE();
   if (length > maxHeaderLength)
@@ -84,7 +88,7 @@ export function readHeader(bytes: FileBytes, damaged: Damaged): SafetensorsFile 
   const dataBegin = 8 + Number(length);
   if (dataBegin > bytes.length) throw damaged('the header is longer than the file');
   const text = decoded(bytes.read(8, Number(length)), 'the header', damaged);
-  return { bytes, header: parsed(() => parseHeader(text), damaged), dataBegin, damaged };
+  return { bytes, header: yield* parsed(parseHeader(text), damaged), dataBegin, damaged };
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -98,10 +102,10 @@ export function decoded(bytes: Uint8Array, what: string, damaged: Damaged): stri
   }
 }
 
-/** What `parse` gives; the detail that it throws goes to `damaged`. */
-export function parsed<T>(parse: () => T, damaged: Damaged): T {
+/** What `parsing` gives; the detail that it throws goes to `damaged`. */
+export function* parsed<T>(parsing: Work<T>, damaged: Damaged): Work<T> {
   try {
-    return parse();
+    return yield* parsing;
   } catch (error) {
     if (error instanceof ContinualTorchError) throw error;
     throw damaged((error as Error).message);
@@ -109,9 +113,10 @@ export function parsed<T>(parse: () => T, damaged: Damaged): T {
 }
 
 /** The tensors by name, in the order of the header. */
-export function readTensors(file: SafetensorsFile, device: string): Map<string, Tensor> {
-  const { bytes, header, dataBegin, damaged } = file;
-  const shapes = checkLayout(file);
+export function* readTensors(bytes: FileBytes, damaged: Damaged, device: string): Work<Map<string, Tensor>> {
+  const file = yield* readHeader(bytes, damaged);
+  const { header, dataBegin } = file;
+  const shapes = yield* checkLayout(file);
   const result = new Map<string, Tensor>();
   for (const [name, { dtype: format, begin, end }] of header.tensors) {
     const { dtype } = dtypes.get(format)!;
@@ -125,6 +130,7 @@ export function readTensors(file: SafetensorsFile, device: string): Map<string, 
     } finally {
       stored.close();
     }
+    if (result.size % portion === 0) yield;
   }
   return result;
 }
@@ -133,7 +139,7 @@ export function readTensors(file: SafetensorsFile, device: string): Map<string, 
  * Tensors must fill the data one behind the other: neither holes nor overlaps can hide anything.
  * @returns the shapes that they have in libtorch
  */
-function checkLayout({ bytes, header, dataBegin, damaged }: SafetensorsFile): Map<string, number[]> {
+function* checkLayout({ bytes, header, dataBegin, damaged }: SafetensorsFile): Work<Map<string, number[]>> {
   const dataLength = bytes.length - dataBegin;
   const shapes = new Map<string, number[]>();
   let free = 0;
@@ -150,6 +156,7 @@ function checkLayout({ bytes, header, dataBegin, damaged }: SafetensorsFile): Ma
     }
     free = end;
     shapes.set(name, shape);
+    if (shapes.size % portion === 0) yield;
   }
   if (free !== dataLength) throw damaged(`there are ${dataLength} bytes of data, tensors fill ${free} of them`);
   return shapes;

@@ -1,4 +1,5 @@
 import { quoteName } from '../errors';
+import type { Work } from '../turns';
 import { StrictJson } from './strict-json';
 
 /** A tensor as the header describes it; offsets count from the end of the header. */
@@ -21,26 +22,29 @@ export const maxHeaderLength = 100_000_000;
 /** libtorch has no operators for more. */
 const maxDimensions = 64;
 
+/** Entries that are read between two turns of the event loop. */
+const portion = 2 ** 10;
+
 /** Parses the JSON of a header. @throws Error with the detail */
-export function parseHeader(text: string): Header {
+export function* parseHeader(text: string): Work<Header> {
   const json = new StrictJson(text, 'the header');
   const header: Header = { metadata: new Map(), tensors: new Map() };
-  json.object(
-    'the header',
-    (name) => {
-      if (name === '__metadata__') readMetadata(json, header.metadata);
-      else header.tensors.set(name, readEntry(json, name));
-    },
-    (name) => (name === '"__metadata__"' ? `there is ${name} twice` : `two tensors are named ${name}`),
-  );
+  const twice = (name: string) => (name === '"__metadata__"' ? `there is ${name} twice` : `two tensors are named ${name}`);
+  for (const name of json.members('the header', twice)) {
+    if (name === '__metadata__') yield* readMetadata(json, header.metadata);
+    else header.tensors.set(name, readEntry(json, name));
+    if (header.tensors.size % portion === 0) yield;
+  }
   json.end();
   return header;
 }
 
-function readMetadata(json: StrictJson, metadata: Map<string, string>): void {
+function* readMetadata(json: StrictJson, metadata: Map<string, string>): Work<void> {
   const what = '"__metadata__"';
-  const twice = (key: string) => `${what} has ${key} twice`;
-  json.object(what, (key) => metadata.set(key, json.string(`${what}: ${quoteName(key)}`)), twice);
+  for (const key of json.members(what, (key) => `${what} has ${key} twice`)) {
+    metadata.set(key, json.string(`${what}: ${quoteName(key)}`));
+    if (metadata.size % portion === 0) yield;
+  }
 }
 
 function readEntry(json: StrictJson, name: string): TensorEntry {
@@ -49,16 +53,12 @@ function readEntry(json: StrictJson, name: string): TensorEntry {
   let dtype: string | undefined;
   let shape: number[] | undefined;
   let offsets: number[] | undefined;
-  json.object(
-    what,
-    (key) => {
-      if (key === 'dtype') dtype = json.string(`${what}: dtype`);
-      else if (key === 'shape') shape = json.integers(`${what}: shape`, maxDimensions);
-      else if (key === 'data_offsets') offsets = json.integers(`${what}: data_offsets`, 2);
-      else throw new Error(unknown(quoteName(key)));
-    },
-    unknown,
-  );
+  for (const key of json.members(what, unknown)) {
+    if (key === 'dtype') dtype = json.string(`${what}: dtype`);
+    else if (key === 'shape') shape = json.integers(`${what}: shape`, maxDimensions);
+    else if (key === 'data_offsets') offsets = json.integers(`${what}: data_offsets`, 2);
+    else throw new Error(unknown(quoteName(key)));
+  }
   if (dtype === undefined || !shape || offsets?.length !== 2) {
     throw new Error(`${what} has not all of dtype, shape and data_offsets`);
   }

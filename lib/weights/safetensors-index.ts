@@ -2,9 +2,13 @@ import path from 'node:path';
 import type { FileBytes } from '../data/file-bytes';
 import { ContinualTorchError, quoteName } from '../errors';
 import type { Tensor } from '../tensor/tensor';
-import { type Damaged, decoded, parsed, readHeader, readTensors, withBytes } from './safetensors-file';
+import { inTurns, type Work } from '../turns';
+import { type Damaged, decoded, parsed, readTensors, withBytes } from './safetensors-file';
 import { maxHeaderLength } from './safetensors-header';
 import { StrictJson } from './strict-json';
+
+/** Entries that are read between two turns of the event loop. */
+const portion = 2 ** 10;
 
 /** Whether it is JSON text. What begins a file of safetensors, the length of its header, has zeros. */
 export function isIndex(bytes: FileBytes): boolean {
@@ -27,7 +31,7 @@ export async function loadShards(
 ): Promise<Map<string, Tensor>> {
   if (bytes.length > maxHeaderLength) throw damaged(`an index of ${bytes.length} bytes, more than ${maxHeaderLength}`);
   const text = decoded(bytes.read(0, bytes.length), 'the index', damaged).replace(/^\ufeff/, '');
-  const shardOf = parsed(() => parseIndex(text), damaged);
+  const shardOf = await inTurns(parsed(parseIndex(text), damaged));
   const result = new Map<string, Tensor>();
   const found = new Map<string, string>();
   for (const shard of [...new Set(shardOf.values())].sort()) {
@@ -49,7 +53,7 @@ export async function loadShards(
 async function loadShard(operation: string, shard: string, index: string, device: string, mmap: boolean) {
   try {
     return await withBytes(operation, shard, mmap, ['safetensors'], (bytes, damaged) =>
-      readTensors(readHeader(bytes, damaged), device),
+      inTurns(readTensors(bytes, damaged, device)),
     );
   } catch (cause) {
     if (!(cause instanceof ContinualTorchError) || cause.code !== 'ERR_DATA_NOT_FOUND') throw cause;
@@ -58,20 +62,22 @@ async function loadShard(operation: string, shard: string, index: string, device
 }
 
 /** Which file each tensor is in. @throws Error with the detail */
-function parseIndex(text: string): Map<string, string> {
+function* parseIndex(text: string): Work<Map<string, string>> {
   const json = new StrictJson(text, 'the index');
   const shardOf = new Map<string, string>();
   const twice = (name: string) => `the index has ${name} twice`;
   let hasMap = false;
-  json.object(
-    'the index',
-    (name) => {
-      if (name !== 'weight_map') return json.value(quoteName(name));
-      hasMap = true;
-      return json.object('"weight_map"', (tensor) => shardOf.set(tensor, readShard(json, tensor)), twice);
-    },
-    twice,
-  );
+  for (const name of json.members('the index', twice)) {
+    if (name !== 'weight_map') {
+      yield* json.value(quoteName(name));
+      continue;
+    }
+    hasMap = true;
+    for (const tensor of json.members('"weight_map"', twice)) {
+      shardOf.set(tensor, readShard(json, tensor));
+      if (shardOf.size % portion === 0) yield;
+    }
+  }
   json.end();
   if (!hasMap) throw new Error('the index has no "weight_map"');
   return shardOf;

@@ -7,6 +7,7 @@ import { boolean, deviceName, parseOptions } from '../options';
 import { ops } from '../tensor/operators';
 import { getDefaultDevice } from '../tensor/default-device';
 import { Tensor } from '../tensor/tensor';
+import { inTurns } from '../turns';
 import { requirePath, writeAside } from '../write-aside';
 import { inPlaceOfStateDict } from '../wrong-argument';
 import { dtypes, readHeader, readTensors, withBytes } from './safetensors-file';
@@ -48,7 +49,7 @@ export async function loadSafetensors(
   return withBytes('loadSafetensors', source, mmap, opens, (bytes, damaged) =>
     typeof source === 'string' && isIndex(bytes)
       ? loadShards('loadSafetensors', source, bytes, damaged, { device, mmap })
-      : readTensors(readHeader(bytes, damaged), device),
+      : inTurns(readTensors(bytes, damaged, device)),
   );
 }
 
@@ -57,7 +58,10 @@ export async function loadSafetensors(
  * @throws as `loadSafetensors`
  */
 export function readSafetensorsMetadata(source: string | Uint8Array): Promise<Map<string, string>> {
-  return withBytes('readSafetensorsMetadata', source, true, ['safetensors'], (bytes, damaged) => readHeader(bytes, damaged).header.metadata);
+  return withBytes('readSafetensorsMetadata', source, true, ['safetensors'], async (bytes, damaged) => {
+    const { header } = await inTurns(readHeader(bytes, damaged));
+    return header.metadata;
+  });
 }
 
 const saveSchema = z.object({

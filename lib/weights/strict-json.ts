@@ -1,4 +1,5 @@
 import { quoteName } from '../errors';
+import type { Work } from '../turns';
 
 /** Up to the quote that opens a string: a pattern for all of it would need a stack as deep as the string is long. */
 const token = /[\t\n\r ]*(["{}[\]:,]|0|[1-9]\d*)/y;
@@ -6,6 +7,8 @@ const literal = /[\t\n\r ]*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|fal
 
 /** JSON that nobody asked for is passed over only so deep. */
 const deepest = 100;
+/** Values that are passed over between two turns of the event loop. */
+const portion = 2 ** 12;
 
 /**
  * Reads JSON of a known form, a part at a time. Unlike `JSON.parse` it refuses names that come twice, and stops at the first
@@ -13,6 +16,7 @@ const deepest = 100;
  */
 export class StrictJson {
   private at = 0;
+  private passed = 0;
 
   /** @param what the text, for messages */
   constructor(
@@ -25,8 +29,8 @@ export class StrictJson {
     if (this.json.slice(this.at).trim() !== '') throw this.unexpected(this.what, 'nothing behind it');
   }
 
-  /** Calls `member` behind each name and colon: it reads the value. @param twice what to say of a name that comes again */
-  object(what: string, member: (name: string) => void, twice: (name: string) => string): void {
+  /** Each name: whoever asks for the next one has read the value. @param twice what to say of a name that comes again */
+  *members(what: string, twice: (name: string) => string): Generator<string, void, undefined> {
     const names = new Set<string>();
     this.expect(what, '{');
     if (this.skip('}')) return;
@@ -35,7 +39,7 @@ export class StrictJson {
       this.expect(what, ':');
       if (names.has(name)) throw new Error(twice(quoteName(name)));
       names.add(name);
-      member(name);
+      yield name;
     } while (this.skip(','));
     this.expect(what, '}');
   }
@@ -67,7 +71,8 @@ export class StrictJson {
   }
 
   /** Passes over any value. */
-  value(what: string, depth = 0): void {
+  *value(what: string, depth = 0): Work<void> {
+    if (++this.passed % portion === 0) yield;
     if (depth > deepest) throw new Error(`${what} is nested more than ${deepest} deep`);
     if (this.match(literal) !== '') return;
     const text = this.next();
@@ -80,7 +85,7 @@ export class StrictJson {
         this.string(`${what}: a name`);
         this.expect(what, ':');
       }
-      this.value(what, depth + 1);
+      yield* this.value(what, depth + 1);
     } while (this.skip(','));
     this.expect(what, close);
   }

@@ -3,6 +3,7 @@ import { inflateRaw } from 'node:zlib';
 import { FileBytes } from '../data/file-bytes';
 import { checkZipRecords, readZipRecords, type ZipRecord } from '../data/zip-archive';
 import { quoteName } from '../errors';
+import { inTurns } from '../turns';
 import { type StoragePlace, storageSizes } from './pickled-storages';
 
 type Damaged = (detail: string, cause?: unknown) => Error;
@@ -69,7 +70,7 @@ async function contentOf(
   if (record === undefined) return undefined;
   if (record.unpackedLength > most)
     throw damaged(`${name} has ${record.unpackedLength} bytes, expected at most ${most}`);
-  const place = await placeOf(bytes, name, record, damaged);
+  const place = record.isCompressed ? await unpacked(bytes, name, record, damaged) : placeIn(bytes, record);
   return place.bytes.read(place.offset, place.length);
 }
 
@@ -82,29 +83,24 @@ async function placesOf(
 ): Promise<Map<string, StoragePlace>> {
   const places = new Map<string, StoragePlace>();
   const isPacked = [...storages.values()].some(({ isCompressed }) => isCompressed);
-  const sizes = isPacked ? storageSizes(pickle, bytes.name).sizes : undefined;
+  const sizes = isPacked ? (await inTurns(storageSizes(pickle, bytes.name))).sizes : undefined;
   for (const [key, record] of storages) {
     const expected = sizes?.get(key)?.length ?? 0;
     if (record.isCompressed && expected !== record.unpackedLength) {
       if (expected === 0) continue;
       throw damaged(`storage ${quoteName(key)} has ${record.unpackedLength} bytes, expected ${expected}`);
     }
-    places.set(key, await placeOf(bytes, folder + key, record, damaged));
+    places.set(key, record.isCompressed ? await unpacked(bytes, folder + key, record, damaged) : placeIn(bytes, record));
   }
   return places;
 }
 
-/** Where the bytes of a record lie: in the file, or unpacked beside it. */
-async function placeOf(bytes: FileBytes, name: string, record: ZipRecord, damaged: Damaged): Promise<StoragePlace> {
-  const { offset, length, unpackedLength, isCompressed } = record;
-  if (!isCompressed) return { bytes, offset, length };
-  return { bytes: await inflated(bytes, name, record, damaged), offset: 0, length: unpackedLength };
-}
+const placeIn = (bytes: FileBytes, { offset, length }: ZipRecord): StoragePlace => ({ bytes, offset, length });
 
 const inflate = promisify(inflateRaw);
 
 /** Never more than the record is said to unpack to, which deflated data of its length must be able to. */
-async function inflated(bytes: FileBytes, name: string, record: ZipRecord, damaged: Damaged): Promise<FileBytes> {
+async function unpacked(bytes: FileBytes, name: string, record: ZipRecord, damaged: Damaged): Promise<StoragePlace> {
   const { offset, length, unpackedLength } = record;
   const wrong = (cause?: unknown) =>
     damaged(`${quoteName(name)} does not unpack to the ${unpackedLength} bytes that it is said to have`, cause);
@@ -122,5 +118,5 @@ async function inflated(bytes: FileBytes, name: string, record: ZipRecord, damag
     new Map([[name, { ...record, offset: 0, length: unpackedLength, isCompressed: false }]]),
     damaged,
   );
-  return file;
+  return { bytes: file, offset: 0, length: unpackedLength };
 }

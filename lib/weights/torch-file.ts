@@ -5,6 +5,7 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { boolean, deviceName, parseOptions } from '../options';
 import { getDefaultDevice } from '../tensor/default-device';
+import { inTurns, type Work } from '../turns';
 import { requirePath, writeAside } from '../write-aside';
 import { inPlaceOfStateDict } from '../wrong-argument';
 import { readLegacyFile } from './legacy-file';
@@ -64,10 +65,10 @@ export async function load(source: string | Uint8Array, options?: LoadOptions): 
   try {
     checkKind(bytes, damaged);
     const isArchive = bytes.read(0, 1)[0] === 0x50;
-    const archive = isArchive ? await readTorchArchive(bytes, damaged) : readLegacyFile(bytes);
+    const archive = isArchive ? await readTorchArchive(bytes, damaged) : await inTurns(readLegacyFile(bytes));
     for (const place of archive.places.values()) places.add(place.bytes);
     try {
-      return build(archive, new LoadingFile(bytes.name, device, bytes.length));
+      return await inTurns(build(archive, new LoadingFile(bytes.name, device, bytes.length)));
     } finally {
       await archive.checked; // A wrong checksum says more than what came of it.
     }
@@ -79,16 +80,16 @@ export async function load(source: string | Uint8Array, options?: LoadOptions): 
   }
 }
 
-function build({ pickle, places }: TorchArchive, file: LoadingFile): Loaded {
+function* build({ pickle, places }: TorchArchive, file: LoadingFile): Work<Loaded> {
   const storages = new Storages(places, file);
   try {
-    const { value } = unpickle(pickle, {
+    const { value } = yield* unpickle(pickle, {
       global: (name) => torchGlobal(name, file.name),
       persistent: (id) => storages.get(id),
       call: (callee, args, isNew) => callTorchGlobal(callee, args, isNew, file),
       build: (object, state) => buildTensor(object, state, file),
     });
-    return loadedValue(value);
+    return yield* loadedValue(value);
   } finally {
     storages.close();
   }

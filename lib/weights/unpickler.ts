@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { Work } from '../turns';
 
 /** A Python class or function that a pickle may name; what calling it stands for, the references know. */
 export class PickledGlobal {
@@ -12,10 +13,19 @@ export class PickledGlobal {
 export interface PickleReferences {
   global(name: string): unknown;
   persistent(id: unknown): unknown;
-  /** What a call gives; `isNew`: of a class, without its `__init__`. */
+  /** What a call gives, or a `Filling`; `isNew`: of a class, without its `__init__`. */
   call(callee: PickledGlobal, args: unknown[], isNew: boolean): unknown;
   /** Sets the state of an object other than a dict. */
   build(object: unknown, state: unknown): void;
+}
+
+/** A Map or Set that a call gives, and the entries that are to be put into it. */
+export class Filling {
+  constructor(
+    readonly container: unknown,
+    readonly count: number,
+    readonly put: (index: number) => void,
+  ) {}
 }
 
 /** A pickle ends before its last instruction. */
@@ -25,13 +35,17 @@ export class PickleCutShort extends Error {}
 export class UnknownInstruction extends Error {}
 
 /**
- * What one pickle may cost: an instruction counts 1, one that makes an object 8 more, one that remembers it 1 more, 16 bytes
- * or one item that a call is given 1, and a key that is no small integer but a number 2000. 32 million are about 400,000 tensors, and about 1 GB of objects where somebody means harm.
+ * What one pickle may cost: an instruction counts 1; one that makes an object, an entry of a dict or set, or one that
+ * remembers what Python would not, 8 more; another that remembers, and an item that is appended, 1 more; 16 bytes or one
+ * item that a call is given 1; and a key that is no small integer but a number 2000. 32 million are about 400,000 tensors,
+ * and about 1 GB of objects where somebody means harm.
  */
 const budget = 32_000_000;
 const objectCost = 8;
 /** So that no more than 16,000 can be in each other's way. */
 const oddKeyCost = 2000;
+/** What is spent between two turns of the event loop: on some hundred tensors, say. */
+const portion = 2 ** 14;
 
 /**
  * Runs the pickle instructions that `torch.load(weights_only=True)` runs: they build lists (as arrays), tuples (as
@@ -45,18 +59,21 @@ export function unpickle(
   pickle: Buffer,
   references: PickleReferences,
   name = 'data.pkl',
-): { value: unknown; length: number } {
+): Work<{ value: unknown; length: number }> {
   return new Unpickler(pickle, references, name).run();
 }
 
 class Unpickler {
   private at = 0;
   private spent = 0;
+  private nextTurn = portion;
   private protocol = 0;
   private stack: unknown[] = [];
   /** The stacks below each open mark. */
   private readonly marks: unknown[][] = [];
-  private readonly memo = new Map<number, unknown>();
+  /** What is remembered, by its index: Python counts from 0 or 1 on, and what comes otherwise lies beside. */
+  private readonly memo: unknown[] = [];
+  private readonly oddMemo = new Map<number, unknown>();
 
   constructor(
     private readonly pickle: Buffer,
@@ -64,16 +81,26 @@ class Unpickler {
     private readonly name: string,
   ) {}
 
-  run(): { value: unknown; length: number } {
+  *run(): Work<{ value: unknown; length: number }> {
     for (;;) {
       const opcode = this.pickle[this.advance(1)]!;
       if (opcode === 0x2e) return { value: this.pop(), length: this.at }; // STOP
       this.spend(1);
-      this.step(opcode);
+      const filling = this.step(opcode);
+      if (filling !== undefined) yield* filling;
+      if (this.isTurn()) yield;
     }
   }
 
-  private step(opcode: number): void {
+  /** Whether the event loop is to have its turn now. */
+  private isTurn(): boolean {
+    if (this.spent < this.nextTurn) return false;
+    this.nextTurn = this.spent + portion;
+    return true;
+  }
+
+  /** @returns what an instruction that may take long has left to do */
+  private step(opcode: number): Work<void> | undefined {
     const { pickle, stack } = this;
     switch (opcode) {
       case 0x80: this.protocol = pickle[this.advance(1)]!; break; // PROTO
@@ -100,18 +127,18 @@ class Unpickler {
       case 0x86: this.object(this.popped(2)); break; // TUPLE2
       case 0x87: this.object(this.popped(3)); break; // TUPLE3
       case 0x74: this.object(this.popToMark()); break; // TUPLE
-      case 0x61: this.append(this.popped(1)); break; // APPEND
-      case 0x65: this.append(this.popToMark()); break; // APPENDS
-      case 0x73: this.setItems(this.popped(2)); break; // SETITEM
-      case 0x75: this.setItems(this.popToMark()); break; // SETITEMS
+      case 0x61: return this.append(this.popped(1)); // APPEND
+      case 0x65: return this.append(this.popToMark()); // APPENDS
+      case 0x73: return this.setItems(this.popped(2)); // SETITEM
+      case 0x75: return this.setItems(this.popToMark()); // SETITEMS
       case 0x71: this.remember(pickle[this.advance(1)]!); break; // BINPUT
       case 0x72: this.remember(pickle.readUInt32LE(this.advance(4))); break; // LONG_BINPUT
       case 0x68: stack.push(this.recalled(pickle[this.advance(1)]!)); break; // BINGET
       case 0x6a: stack.push(this.recalled(pickle.readUInt32LE(this.advance(4)))); break; // LONG_BINGET
       case 0x63: this.object(this.references.global(`${this.line()}.${this.line()}`)); break; // GLOBAL
       case 0x51: this.object(this.references.persistent(this.pop())); break; // BINPERSID
-      case 0x81: this.call(true); break; // NEWOBJ
-      case 0x52: this.call(false); break; // REDUCE
+      case 0x81: return this.call(true); // NEWOBJ
+      case 0x52: return this.call(false); // REDUCE
       case 0x62: this.build(); break; // BUILD
       default: {
         const where = `0x${opcode.toString(16)} at byte ${this.at - 1} of ${this.name}`;
@@ -119,14 +146,18 @@ class Unpickler {
         throw new UnknownInstruction(`pickle instruction ${where}, which torch.save does not use${this.protocol > 2 ? advice : ''}`);
       }
     }
+    return undefined;
   }
 
-  private call(isNew: boolean): void {
+  private call(isNew: boolean): Work<void> | undefined {
     const [callee, args] = this.popped(2);
     if (!(callee instanceof PickledGlobal)) throw new Error(`${this.name} calls what is no function`);
     if (!Array.isArray(args)) throw new Error(`${this.name} calls ${callee.name} without a tuple of arguments`);
     for (const item of args as unknown[]) this.spendOnCopy(item);
-    this.object(this.references.call(callee, args, isNew));
+    const made = this.references.call(callee, args, isNew);
+    if (!(made instanceof Filling)) return void this.object(made);
+    this.object(made.container);
+    return this.fill(made.count, objectCost, made.put);
   }
 
   /** What a call may copy, or make anew, of one of its arguments. */
@@ -148,19 +179,28 @@ class Unpickler {
     if (!(this.top() instanceof Map)) this.references.build(this.top(), state);
   }
 
-  private append(items: unknown[]): void {
+  private append(items: unknown[]): Work<void> {
     const list = this.top();
     if (!Array.isArray(list)) throw new Error(`${this.name} appends to something other than a list`);
-    for (const item of items) list.push(item);
+    return this.fill(items.length, 1, (i) => list.push(items[i]));
   }
 
-  private setItems(items: unknown[]): void {
+  private setItems(items: unknown[]): Work<void> {
     const dict = this.top();
     if (!(dict instanceof Map)) throw new Error(`${this.name} sets items of something other than a dict`);
     if (items.length % 2 !== 0) throw new Error(`${this.name} sets an item without a value`);
-    for (let i = 0; i < items.length; i += 2) {
-      this.spendOnKey(items[i]);
-      dict.set(items[i], items[i + 1]);
+    return this.fill(items.length / 2, objectCost, (i) => {
+      this.spendOnKey(items[2 * i]);
+      dict.set(items[2 * i], items[2 * i + 1]);
+    });
+  }
+
+  /** Puts so many items where they belong, for `cost` each. */
+  private *fill(count: number, cost: number, put: (index: number) => void): Work<void> {
+    for (let i = 0; i < count; i++) {
+      this.spend(cost);
+      put(i);
+      if (this.isTurn()) yield;
     }
   }
 
@@ -175,13 +215,19 @@ class Unpickler {
   }
 
   private remember(index: number): void {
-    this.spend(1); // A Map holds 16.7 million.
-    this.memo.set(index, this.top());
+    this.spend(1);
+    if (index <= this.memo.length + 1) {
+      this.memo[index] = this.top();
+    } else {
+      this.spend(objectCost);
+      this.oddMemo.set(index, this.top());
+    }
   }
 
   private recalled(index: number): unknown {
-    if (!this.memo.has(index)) throw new Error(`${this.name} refers to object ${index}, which it has not built`);
-    return this.memo.get(index);
+    const object = index < this.memo.length ? this.memo[index] : this.oddMemo.get(index);
+    if (object === undefined) throw new Error(`${this.name} refers to object ${index}, which it has not built`);
+    return object;
   }
 
   private top(): unknown {
