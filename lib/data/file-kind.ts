@@ -1,3 +1,4 @@
+import { constants, gunzipSync } from 'node:zlib';
 import { ContinualTorchError, type ErrorCode } from '../errors';
 import { FileBytes } from './file-bytes';
 import { readZipRecords } from './zip-archive';
@@ -9,6 +10,8 @@ interface Look {
   /** The same bytes, each a character. */
   text: string;
   records: readonly string[];
+  /** The first bytes of what was compressed with gzip; empty where nothing was. */
+  unpacked: Buffer;
 }
 
 interface Kind {
@@ -30,6 +33,9 @@ const behindVarint = (head: Buffer, at: number) => at + 1 + head.subarray(at).fi
 const isOnnxField = ([tag, , first]: Buffer) =>
   tag === 0x12 ? first! >= 0x20 && first! < 0x7f : [0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(tag!);
 const isTar = (text: string) => text.slice(257, 262) === 'ustar';
+const isIdx = (head: Buffer) =>
+  head.length > 8 && head.readUInt16BE(0) === 0 && head[2] === 8 && (head[3] === 1 || head[3] === 3);
+const idxAdvice = 'splitMNIST, permutedMNIST and the like read the four files in their datasetRoot';
 const isIndex = (look: Look) => isJson(look) && look.text.includes('"weight_map"');
 const toSafetensors = 'in Python write its arrays with safetensors.numpy.save_file(arrays, "weights.safetensors"), which loadSafetensors reads';
 const fromItsFramework = (framework: string) => `take the weights to PyTorch in Python (${framework}), and save them with torch.save`;
@@ -123,6 +129,11 @@ const kinds = {
     isWeights: true,
   },
   json: { is: isJson, what: 'JSON text', advice: 'weights lie in another file, as model.safetensors or pytorch_model.bin' },
+  gzippedIdx: {
+    is: ({ unpacked }) => isIdx(unpacked),
+    what: 'images or labels in the format of MNIST (IDX), compressed with gzip',
+    advice: idxAdvice,
+  },
   gzip: { is: startsWith('\x1f\x8b'), what: 'compressed with gzip', ...unpacked('gunzip; tar -xzf for a .tar.gz') },
   bzip2: { is: startsWith('BZh'), what: 'compressed with bzip2', ...unpacked('bunzip2') },
   xz: { is: startsWith('\xfd7zXZ\0'), what: 'compressed with xz', ...unpacked('unxz') },
@@ -141,9 +152,9 @@ const kinds = {
     ...unpacked('unzip'),
   },
   idx: {
-    is: ({ head }) => head.length > 8 && head.readUInt16BE(0) === 0 && head[2] === 8 && (head[3] === 1 || head[3] === 3),
+    is: ({ head }) => isIdx(head),
     what: 'images or labels in the format of MNIST (IDX)',
-    advice: 'splitMNIST, permutedMNIST and the like read the four files in their datasetRoot',
+    advice: idxAdvice,
   },
 } satisfies Record<string, Kind>;
 
@@ -195,9 +206,19 @@ export async function atDoor(door: Door, error: unknown, source: FileBytes | str
 async function kindOf(bytes: FileBytes): Promise<FileKind | null> {
   const head = bytes.read(0, Math.min(bytes.length, headLength));
   const text = head.toString('latin1');
-  const look = { length: bytes.length, head, text, records: text.startsWith('PK') ? await recordsOf(bytes) : [] };
+  const records = text.startsWith('PK') ? await recordsOf(bytes) : [];
+  const look = { length: bytes.length, head, text, records, unpacked: unpackedOf(head) };
   for (const [name, { is }] of Object.entries(kinds)) if (is(look)) return name as FileKind;
   return null;
+}
+
+/** What the first bytes of a gzip file stand for; nothing of a damaged one. */
+function unpackedOf(head: Buffer): Buffer {
+  try {
+    return head[0] === 0x1f ? gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH }) : Buffer.alloc(0);
+  } catch {
+    return Buffer.alloc(0);
+  }
 }
 
 /** Of a damaged archive there are none. */

@@ -18,7 +18,7 @@ const kUnsignedByte = 0x08;
 const door: Door = {
   operation: 'IDX',
   expected: 'an IDX file of bytes',
-  opens: ['idx', 'gzip', 'empty'],
+  opens: ['idx', 'gzippedIdx', 'gzip', 'empty'],
   codes: ['ERR_IDX_FORMAT'],
 };
 
