@@ -19,11 +19,24 @@ bool is_quantized(const Node& node) {
   return kind.is_aten() && std::string_view(kind.toUnqualString()).starts_with("quantize");
 }
 
-/// A matrix or more of fractions: what normalizes inputs, of which no gradient is wanted, is smaller.
-bool is_weight(const Node& node) {
-  if (node.kind() != torch::jit::prim::Constant) return false;
+/// The dimensions of a constant tensor of fractions; -1 of anything else.
+int64_t dimensions(const Node& node) {
+  if (node.kind() != torch::jit::prim::Constant) return -1;
   const auto value = torch::jit::toIValue(node.output());
-  return value && value->isTensor() && value->toTensor().is_floating_point() && value->toTensor().dim() > 1;
+  const bool holds = value && value->isTensor() && value->toTensor().is_floating_point();
+  return holds ? value->toTensor().dim() : -1;
+}
+
+/// A matrix or more, or what an operator calls its weight, as normalizations do. Other vectors may be what normalizes
+/// inputs, of which no gradient is wanted.
+bool has_weight(const Node& node) {
+  if (dimensions(node) > 1) return true;
+  const auto* schema = node.maybeSchema();
+  if (schema == nullptr) return false;
+  for (size_t i = 0; i < node.inputs().size() && i < schema->arguments().size(); ++i) {
+    if (schema->arguments()[i].name() == "weight" && dimensions(*node.input(i)->node()) > 0) return true;
+  }
+  return false;
 }
 
 class FixedSearch {
@@ -41,7 +54,7 @@ class FixedSearch {
   void visit(Block& block) {
     for (Node* node : block.nodes()) {
       quantized_ = quantized_ || is_quantized(*node);
-      weights_ = weights_ || (is_frozen_ && is_weight(*node));
+      weights_ = weights_ || (is_frozen_ && has_weight(*node));
       for (Block* inner : node->blocks()) visit(*inner);
       if (node->kind() == torch::jit::prim::CallMethod && node->input(0)->type() == type_) {
         visit(type_->getMethod(node->s(torch::jit::attr::name)));

@@ -12,7 +12,12 @@ const load = (name: string) => jit.load(fixturePath('torchscript', `${name}.pt`)
 const x = () => ops.aten.ones!([2, 4]) as Tensor;
 
 const parts: Record<string, jit.UntrainablePart[]> = {
-  frozen: [{ module: '', reason: 'frozen' }],
+  ...Object.fromEntries(
+    ['frozen', 'frozen-optimized', 'frozen-vectors', 'frozen-mode-kept', 'frozen-version-kept'].map((name) => [
+      name,
+      [{ module: '', reason: 'frozen' } as const],
+    ]),
+  ),
   'quantized-dynamic': [
     { module: '0', reason: 'quantized' },
     { module: '2', reason: 'quantized' },
@@ -39,14 +44,14 @@ describe('TorchScript that cannot be trained', () => {
       const byName = (a: jit.UntrainablePart, b: jit.UntrainablePart) => (a.module < b.module ? -1 : 1);
       assert.deepEqual(model.untrainableParts.sort(byName), expected);
       assert.match(warning!, /^WARN_UNTRAINABLE: jit\.load: the model .*predicts, but cannot be trained.*torch\.jit\.script\(model\)\.save/);
-      assert.match(warning!, name === 'frozen' ? /was frozen in Python/ : /was quantized in Python/);
+      assert.match(warning!, expected[0]!.reason === 'frozen' ? /was frozen in Python \(torch\.jit\.freeze, optimize_for_inference\)/ : /was quantized in Python/);
       assert.deepEqual(others, [], 'once a model');
       assert.deepEqual(model.eval().forward(x()).shape, [2, 4]);
     });
   }
 
   it('is no other: scripted, traced in either mode, with constants', async () => {
-    for (const name of ['modes-script', 'modes-eval', 'modes-train', 'functional', 'attention-train', 'values']) {
+    for (const name of ['modes-script', 'modes-eval', 'modes-train', 'functional', 'attention-train', 'values', 'frozen-constants']) {
       let model!: jit.ScriptModule;
       const found = await warnings(async () => (model = await load(name)));
       assert.deepEqual(model.untrainableParts, [], name);
@@ -61,7 +66,7 @@ describe('TorchScript that cannot be trained', () => {
   });
 
   it('is refused by optimizers and strategies, with the reason', async () => {
-    for (const name of ['frozen', 'quantized-dynamic', 'quantized-static', 'quantized-frozen']) {
+    for (const name of ['frozen', 'frozen-optimized', 'frozen-vectors', 'frozen-mode-kept', 'quantized-dynamic', 'quantized-static', 'quantized-frozen']) {
       const model = await load(name);
       throwsWithCode(
         () => new optim.Adam(model.parameters()),
@@ -74,6 +79,17 @@ describe('TorchScript that cannot be trained', () => {
         /^train: expected a model with parameters, the model .*was (frozen|quantized) in Python/,
       );
     }
+  });
+
+  it('keeps a parameter that was preserved, which is trained', async () => {
+    let model!: jit.ScriptModule;
+    const [warning] = await warnings(async () => (model = await load('frozen-weight-kept')));
+    assert.match(warning!, /was frozen in Python .*\(the parameters that it has left are trained\)/);
+    assert.deepEqual(model.untrainableParts, [{ module: '', reason: 'frozen' }]);
+    const [scale, ...others] = model.parameters();
+    assert.deepEqual([others, scale!.toNumbers()], [[], [1, 1, 1, 1]]);
+    await strategyOf(model, model).train(smallBenchmark().trainStream);
+    assert.notDeepEqual(scale!.toNumbers(), [1, 1, 1, 1]);
   });
 
   it('trains where parameters are left that the loss depends on by floats', async () => {
