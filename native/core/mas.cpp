@@ -1,22 +1,15 @@
 #include "core/mas.h"
 
-#include <cmath>
 #include <unordered_map>
 
 #include "core/error.h"
 #include "core/mas_kernels.h"
+#include "core/pending_penalty.h"
 
 namespace continual {
 namespace {
 
 std::string shape_of(const at::Tensor& tensor) { return c10::str(tensor.sizes()); }
-
-/// A number as a tensor [1]: infinite where the dtype cannot hold it, which `full` refuses.
-at::Tensor number(double value, const at::TensorOptions& options) {
-  constexpr double kInEveryDtype = 65504;  // the largest of float16
-  if (std::abs(value) <= kInEveryDtype) return at::full({1}, value, options);
-  return at::full({1}, value, options.dtype(at::kDouble)).to(options);
-}
 
 /// No importance, for parameters that lie like `values`.
 FlatTensors no_importances(const FlatTensors& values) {
@@ -38,80 +31,6 @@ void copy_to_low_indices(const std::string& name, const at::Tensor& from, at::Te
   for (int64_t d = 0; d < to.dim(); ++d) to = to.narrow(d, 0, from.size(d));
   to.copy_(from);
 }
-
-/// The quadratic penalty of one mini-batch: its value now, its gradient when backward comes to it.
-///
-/// The pass that yields the value writes the gradient too, into the memory of gradients, which holds nothing meanwhile.
-/// Backward reaches the penalty before any parameter, and adds the rest to it. Where that memory is in use, or the loss has
-/// been scaled, a second pass adds the gradient.
-class PendingPenalty {
- public:
-  PendingPenalty(std::shared_ptr<FlatParameters> flat, FlatTensors omega, FlatTensors anchor, std::vector<bool> known,
-                 double lambda)
-      : flat_(std::move(flat)),
-        omega_(std::move(omega)),
-        anchor_(std::move(anchor)),
-        known_(std::move(known)),
-        lambda_(lambda) {}
-
-  double value() {
-    const bool is_free = !any_grad();
-    if (is_free) claim_ = flat_->claim_grads();
-    return lambda_ * pass(lambda_, [&](size_t i) { return is_free && takes_gradient(i) ? kWrite : kValueOnly; });
-  }
-
-  void backward(double factor) {
-    if (const auto changed = flat_->misfit()) {
-      throw Error("ERR_CALL_ORDER",
-                  "MASPlugin: expected the model to stay as it is between penalty and backward, got " + *changed);
-    }
-    // What is sparse or lies elsewhere is added to like the rest.
-    for (size_t i = 0; i < flat_->slots().size(); ++i) {
-      if (takes_gradient(i)) flat_->settle_grad(i);
-    }
-    const bool is_written = factor == 1 && claim_ == flat_->claim() && !any_grad();
-    std::vector<bool> installed(flat_->slots().size());
-    for (size_t i = 0; i < installed.size(); ++i) installed[i] = takes_gradient(i) && !has_grad(i);
-    if (!is_written) {
-      pass(lambda_ * factor, [&](size_t i) -> int64_t {
-        return !takes_gradient(i) ? kNothing : installed[i] ? kWrite : kAccumulate;
-      });
-    }
-    flat_->claim_grads();
-    for (size_t i = 0; i < installed.size(); ++i) {
-      if (installed[i]) flat_->install_grad(i);
-    }
-  }
-
- private:
-  enum Treatment : int64_t { kNothing = -1, kValueOnly, kWrite, kAccumulate };
-
-  bool has_grad(size_t slot) const { return flat_->slots()[slot].parameter.grad().defined(); }
-  bool takes_gradient(size_t slot) const { return known_[slot] && flat_->slots()[slot].parameter.requires_grad(); }
-
-  bool any_grad() const {
-    const auto& slots = flat_->slots();
-    return std::any_of(slots.begin(), slots.end(), [](const ParameterSlot& slot) { return slot.parameter.grad().defined(); });
-  }
-
-  template <typename Treat>
-  double pass(double scale, const Treat& treat) const {
-    const auto treatment = [&](size_t i) -> int64_t { return known_[i] ? treat(i) : kNothing; };
-    double sum = 0;
-    for (const Run& run : flat_->runs(treatment)) {
-      const int64_t how = treatment(run.first_slot);
-      sum += quadratic_penalty(run.of(flat_->values()), run.of(anchor_), run.of(omega_),
-                               how == kValueOnly ? at::Tensor() : run.of(flat_->grads()), scale, how == kAccumulate);
-    }
-    return sum;
-  }
-
-  std::shared_ptr<FlatParameters> flat_;
-  FlatTensors omega_, anchor_;
-  std::vector<bool> known_;
-  double lambda_;
-  uint64_t claim_ = 0;  // on the memory that the gradient was written to
-};
 
 }  // namespace
 
@@ -156,14 +75,14 @@ void Mas::add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& l
   at::Tensor value;
   {
     at::NoGradGuard no_grad;
-    value = number(penalty->value(), loss.options().requires_grad(false));
+    value = penalty->value(loss.options().requires_grad(false));
   }
   if (at::GradMode::is_enabled()) {
     // Backward hands this leaf d(objective)/d(penalty): 1, unless somebody scaled the loss.
     value.requires_grad_(true);
     value.register_hook([penalty](const at::Tensor& grad) {
       at::NoGradGuard no_grad;
-      penalty->backward(grad.item<double>());
+      penalty->backward(grad);
     });
   }
   loss.add_(value);

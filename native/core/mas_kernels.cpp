@@ -134,22 +134,6 @@ double quadratic_penalty(const at::Tensor& theta, const at::Tensor& anchor, cons
     return quadratic_penalty(parts(theta), parts(anchor), weights_of_parts(omega), grad.defined() ? parts(grad) : grad,
                              scale, accumulate);
   }
-  if (!theta.is_cpu()) {
-    const at::Tensor distance = theta.detach() - anchor;
-    if (theta.is_cuda() && grad.defined() && !accumulate && !at::isReducedFloatingType(theta.scalar_type())) {
-      // Four kernels, and the fewest passes over memory that libtorch's operators allow.
-      at::mul_out(const_cast<at::Tensor&>(grad), omega, distance);
-      const double value = grad.dot(distance).item<double>();
-      grad.mul_(2 * scale);
-      return value;
-    }
-    const at::Tensor weighted = omega * distance;
-    if (grad.defined()) {
-      if (accumulate) grad.add_(weighted, 2 * scale);
-      else at::mul_out(const_cast<at::Tensor&>(grad), weighted, at::scalar_tensor(2 * scale, weighted.options()));
-    }
-    return weighted.mul_(distance).sum(at::kDouble).item<double>();
-  }
   return AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, theta.scalar_type(), "quadratic_penalty", [&] {
     if (!grad.defined()) return penalty_cpu<GradMode::kNone, scalar_t>(theta, anchor, omega, grad, scale);
     if (accumulate) return penalty_cpu<GradMode::kAccumulate, scalar_t>(theta, anchor, omega, grad, scale);
@@ -158,6 +142,34 @@ double quadratic_penalty(const at::Tensor& theta, const at::Tensor& anchor, cons
     }
     return penalty_cpu<GradMode::kWrite, scalar_t>(theta, anchor, omega, grad, scale);
   });
+}
+
+at::Tensor penalty_on_device(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,
+                             const at::Tensor& grad) {
+  at::NoGradGuard no_grad;
+  if (theta.is_complex()) {
+    return penalty_on_device(parts(theta), parts(anchor), weights_of_parts(omega), grad.defined() ? parts(grad) : grad);
+  }
+  const at::Tensor distance = theta.detach() - anchor;
+  if (grad.defined() && grad.scalar_type() == omega.scalar_type()) {
+    // The fewest passes over memory that libtorch's operators allow.
+    at::mul_out(const_cast<at::Tensor&>(grad), omega, distance);
+    return grad.dot(distance).to(at::kDouble);
+  }
+  const at::Tensor weighted = omega * distance;
+  if (grad.defined()) grad.copy_(weighted);
+  return weighted.mul(distance).sum(at::kDouble);
+}
+
+void add_gradient_on_device(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,
+                            const at::Tensor& grad, const at::Tensor& scale, bool accumulate) {
+  at::NoGradGuard no_grad;
+  if (theta.is_complex()) {
+    return add_gradient_on_device(parts(theta), parts(anchor), weights_of_parts(omega), parts(grad), scale, accumulate);
+  }
+  const at::Tensor gradient = (omega * (theta.detach() - anchor)).mul_(scale);
+  if (accumulate) grad.add_(gradient);
+  else grad.copy_(gradient);
 }
 
 void add_magnitudes(const at::Tensor& sum, const at::Tensor& grad) {

@@ -11,12 +11,21 @@ at::ScalarType importance_type(at::ScalarType type);
 
 /// Returns sum Omega (theta - theta*)^2 and, in the same pass, writes its gradient times `scale`,
 ///   grad (+)= scale * 2 Omega (theta - theta*)
-/// All tensors are 1-d slices of equal length on one device, `omega` of the `importance_type` of the others; `grad` may
-/// be undefined (value only). In half precision the gradient on the CPU is rounded where autograd rounds it. On the CPU
-/// partial sums have fixed borders and are added in order, so that the value does not depend on how many threads took
-/// part.
+/// All tensors are 1-d slices of equal length on the CPU, `omega` of the `importance_type` of the others; `grad` may be
+/// undefined (value only). In half precision the gradient is rounded where autograd rounds it. Partial sums have fixed
+/// borders and are added in order, so that the value does not depend on how many threads took part.
 double quadratic_penalty(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,
                          const at::Tensor& grad, double scale, bool accumulate);
+
+/// The same in two steps, on any device, without a read by the host. Returns the sum, float64 [], and writes what its
+/// gradient is a multiple of,
+///   grad = Omega (theta - theta*)
+at::Tensor penalty_on_device(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,
+                             const at::Tensor& grad);
+
+/// grad (+)= scale * Omega (theta - theta*),  `scale` being [1] on the device.
+void add_gradient_on_device(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,
+                            const at::Tensor& grad, const at::Tensor& scale, bool accumulate);
 
 /// sum += |grad|, element by element; `sum` is of the `importance_type` of `grad`.
 void add_magnitudes(const at::Tensor& sum, const at::Tensor& grad);
