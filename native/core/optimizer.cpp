@@ -273,11 +273,17 @@ const FlatTensors& Optimizer::buffer(State& state, const std::string& name, size
   return found;
 }
 
-void Optimizer::step() {
+void Optimizer::step(const at::Tensor& found_inf) {
   at::NoGradGuard no_grad;
   FlatParameters& parameters = flat();
   parameters.settle();
   const std::vector<size_t> sparse = sparse_slots();
+  std::optional<at::Tensor> unless;
+  if (found_inf.defined()) {
+    unsettled_.push_back(state_.steps);
+    if (sparse.empty()) unless = found_inf;
+    else if (found_inf.item<float>() == 1) return;
+  }
   const auto group_count = static_cast<int64_t>(groups_.size());
   const auto is_updated = [&](size_t slot) {
     return group_of_slot_[slot] >= 0 && parameters.slots()[slot].parameter.grad().defined();
@@ -294,13 +300,18 @@ void Optimizer::step() {
       state.push_back(stretch(run.of(buffer(state_, name, run.buffer))));
     }
     rule.step(stretch(run.of(parameters.values())), stretch(run.of(parameters.grads())), state,
-              state_.steps[run.first_slot]);
+              state_.steps[run.first_slot], unless);
   }
   for (const size_t slot : sparse) step_sparse(slot);
   for (size_t i = 0; i < state_.steps.size(); ++i) {
     if (!is_updated(i) || rule_of(i).state_names().empty()) continue;
     state_.steps[i] = rule_of(i).counts_steps() ? state_.steps[i] + 1 : 1;
   }
+}
+
+void Optimizer::settle(size_t taken) {
+  if (taken < unsettled_.size()) state_.steps = std::move(unsettled_[taken]);
+  unsettled_.clear();
 }
 
 std::vector<size_t> Optimizer::sparse_slots() const {

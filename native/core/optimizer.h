@@ -70,7 +70,13 @@ class Optimizer {
 
   void zero_grad();
   /// Throws ERR_SPARSE_GRADIENT where a gradient is sparse and its rule takes none, and has then changed nothing.
-  void step();
+  ///
+  /// With `found_inf`, float32 [1], as fused optimizers take it, the step changes nothing where that is 1, and nobody
+  /// has to read it; where a gradient is sparse it is read, as the device is waited for to count elements anyway.
+  /// `settle` says later which of these steps have taken place.
+  void step(const at::Tensor& found_inf = {});
+  /// Of the steps with `found_inf` since the last `settle` only the first `taken` count.
+  void settle(size_t taken);
 
  private:
   /// Tensors laid out like the flat parameters, by the rules' names; each is made at the first step that needs it.
@@ -94,6 +100,7 @@ class Optimizer {
   std::vector<int64_t> group_of_slot_;  // of `flat_`; -1 where the parameter is not this optimizer's
   bool is_laid_out_ = false;            // `flat_` holds all parameters
   State state_;
+  std::vector<std::vector<int64_t>> unsettled_;  // `state_.steps` before each step with `found_inf`
 };
 
 }  // namespace continual

@@ -16,12 +16,15 @@ void step_by_operators(const AdagradOptions& options, const at::Tensor& values, 
 }  // namespace
 
 void Adagrad::step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
-                   int64_t steps_done) const {
+                   int64_t steps_done, const std::optional<at::Tensor>& found_inf) const {
   if (steps_done == 0) state[0].fill_(options_.initial_accumulator_value);
-  if (rounds_by_place(values)) return step_by_operators(options_, values, grads, state[0], steps_done);
+  if (rounds_by_place(values)) {
+    return unless_found(found_inf, values, state,
+                        [&] { step_by_operators(options_, values, grads, state[0], steps_done); });
+  }
   const at::Tensor steps = at::full({}, static_cast<double>(steps_done + 1), values.options().dtype(at::kFloat));
   at::_fused_adagrad_({values}, {grads}, {state[0]}, {steps}, options_.lr, options_.lr_decay, options_.weight_decay,
-                      options_.eps, options_.maximize);
+                      options_.eps, options_.maximize, /*grad_scale=*/{}, found_inf);
 }
 
 std::string Adagrad::refuses_sparse() const {

@@ -20,8 +20,8 @@ class Adagrad : public UpdateRule {
   explicit Adagrad(const AdagradOptions& options) : options_(options) {}
 
   std::vector<std::string> state_names() const override { return {"sum"}; }
-  void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
-            int64_t steps_done) const override;
+  void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state, int64_t steps_done,
+            const std::optional<at::Tensor>& found_inf = {}) const override;
   std::string refuses_sparse() const override;
   void step_sparse(const at::Tensor& values, const at::Tensor& grad, const std::vector<at::Tensor>& state,
                    int64_t steps_done) const override;

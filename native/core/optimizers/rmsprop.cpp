@@ -87,18 +87,20 @@ std::vector<std::string> Rmsprop::state_names() const {
 }
 
 void Rmsprop::step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
-                   int64_t /*steps_done*/) const {
+                   int64_t /*steps_done*/, const std::optional<at::Tensor>& found_inf) const {
   const RmspropState named{.square_avg = state.front(),
                            .momentum = options_.momentum > 0 ? state[1] : at::Tensor(),
                            .grad_avg = options_.centered ? state.back() : at::Tensor()};
   const at::ScalarType type = values.scalar_type();
-  if (!values.device().is_cpu() || (type != at::kFloat && type != at::kDouble)) {
-    step_by_operators(options_, values, grads, named);
-  } else if (type == at::kFloat) {
-    step_on_cpu<float>(options_, values, grads, named);
-  } else {
-    step_on_cpu<double>(options_, values, grads, named);
-  }
+  unless_found(found_inf, values, state, [&] {
+    if (!values.device().is_cpu() || (type != at::kFloat && type != at::kDouble)) {
+      step_by_operators(options_, values, grads, named);
+    } else if (type == at::kFloat) {
+      step_on_cpu<float>(options_, values, grads, named);
+    } else {
+      step_on_cpu<double>(options_, values, grads, named);
+    }
+  });
 }
 
 }  // namespace continual

@@ -21,8 +21,8 @@ class Rmsprop : public UpdateRule {
   explicit Rmsprop(const RmspropOptions& options) : options_(options) {}
 
   std::vector<std::string> state_names() const override;
-  void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
-            int64_t steps_done) const override;
+  void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state, int64_t steps_done,
+            const std::optional<at::Tensor>& found_inf = {}) const override;
   std::string refuses_sparse() const override { return "RMSprop takes no sparse gradients"; }
   double lr() const override { return options_.lr; }
 

@@ -25,10 +25,14 @@ std::vector<std::string> Sgd::state_names() const {
 }
 
 void Sgd::step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
-               int64_t steps_done) const {
-  if (rounds_by_place(values)) return step_by_operators(options_, values, grads, state, steps_done == 0);
+               int64_t steps_done, const std::optional<at::Tensor>& found_inf) const {
+  if (rounds_by_place(values)) {
+    return unless_found(found_inf, values, state,
+                        [&] { step_by_operators(options_, values, grads, state, steps_done == 0); });
+  }
   at::_fused_sgd_({values}, {grads}, state, options_.weight_decay, options_.momentum, options_.lr, options_.dampening,
-                  options_.nesterov, options_.maximize, /*is_first_step=*/steps_done == 0);
+                  options_.nesterov, options_.maximize, /*is_first_step=*/steps_done == 0, /*grad_scale=*/{},
+                  found_inf);
 }
 
 std::string Sgd::refuses_sparse() const {

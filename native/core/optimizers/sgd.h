@@ -22,8 +22,8 @@ class Sgd : public UpdateRule {
 
   std::vector<std::string> state_names() const override;
   bool counts_steps() const override { return false; }
-  void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
-            int64_t steps_done) const override;
+  void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state, int64_t steps_done,
+            const std::optional<at::Tensor>& found_inf = {}) const override;
   std::string refuses_sparse() const override;
   void step_sparse(const at::Tensor& values, const at::Tensor& grad, const std::vector<at::Tensor>& state,
                    int64_t steps_done) const override;

@@ -27,6 +27,20 @@ inline bool rounds_by_place(const at::Tensor& values) {
   return values.is_cpu() && at::isReducedFloatingType(c10::toRealValueType(values.scalar_type()));
 }
 
+/// Runs `update`, for rules without a fused kernel, and puts values and state back as they were where `found_inf` is 1.
+template <typename Update>
+void unless_found(const std::optional<at::Tensor>& found_inf, const at::Tensor& values,
+                  const std::vector<at::Tensor>& state, const Update& update) {
+  if (!found_inf) return update();
+  std::vector<at::Tensor> changed = state;
+  changed.push_back(values);
+  std::vector<at::Tensor> before;
+  for (const at::Tensor& tensor : changed) before.push_back(tensor.clone());
+  update();
+  const at::Tensor is_found = found_inf->to(at::kBool);
+  for (size_t i = 0; i < changed.size(); ++i) at::where_out(changed[i], is_found, before[i], changed[i]);
+}
+
 /// What an optimizer of one kind, with the options of one parameter group, does to a stretch of flat memory.
 class UpdateRule {
  public:
@@ -39,9 +53,10 @@ class UpdateRule {
   virtual bool counts_steps() const { return true; }
 
   /// One update. All tensors are real 1-d slices of equal length; `state` stands in the order of `state_names` and is
-  /// zero where `steps_done`, the number of updates that it has seen, is 0.
+  /// zero where `steps_done`, the number of updates that it has seen, is 0. Where `found_inf`, float32 [1], is there
+  /// and 1 nothing changes, and the host reads nothing for it.
   virtual void step(const at::Tensor& values, const at::Tensor& grads, const std::vector<at::Tensor>& state,
-                    int64_t steps_done) const = 0;
+                    int64_t steps_done, const std::optional<at::Tensor>& found_inf = {}) const = 0;
 
   /// Why this rule takes no sparse gradient; empty where it does.
   virtual std::string refuses_sparse() const = 0;
