@@ -9,9 +9,9 @@ at::Tensor CrossEntropy::operator()(const at::Tensor& output, const at::Tensor& 
 }
 
 void CrossEntropy::check_labels(const at::Tensor& output, const at::Tensor& target) const {
-  if (target.scalar_type() != at::kLong || !target.device().is_cpu() || output.dim() == 0) return;
+  if (target.scalar_type() != at::kLong || output.dim() == 0) return;
   const int64_t classes = output.dim() == 1 ? output.size(0) : output.size(1);
-  const at::Tensor labels = target.contiguous();
+  const at::Tensor labels = target.to(at::kCPU).contiguous();
   const int64_t* data = labels.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < labels.numel(); ++i) {
     if ((data[i] >= 0 && data[i] < classes) || data[i] == ignore_index) continue;

@@ -14,8 +14,9 @@ struct CrossEntropy {
 
   at::Tensor operator()(const at::Tensor& output, const at::Tensor& target) const;
 
-  /// Throws ERR_LABEL_RANGE for a label outside [0, C) that is not `ignore_index`. `target` lies on the CPU: on CUDA
-  /// such a label would be an assertion in a kernel, after which the process can use the device no more.
+  /// Throws ERR_LABEL_RANGE for a label outside [0, C) that is not `ignore_index`. On CUDA such a
+  /// label would be an assertion in a kernel, after which the process can use the device no more: labels that lie on a
+  /// device are read, which waits for it.
   void check_labels(const at::Tensor& output, const at::Tensor& target) const;
 };
 

@@ -29,13 +29,13 @@ struct MiniBatch {
   Inputs x;            // [B, ...], each
   at::Tensor y;        // [B, ...]
   at::Tensor task_id;  // int64 [B]
-  at::Tensor labels;   // y where it was gathered, on the CPU
+  at::Tensor labels;   // y as it came, where that was on the CPU
   int64_t size() const { return y.size(0); }
 
   /// Replaces the target by one of the caller's.
   void set_target(const at::Tensor& target) {
     y = target;
-    labels = target.to(at::kCPU);
+    labels = target.is_cpu() ? target : at::Tensor();
   }
 
   MiniBatch to(const at::Device& device) const;

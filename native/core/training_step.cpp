@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <unordered_set>
 
+#include "core/device_reads.h"
 #include "core/error.h"
 #include "core/mas_advice.h"
 #include "core/script_errors.h"
@@ -28,22 +30,6 @@ void explained(const std::string& code, const std::function<std::string()>& what
   } catch (const std::exception& error) {
     throw Error(code, what() + ": " + cause_first(error.what()));
   }
-}
-
-/// The place of the greatest value along dim 1, the first of equal ones.
-at::Tensor greatest(const at::Tensor& values) {
-  return (values.scalar_type() == at::kBool ? values.to(at::kByte) : values).argmax(1);
-}
-
-/// The labels that the predictions of `output` [B, C, ...] are compared with: `target` [B, ...], or its argmax where it
-/// holds a number for each class, as `output`. Undefined where it is neither, as in a regression.
-at::Tensor labels_of(const at::Tensor& output, const at::Tensor& target) {
-  if (!output.defined() || !target.defined() || output.dim() < 2 || output.size(1) == 0) return {};
-  if (output.is_complex() || target.is_complex()) return {};
-  if (target.sizes() == output.sizes()) return output.size(1) > 1 ? greatest(target) : at::Tensor();
-  if (target.is_floating_point() || target.dim() != output.dim() - 1) return {};
-  const bool fits = target.size(0) == output.size(0) && target.sizes().slice(1) == output.sizes().slice(2);
-  return fits ? target : at::Tensor();
 }
 
 /// Without those that only keep something, as the integers of a quantised model.
@@ -118,7 +104,7 @@ MiniBatch TrainingStep::on_device(const Inputs& x, const at::Tensor& y, const at
   result.x = x.map([&](const at::Tensor& input) { return input.to(device_, /*non_blocking=*/true); });
   result.y = y.to(device_, /*non_blocking=*/true);
   result.task_id = task_id.to(device_, /*non_blocking=*/true);
-  result.labels = y.to(at::kCPU);
+  if (y.is_cpu()) result.labels = y;
   return result;
 }
 
@@ -142,34 +128,64 @@ void TrainingStep::clear() {
 TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, bool grad_enabled,
                                          int64_t max_iterations, std::chrono::milliseconds budget,
                                          const std::atomic<bool>& stopping) {
-  const at::AutoGradMode grad_mode(grad_enabled);
-  const auto deadline = std::chrono::steady_clock::now() + budget;
   Progress progress;
   try {
-    while (progress.iterations < max_iterations) {
-      for (const PlannedPhase& planned : plan) {
-        if (planned.phase == Phase::kFetch) {
-          explained(
-              "ERR_BATCH", [] { return "mini-batch: cannot be gathered from the dataset"; },
-              [&] { progress.exhausted = !fetch(batch); });
-          if (progress.exhausted) return progress;
-          if (max_iterations > 1 && passes_.back().loader) passes_.back().loader->prepare_meanwhile();
-        } else {
-          run_phase(planned, grad_enabled);
-        }
-      }
-      ++progress.iterations;
-      if (stopping || std::chrono::steady_clock::now() >= deadline) break;
-    }
-    // Between two iterations of which each is several jobs: the next one can then begin on the calling thread.
-    const bool ends_iteration =
-        !plan.empty() && plan.back().phase == (grad_enabled ? Phase::kUpdate : Phase::kCriterion);
-    if (max_iterations == 1 && ends_iteration && !passes_.empty() && passes_.back().loader)
-      passes_.back().loader->prepare();
+    if (max_iterations > 1 && grad_enabled && !reads_are_free(device_)) guard_.emplace(device_);
+    iterate(plan, grad_enabled, max_iterations, budget, stopping, progress);
   } catch (...) {
     progress.error = std::current_exception();
   }
+  if (guard_) look_at_losses(progress);
+  guard_.reset();
   return progress;
+}
+
+void TrainingStep::iterate(const std::vector<PlannedPhase>& plan, bool grad_enabled, int64_t max_iterations,
+                           std::chrono::milliseconds budget, const std::atomic<bool>& stopping, Progress& progress) {
+  const at::AutoGradMode grad_mode(grad_enabled);
+  const auto deadline = std::chrono::steady_clock::now() + budget;
+  while (progress.iterations < max_iterations) {
+    for (const PlannedPhase& planned : plan) {
+      if (planned.phase == Phase::kFetch) {
+        explained(
+            "ERR_BATCH", [] { return "mini-batch: cannot be gathered from the dataset"; },
+            [&] { progress.exhausted = !fetch(batch); });
+        if (progress.exhausted) return;
+        if (max_iterations > 1 && passes_.back().loader) passes_.back().loader->prepare_meanwhile();
+      } else {
+        run_phase(planned, grad_enabled);
+      }
+    }
+    ++progress.iterations;
+    if (guard_ && guard_->is_full()) look_at_losses(progress);
+    if (progress.error || stopping || std::chrono::steady_clock::now() >= deadline) break;
+  }
+  // Between two iterations of which each is several jobs: the next one can then begin on the calling thread.
+  const bool ends_iteration = !plan.empty() && plan.back().phase == (grad_enabled ? Phase::kUpdate : Phase::kCriterion);
+  if (max_iterations == 1 && ends_iteration && !passes_.empty() && passes_.back().loader)
+    passes_.back().loader->prepare();
+}
+
+void TrainingStep::look_at_losses(Progress& progress) {
+  try {
+    std::optional<LossGuard::Found> found = guard_->look();
+    optimizer_->settle(found ? found->updates : std::numeric_limits<size_t>::max());
+    if (!found) return;
+    progress.iterations = found->iteration;
+    progress.exhausted = false;
+    batch = std::move(found->moment.batch);
+    output = std::move(found->moment.output);
+    loss = std::move(found->moment.loss);
+    penalties_ = std::move(found->moment.penalties);
+    if (!passes_.empty()) passes_.back().statistics = found->moment.statistics;
+    optimizer_->zero_grad();
+    guard_.reset();
+    throw_not_finite();
+  } catch (const Error&) {
+    progress.error = std::current_exception();
+  } catch (...) {
+    if (!progress.error) progress.error = std::current_exception();
+  }
 }
 
 bool TrainingStep::is_light(const std::vector<PlannedPhase>& plan, int64_t max_iterations) const {
@@ -222,7 +238,7 @@ void TrainingStep::criterion(bool training) {
                 "criterion: expected a mini-batch and the model's output, got none: an evaluation in a hook inside the "
                 "iteration forgets them");
   }
-  criterion_->check_labels(output, batch.labels);
+  criterion_->check_labels(output, batch.labels.defined() ? batch.labels : batch.y);
   explained(
       "ERR_CRITERION",
       [&] { return "criterion: failed on output " + describe(output) + " and target " + describe(batch.y); },
@@ -242,7 +258,11 @@ void TrainingStep::penalty(const std::shared_ptr<Mas>& mas) {
 }
 
 void TrainingStep::backward() {
-  check_loss();
+  if (guard_) {
+    guard_->watch({batch, output, loss, penalties_, passes_.empty() ? PassStatistics{} : passes_.back().statistics});
+  } else {
+    check_loss();
+  }
   std::optional<FlatParameters::Receiving> in_place;
   if (flat_) in_place.emplace(*flat_, [this](size_t i, const at::Tensor& grad) { return flat_->write_grad(i, grad); });
   explained(
@@ -252,11 +272,14 @@ void TrainingStep::backward() {
 /// What a hook has added to the optimizer, or made of the model, gets its place.
 void TrainingStep::update() {
   if (flat_ && (!optimizer_->is_on(*flat_) || flat_->misfit())) lay_out();
-  optimizer_->step();
+  optimizer_->step(guard_ ? guard_->found_inf() : at::Tensor());
 }
 
 void TrainingStep::check_loss() const {
-  if (loss.numel() != 1 || std::isfinite(loss.item<double>())) return;
+  if (loss.numel() == 1 && !std::isfinite(loss.item<double>())) throw_not_finite();
+}
+
+void TrainingStep::throw_not_finite() const {
   const auto wrong = [](const at::Tensor& tensor) {
     return tensor.defined() && !at::isfinite(tensor).all().item<bool>();
   };
@@ -281,16 +304,9 @@ void TrainingStep::check_loss() const {
 void TrainingStep::measure(bool needs_labels) {
   if (passes_.empty()) return;
   if (!batch.y.defined()) throw Error("ERR_CALL_ORDER", "statistics: expected a mini-batch, got none");
-  at::NoGradGuard no_grad;
-  RunningStatistics& statistics = passes_.back().statistics;
-  const int64_t samples = batch.size();
-  statistics.loss_sum += loss.item<double>() * static_cast<double>(samples);
-  statistics.samples += samples;
-  const at::Tensor labels = labels_of(output, batch.y);
-  if (labels.defined()) {
-    statistics.correct += greatest(output).eq(labels).sum().item<int64_t>();
-    statistics.compared += labels.numel();
-  } else if (needs_labels) {
+  PassStatistics& statistics = passes_.back().statistics;
+  statistics.add_loss(loss, batch.size());
+  if (!statistics.add_predictions(output, batch.y) && needs_labels) {
     throw Error("ERR_ACCURACY_TARGET",
                 "accuracy: expected targets that are labels, integers [B], or a number for each class, as the output "
                 "[B, C], got output " +

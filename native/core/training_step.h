@@ -3,10 +3,12 @@
 
 #include "core/cross_entropy.h"
 #include "core/flat_parameters.h"
+#include "core/loss_guard.h"
 #include "core/mas.h"
 #include "core/minibatches.h"
 #include "core/model.h"
 #include "core/optimizer.h"
+#include "core/pass_statistics.h"
 
 namespace continual {
 
@@ -25,15 +27,6 @@ enum class Phase : int {
 struct PlannedPhase {
   Phase phase;
   std::shared_ptr<Mas> mas;  // of kPenalty
-};
-
-/// Sums over the mini-batches of a pass, each weighted by its number of samples.
-struct RunningStatistics {
-  double loss_sum = 0;
-  int64_t samples = 0;
-  int64_t correct = 0;
-  /// Predictions (argmax over dim 1) that could be compared with a target.
-  int64_t compared = 0;
 };
 
 /// The state of one strategy's current mini-batch, and the phases that move it on.
@@ -71,6 +64,10 @@ class TrainingStep {
   };
   /// Runs the phases in order, `max_iterations` times or until `budget` has passed (looked at between iterations).
   /// With `grad_enabled` false nothing is recorded for backward.
+  ///
+  /// A loss that is not finite ends the run before its backward. On a device other than the CPU many iterations go on
+  /// without a look at it, under a `LossGuard`; the run looks at its end and gives the same progress, error and
+  /// statistics.
   Progress run(const std::vector<PlannedPhase>& plan, bool grad_enabled, int64_t max_iterations,
                std::chrono::milliseconds budget, const std::atomic<bool>& stopping);
 
@@ -94,7 +91,10 @@ class TrainingStep {
   /// Forgets mini-batch, output and loss.
   void clear();
 
-  RunningStatistics statistics() const { return passes_.empty() ? RunningStatistics{} : passes_.back().statistics; }
+  /// Of the open pass. Waits for the device.
+  RunningStatistics statistics() const {
+    return passes_.empty() ? RunningStatistics{} : passes_.back().statistics.read();
+  }
 
   MiniBatch batch;
   at::Tensor output;
@@ -102,6 +102,13 @@ class TrainingStep {
 
  private:
   bool fetch(MiniBatch& into);
+  /// The iterations of `run`, counted in `progress`.
+  void iterate(const std::vector<PlannedPhase>& plan, bool grad_enabled, int64_t max_iterations,
+               std::chrono::milliseconds budget, const std::atomic<bool>& stopping, Progress& progress);
+  /// Learns whether the guarded losses were finite. Goes back to the first that was not, which ends the run there
+  /// whatever came later.
+  void look_at_losses(Progress& progress);
+  [[noreturn]] void throw_not_finite() const;
   void run_phase(const PlannedPhase& planned, bool grad_enabled);
   void zero_grad();
   void forward();
@@ -125,10 +132,11 @@ class TrainingStep {
   std::optional<NamedTensors> known_;  // the model's parameters when the optimizer was last told
   struct Pass {
     std::shared_ptr<MiniBatches> loader;  // null: mini-batches come by `set_batch`
-    RunningStatistics statistics;
+    PassStatistics statistics;
   };
   std::vector<Pass> passes_;
   std::vector<std::shared_ptr<Mas>> penalties_;  // in the current loss
+  std::optional<LossGuard> guard_;               // of the run under way
 };
 
 }  // namespace continual

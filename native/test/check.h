@@ -54,5 +54,6 @@ void products();
 void parallel();
 void kept_blocks();
 void held_memory();
+void device_reads();
 
 }  // namespace continual::test

@@ -272,6 +272,7 @@ int main() {
   test::parallel();
   test::kept_blocks();
   test::held_memory();
+  test::device_reads();
   std::printf("core: %s\n", test::failures == 0 ? "all checks passed" : "FAILED");
   return test::failures == 0 ? 0 : 1;
 }

@@ -1,0 +1,349 @@
+// Tests of the iteration on a device: what it leaves there unread, and the same results. The CPU stands for the device.
+#include "core/device_reads.h"
+
+#include <limits>
+#include <optional>
+
+#include "core/error.h"
+#include "core/optimizers/adagrad.h"
+#include "core/optimizers/adam.h"
+#include "core/optimizers/rmsprop.h"
+#include "core/optimizers/sgd.h"
+#include "core/training_step.h"
+#include "test/check.h"
+#include "test/read_counter.h"
+
+namespace continual::test {
+namespace {
+
+using Rule = std::shared_ptr<const UpdateRule>;
+
+constexpr int64_t kBatch = 4;
+constexpr int64_t kBatches = 12;
+constexpr std::chrono::milliseconds kNoHurry{std::chrono::hours(1)};
+const std::atomic<bool> never{false};
+
+const std::vector<Rule>& rules() {
+  static const std::vector<Rule> all{
+      std::make_shared<Sgd>(SgdOptions{.lr = 0.1}),
+      std::make_shared<Sgd>(SgdOptions{.lr = 0.1, .momentum = 0.9, .dampening = 0.5, .weight_decay = 0.01}),
+      std::make_shared<Adam>(AdamOptions{}),
+      std::make_shared<Adam>(AdamOptions{.weight_decay = 0.1, .amsgrad = true, .decoupled_weight_decay = true}),
+      std::make_shared<Adagrad>(AdagradOptions{.lr_decay = 0.1, .initial_accumulator_value = 0.5}),
+      std::make_shared<Rmsprop>(RmspropOptions{}),
+      std::make_shared<Rmsprop>(RmspropOptions{.momentum = 0.5, .centered = true}),
+  };
+  return all;
+}
+
+struct Settings {
+  Rule rule = rules().front();
+  at::ScalarType dtype = at::kFloat;
+  double lambda = 0;  // of MAS, where not 0
+  std::optional<int64_t> nan_in = {};
+  std::optional<int64_t> wrong_label_in = {};
+};
+
+/// A classifier of four classes that has learned one experience, about to learn another.
+struct Run {
+  explicit Run(const Settings& settings) {
+    torch::manual_seed(4);
+    auto module = linear(5, 4);
+    module.to(settings.dtype);
+    model = std::make_shared<Model>(std::move(module));
+    optimizer = std::make_shared<Optimizer>(
+        std::vector<ParameterGroup>{{.parameters = model->named_parameters(), .rule = settings.rule}});
+    step.emplace(model, optimizer, CrossEntropy{}, at::kCPU);
+    step->lay_out();
+    dataset->inputs = at::randn({kBatch * kBatches, 5}).to(settings.dtype);
+    dataset->targets = at::randint(4, {kBatch * kBatches}, at::kLong);
+    dataset->task_labels = at::zeros({}, at::kLong);
+    plan = {{Phase::kFetch, nullptr},
+            {Phase::kZeroGrad, nullptr},
+            {Phase::kForward, nullptr},
+            {Phase::kCriterion, nullptr}};
+    if (settings.lambda > 0) {
+      const auto mas = std::make_shared<Mas>(settings.lambda, /*alpha=*/0.5);
+      open();
+      step->begin_importance(*mas);
+      step->accumulate_importance(*mas, kNoHurry, never);
+      step->end_importance(*mas, /*first_experience=*/true);
+      step->close();
+      plan.push_back({Phase::kPenalty, mas});
+    }
+    for (const Phase phase : {Phase::kBackward, Phase::kUpdate, Phase::kMeasureAccuracy})
+      plan.push_back({phase, nullptr});
+    if (settings.nan_in)
+      dataset->inputs.tensors[0][*settings.nan_in * kBatch][2] = std::numeric_limits<double>::quiet_NaN();
+    if (settings.wrong_label_in) dataset->targets[*settings.wrong_label_in * kBatch] = 9;
+    open();
+  }
+
+  void open() {
+    step->open();
+    step->load(std::make_shared<MiniBatches>(dataset, Sampling{.batch_size = kBatch}));
+  }
+
+  TrainingStep::Progress train(int64_t iterations = 1000) { return step->run(plan, true, iterations, kNoHurry, never); }
+
+  std::shared_ptr<Model> model;
+  std::shared_ptr<Optimizer> optimizer;
+  std::optional<TrainingStep> step;
+  std::shared_ptr<Dataset> dataset = std::make_shared<Dataset>();
+  std::vector<PlannedPhase> plan;
+};
+
+std::string message_of(const std::exception_ptr& thrown) {
+  try {
+    if (thrown) std::rethrow_exception(thrown);
+  } catch (const Error& error) {
+    return error.code() + ": " + error.what();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+/// The same numbers; between operators and a kernel of our own `by` may lie.
+void expect_same(const Run& a, const Run& b, double by = 0) {
+  const auto same = [by](const at::Tensor& one, const at::Tensor& other) {
+    return one.sizes() == other.sizes() && at::allclose(one, other, by, by, /*equal_nan=*/true);
+  };
+  const auto ours = a.optimizer->parameters(), theirs = b.optimizer->parameters();
+  for (size_t i = 0; i < ours.size(); ++i) {
+    EXPECT(same(ours[i], theirs[i]));
+    const auto state = a.optimizer->state(ours[i]), other = b.optimizer->state(theirs[i]);
+    EXPECT(state.has_value() == other.has_value());
+    if (!state || !other) continue;
+    EXPECT(state->steps == other->steps);
+    for (size_t t = 0; t < state->tensors.size(); ++t) EXPECT(same(state->tensors[t].second, other->tensors[t].second));
+  }
+  const RunningStatistics sums = a.step->statistics(), others = b.step->statistics();
+  EXPECT(sums.samples == others.samples && sums.correct == others.correct && sums.compared == others.compared);
+  EXPECT(std::abs(sums.loss_sum - others.loss_sum) <= by * std::abs(sums.loss_sum));
+}
+
+/// RMSprop has no fused kernel to run in place of ours.
+double tolerance(const Settings& settings) {
+  const bool is_ours = dynamic_cast<const Rmsprop*>(settings.rule.get()) != nullptr || settings.lambda > 0;
+  return is_ours && settings.dtype == at::kFloat ? 1e-5 : 0;
+}
+
+int64_t reads_in(Run& run, int64_t iterations) {
+  const ReadCounter counter;
+  EXPECT(run.train(iterations).iterations == iterations);
+  return counter.reads();
+}
+
+void an_iteration_that_nobody_listens_to_reads_nothing() {
+  for (const double lambda : {0., 2.}) {
+    Run here({.lambda = lambda});
+    // Loss check, its share of the sum, correct predictions; the factor of the penalty's gradient.
+    EXPECT(reads_in(here, 5) == 5 * (lambda == 0 ? 3 : 4));
+
+    for (const Rule& rule : rules()) {
+      const CpuAsDevice there;
+      Run run({.rule = rule, .lambda = lambda});
+      EXPECT(reads_in(run, 3) == 1);  // the job's end
+      EXPECT(reads_in(run, 7) == 1);
+      const ReadCounter counter;
+      run.step->statistics();
+      EXPECT(counter.reads() == 2);
+    }
+  }
+}
+
+void an_importance_pass_and_an_evaluation_read_nothing() {
+  const CpuAsDevice there;
+  Run run({});
+  Mas mas(1, 0.5);
+  const std::vector<PlannedPhase> evaluation{
+      {Phase::kFetch, nullptr}, {Phase::kForward, nullptr}, {Phase::kCriterion, nullptr}, {Phase::kMeasure, nullptr}};
+  {
+    const ReadCounter counter;
+    run.step->begin_importance(mas);
+    EXPECT(run.step->accumulate_importance(mas, kNoHurry, never).iterations == kBatches);
+    run.step->end_importance(mas, true);
+    EXPECT(counter.reads() == 0);
+  }
+  run.open();
+  const ReadCounter counter;
+  EXPECT(run.step->run(evaluation, /*grad_enabled=*/false, 1000, kNoHurry, never).iterations == kBatches);
+  EXPECT(counter.reads() == 0);
+}
+
+void the_numbers_are_those_of_the_cpu() {
+  for (const Rule& rule : rules()) {
+    for (const at::ScalarType dtype : {at::kFloat, at::kDouble, at::kBFloat16}) {
+      for (const double lambda : {0., 2.}) {
+        if (lambda > 0 && dtype == at::kBFloat16) continue;  // rounded elsewhere
+        const Settings settings{.rule = rule, .dtype = dtype, .lambda = lambda};
+        Run here(settings);
+        here.train();
+        const CpuAsDevice there;
+        Run run(settings);
+        const TrainingStep::Progress progress = run.train();
+        EXPECT(progress.iterations == kBatches && progress.exhausted && !progress.error);
+        expect_same(here, run, dtype == at::kDouble ? 1e-12 : tolerance(settings));
+      }
+    }
+  }
+}
+
+void a_loss_that_is_not_finite_reaches_nothing_and_is_told_as_on_the_cpu() {
+  for (const Rule& rule : rules()) {
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+      for (const int64_t bad : {int64_t{0}, int64_t{5}, kBatches - 1}) {
+        const Settings settings{.rule = rule, .dtype = dtype, .nan_in = bad};
+        Run here(settings);
+        const TrainingStep::Progress expected = here.train();
+        const CpuAsDevice there;
+        Run run(settings);
+        const TrainingStep::Progress progress = run.train();
+        EXPECT(progress.iterations == bad && expected.iterations == bad && !progress.exhausted);
+        EXPECT(message_of(progress.error).find("ERR_LOSS_NOT_FINITE: ") == 0);
+        EXPECT(message_of(progress.error) == message_of(expected.error));
+        EXPECT(message_of(progress.error).find("the mini-batch holds NaN") != std::string::npos);
+        EXPECT(at::allclose(run.step->batch.x.tensors[0], here.step->batch.x.tensors[0], 0, 0, /*equal_nan=*/true));
+        for (const at::Tensor& parameter : run.optimizer->parameters()) EXPECT(!parameter.grad().defined());
+        expect_same(here, run, tolerance(settings));
+
+        // What has been mended is trained on, as if nothing had been.
+        for (Run* each : {&here, &run}) {
+          each->dataset->inputs.tensors[0].nan_to_num_();
+          each->open();
+        }
+        EXPECT(run.train().iterations == kBatches);
+        here.train();
+        expect_same(here, run, tolerance(settings));
+      }
+    }
+  }
+}
+
+void updates_of_a_bad_job_leave_every_bit() {
+  for (const Rule& rule : rules()) {
+    const CpuAsDevice there;
+    const Settings good{.rule = rule}, bad{.rule = rule, .nan_in = 5};
+    Run until(good), run(bad);
+    until.train(5);
+    run.train();
+    expect_same(until, run);
+  }
+}
+
+void an_overflow_under_mas_is_told_with_advice() {
+  const Settings settings{.lambda = 1e6};
+  Run here(settings);
+  const TrainingStep::Progress expected = here.train();
+  const CpuAsDevice there;
+  Run run(settings);
+  const TrainingStep::Progress progress = run.train();
+  EXPECT(progress.iterations == expected.iterations && progress.iterations > 0 && progress.iterations < kBatches);
+  EXPECT(message_of(progress.error) == message_of(expected.error));
+  EXPECT(message_of(progress.error).find("a smaller one is meant") != std::string::npos);
+}
+
+void what_fails_behind_a_bad_loss_comes_too_late() {
+  const CpuAsDevice there;
+  Run run({.nan_in = 3, .wrong_label_in = 6});
+  const TrainingStep::Progress progress = run.train();
+  EXPECT(progress.iterations == 3 && message_of(progress.error).find("ERR_LOSS_NOT_FINITE") == 0);
+  Run other({.nan_in = 6, .wrong_label_in = 3});
+  const TrainingStep::Progress before = other.train();
+  EXPECT(before.iterations == 3 && message_of(before.error).find("ERR_LABEL_RANGE") == 0);
+}
+
+void a_guard_that_is_full_is_looked_at_and_goes_on_counting() {
+  LossGuard guard(at::kCPU, /*most_bytes=*/100);
+  const auto watch = [&](double loss) {
+    LossGuard::Moment moment;
+    moment.output = at::zeros({10});
+    moment.loss = at::full({1}, loss);
+    guard.watch(std::move(moment));
+  };
+  for (const double loss : {1., 2., 3.}) watch(loss);
+  EXPECT(guard.is_full());
+  EXPECT(!guard.look() && !guard.is_full());
+  watch(4);
+  EXPECT(guard.found_inf().item<float>() == 0);
+  watch(std::numeric_limits<double>::infinity());
+  watch(5);
+  EXPECT(guard.found_inf().item<float>() == 1);
+  const auto found = guard.look();
+  EXPECT(found && found->iteration == 4 && found->updates == 1);
+  EXPECT(found && std::isinf(found->moment.loss.item<double>()));
+}
+
+/// One after the other: `loss` scaled, gradients there before the penalty, or between it and backward.
+void a_penalty_that_nobody_reads_has_the_cpus_gradient() {
+  for (const at::ScalarType dtype : {at::kFloat, at::kDouble, at::kBFloat16, at::kComplexFloat}) {
+    for (const double factor : {1., 0.5}) {
+      for (const int grads : {0, 1, 2}) {
+        const auto gradients = [&] {
+          torch::manual_seed(6);
+          const at::Tensor weight = at::randn({70}, dtype).set_requires_grad(true);
+          const auto flat = FlatParameters::create({{"w", weight}, {"frozen", at::randn({3}, dtype)}});
+          Mas mas(/*lambda=*/3, /*alpha=*/0.5);
+          mas.begin_pass(flat);
+          mas.accumulate(flat, at::abs(weight * at::randn({4, 70}).to(dtype)).to(at::kFloat));
+          mas.end_pass(flat, true);
+          {
+            const at::NoGradGuard no_grad;
+            weight.add_(at::randn({70}, dtype));
+          }
+          const auto grad_of = [&] { weight.mutable_grad() = at::randn({70}, dtype); };
+          weight.mutable_grad().reset();
+          if (grads == 1) grad_of();
+          at::Tensor loss = at::zeros({1});
+          mas.add_penalty(flat, loss);
+          if (grads == 2) grad_of();
+          (loss * factor).backward();
+          return std::pair(loss.detach(), weight.grad().clone());
+        };
+        const auto [value, gradient] = gradients();
+        const CpuAsDevice there;
+        const auto [other_value, other_gradient] = gradients();
+        const double by = dtype == at::kBFloat16 ? 0.02 : 1e-5;
+        EXPECT(value.sizes() == other_value.sizes() && at::allclose(value, other_value, by, 0));
+        EXPECT(at::allclose(gradient, other_gradient, by, by));
+      }
+    }
+  }
+}
+
+void a_step_with_a_sparse_gradient_is_left_out_too() {
+  for (const Rule& rule : {rules()[0], Rule(std::make_shared<Adagrad>(AdagradOptions{}))}) {
+    const at::Tensor weight = at::randn({6, 2}).set_requires_grad(true);
+    Optimizer optimizer({{.parameters = {{"", weight}}, .rule = rule}});
+    const auto step = [&](double value) {
+      optimizer.zero_grad();
+      at::embedding(weight, at::tensor({1, 4, 1}, at::kLong), -1, false, /*sparse=*/true).sum().mul(value).backward();
+      optimizer.step(at::full({1}, value == 1 ? 0. : 1.));
+    };
+    step(1);
+    const at::Tensor before = weight.detach().clone();
+    step(std::numeric_limits<double>::quiet_NaN());
+    optimizer.settle(1);
+    EXPECT(at::equal(weight, before));
+    const auto state = optimizer.state(weight);
+    EXPECT(!state || state->steps == 1);
+  }
+}
+
+}  // namespace
+
+void device_reads() {
+  an_iteration_that_nobody_listens_to_reads_nothing();
+  an_importance_pass_and_an_evaluation_read_nothing();
+  the_numbers_are_those_of_the_cpu();
+  a_loss_that_is_not_finite_reaches_nothing_and_is_told_as_on_the_cpu();
+  updates_of_a_bad_job_leave_every_bit();
+  an_overflow_under_mas_is_told_with_advice();
+  what_fails_behind_a_bad_loss_comes_too_late();
+  a_guard_that_is_full_is_looked_at_and_goes_on_counting();
+  a_penalty_that_nobody_reads_has_the_cpus_gradient();
+  a_step_with_a_sparse_gradient_is_left_out_too();
+}
+
+}  // namespace continual::test
