@@ -54,6 +54,7 @@ void products();
 void parallel();
 void kept_blocks();
 void held_memory();
-void device_reads();
+/// @param on the CPU stands for a device
+void device_reads(const at::Device& on);
 
 }  // namespace continual::test

@@ -272,7 +272,8 @@ int main() {
   test::parallel();
   test::kept_blocks();
   test::held_memory();
-  test::device_reads();
+  test::device_reads(at::kCPU);
+  if (at::hasCUDA()) test::device_reads(at::kCUDA);
   std::printf("core: %s\n", test::failures == 0 ? "all checks passed" : "FAILED");
   return test::failures == 0 ? 0 : 1;
 }
