@@ -23,6 +23,7 @@ void LossGuard::watch(Moment moment) {
 }
 
 std::optional<LossGuard::Found> LossGuard::look() {
+  if (moments_.empty()) return std::nullopt;
   const auto bad = static_cast<size_t>(bad_.item<float>());
   const size_t good = moments_.size() - bad;
   std::optional<Found> found;
