@@ -15,10 +15,11 @@ import {
   type Tensor,
 } from '../../lib/index';
 import { native } from '../../lib/native/binding';
+import { device } from '../support/device';
 import { quietEvaluator } from '../support/evaluators';
 import { numbersOf, smallBenchmark, smallModel } from '../support/small-runs';
 
-/** Only the addon that tests are run with has the device. */
+/** The stand-in counts them. A process that has begun without it cannot get it any more. */
 const { standinReads } = native as unknown as { standinReads?: () => number };
 
 interface Outcome {
@@ -39,9 +40,9 @@ const sgd = (parameters: Tensor[]) => new optim.SGD(parameters, { lr: 0.1, momen
 const iterations = 6;
 
 /** Two experiences of one epoch of six iterations, of which none parts into several jobs for the time that it takes. */
-async function run(device: string, { makeOptimizer = sgd, plugins = [], nanIn, ...options }: Settings): Promise<Outcome> {
+async function run(on: string, { makeOptimizer = sgd, plugins = [], nanIn, ...options }: Settings): Promise<Outcome> {
   const usual = getDefaultDevice();
-  setDefaultDevice(device);
+  setDefaultDevice(on);
   try {
     manualSeed(3);
     const model = smallModel();
@@ -60,7 +61,7 @@ async function run(device: string, { makeOptimizer = sgd, plugins = [], nanIn, .
     const strategy = new SupervisedTemplate({
       model,
       optimizer: makeOptimizer(model.parameters()),
-      device,
+      device: on,
       trainMbSize: 5,
       evaluator: null,
       ...options,
@@ -89,7 +90,7 @@ function assertClose(ours: Record<string, number[]>, theirs: Record<string, numb
 
 describe('reads of a device value by the host', () => {
   before(function () {
-    if (!standinReads) this.skip();
+    if (!device.startsWith('standin')) this.skip();
   });
 
   const optimizers: Record<string, (parameters: Tensor[]) => optim.Optimizer> = {
@@ -103,7 +104,7 @@ describe('reads of a device value by the host', () => {
     for (const withMas of [false, true]) {
       it(`${name}${withMas ? ' with MAS' : ''}: one at the end of a job of many iterations, with the numbers of the CPU`, async () => {
         const settings = () => ({ makeOptimizer, plugins: withMas ? [new MASPlugin({ lambdaReg: 2 })] : [] });
-        const { reads, error, strategy, parameters } = await run('standin', settings());
+        const { reads, error, strategy, parameters } = await run(device, settings());
         assert.equal(error, null);
         assert.equal(strategy.clock.trainIterations, 2 * iterations);
         assert.deepEqual(reads, [1, 1]);
@@ -113,13 +114,13 @@ describe('reads of a device value by the host', () => {
   }
 
   it('metrics of epochs add those of their own moments', async () => {
-    const { reads } = await run('standin', { evaluator: quietEvaluator() });
+    const { reads } = await run(device, { evaluator: quietEvaluator() });
     // The sum of the losses and that of the correct predictions, for each of two metrics.
     assert.deepEqual(reads, [5, 5]);
   });
 
   it('a hook inside the iteration has the loss looked at before backward', async () => {
-    const { reads } = await run('standin', { plugins: [{ beforeBackward: () => {} }] });
+    const { reads } = await run(device, { plugins: [{ beforeBackward: () => {} }] });
     assert.deepEqual(reads, [iterations, iterations]);
   });
 
@@ -128,14 +129,14 @@ describe('reads of a device value by the host', () => {
     let ended = 0;
     const first: Plugin = { afterTrainingExp: () => void (begun = standinReads!()) };
     const last: Plugin = { afterTrainingExp: () => void (ended = standinReads!()) };
-    await run('standin', { plugins: [first, new MASPlugin(), last] });
+    await run(device, { plugins: [first, new MASPlugin(), last] });
     assert.equal(ended - begun, 0);
   });
 
   for (const [name, makeOptimizer] of Object.entries(optimizers)) {
     it(`${name}: a loss that is not finite is told as on the CPU, and reaches nothing`, async () => {
       const settings = () => ({ makeOptimizer, plugins: [new MASPlugin({ lambdaReg: 2 })], nanIn: 3 });
-      const ours = await run('standin', settings());
+      const ours = await run(device, settings());
       const theirs = await run('cpu', settings());
       assert.equal(ours.error?.code, 'ERR_LOSS_NOT_FINITE');
       assert.match(ours.error.message, /^train: stopped in iteration 3 of epoch 0, experience 1 .*the mini-batch holds NaN/);
@@ -151,10 +152,10 @@ describe('reads of a device value by the host', () => {
   it('labels that a hook makes on the device are read to be checked', async () => {
     const criterion = new nn.CrossEntropyLoss();
     const relabel: Plugin = { beforeForward: (strategy) => void (strategy.mbY = strategy.mbY!.clone()) };
-    const { reads, error } = await run('standin', { criterion, plugins: [relabel] });
+    const { reads, error } = await run(device, { criterion, plugins: [relabel] });
     assert.equal(error, null);
     assert.deepEqual(reads, [2 * iterations, 2 * iterations]);
     const wrong: Plugin = { beforeForward: (strategy) => void (strategy.mbY = strategy.mbY!.clone().fill_(99)) };
-    assert.equal((await run('standin', { criterion, plugins: [wrong] })).error?.code, 'ERR_LABEL_RANGE');
+    assert.equal((await run(device, { criterion, plugins: [wrong] })).error?.code, 'ERR_LABEL_RANGE');
   });
 });
