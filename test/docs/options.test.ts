@@ -4,6 +4,7 @@ import { models, optim } from '../../lib/index';
 import { trainSchema } from '../../lib/training/templates/base';
 import { baseSGDOptions } from '../../lib/training/templates/sgd-options';
 import { readPage } from '../support/markdown';
+import { onCpu } from '../support/on-cpu';
 
 /** The rows of each table of options of a page: option, type, default, meaning. */
 async function optionTables(page: string): Promise<string[][][]> {
@@ -14,6 +15,8 @@ async function optionTables(page: string): Promise<string[][][]> {
 const names = (table: string[][]) => table.map(([option]) => option!.replaceAll('`', ''));
 
 describe('the tables of options in docs/training-loop.md', () => {
+  onCpu('the table has the default device of a program that names none');
+
   const model = new models.SimpleMLP();
   const strategySchema = z.object(baseSGDOptions);
   const strategyDefaults = strategySchema.parse({ model, optimizer: new optim.SGD(model.parameters()) });
