@@ -2,7 +2,7 @@
 // called from JavaScript go, without JavaScript. Prints one JSON object: nanoseconds a call.
 #include <iostream>
 
-#include "core/dispatcher.h"
+#include "core/operators/dispatcher.h"
 #include "core/torch.h"
 
 int main(int argc, char** argv) {

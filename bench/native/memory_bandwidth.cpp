@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "core/parallel.h"
+#include "core/compute/parallel.h"
 
 namespace {
 

@@ -44,7 +44,7 @@ async function apply(transform: AnyTransform, x: Inputs): Promise<Inputs> {
   return applyDescribed(transform, requireOneInput('transform', x, 'give a function that transforms all inputs'));
 }
 
-/** What native/core/minibatches.cpp does, for the part of a chain that has a function in it. */
+/** What native/core/data/minibatches.cpp does, for the part of a chain that has a function in it. */
 function applyDescribed({ permutation, toFloat, normalize, draws }: TensorTransform, x: Tensor): Tensor {
   const { aten } = ops as { aten: Record<string, (...args: unknown[]) => Tensor> };
   const { shape } = x;

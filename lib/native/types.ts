@@ -156,7 +156,7 @@ export interface NativeMas {
   memory(): [name: string, importance: NativeTensor, anchor: NativeTensor][];
 }
 
-/** The phases of an iteration; numbers as in `native/core/training_step.h`. */
+/** The phases of an iteration; numbers as in `native/core/training/training_step.h`. */
 export const Phase = {
   fetch: 0,
   zeroGrad: 1,

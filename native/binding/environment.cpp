@@ -2,13 +2,10 @@
 
 #include <ATen/Context.h>
 
-#include "binding/promise_worker.h"
-#include "core/channels_last.h"
-#include "core/default_generators.h"
+#include "binding/util/promise_worker.h"
+#include "core/compute/threads.h"
 #include "core/error.h"
-#include "core/kept_blocks.h"
-#include "core/products.h"
-#include "core/threads.h"
+#include "core/overrides/install_overrides.h"
 
 namespace continual::binding {
 namespace {
@@ -28,10 +25,7 @@ void settle_on_javascript_thread(napi_env env, napi_value, void*, void* data) {
 }  // namespace
 
 Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_unique<ComputeThread>()) {
-  keep_small_blocks();
-  speed_up_products();
-  are_channels_put_last();
-  let_threads_have_generators();
+  install_overrides();
   generators = std::make_shared<EnvironmentGenerators>(env);
   drawing_here_.emplace(generators);
   // Without it libtorch believes the indices of sparse tensors, and reads and writes where they point.

@@ -6,10 +6,10 @@
 #include <optional>
 
 #include "binding/environment_generators.h"
-#include "binding/live_tensors.h"
-#include "binding/napi_setup.h"
-#include "core/compute_thread.h"
-#include "core/team_work.h"
+#include "binding/objects/live_tensors.h"
+#include "binding/util/napi_setup.h"
+#include "core/compute/compute_thread.h"
+#include "core/compute/on_compute_thread.h"
 
 namespace continual::binding {
 

@@ -2,7 +2,7 @@
 
 #include <atomic>
 
-#include "binding/generator.h"
+#include "binding/objects/generator.h"
 
 namespace continual::binding {
 namespace {

@@ -4,8 +4,8 @@
 #include <optional>
 #include <thread>
 
-#include "binding/napi_setup.h"
-#include "core/default_generators.h"
+#include "binding/util/napi_setup.h"
+#include "core/overrides/default_generators.h"
 
 namespace continual::binding {
 

@@ -3,7 +3,7 @@
 // It also asks NVIDIA's driver what it has, by the driver's own interface: that needs no CUDA toolkit and no libtorch.
 #include <string>
 
-#include "binding/napi_setup.h"
+#include "binding/util/napi_setup.h"
 
 #ifdef _WIN32
 #include <windows.h>

@@ -5,7 +5,7 @@
 
 #include <cstdio>
 
-#include "core/script_module.h"
+#include "core/models/script_module.h"
 
 namespace continual::test {
 

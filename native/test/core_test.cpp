@@ -1,13 +1,13 @@
 // Tests of the C++ core without Node: each case is a function; a failed check prints itself and fails the program.
 #include <cstdio>
 
-#include "core/compute_thread.h"
+#include "core/compute/compute_thread.h"
 #include "core/error.h"
-#include "core/mas.h"
-#include "core/mas_kernels.h"
-#include "core/name_groups.h"
+#include "core/optimizers/name_groups.h"
 #include "core/optimizers/sgd.h"
-#include "core/training_step.h"
+#include "core/regularization/mas.h"
+#include "core/regularization/penalty_kernels.h"
+#include "core/training/training_step.h"
 #include "test/check.h"
 
 namespace {

@@ -1,5 +1,6 @@
 // What operators draw from on threads that have generators of their own.
-#include "core/default_generators.h"
+#include "core/overrides/default_generators.h"
+#include "core/overrides/install_overrides.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
@@ -185,7 +186,7 @@ void many_threads_at_once() {
 }  // namespace
 
 void default_generators() {
-  let_threads_have_generators();
+  install_overrides();
   threads_draw_apart();
   no_operator_is_missed();
   each_begins_with_a_seed_of_its_own();

@@ -1,5 +1,5 @@
 // Tests of the iteration on a device: what it leaves there unread, and the same results. The CPU may stand for one.
-#include "core/device_reads.h"
+#include "core/compute/device_reads.h"
 
 #include <limits>
 #include <optional>
@@ -9,7 +9,7 @@
 #include "core/optimizers/adam.h"
 #include "core/optimizers/rmsprop.h"
 #include "core/optimizers/sgd.h"
-#include "core/training_step.h"
+#include "core/training/training_step.h"
 #include "test/check.h"
 #include "test/read_counter.h"
 

@@ -1,10 +1,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/byte_storage.h"
-#include "core/held_storages.h"
-#include "core/owned_memory.h"
-#include "core/slots.h"
+#include "core/files/byte_storage.h"
+#include "core/memory/held_storages.h"
+#include "core/memory/owned_memory.h"
+#include "core/memory/slots.h"
 #include "test/check.h"
 
 namespace continual::test {

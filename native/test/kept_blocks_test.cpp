@@ -9,9 +9,9 @@
 #include <fstream>
 #include <thread>
 
-#include "core/kept_blocks.h"
 #include "core/optimizers/sgd.h"
-#include "core/training_step.h"
+#include "core/overrides/cpu_block_cache.h"
+#include "core/training/training_step.h"
 #include "test/check.h"
 
 namespace continual::test {

@@ -1,7 +1,7 @@
 // Tests of mini-batches: drawn in order, prepared, dropped.
 #include <ATen/CPUGeneratorImpl.h>
 
-#include "core/minibatches.h"
+#include "core/data/minibatches.h"
 #include "test/check.h"
 
 namespace continual::test {

@@ -1,5 +1,5 @@
 // Tests of work that is shared out to libtorch's threads.
-#include "core/parallel.h"
+#include "core/compute/parallel.h"
 
 #include <mutex>
 #include <set>

@@ -1,8 +1,8 @@
 // Tests of products of matrices, whichever library they go through.
 #include <array>
 
-#include "core/narrow_products.h"
-#include "core/products.h"
+#include "core/overrides/narrow_products.h"
+#include "core/overrides/products.h"
 #include "test/check.h"
 
 namespace continual::test {

@@ -1,6 +1,6 @@
 #include "core/optimizers/rmsprop.h"
 
-#include "core/parallel.h"
+#include "core/compute/parallel.h"
 
 namespace continual {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <mutex>
 
-#include "binding/device.h"
+#include "binding/functions/device.h"
 #include "test/standin/device.h"
 
 namespace continual::standin {

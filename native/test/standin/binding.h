@@ -1,7 +1,7 @@
 // The stand-in as JavaScript has it.
 #pragma once
 
-#include "binding/napi_setup.h"
+#include "binding/util/napi_setup.h"
 
 namespace continual::standin {
 

@@ -1,9 +1,0 @@
-#pragma once
-
-#include "binding/napi_setup.h"
-
-namespace continual::binding {
-
-void define_operators(Napi::Env env, Napi::Object exports);
-
-}  // namespace continual::binding

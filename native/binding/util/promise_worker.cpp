@@ -1,0 +1,25 @@
+#include "binding/util/promise_worker.h"
+
+namespace continual::binding {
+
+void deliver(Environment& environment, Delivery* delivery) {
+  const napi_status status = napi_call_threadsafe_function(environment.deliver, delivery, napi_tsfn_nonblocking);
+  if (status != napi_ok) delete delivery;
+}
+
+void job_begins(Napi::Env env, const Used& used) {
+  Environment& environment = Environment::of(env);
+  environment.give_team();
+  if (environment.jobs_under_way++ == 0) napi_ref_threadsafe_function(env, environment.deliver);
+  for (const auto& occupation : used) ++occupation->jobs();
+  if (!used.empty()) ++environment.occupying_jobs;
+}
+
+void job_ends(Napi::Env env, const Used& used) {
+  Environment& environment = Environment::of(env);
+  if (--environment.jobs_under_way == 0) napi_unref_threadsafe_function(env, environment.deliver);
+  for (const auto& occupation : used) --occupation->jobs();
+  if (!used.empty()) --environment.occupying_jobs;
+}
+
+}  // namespace continual::binding

@@ -1,0 +1,392 @@
+#include "core/training/training_step.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <unordered_set>
+
+#include "core/compute/device_reads.h"
+#include "core/error.h"
+#include "core/models/script_errors.h"
+#include "core/regularization/mas_advice.h"
+
+namespace continual {
+namespace {
+
+/// Runs `body`; what libtorch reports is given the operation and the tensors that it was about.
+template <typename Body>
+void explained(const std::string& code, const std::function<std::string()>& what, const Body& body) {
+  try {
+    body();
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const c10::Error& error) {
+    if (is_out_of_memory(error)) throw;
+    throw Error(code, what() + ": " + cause_first(error.what_without_backtrace()));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(code, what() + ": " + cause_first(error.what()));
+  }
+}
+
+/// Without those that only keep something, as the integers of a quantised model.
+NamedTensors trainable_parameters(const Model& model) {
+  NamedTensors named = model.named_parameters();
+  std::erase_if(named, [](const auto& entry) { return !is_trainable(entry.second.scalar_type()); });
+  return named;
+}
+
+at::Tensor no_loss(const at::Device& device) { return at::zeros({1}, at::TensorOptions(device)); }
+
+}  // namespace
+
+TrainingStep::TrainingStep(std::shared_ptr<Model> model, std::shared_ptr<Optimizer> optimizer,
+                           std::optional<CrossEntropy> criterion, at::Device device)
+    : loss(no_loss(device)),
+      model_(std::move(model)),
+      optimizer_(std::move(optimizer)),
+      criterion_(std::move(criterion)),
+      device_(device) {
+  if (criterion_ && criterion_->weight.defined()) criterion_->weight = criterion_->weight.to(device_);
+}
+
+void TrainingStep::set_model(std::shared_ptr<Model> model) { model_ = std::move(model); }
+
+void TrainingStep::set_optimizer(std::shared_ptr<Optimizer> optimizer) { optimizer_ = std::move(optimizer); }
+
+void TrainingStep::update_optimizer(bool reset_state, bool remove_params) {
+  NamedTensors now = trainable_parameters(*model_);
+  optimizer_->update(now, known_.value_or(NamedTensors{}), remove_params);
+  if (reset_state) optimizer_->reset_state();
+  known_ = std::move(now);
+  if (flat_) lay_out();  // what is new is trained from the next iteration on
+}
+
+NamedTensors TrainingStep::parameters() const {
+  NamedTensors named = trainable_parameters(*model_);
+  std::unordered_set<at::TensorImpl*> of_model;
+  for (const auto& [name, parameter] : named) of_model.insert(parameter.unsafeGetTensorImpl());
+  for (const at::Tensor& parameter : optimizer_->parameters()) {
+    if (!of_model.count(parameter.unsafeGetTensorImpl())) named.emplace_back("", parameter);
+  }
+  return named;
+}
+
+bool TrainingStep::lay_out() {
+  const NamedTensors named = parameters();
+  const bool changed = !flat_ || !flat_->holds(named);
+  if (changed) flat_ = FlatParameters::create(named);
+  flat_->settle();
+  optimizer_->attach(flat_);
+  return changed;
+}
+
+void TrainingStep::require_layout(const char* operation) const {
+  if (flat_) return;
+  throw Error("ERR_CALL_ORDER", std::string(operation) +
+                                    ": expected a strategy that trains: its parameters are prepared in "
+                                    "beforeTrainingExp, before the hook of that name, and have not been yet");
+}
+
+void TrainingStep::close() {
+  if (!passes_.empty()) passes_.pop_back();
+}
+
+void TrainingStep::load(std::shared_ptr<MiniBatches> loader) {
+  if (!passes_.empty()) passes_.back().loader = std::move(loader);
+}
+
+MiniBatch TrainingStep::on_device(const Inputs& x, const at::Tensor& y, const at::Tensor& task_id) const {
+  MiniBatch result;
+  result.x = x.map([&](const at::Tensor& input) { return input.to(device_, /*non_blocking=*/true); });
+  result.y = y.to(device_, /*non_blocking=*/true);
+  result.task_id = task_id.to(device_, /*non_blocking=*/true);
+  if (y.is_cpu()) result.labels = y;
+  return result;
+}
+
+void TrainingStep::set_batch(const Inputs& x, const at::Tensor& y, const at::Tensor& task_id) {
+  batch = on_device(x, y, task_id);
+  penalties_.clear();
+}
+
+bool TrainingStep::fetch(MiniBatch& into) {
+  penalties_.clear();
+  return !passes_.empty() && passes_.back().loader && passes_.back().loader->next(into, device_);
+}
+
+void TrainingStep::clear() {
+  batch = {};
+  penalties_.clear();
+  output.reset();
+  loss = no_loss(device_);
+}
+
+TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, bool grad_enabled,
+                                         int64_t max_iterations, std::chrono::milliseconds budget,
+                                         const std::atomic<bool>& stopping) {
+  Progress progress;
+  try {
+    if (max_iterations > 1 && grad_enabled && !reads_are_free(device_)) guard_.emplace(device_);
+    iterate(plan, grad_enabled, max_iterations, budget, stopping, progress);
+  } catch (...) {
+    progress.error = std::current_exception();
+  }
+  if (guard_) look_at_losses(progress);
+  guard_.reset();
+  return progress;
+}
+
+void TrainingStep::iterate(const std::vector<PlannedPhase>& plan, bool grad_enabled, int64_t max_iterations,
+                           std::chrono::milliseconds budget, const std::atomic<bool>& stopping, Progress& progress) {
+  const at::AutoGradMode grad_mode(grad_enabled);
+  const auto deadline = std::chrono::steady_clock::now() + budget;
+  while (progress.iterations < max_iterations) {
+    for (const PlannedPhase& planned : plan) {
+      if (planned.phase == Phase::kFetch) {
+        explained(
+            "ERR_BATCH", [] { return "mini-batch: cannot be gathered from the dataset"; },
+            [&] { progress.exhausted = !fetch(batch); });
+        if (progress.exhausted) return;
+        if (max_iterations > 1 && passes_.back().loader) passes_.back().loader->prepare_meanwhile();
+      } else {
+        run_phase(planned, grad_enabled);
+      }
+    }
+    ++progress.iterations;
+    if (guard_ && guard_->is_full()) look_at_losses(progress);
+    if (progress.error || stopping || std::chrono::steady_clock::now() >= deadline) break;
+  }
+  // Between two iterations of which each is several jobs: the next one can then begin on the calling thread.
+  const bool ends_iteration = !plan.empty() && plan.back().phase == (grad_enabled ? Phase::kUpdate : Phase::kCriterion);
+  if (max_iterations == 1 && ends_iteration && !passes_.empty() && passes_.back().loader)
+    passes_.back().loader->prepare();
+}
+
+void TrainingStep::look_at_losses(Progress& progress) {
+  try {
+    std::optional<LossGuard::Found> found = guard_->look();
+    optimizer_->settle(found ? found->updates : std::numeric_limits<size_t>::max());
+    if (!found) return;
+    progress.iterations = found->iteration;
+    progress.exhausted = false;
+    batch = std::move(found->moment.batch);
+    output = std::move(found->moment.output);
+    loss = std::move(found->moment.loss);
+    penalties_ = std::move(found->moment.penalties);
+    if (!passes_.empty()) passes_.back().statistics = found->moment.statistics;
+    optimizer_->zero_grad();
+    guard_.reset();
+    throw_not_finite();
+  } catch (const Error&) {
+    progress.error = std::current_exception();
+  } catch (...) {
+    if (!progress.error) progress.error = std::current_exception();
+  }
+}
+
+bool TrainingStep::is_light(const std::vector<PlannedPhase>& plan, int64_t max_iterations) const {
+  // libtorch's operators never split so few elements over threads: the result is the compute thread's.
+  constexpr int64_t kFew = 16384;
+  if (max_iterations != 1) return false;
+  return std::all_of(plan.begin(), plan.end(), [&](const PlannedPhase& planned) {
+    switch (planned.phase) {
+      case Phase::kZeroGrad: return true;
+      case Phase::kFetch: return !passes_.empty() && passes_.back().loader && passes_.back().loader->is_prepared();
+      case Phase::kCriterion: return output.defined() && output.device().is_cpu() && output.numel() <= kFew;
+      default: return false;
+    }
+  });
+}
+
+void TrainingStep::run_phase(const PlannedPhase& planned, bool grad_enabled) {
+  switch (planned.phase) {
+    case Phase::kFetch: return;
+    case Phase::kZeroGrad: return zero_grad();
+    case Phase::kForward: return forward();
+    case Phase::kCriterion: return criterion(grad_enabled);
+    case Phase::kPenalty: return penalty(planned.mas);
+    case Phase::kBackward: return backward();
+    case Phase::kUpdate: return update();
+    case Phase::kMeasure: return measure(/*needs_labels=*/false);
+    case Phase::kMeasureAccuracy: return measure(/*needs_labels=*/true);
+  }
+}
+
+void TrainingStep::zero_grad() {
+  optimizer_->zero_grad();
+  loss = no_loss(device_);
+}
+
+void TrainingStep::forward() {
+  if (!batch.x.defined()) {
+    throw Error("ERR_CALL_ORDER",
+                "forward: expected a mini-batch, got none: an evaluation in a hook inside the iteration forgets it");
+  }
+  explained(
+      "ERR_FORWARD", [&] { return "forward: the model failed on a mini-batch " + describe(batch.x); },
+      [&] { output = model_->forward(batch.x, batch.task_id); });
+}
+
+void TrainingStep::criterion(bool training) {
+  if (!criterion_) throw Error("ERR_CRITERION", "criterion: this strategy was made with one of JavaScript");
+  if (!output.defined() || !batch.y.defined()) {
+    throw Error("ERR_CALL_ORDER",
+                "criterion: expected a mini-batch and the model's output, got none: an evaluation in a hook inside the "
+                "iteration forgets them");
+  }
+  criterion_->check_labels(output, batch.labels.defined() ? batch.labels : batch.y);
+  explained(
+      "ERR_CRITERION",
+      [&] { return "criterion: failed on output " + describe(output) + " and target " + describe(batch.y); },
+      [&] {
+        const at::Tensor value = (*criterion_)(output, batch.y);
+        // In training plugins add to the loss in place, which keeps its shape [1].
+        if (training) loss.add_(value);
+        else loss = value;
+      });
+}
+
+void TrainingStep::penalty(const std::shared_ptr<Mas>& mas) {
+  require_layout("MASPlugin.beforeBackward");
+  if (flat_->misfit()) lay_out();
+  penalties_.push_back(mas);
+  mas->add_penalty(flat_, loss);
+}
+
+void TrainingStep::backward() {
+  if (guard_) {
+    guard_->watch({batch, output, loss, penalties_, passes_.empty() ? PassStatistics{} : passes_.back().statistics});
+  } else {
+    check_loss();
+  }
+  std::optional<FlatParameters::Receiving> in_place;
+  if (flat_) in_place.emplace(*flat_, [this](size_t i, const at::Tensor& grad) { return flat_->write_grad(i, grad); });
+  explained(
+      "ERR_BACKWARD", [&] { return "backward: failed on loss " + describe(loss); }, [&] { loss.backward(); });
+}
+
+/// What a hook has added to the optimizer, or made of the model, gets its place.
+void TrainingStep::update() {
+  if (flat_ && (!optimizer_->is_on(*flat_) || flat_->misfit())) lay_out();
+  optimizer_->step(guard_ ? guard_->found_inf() : at::Tensor());
+}
+
+void TrainingStep::check_loss() const {
+  if (loss.numel() == 1 && !std::isfinite(loss.item<double>())) throw_not_finite();
+}
+
+void TrainingStep::throw_not_finite() const {
+  const auto wrong = [](const at::Tensor& tensor) {
+    return tensor.defined() && !at::isfinite(tensor).all().item<bool>();
+  };
+  std::string cause = "output and parameters are finite: the criterion, or a penalty added to it, is not";
+  if (std::any_of(batch.x.tensors.begin(), batch.x.tensors.end(), wrong)) {
+    cause = "the mini-batch holds NaN or infinity";
+  } else {
+    for (const auto& [name, parameter] : model_->named_parameters()) {
+      if (!wrong(parameter)) continue;
+      cause = "parameter \"" + name + "\" holds NaN or infinity";
+      break;
+    }
+    if (cause[0] == 'o' && wrong(output)) {
+      cause = "the model's output overflowed: the learning rate or the inputs are too large, or training diverges";
+    }
+    for (const std::shared_ptr<Mas>& mas : penalties_) cause += ". " + advice_on_penalty(*mas, *optimizer_);
+  }
+  throw Error("ERR_LOSS_NOT_FINITE",
+              "backward: expected a finite loss, got " + std::to_string(loss.item<double>()) + " (" + cause + ")");
+}
+
+void TrainingStep::measure(bool needs_labels) {
+  if (passes_.empty()) return;
+  if (!batch.y.defined()) throw Error("ERR_CALL_ORDER", "statistics: expected a mini-batch, got none");
+  PassStatistics& statistics = passes_.back().statistics;
+  statistics.add_loss(loss, batch.size());
+  if (!statistics.add_predictions(output, batch.y) && needs_labels) {
+    throw Error("ERR_ACCURACY_TARGET",
+                "accuracy: expected targets that are labels, integers [B], or a number for each class, as the output "
+                "[B, C], got output " +
+                    describe(output) + " and target " + describe(batch.y) +
+                    ": a regression is measured by lossMetrics in place of accuracyMetrics");
+  }
+}
+
+TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono::milliseconds budget,
+                                                           const std::atomic<bool>& stopping) {
+  const at::AutoGradMode grad_mode(true);
+  const auto deadline = std::chrono::steady_clock::now() + budget;
+  Progress progress;
+  MiniBatch current;
+  do {
+    if (!fetch(current)) {
+      progress.exhausted = true;
+      return progress;
+    }
+    passes_.back().loader->prepare_meanwhile();
+    accumulate_importance(mas, current);
+    ++progress.iterations;
+  } while (!stopping && std::chrono::steady_clock::now() < deadline);
+  return progress;
+}
+
+void TrainingStep::begin_importance(Mas& mas) {
+  require_layout("MASPlugin.afterTrainingExp");
+  lay_out();
+  mas.begin_pass(flat_);
+}
+
+void TrainingStep::accumulate_importance(Mas& mas, const MiniBatch& current) {
+  const at::AutoGradMode grad_mode(true);
+  mas.require_pass(flat_);
+  optimizer_->zero_grad();
+  explained(
+      "ERR_IMPORTANCE",
+      [&] {
+        return "importance: the model failed on a mini-batch " + describe(current.x) +
+               (current.size() == 1 ? ", of one sample (`dropLast: true` leaves an incomplete one out)" : "");
+      },
+      [&] {
+        try {
+          mas.accumulate(flat_, model_->forward(current.x, current.task_id));
+        } catch (const Error& error) {
+          if (error.code() != "ERR_INPUTS") throw;
+          throw Error(error.code(),
+                      "MASPlugin.afterTrainingExp: importances are measured on the data as they are, without the "
+                      "hooks of an iteration; inputs can be made by a transform of the dataset. " +
+                          std::string(error.what()));
+        }
+      });
+}
+
+void TrainingStep::accumulate_importance(Mas& mas, const at::Tensor& model_output) {
+  const at::AutoGradMode grad_mode(true);
+  mas.require_pass(flat_);
+  optimizer_->zero_grad();
+  explained(
+      "ERR_IMPORTANCE", [&] { return "importance: failed on a model output " + describe(model_output); },
+      [&] { mas.accumulate(flat_, model_output); });
+}
+
+void TrainingStep::end_importance(Mas& mas, bool first_experience) {
+  mas.require_pass(flat_);
+  const NamedTensors now = parameters();
+  if (!flat_->holds(now)) {
+    const auto is_new = [&](const NamedTensors::value_type& named) {
+      return std::none_of(flat_->slots().begin(), flat_->slots().end(), [&](const ParameterSlot& slot) {
+        return slot.name == named.first && slot.parameter.is_same(named.second);
+      });
+    };
+    const auto found = std::find_if(now.begin(), now.end(), is_new);
+    throw Error("ERR_CALL_ORDER",
+                "MASPlugin.afterTrainingExp: expected the model to stay as it is while importances are measured, got " +
+                    (found == now.end() ? "parameters that are gone" : "a new parameter \"" + found->first + '"') +
+                    ": change it before training, or in a later hook");
+  }
+  mas.end_pass(flat_, first_experience);
+}
+
+}  // namespace continual
