@@ -4,9 +4,9 @@ import { basename, join } from 'node:path';
 import { libraryName } from '../../lib/native/libtorch-folder.js';
 import { neededLibraries } from './binaries.mjs';
 
-/** What every machine of a platform has. */
+/** What every machine of a platform has; of Linux what wheels may take for granted too, where arm64's Fortran runtime needs zlib. */
 const OF_THE_SYSTEM = {
-  linux: /^(lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+)|ld-linux[-\w]*)\.so/,
+  linux: /^(lib(c|m|z|dl|rt|pthread|gcc_s|stdc\+\+)|ld-linux[-\w]*)\.so/,
   darwin: /^\/(usr\/lib|System)\//,
 };
 

@@ -14,7 +14,7 @@ const LIBRARIES = [
   { file: /^(lib)?(torch_cpu|c10)\.(so|dylib|dll)$/, name: 'PyTorch', text: 'torch:LICENSE' },
   { file: /^lib(gomp|gfortran)\b.*\.so/, name: 'GNU OpenMP and Fortran runtimes', text: 'gcc-runtime.txt' },
   { file: /^libopenblas\b/, name: 'OpenBLAS', text: 'openblas.txt' },
-  { file: /^libarm_compute\b/, name: 'Arm Compute Library', text: 'arm-compute-library.txt' },
+  { file: /^libarm_compute(_graph)?\b/, name: 'Arm Compute Library', text: 'arm-compute-library.txt' },
   { file: /^libomp\.dylib$/, name: 'LLVM OpenMP runtime', text: 'torch:third_party/llvm-openmp/LICENSE.txt' },
   { file: /^libiomp.*\.dll$/, name: 'Intel OpenMP runtime', text: 'intel-openmp.txt' },
   { file: /^(fbgemm|asmjit)\.dll$/, name: 'FBGEMM', text: 'torch:third_party/fbgemm/LICENSE' },

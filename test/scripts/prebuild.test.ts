@@ -220,6 +220,32 @@ describe('scripts/prebuild', () => {
         assert.throws(() => prebuild.librariesToPublish(folder, 'linux', needed), /libc10\.so needs libnuma\.so\.1/);
       }));
 
+    it("takes all that PyTorch's CPU wheel for arm64 has: OpenBLAS and its Fortran, which wants zlib, and Arm's library", () =>
+      withFolder((folder) => {
+        // As in the wheel of 2.10.0.
+        const needed: Record<string, string[]> = {
+          'libtorch_cpu.so': ['libc10.so', 'libopenblas-24fd393f.so.0', 'libgomp.so.1', 'libarm_compute.so', 'libarm_compute_graph.so'],
+          'libc10.so': ['libstdc++.so.6', 'libgcc_s.so.1', 'libpthread.so.0', 'librt.so.1'],
+          'libopenblas-24fd393f.so.0': ['libgfortran.so.5', 'libgomp.so.1', 'libm.so.6', 'libc.so.6'],
+          'libgfortran.so.5': ['libz.so.1', 'libm.so.6', 'libgcc_s.so.1', 'ld-linux-aarch64.so.1'],
+          'libgomp.so.1': ['libdl.so.2'],
+          'libarm_compute.so': ['libgomp.so.1'],
+          'libarm_compute_graph.so': ['libarm_compute.so'],
+        };
+        writeFiles(folder, Object.fromEntries(Object.keys(needed).map((name) => [name, ''])));
+        const libraries = prebuild.librariesToPublish(folder, 'linux', (file) => needed[file.split(/[\\/]/).at(-1) ?? ''] ?? []);
+        assert.deepEqual(libraries, Object.keys(needed).sort());
+
+        const others = ['package.json', 'LICENSE', 'NOTICE', 'RECORD', 'contents.json', 'build-version'];
+        const packed = packedOf([...others, ...libraries.map((name) => `lib/${name}`)]);
+        assert.deepEqual(prebuild.checkContents(packed, prebuild.libtorchContents('linux-arm64')), []);
+
+        const torchRoot = join(folder, 'torch');
+        writeFiles(folder, { 'torch-2.13.0+cpu.dist-info/licenses/LICENSE': 'a', 'torch-2.13.0+cpu.dist-info/licenses/third_party/fmt/LICENSE': 'b' });
+        const { NOTICE } = prebuild.libtorchLicences({ platform: 'linux-arm64', torchRoot, libraries });
+        for (const name of libraries) assert.ok(NOTICE?.includes(name), name);
+      }));
+
     it('follows @rpath on macOS, and takes all but Python on Windows', () =>
       withFolder((folder) => {
         writeFiles(folder, { 'libtorch_cpu.dylib': '', 'libc10.dylib': '', 'c10.dll': '', 'torch_cpu.dll': '', 'torch_python.dll': '', 'c10.lib': '' });
