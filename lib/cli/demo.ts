@@ -6,6 +6,8 @@ import { runCommand } from './command';
 import { type DemoOptions, type DemoResult, runDemo } from './demo-run';
 import { progressDisplay } from '../logging/progress-display';
 
+const quickStride = 5;
+
 const help = (command: string) => `Permuted MNIST, five experiences: the same network learns them once naively and once with Memory Aware Synapses.
 
 Usage: ${command} [options]
@@ -33,7 +35,8 @@ export async function demo(args: string[], command = 'npx continual-torch demo')
     process.stdout.write(help(command));
     return 0;
   }
-  const options: DemoOptions = { quick: values.quick, model: values.model ?? null, seed: parseSeed(values.seed) };
+  const stride = values.quick ? quickStride : 1;
+  const options: DemoOptions = { stride, model: values.model ?? null, seed: parseSeed(values.seed) };
   const naive = await runDemo('naive', options, progressDisplay('naive'));
   const mas = await runDemo('mas', options, progressDisplay('with MAS'));
   const versions = { continualTorch: version, libtorch: torchVersion, node: process.versions.node };
