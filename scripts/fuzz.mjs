@@ -2,11 +2,13 @@
 // errors: `npm run fuzz -- [safetensors|safetensors-index|torch|calls|strategies] [--count N] [--seed N] [--from N] [--sanitize]`.
 // With --sanitize the addon is built a second time, with AddressSanitizer and UndefinedBehaviorSanitizer (GCC, Linux).
 import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageCommand } from './setup/dependencies.mjs';
 import { findLibtorch } from './setup/libtorch.mjs';
-import { buildJobs } from './setup/native.mjs';
+import { buildJobs, nativePaths } from './setup/native.mjs';
+import { writeStamp } from './setup/stamp.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const build = path.join(root, 'build', 'sanitize');
@@ -18,6 +20,9 @@ function buildWithSanitizers() {
     `--CDLIBTORCH_ROOT=${chosen.root}`];
   const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) process.exit(1);
+  const release = path.join(build, 'Release');
+  copyFileSync(path.join(nativePaths(root).release, 'opener.node'), path.join(release, 'opener.node'));
+  writeStamp(path.join(release, 'manifest.json'), { libtorch: { root: chosen.root, version: chosen.version } });
 }
 
 /** Node is built without the sanitizer's run-time library: it has to come first. */

@@ -97,14 +97,14 @@ export function pythonPlace(machine: Machine): Place {
   return inspected(source, root, machine);
 }
 
-/** What the set-up has published of its build. CONTINUAL_TORCH_ADDON names the folder of another addon: the fuzzer's. */
+/** What the set-up has published of its build. CONTINUAL_TORCH_ADDON names the folder of another one, the fuzzer's for example. */
 export function localBuild(machine: Machine): { addon: string; opener: string; libtorch: string; version: string } | null {
-  const release = path.join(machine.root, 'build', 'Release');
+  const release = machine.env['CONTINUAL_TORCH_ADDON'] ?? path.join(machine.root, 'build', 'Release');
   try {
     const manifest = readFileSync(path.join(release, 'manifest.json'), 'utf8');
     const { libtorch } = JSON.parse(manifest) as { libtorch: { root: string; version: string } };
     return {
-      addon: path.join(machine.env['CONTINUAL_TORCH_ADDON'] ?? release, 'continual_torch.node'),
+      addon: path.join(release, 'continual_torch.node'),
       opener: path.join(release, 'opener.node'),
       libtorch: libtorch.root,
       version: libtorch.version,
