@@ -21,12 +21,12 @@ export function painter(stream, env = process.env) {
 const seconds = (ms) => (ms < 9_950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`);
 
 /**
- * @param {{stream?: NodeJS.WriteStream, env?: NodeJS.ProcessEnv, plainEveryMs?: number}} options
- *   `plainEveryMs`: least time between two progress lines where the stream is no terminal.
+ * @param {{name?: string, stream?: NodeJS.WriteStream, env?: NodeJS.ProcessEnv, plainEveryMs?: number}} options
+ *   `name`: what each line begins with. `plainEveryMs`: least time between two progress lines where the stream is no terminal.
  */
-export function createReporter({ stream = process.stderr, env = process.env, plainEveryMs = 15_000 } = {}) {
+export function createReporter({ name: command = 'setup', stream = process.stderr, env = process.env, plainEveryMs = 15_000 } = {}) {
   const paint = painter(stream, env);
-  const prefix = paint('dim', 'setup:');
+  const prefix = paint('dim', `${command}:`);
   let openLine = false;
 
   function say(text) {

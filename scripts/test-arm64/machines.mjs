@@ -1,0 +1,67 @@
+// Processors as QEMU imitates them. Before 8.2 it shows a program the host's /proc/cpuinfo and /sys, from which libtorch's
+// cpuinfo and oneDNN would learn of an x86; below a machine's root lie such as an ARM has.
+import { chmodSync, mkdirSync, symlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { EMULATOR } from './tools.mjs';
+
+/** Where crossbuild-essential-arm64 puts the libraries of the system. */
+const LIBRARIES = '/usr/aarch64-linux-gnu/lib';
+
+const ARMV8_0 = 'fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid';
+const ARMV8_2 = `${ARMV8_0} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp`;
+
+/** Without SVE, with more instructions but without SVE, and with vectors of 256 bits; each with its number of the part. */
+export const PROCESSORS = {
+  'cortex-a72': { cpu: 'cortex-a72', part: 0xd08, features: ARMV8_0 },
+  'neoverse-n1': { cpu: 'neoverse-n1', part: 0xd0c, features: ARMV8_2 },
+  'sve-256': { cpu: 'max,sve-default-vector-length=32', part: 0xd40, features: `${ARMV8_2} sve bf16 i8mm` },
+};
+
+export function cpuinfo({ part, features }, count) {
+  const hex = (number) => `0x${number.toString(16)}`;
+  const one = (index) => [
+    `processor\t: ${index}`, 'BogoMIPS\t: 100.00', `Features\t: ${features}`, 'CPU implementer\t: 0x41',
+    'CPU architecture: 8', 'CPU variant\t: 0x0', `CPU part\t: ${hex(part)}`, 'CPU revision\t: 0', '',
+  ].join('\n');
+  return `${Array.from({ length: count }, (_, index) => one(index)).join('\n')}\n`;
+}
+
+const implementer = 0x41 * 2 ** 24 + 0xf * 2 ** 16;
+const midr = ({ part }) => `0x${(implementer + part * 2 ** 4).toString(16).padStart(16, '0')}\n`;
+
+function write(file, text) {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
+
+/** Two scripts: what runs a program, and a Node that `process.execPath` may name, for the programs that it starts in turn. */
+function writeCommands(root, cpu, node) {
+  const quoted = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  const commands = { run: '', node: quoted(node) };
+  for (const [name, program] of Object.entries(commands)) {
+    // What crashes would take its time to write all of libtorch to the disk.
+    write(join(root, name), `#!/bin/sh\nulimit -c 0\nexec ${EMULATOR} -L ${quoted(root)} -cpu ${quoted(cpu)} ${program} "$@"\n`);
+    chmodSync(join(root, name), 0o755);
+  }
+  write(join(root, 'exec-path.cjs'), `process.execPath = ${JSON.stringify(join(root, 'node'))};\n`);
+}
+
+/**
+ * Makes the root of a machine.
+ * @param {{folder: string, name: keyof typeof PROCESSORS, node: string}} options
+ * @returns {{run: string, node: string, preload: string}} commands
+ */
+export function createMachine({ folder, name, node }) {
+  const root = join(folder, name);
+  const processor = PROCESSORS[name];
+  const count = availableParallelism();
+  rmSync(root, { recursive: true, force: true });
+  write(join(root, 'proc', 'cpuinfo'), cpuinfo(processor, count));
+  for (let index = 0; index < count; index++) {
+    write(join(root, 'sys', 'devices', 'system', 'cpu', `cpu${index}`, 'regs', 'identification', 'midr_el1'), midr(processor));
+  }
+  symlinkSync(LIBRARIES, join(root, 'lib'));
+  writeCommands(root, processor.cpu, node);
+  return { run: join(root, 'run'), node: join(root, 'node'), preload: join(root, 'exec-path.cjs') };
+}
