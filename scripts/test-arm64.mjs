@@ -1,10 +1,11 @@
-// `npm run test:arm64 [-- FILE...]`: compiles for 64-bit ARM on an x86-64 machine with Debian's or Ubuntu's cross compiler and
-// runs, under QEMU, the core's tests, the recorded runs, the traces and a small demo on several processors; with names of test
-// files those instead, on one. Everything that it fetches and makes lies in build/arm64.
-import { readdirSync } from 'node:fs';
+// `npm run test:arm64 [-- --torch VERSION] [-- FILE...]`: compiles for 64-bit ARM on an x86-64 machine with Debian's or Ubuntu's
+// cross compiler and runs, under QEMU, the core's tests, the recorded runs, the traces and a small demo on several processors;
+// with names of test files those instead, on one. Everything that it fetches and makes lies in build/arm64.
+import { existsSync, readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { TESTED_VERSION } from '../lib/native/libtorch-folder.js';
 import { describeFailure } from './setup/failures.mjs';
 import { withLock } from './setup/lock.mjs';
@@ -14,7 +15,7 @@ import { installSignalHandlers, probe, run } from './setup/run.mjs';
 import { compileTypescript, typescriptStale } from './setup/typescript.mjs';
 import { crossBuild } from './test-arm64/build.mjs';
 import { fetchNode, fetchTorch } from './test-arm64/fetch.mjs';
-import { createMachine } from './test-arm64/machines.mjs';
+import { createMachine, PROCESSORS } from './test-arm64/machines.mjs';
 import { EMULATOR, requireTools } from './test-arm64/tools.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -38,25 +39,25 @@ const foldersOf = (name) => recordings(name).filter((entry) => entry.isDirectory
 const traces = () => recordings('traces').map(({ name }) => name)
   .filter((name) => name.endsWith('.json') && name !== 'stop_last_epoch.json').map((name) => join(fixtures, 'traces', name));
 
-async function prepare() {
+async function prepare(version) {
   const step = (name, why, work) => runStep(reporter, name, why, work);
   const packages = packagesStale(root);
   if (packages) await installPackages({ root, env, reporter, why: packages });
   const typescript = typescriptStale(root);
   if (typescript) await compileTypescript({ root, env, reporter, why: typescript });
   let libtorch, node, addon;
-  await step('libtorch', `${TESTED_VERSION} for aarch64`, async (progress) => {
-    libtorch = await fetchTorch({ folder: join(folder, `torch-${TESTED_VERSION}`), version: TESTED_VERSION, env, progress });
+  await step('libtorch', `${version} for aarch64`, async (progress) => {
+    libtorch = await fetchTorch({ folder: join(folder, `torch-${version}`), version, env, progress });
   });
   await step('Node', '20 for aarch64', async (progress) => {
     node = await fetchNode({ folder: join(folder, 'node-20'), major: 20, env, progress });
   });
   await step('cross build', 'the core, its tests and the addon', async (progress) => {
     addon = await crossBuild({
-      root, folder: join(folder, 'cmake'), libtorch: { root: libtorch, version: TESTED_VERSION }, env, progress,
+      root, folder: join(folder, `cmake-${version}`), libtorch: { root: libtorch, version }, env, progress,
     });
   });
-  return { node, addon };
+  return { libtorch, node, addon };
 }
 
 /** Runs one program on a machine; @returns whether it ended well */
@@ -72,9 +73,16 @@ async function passes(name, command, args, { addon, more = {} }) {
   return code === 0;
 }
 
-async function runAll({ node, addon }) {
+/** NVIDIA's BLAS, which CUDA builds have, uses the atomic instructions of ARMv8.1. */
+const needsAtomics = (libtorch) => existsSync(join(libtorch, 'lib', 'libnvpl_blas_core.so.0'));
+
+async function runAll({ libtorch, node, addon }) {
   const failed = [];
   for (const { processor, overrides, demo = false } of RUNS) {
+    if (needsAtomics(libtorch) && !PROCESSORS[processor].features.includes('atomics')) {
+      console.log(`\n== left out: ${processor}, which lacks instructions that NVIDIA's BLAS uses; --torch 2.10.0 has OpenBLAS`);
+      continue;
+    }
     const machine = createMachine({ folder: join(folder, 'machines'), name: processor, node });
     const cli = (name) => join(root, 'dist', 'cli', `${name}.js`);
     const programs = {
@@ -106,13 +114,16 @@ async function runFiles(files, { node, addon }) {
   return (await passes(name, machine.node, [mocha, ...files], { addon, more })) ? [] : [name];
 }
 
-async function main(files) {
+async function main() {
+  const { values, positionals: files } = parseArgs({
+    options: { torch: { type: 'string', default: TESTED_VERSION } }, allowPositionals: true,
+  });
   requireTools();
   const emulator = probe(EMULATOR, ['--version']).stdout.split('\n')[0];
   console.log(`test:arm64: ${emulator} on ${cpus()[0].model.trim()}, ${cpus().length} cores`);
   const onWait = () => reporter.say('another run is at work; waiting for that one');
   return withLock(join(folder, '.lock'), async () => {
-    const made = await prepare();
+    const made = await prepare(values.torch);
     const failed = files.length > 0 ? await runFiles(files, made) : await runAll(made);
     console.log(failed.length === 0 ? '\ntest:arm64: all is well' : `\ntest:arm64: failed: ${failed.join('; ')}`);
     return failed.length === 0 ? 0 : 1;
@@ -121,7 +132,7 @@ async function main(files) {
 
 installSignalHandlers();
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main();
 } catch (error) {
   const { message, exitCode } = describeFailure(error, root);
   reporter.fail(message);
