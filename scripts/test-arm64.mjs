@@ -28,6 +28,7 @@ const RUNS = [
   { processor: 'cortex-a72', overrides: 'off' },
   { processor: 'neoverse-n1', overrides: '', demo: true },
   { processor: 'neoverse-n1', overrides: 'on' },
+  { processor: 'sve-128', overrides: '' },
   { processor: 'sve-256', overrides: '' },
 ];
 
@@ -69,7 +70,7 @@ async function passes(name, command, args, { addon, more = {} }) {
     env: { ...env, CONTINUAL_TORCH_ADDON: addon, LIBTORCH: '', OMP_WAIT_POLICY: 'PASSIVE', ...more },
     onOutput: (text) => process.stdout.write(text),
   });
-  console.log(`== ${name}: ${code === 0 ? 'passes' : `FAILS (${code})`}, ${Math.round((Date.now() - began) / 1000)} s`);
+  console.log(`== ${name}: ${code === 0 ? 'passes' : `FAILS (${code ?? 'ended by a signal'})`}, ${Math.round((Date.now() - began) / 1000)} s`);
   return code === 0;
 }
 

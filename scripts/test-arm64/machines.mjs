@@ -11,10 +11,14 @@ const LIBRARIES = '/usr/aarch64-linux-gnu/lib';
 const ARMV8_0 = 'fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid';
 const ARMV8_2 = `${ARMV8_0} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp`;
 
-/** Without SVE, with more instructions but without SVE, and with vectors of 256 bits; each with its number of the part. */
+/**
+ * Those of a Raspberry Pi 4 and of Graviton2; SVE's vectors as long as in Graviton4 and Grace, and as in Graviton3, for each of
+ * which ATen has kernels of its own. `part`: Arm's number of such a processor.
+ */
 export const PROCESSORS = {
   'cortex-a72': { cpu: 'cortex-a72', part: 0xd08, features: ARMV8_0 },
   'neoverse-n1': { cpu: 'neoverse-n1', part: 0xd0c, features: ARMV8_2 },
+  'sve-128': { cpu: 'max,sve-default-vector-length=16', part: 0xd4f, features: `${ARMV8_2} sve sve2 bf16 i8mm` },
   'sve-256': { cpu: 'max,sve-default-vector-length=32', part: 0xd40, features: `${ARMV8_2} sve bf16 i8mm` },
 };
 
