@@ -3,20 +3,31 @@
 import { chmodSync, mkdirSync, symlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { EMULATOR } from './tools.mjs';
+import { SetupError } from '../setup/report.mjs';
+import { probe } from '../setup/run.mjs';
+import { COMPILER, EMULATOR } from './tools.mjs';
 
 /** Where crossbuild-essential-arm64 puts the libraries of the system. */
 const LIBRARIES = '/usr/aarch64-linux-gnu/lib';
 
-const ARMV8_0 = 'fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid';
-const ARMV8_2 = `${ARMV8_0} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp`;
+/**
+ * An empty zlib: it does not come with the cross compiler, and the Fortran runtime of OpenBLAS names it and uses nothing of it.
+ * @param {{folder: string, env: NodeJS.ProcessEnv}} options  `folder`: becomes /usr/lib of the machines
+ */
+export function makeZlib({ folder, env }) {
+  mkdirSync(folder, { recursive: true });
+  const args = ['-shared', '-x', 'c++', '/dev/null', '-Wl,-soname,libz.so.1', '-o', join(folder, 'libz.so.1')];
+  const { ok, stderr } = probe(COMPILER, args, { env });
+  if (!ok) throw new SetupError(`${COMPILER} makes no library:\n${stderr}`);
+}
+
+const ARMV8_2 = 'fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp';
 
 /**
- * Those of a Raspberry Pi 4 and of Graviton2; SVE's vectors as long as in Graviton4 and Grace, and as in Graviton3, for each of
- * which ATen has kernels of its own. `part`: Arm's number of such a processor.
+ * That of Graviton2, and SVE's vectors as long as in Graviton4 and Grace, and as in Graviton3: ATen has kernels of its own for each.
+ * `part`: Arm's number of such a processor. On one without the atomic instructions of ARMv8.1 PyTorch's wheels do not run.
  */
 export const PROCESSORS = {
-  'cortex-a72': { cpu: 'cortex-a72', part: 0xd08, features: ARMV8_0 },
   'neoverse-n1': { cpu: 'neoverse-n1', part: 0xd0c, features: ARMV8_2 },
   'sve-128': { cpu: 'max,sve-default-vector-length=16', part: 0xd4f, features: `${ARMV8_2} sve sve2 bf16 i8mm` },
   'sve-256': { cpu: 'max,sve-default-vector-length=32', part: 0xd40, features: `${ARMV8_2} sve bf16 i8mm` },
@@ -53,10 +64,10 @@ function writeCommands(root, cpu, node) {
 
 /**
  * Makes the root of a machine.
- * @param {{folder: string, name: keyof typeof PROCESSORS, node: string}} options
+ * @param {{folder: string, name: keyof typeof PROCESSORS, node: string, libraries: string}} options  `libraries`: of /usr/lib
  * @returns {{run: string, node: string, preload: string}} commands
  */
-export function createMachine({ folder, name, node }) {
+export function createMachine({ folder, name, node, libraries }) {
   const root = join(folder, name);
   const processor = PROCESSORS[name];
   const count = availableParallelism();
@@ -66,6 +77,8 @@ export function createMachine({ folder, name, node }) {
     write(join(root, 'sys', 'devices', 'system', 'cpu', `cpu${index}`, 'regs', 'identification', 'midr_el1'), midr(processor));
   }
   symlinkSync(LIBRARIES, join(root, 'lib'));
+  mkdirSync(join(root, 'usr'));
+  symlinkSync(libraries, join(root, 'usr', 'lib'));
   writeCommands(root, processor.cpu, node);
   return { run: join(root, 'run'), node: join(root, 'node'), preload: join(root, 'exec-path.cjs') };
 }
