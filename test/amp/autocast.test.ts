@@ -13,7 +13,7 @@ const recorded = JSON.parse(readFileSync(fixturePath('optim', 'autocast.json'), 
 >;
 const ramp = (...shape: number[]) => {
   const count = shape.reduce((a, b) => a * b, 1);
-  return tensor(Float32Array.from({ length: count }, (_, i) => (i + 1) / count), { shape });
+  return tensor(Float32Array.from({ length: count }, (_, i) => (i + 1) / count), { shape, device: 'cpu' });
 };
 const x = ramp(4, 3);
 const w = ramp(3, 3);
@@ -21,7 +21,7 @@ const operands: Record<string, unknown[]> = {
   mm: [x, w],
   matmul: [x, w],
   linear: [x, w],
-  addmm: [tensor([0, 0, 0]), x, w],
+  addmm: [tensor([0, 0, 0], { device: 'cpu' }), x, w],
   conv2d: [ramp(1, 1, 4, 4), ramp(1, 1, 2, 2)],
   relu: [x],
   add: [x, x],

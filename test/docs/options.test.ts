@@ -17,13 +17,15 @@ const names = (table: string[][]) => table.map(([option]) => option!.replaceAll(
 describe('the tables of options in docs/training-loop.md', () => {
   onCpu('the table has the default device of a program that names none');
 
-  const model = new models.SimpleMLP();
   const strategySchema = z.object(baseSGDOptions);
-  const strategyDefaults = strategySchema.parse({ model, optimizer: new optim.SGD(model.parameters()) });
+  const strategyDefaults = () => {
+    const model = new models.SimpleMLP();
+    return strategySchema.parse({ model, optimizer: new optim.SGD(model.parameters()) });
+  };
 
   for (const [i, what, schema, defaults] of [
     [0, 'a strategy', strategySchema, strategyDefaults],
-    [1, 'train and eval', trainSchema, trainSchema.parse({})],
+    [1, 'train and eval', trainSchema, () => trainSchema.parse({})],
   ] as const) {
     it(`have all options of ${what} and no other`, async () => {
       const table = (await optionTables('docs/training-loop.md'))[i]!;
@@ -33,7 +35,7 @@ describe('the tables of options in docs/training-loop.md', () => {
     it(`have the defaults of ${what}`, async () => {
       const table = (await optionTables('docs/training-loop.md'))[i]!;
       for (const [option, , text] of table) {
-        const value = (defaults as Record<string, unknown>)[option!.replaceAll('`', '')];
+        const value = (defaults() as Record<string, unknown>)[option!.replaceAll('`', '')];
         // A model is no default, and what is undefined is made later: the cell has words.
         if (value === undefined || text === 'required') continue;
         assert.equal(text, `\`${JSON.stringify(value)}\``, option);

@@ -4,6 +4,7 @@ import { describe, it } from 'mocha';
 import { type DType, ops, tensor, type Tensor, type TypedArray } from '../../lib/index';
 import { assertTensorEqual, throwsWithCode } from '../support/assertions';
 import { device } from '../support/device';
+import { testOnCpu } from '../support/on-cpu';
 
 describe('tensor()', () => {
   it('takes numbers nested like the tensor, as float32', () => {
@@ -239,10 +240,10 @@ describe('Tensor', () => {
     assert.deepEqual(row.toNumbers(), [3, 4]);
   });
 
-  it('prints as PyTorch does, or that it has been disposed', () => {
-    const x = tensor([[1, 2]], { device: 'cpu' });
+  it('prints as PyTorch does, or that it has been disposed', testOnCpu('other devices are named', () => {
+    const x = tensor([[1, 2]]);
     assert.equal(inspect(x), 'tensor([[1., 2.]])');
     x.dispose();
     assert.equal(inspect(x), 'tensor(disposed)');
-  });
+  }));
 });

@@ -5,7 +5,7 @@
 
 namespace continual::standin {
 
-/// Adds the device "standin", and `standinReads()`.
+/// Adds the device "standin", `standinReads()` and `standinTouch()`.
 void define(Napi::Env env, Napi::Object exports);
 
 }  // namespace continual::standin

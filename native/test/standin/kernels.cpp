@@ -256,7 +256,8 @@ void register_kernels() {
   aten.impl("convolution_overrideable", &convolution);
   aten.impl("convolution_backward_overrideable", &convolution_backward);
   // libtorch has these in parts too, which round otherwise or take other shapes; a GPU has kernels of its own as well.
-  for (const char* name : {"native_layer_norm", "native_group_norm", "pixel_shuffle", "pixel_unshuffle"}) {
+  for (const char* name : {"native_layer_norm", "native_group_norm", "pixel_shuffle", "pixel_unshuffle",
+                           "_validate_sparse_coo_tensor_args"}) {
     aten.impl(name, torch::CppFunction::makeFromBoxedFunction<&fallback>());
   }
   aten.impl("native_batch_norm", &native_batch_norm);
