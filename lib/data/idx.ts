@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { ContinualTorchError } from '../errors';
+import { elementCount } from '../tensor/element-count';
 import { atDoor, type Door } from './file-kind';
 
 /**
@@ -40,7 +41,7 @@ export async function readIdx(path: string, dimensions: number): Promise<IdxArra
     throw damaged(path, `expected a header of ${headerLength} bytes, got a file of ${bytes.length} bytes`);
   }
   const shape = Array.from({ length: dimensions }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
-  const expected = shape.reduce((product, size) => product * size, 1);
+  const expected = elementCount(shape);
   const data = bytes.subarray(headerLength);
   if (data.length !== expected) {
     throw damaged(path, `expected ${expected} bytes for shape [${shape.join(', ')}], got ${data.length}`);

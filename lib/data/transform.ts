@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
 import { boolean, instanceOf, nonNegativeInteger } from '../options';
+import { elementCount } from '../tensor/element-count';
 import { Tensor } from '../tensor/tensor';
 import { callUser } from '../user-function';
 import { type Inputs, kindOfInputs, requireInputs } from './inputs';
@@ -64,7 +65,7 @@ export function checkTransform(operation: string, transform: AnyTransform, x: In
       `${operation}: expected transform to be a function of all inputs, because x is ${kindOfInputs(x)}, got an object`,
     );
   }
-  const features = x.shape.slice(1).reduce((product, size) => product * size, 1);
+  const features = elementCount(x.shape.slice(1));
   requireIndices(operation, 'transform.permutation', transform.permutation ?? null, features);
   if (transform.normalize && !transform.toFloat && !x.dtype.includes('float')) {
     throw new ContinualTorchError(

@@ -8,6 +8,7 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { instanceOf, nonNegativeNumber, parseArgument, parseOptions, positiveInteger, unitInterval } from '../options';
 import { randomPermutation } from '../random';
 import { tensor as makeTensor } from '../tensor/creation';
+import { elementCount } from '../tensor/element-count';
 import { Generator } from '../tensor/generator';
 import { noGrad } from '../tensor/grad-mode';
 import { ops } from '../tensor/operators';
@@ -261,9 +262,9 @@ export function orthogonal_(tensor: Tensor, options?: { gain?: number } & DrawOp
   const { gain, generator } = parseOptions('init.orthogonal_', gainSchema, options);
   return fill('orthogonal_', tensor, (t) => {
     requireShape('orthogonal_', t.shape.length >= 2, 'a tensor of at least 2 dimensions', t.shape);
-    if (t.numel() === 0) return;
+    if (elementCount(t.shape) === 0) return;
     const rows = t.shape[0]!;
-    const cols = t.numel() / rows;
+    const cols = elementCount(t.shape) / rows;
     const drawn = t.newEmpty([rows, cols]).normal_(0, 1, { generator });
     const [q, r] = ops.aten.linalg_qr!(rows < cols ? drawn.t() : drawn) as [Tensor, Tensor];
     q.mul_(r.diag().sign());

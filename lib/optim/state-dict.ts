@@ -1,5 +1,6 @@
 import { ContinualTorchError, describeValue } from '../errors';
 import type { NativeOptimizer, NativeParameterState } from '../native/types';
+import { elementCount } from '../tensor/element-count';
 import { Tensor } from '../tensor/tensor';
 import { inPlaceOfStateDict } from '../wrong-argument';
 import { toCamelCase, toSnakeCase } from './case';
@@ -180,7 +181,7 @@ function list(what: string, value: unknown): unknown[] {
 
 /** Python saves some numbers as tensors of one element, and integers may come as bigint. */
 function plainNumber(value: unknown): unknown {
-  if (value instanceof Tensor && value.numel() === 1) return value.item();
+  if (value instanceof Tensor && elementCount(value.shape) === 1) return value.item();
   return typeof value === 'bigint' ? Number(value) : value;
 }
 

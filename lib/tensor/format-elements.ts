@@ -1,5 +1,6 @@
 import type { Complex } from './complex';
 import { isComplexDtype, isInexactDtype } from './dtype';
+import { elementCount } from './element-count';
 import type { DType } from './element-types';
 import { formatterOf } from './number-format';
 import { call } from './operator-call';
@@ -13,7 +14,7 @@ const edgeItems = 3;
 /** The elements of a dense tensor in brackets, as PyTorch prints them from column `indent` on. */
 export function formatElements(tensor: Tensor, indent: number): string {
   const { shape, dtype } = tensor;
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   if (count === 0) return '[]';
   const isCut = count > threshold;
   const shown = isCut ? edges(tensor.detach()) : tensor;

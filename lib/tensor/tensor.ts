@@ -6,6 +6,7 @@ import type { NativeTensor } from '../native/types';
 import { boolean, instanceOf, parseOptions } from '../options';
 import { Complex } from './complex';
 import { isComplexDtype, isDtype } from './dtype';
+import { elementCount } from './element-count';
 import type { DType, TypedArray } from './element-types';
 import { formatTensor } from './format';
 import { type TensorIndex, toNativeIndices } from './indexing';
@@ -379,7 +380,7 @@ export class Tensor {
    */
   toJSON(): NestedElements {
     const { shape } = this;
-    if (shape.reduce((product, size) => product * size, 1) > mostInJson) {
+    if (elementCount(shape) > mostInJson) {
       throw new ContinualTorchError(
         'ERR_INVALID_ARG_VALUE',
         `JSON.stringify: expected a tensor of at most ${mostInJson} elements, got shape [${shape.join(', ')}]; ` +

@@ -1,4 +1,5 @@
 import { native } from '../native/binding';
+import { elementCount } from '../tensor/element-count';
 import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
 import type { LoadingFile } from './loading-file';
@@ -25,7 +26,7 @@ export function rebuildSparse([layout, data]: unknown[], file: LoadingFile): Ten
     Tensor,
   ];
   const size = integers(data[3], 'sizes');
-  file.spend(compressed.numel() + plain.numel() + values.numel());
+  file.spend(elementCount(compressed.shape) + elementCount(plain.shape) + elementCount(values.shape));
   return withoutTorchErrors('a sparse tensor', () => {
     ops.aten._validate_sparse_compressed_tensor_args!(compressed, plain, values, size, layout);
     return ops.aten._sparse_compressed_tensor_unsafe!(compressed, plain, values, size, {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../../errors';
 import { boolean, nonNegativeNumber, parseArgument, parseOptions } from '../../options';
 import { tensor } from '../../tensor/creation';
+import { elementCount } from '../../tensor/element-count';
 import { noGrad } from '../../tensor/grad-mode';
 import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
@@ -92,5 +93,5 @@ function elementsOfGradient(parameter: Tensor): Tensor | null {
   if (grad?.layout !== 'sparseCoo') return grad;
   parameter.grad = grad.coalesce();
   const elements = ops.aten._values!(parameter.grad) as Tensor;
-  return elements.numel() === 0 ? null : elements;
+  return elementCount(elements.shape) === 0 ? null : elements;
 }

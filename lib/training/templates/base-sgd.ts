@@ -14,6 +14,7 @@ import { CrossEntropyLoss } from '../../nn/losses';
 import { isScripted, type Module, nativeModule, stateOf } from '../../nn/module';
 import { Optimizer } from '../../optim/optimizer';
 import { parseArgument, parseOptions } from '../../options';
+import { elementCount } from '../../tensor/element-count';
 import { ops } from '../../tensor/operators';
 import { requireTensor, Tensor } from '../../tensor/tensor';
 import { callUser, isThenable } from '../../user-function';
@@ -584,7 +585,7 @@ function requireOutput(value: unknown): Tensor {
 /** @throws ERR_CRITERION where it is no tensor of one element */
 function requireLoss(value: unknown): Tensor {
   const loss = requireTensor('criterion', value);
-  if (loss.numel() === 1) return loss;
+  if (elementCount(loss.shape) === 1) return loss;
   throw new ContinualTorchError(
     'ERR_CRITERION',
     `criterion: expected the loss of a mini-batch, one number, got [${loss.shape.join(', ')}]: ` +
