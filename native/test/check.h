@@ -54,6 +54,7 @@ void products();
 void parallel();
 void kept_blocks();
 void held_memory();
+void checksums();
 /// @param on the CPU stands for a device
 void device_reads(const at::Device& on);
 
