@@ -1,4 +1,5 @@
 import { native } from '../native/binding';
+import { elementCount } from '../tensor/element-count';
 import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
 import type { LoadingFile } from './loading-file';
@@ -92,7 +93,7 @@ function withMetadata(tensor: Tensor, metadata: unknown, file: LoadingFile): Ten
   if (tensor.requiresGrad || !(ops.aten.is_complex!(tensor) || ops.aten.is_floating_point!(tensor))) {
     throw new Error('a conjugated or negated view of something other than plain numbers');
   }
-  file.spend(tensor.numel());
+  file.spend(elementCount(tensor.shape));
   const conjugated = isConjugated ? (ops.aten.conj_physical!(tensor) as Tensor) : tensor;
   return isNegated ? (ops.aten.neg!(conjugated) as Tensor) : conjugated;
 }
@@ -114,7 +115,7 @@ export function rebuildParameter([data, requiresGrad]: unknown[]): Tensor {
 /** (data, dtype, device, requires_grad): of a device whose memory PyTorch cannot write. */
 export function rebuildFromCpuTensor([data, dtype, , requiresGrad]: unknown[], file: LoadingFile): Tensor {
   if (!(data instanceof Tensor)) throw new Error('a tensor of a device without a tensor');
-  file.spend(data.numel());
+  file.spend(elementCount(data.shape));
   const wanted = { dtype: requireDtype(dtype) };
   const copy = withoutTorchErrors('a tensor of a device', () => ops.aten._to_copy!(data.detach(), wanted));
   return rebuildParameter([copy, requiresGrad]);

@@ -42,7 +42,7 @@ function sparseCoo([indices, values, size, isCoalesced = null]: unknown[], file:
   const shape = integers(size, 'sizes');
   if (isCoalesced !== null && typeof isCoalesced !== 'boolean')
     throw new Error('a sparse tensor whose is_coalesced is no bool');
-  file.spend(where.numel() + what.numel());
+  file.spend(elementCount(where.shape) + elementCount(what.shape));
   return withoutTorchErrors('a sparse tensor', () => {
     ops.aten._validate_sparse_coo_tensor_args!(where, what, shape, isCoalesced);
     return ops.aten._sparse_coo_tensor_unsafe!(where, what, shape, {
@@ -121,11 +121,11 @@ function perChannel(
   if (!(axis >= 0 && axis < shape.length))
     throw new Error(`a quantized tensor with the axis ${axis} of ${shape.length}`);
   for (const channels of [scales, zeros]) {
-    if (channels.ndim !== 1 || channels.numel() !== shape[axis])
+    if (channels.ndim !== 1 || elementCount(channels.shape) !== shape[axis])
       throw new Error('a quantized tensor without a scale and zero point for each channel');
   }
-  file.spend(2 * scales.numel());
-  if (zeros.numel() > 0)
+  file.spend(2 * elementCount(scales.shape));
+  if (elementCount(zeros.shape) > 0)
     for (const end of ['min', 'max'] as const)
       requireZeroPoint(Number((ops.aten[end]!(zeros) as Tensor).item()), options.dtype);
   // Without elements where that can be: it is placed in its storage then.
@@ -178,12 +178,12 @@ export function rebuildNested([buffer, sizes, strides, offsets]: unknown[], file
     throw new Error('a nested tensor whose parts do not fit');
   }
   if (!parts.every(({ dtype }) => dtype === 'int64')) throw new Error('a nested tensor whose sizes are not integers');
-  file.spend(parts[0].numel() * 2 + count);
+  file.spend(elementCount(parts[0].shape) * 2 + count);
   const [size, stride, offset] = parts.map((part) => part.toNumbers()) as [number[], number[], number[]];
   let elements = 0;
   for (let i = 0; i < count; i++) {
     const row = (of: number[]) => of.slice(i * dims, (i + 1) * dims);
-    elements += requireWithin(values.numel(), offset[i]!, row(size), row(stride));
+    elements += requireWithin(elementCount(values.shape), offset[i]!, row(size), row(stride));
   }
   file.spend(elements);
   const [contiguousSizes, contiguousStrides, contiguousOffsets] = parts.map((part) => part.cpu().contiguous());

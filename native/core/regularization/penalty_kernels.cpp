@@ -151,14 +151,12 @@ at::Tensor penalty_on_device(const at::Tensor& theta, const at::Tensor& anchor, 
     return penalty_on_device(parts(theta), parts(anchor), weights_of_parts(omega), grad.defined() ? parts(grad) : grad);
   }
   const at::Tensor distance = theta.detach() - anchor;
-  if (grad.defined() && grad.scalar_type() == omega.scalar_type()) {
+  if (grad.defined()) {
     // The fewest passes over memory that libtorch's operators allow.
     at::mul_out(const_cast<at::Tensor&>(grad), omega, distance);
     return grad.dot(distance).to(at::kDouble);
   }
-  const at::Tensor weighted = omega * distance;
-  if (grad.defined()) grad.copy_(weighted);
-  return weighted.mul(distance).sum(at::kDouble);
+  return (omega * distance).mul_(distance).sum(at::kDouble);
 }
 
 void add_gradient_on_device(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,

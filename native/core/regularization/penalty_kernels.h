@@ -20,10 +20,11 @@ double quadratic_penalty(const at::Tensor& theta, const at::Tensor& anchor, cons
 /// The same in two steps, on any device, without a read by the host. Returns the sum, float64 [], and writes what its
 /// gradient is a multiple of,
 ///   grad = Omega (theta - theta*)
+/// `grad` is undefined (value only) or no narrower than `omega`.
 at::Tensor penalty_on_device(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,
                              const at::Tensor& grad);
 
-/// grad (+)= scale * Omega (theta - theta*),  `scale` being [1] on the device.
+/// grad (+)= scale * Omega (theta - theta*),  `scale` being [1] on the device, of Omega's dtype.
 void add_gradient_on_device(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,
                             const at::Tensor& grad, const at::Tensor& scale, bool accumulate);
 

@@ -29,6 +29,11 @@ bool PendingPenalty::any_grad() const {
                      [](const ParameterSlot& slot) { return slot.parameter.grad().defined(); });
 }
 
+/// Half precision would round, or lose, the gradient before its factor is there.
+bool PendingPenalty::is_written_ahead(const Run& run) const {
+  return c10::toRealValueType(run.of(flat_->grads()).scalar_type()) == run.of(omega_).scalar_type();
+}
+
 template <typename Treat, typename Visit>
 void PendingPenalty::visit_runs(const Treat& treat, const Visit& visit) const {
   const auto treatment = [&](size_t i) -> int64_t { return known_[i] ? treat(i) : kNothing; };
@@ -52,8 +57,9 @@ at::Tensor PendingPenalty::value(const at::TensorOptions& options) {
   if (!is_on_device()) return number(lambda_ * pass(lambda_, treat), options);
   at::Tensor sum;
   visit_runs(treat, [&](const Run& run, int64_t how) {
-    const at::Tensor part = penalty_on_device(run.of(flat_->values()), run.of(anchor_), run.of(omega_),
-                                              how == kWrite ? run.of(flat_->grads()) : at::Tensor());
+    const at::Tensor part =
+        penalty_on_device(run.of(flat_->values()), run.of(anchor_), run.of(omega_),
+                          how == kWrite && is_written_ahead(run) ? run.of(flat_->grads()) : at::Tensor());
     sum = sum.defined() ? sum + part : part;
   });
   return sum.defined() ? sum.mul_(lambda_).to(options).view({1}) : at::zeros({1}, options);
@@ -75,10 +81,11 @@ void PendingPenalty::backward(const at::Tensor& factor) {
     return !takes_gradient(i) ? kNothing : installed[i] ? kWrite : kAccumulate;
   };
   if (is_on_device()) {
-    const at::Tensor scale = factor.to(flat_->values().front().device()).mul(2 * lambda_);
+    const at::Tensor exact = factor.to(flat_->values().front().device(), at::kDouble).mul(2 * lambda_);
     visit_runs(treat, [&](const Run& run, int64_t how) {
       const at::Tensor grad = run.of(flat_->grads());
-      if (is_written) {
+      const at::Tensor scale = exact.to(run.of(omega_).scalar_type());
+      if (is_written && is_written_ahead(run)) {
         grad.mul_(scale);
       } else {
         add_gradient_on_device(run.of(flat_->values()), run.of(anchor_), run.of(omega_), grad, scale,

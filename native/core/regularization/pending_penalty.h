@@ -10,7 +10,7 @@ namespace continual {
 /// The pass that yields the value writes the gradient too, into the memory of gradients, which holds nothing meanwhile.
 /// Backward reaches the penalty before any parameter, and adds the rest to it. Where that memory is in use, or the loss
 /// has been scaled, a second pass adds the gradient. On a device the host reads neither value nor scale: the first pass
-/// leaves out the factor, which backward multiplies by.
+/// leaves out the factor, which backward multiplies by; in half precision backward computes all of it.
 class PendingPenalty {
  public:
   PendingPenalty(std::shared_ptr<FlatParameters> flat, FlatTensors omega, FlatTensors anchor, std::vector<bool> known,
@@ -34,6 +34,7 @@ class PendingPenalty {
   bool has_grad(size_t slot) const { return flat_->slots()[slot].parameter.grad().defined(); }
   bool takes_gradient(size_t slot) const { return known_[slot] && flat_->slots()[slot].parameter.requires_grad(); }
   bool any_grad() const;
+  bool is_written_ahead(const Run& run) const;
 
   /// Calls `visit(run, treatment)` for each run of slots that `treat` gives the same treatment.
   template <typename Treat, typename Visit>
@@ -45,7 +46,7 @@ class PendingPenalty {
   FlatTensors omega_, anchor_;
   std::vector<bool> known_;
   double lambda_;
-  uint64_t claim_ = 0;  // on the memory that the gradient was written to
+  std::optional<uint64_t> claim_;  // on the memory that the gradient was written to
 };
 
 }  // namespace continual

@@ -17,8 +17,12 @@ void LossGuard::watch(Moment moment) {
     at::ne_out(found_inf_, sum_, 0);
   }
   bad_.add_(found_inf_);
-  for (const at::Tensor& input : moment.batch.x.tensors) bytes_ += input.nbytes();
-  if (moment.output.defined()) bytes_ += moment.output.nbytes();
+  const auto hold = [this](const at::Tensor& tensor) {
+    if (tensor.defined() && tensor.has_storage()) bytes_ += tensor.storage().nbytes();
+  };
+  for (const at::Tensor& input : moment.batch.x.tensors) hold(input);
+  hold(moment.batch.y);
+  hold(moment.output);
   moments_.push_back(std::move(moment));
 }
 

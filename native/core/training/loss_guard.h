@@ -26,6 +26,9 @@ class LossGuard {
   /// @param most_bytes of mini-batches and outputs that are held before it is time to look
   explicit LossGuard(const at::Device& device, size_t most_bytes = size_t{256} << 20);
 
+  /// Iterations before it is time to look: a device may be that far behind whoever calls.
+  static constexpr size_t kMostIterations = 100;
+
   /// Once in each iteration.
   void watch(Moment moment);
 
@@ -33,7 +36,7 @@ class LossGuard {
   const at::Tensor& found_inf() const { return found_inf_; }
 
   /// Whether it is time to look.
-  bool is_full() const { return bytes_ > most_bytes_; }
+  bool is_full() const { return bytes_ > most_bytes_ || moments_.size() >= kMostIterations; }
 
   struct Found {
     int64_t iteration;  // of the job, from 0

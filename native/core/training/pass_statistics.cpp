@@ -45,6 +45,12 @@ bool PassStatistics::add_predictions(const at::Tensor& output, const at::Tensor&
   return true;
 }
 
+void PassStatistics::settle() {
+  sums_ = read();
+  loss_sum_.reset();
+  correct_.reset();
+}
+
 RunningStatistics PassStatistics::read() const {
   RunningStatistics sums = sums_;
   if (loss_sum_.defined()) sums.loss_sum += loss_sum_.item<double>();

@@ -23,7 +23,10 @@ class PassStatistics {
   /// `output`. False, having added nothing, where it is neither, as in a regression.
   bool add_predictions(const at::Tensor& output, const at::Tensor& target);
 
-  /// Waits for a device that has summed up.
+  /// Waits for a device that has summed up, after which `read` need not.
+  void settle();
+
+  /// Waits for a device that has summed up since `settle`.
   RunningStatistics read() const;
 
  private:

@@ -137,6 +137,14 @@ TrainingStep::Progress TrainingStep::run(const std::vector<PlannedPhase>& plan, 
   }
   if (guard_) look_at_losses(progress);
   guard_.reset();
+  // Here, and not on the thread that asks for the sums, a device is waited for.
+  if (progress.exhausted && !progress.error && !passes_.empty()) {
+    try {
+      passes_.back().statistics.settle();
+    } catch (...) {
+      progress.error = std::current_exception();
+    }
+  }
   return progress;
 }
 
@@ -185,6 +193,7 @@ void TrainingStep::look_at_losses(Progress& progress) {
     progress.error = std::current_exception();
   } catch (...) {
     if (!progress.error) progress.error = std::current_exception();
+    optimizer_->settle(std::numeric_limits<size_t>::max());
   }
 }
 

@@ -18,7 +18,6 @@ namespace {
 
 constexpr size_t kArena = size_t{1} << 36;  // addresses, not memory
 constexpr size_t kSmallest = 64;
-constexpr size_t kPage = 4096;
 constexpr size_t kGivenBack = size_t{1} << 16;  // blocks from here on leave no memory behind
 
 /// One file without a name, mapped twice: for the host out of bounds, for kernels as memory.
@@ -42,7 +41,7 @@ class Arena {
       offset = free.back();
       free.pop_back();
     } else {
-      if (size >= kGivenBack) used_ = (used_ + kPage - 1) / kPage * kPage;
+      if (size >= kGivenBack) used_ = (used_ + page_ - 1) / page_ * page_;
       if (bytes > kArena || used_ + size > kArena) {
         C10_THROW_ERROR(OutOfMemoryError,
                         c10::str("stand-in device out of memory: tried to allocate ", bytes, " bytes"));
@@ -75,11 +74,13 @@ class Arena {
   static void* map(int file, int protection) {
     void* address = mmap(nullptr, kArena, protection, MAP_SHARED | MAP_NORESERVE, file, 0);
     TORCH_CHECK(address != MAP_FAILED, "stand-in device: no addresses for its memory");
+    madvise(address, kArena, MADV_DONTDUMP);
     return address;
   }
 
   char* host_ = nullptr;
   char* kernels_ = nullptr;
+  const size_t page_ = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   std::mutex mutex_;
   size_t used_ = 0;
   std::map<size_t, std::vector<size_t>> free_;  // offsets by size
@@ -134,6 +135,7 @@ class PinnedAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
     void* pointer = bytes == 0 ? nullptr : std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (bytes > 0 && pointer == nullptr) C10_THROW_ERROR(OutOfMemoryError, "no page-locked memory");
     if (pointer != nullptr) {
       const std::lock_guard lock(pinned_blocks().mutex);
       pinned_blocks().sizes[static_cast<char*>(pointer)] = bytes;

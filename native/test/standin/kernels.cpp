@@ -99,9 +99,19 @@ at::Scalar local_scalar_dense(const at::Tensor& self) {
   return on_host(self).item();
 }
 
+/// Of kernels that the fallback does not see.
+void require_device(const char* name, std::initializer_list<std::optional<at::Tensor>> tensors) {
+  for (const auto& tensor : tensors) {
+    TORCH_CHECK(!tensor || !tensor->defined() || !tensor->is_cpu(),
+                "Expected all tensors to be on the same device, but found at least two devices, ", device(),
+                " and cpu! (when checking argument in method ", name, ")");
+  }
+}
+
 at::Tensor convolution(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                        at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed,
                        at::IntArrayRef output_padding, int64_t groups) {
+  require_device("convolution", {input, weight, bias});
   const InKernel in_kernel;
   const at::Tensor added = bias.value_or(at::Tensor());
   return at::convolution(input.cpu(), weight.cpu(), added.defined() ? added.cpu() : added, stride, padding, dilation,
@@ -114,6 +124,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(const at::Te
                                                                     at::IntArrayRef padding, at::IntArrayRef dilation,
                                                                     bool transposed, at::IntArrayRef output_padding,
                                                                     int64_t groups, std::array<bool, 3> wanted) {
+  require_device("convolution_backward", {grad, input, weight});
   const InKernel in_kernel;
   const std::array<int64_t, 1> bias{transposed ? weight.size(1) * groups : weight.size(0)};
   const auto back = [&](const at::Tensor& tensor) { return tensor.defined() ? tensor.to(input.device()) : tensor; };
@@ -130,6 +141,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_batch_norm(const at::Tenso
                                                                  const std::optional<at::Tensor>& running_mean,
                                                                  const std::optional<at::Tensor>& running_var,
                                                                  bool training, double momentum, double eps) {
+  require_device("native_batch_norm", {input, weight, bias, running_mean, running_var});
   const InKernel in_kernel;
   const auto seen = [](const std::optional<at::Tensor>& tensor) {
     return tensor && tensor->defined() ? on_host(*tensor) : at::Tensor();
@@ -143,6 +155,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_batch_norm(const at::Tenso
 void fused_sgd_(at::TensorList values, at::TensorList grads, at::TensorList momenta, double weight_decay,
                 double momentum, double lr, double dampening, bool nesterov, bool maximize, bool is_first_step,
                 const std::optional<at::Tensor>& grad_scale, const std::optional<at::Tensor>& found_inf) {
+  require_device("_fused_sgd_", {grad_scale, found_inf});
   const InKernel in_kernel;
   const auto widened = [](at::TensorList tensors) {
     std::vector<at::Tensor> result;
@@ -177,6 +190,19 @@ bool takes_host_tensors(const c10::FunctionSchema& schema) {
   return names.count(schema.name()) != 0;
 }
 
+/// Operators whose result is a number, or has a shape that depends on values: a GPU is waited for.
+bool reads_values(const c10::FunctionSchema& schema, const torch::jit::Stack& stack, size_t arguments) {
+  static const std::set<std::string> names{"aten::nonzero",    "aten::masked_select",      "aten::_unique2",
+                                           "aten::unique_dim", "aten::unique_consecutive", "aten::equal",
+                                           "aten::_unique",    "aten::repeat_interleave"};
+  if (names.count(schema.name()) != 0) return true;
+  if (schema.name() != "aten::index" && schema.name() != "aten::_index_put_impl_") return false;
+  const c10::ArrayRef<c10::IValue> indices = stack[stack.size() - arguments + 1].toListRef();
+  return std::any_of(indices.begin(), indices.end(), [](const c10::IValue& index) {
+    return index.isTensor() && index.toTensor().defined() && index.toTensor().scalar_type() == at::kBool;
+  });
+}
+
 void check_devices(const c10::FunctionSchema& schema, const torch::jit::Stack& stack, size_t arguments) {
   if (takes_host_tensors(schema)) return;
   const auto check = [&](const at::Tensor& tensor) {
@@ -206,6 +232,7 @@ void fallback(const c10::OperatorHandle& handle, torch::jit::Stack* stack) {
   const c10::FunctionSchema& schema = handle.schema();
   const auto& arguments = schema.arguments();
   check_devices(schema, *stack, arguments.size());
+  if (reads_values(schema, *stack, arguments.size())) count_read();
   for (size_t i = 0; i < arguments.size(); ++i) {
     const auto optional = arguments[i].type()->cast<c10::OptionalType>();
     if (!optional || optional->getElementType()->kind() != c10::TypeKind::GeneratorType) continue;
