@@ -1,4 +1,4 @@
-import { IntegerSet } from '../data/set-order';
+import { IntegerSet } from '../data/python-set';
 
 /** The classes of an experience, and what of its stream came before and comes after. */
 export interface Classes {

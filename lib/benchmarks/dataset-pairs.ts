@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { setOrder } from '../data/set-order';
+import { setOrder } from '../data/python-set';
 import { type Inputs, mapInputs } from '../data/inputs';
 import { sampleKindOf, TensorDataset } from '../data/tensor-dataset';
 import type { AnyTransform } from '../data/transform';

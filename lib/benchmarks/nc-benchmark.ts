@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { withFurtherTransforms } from '../data/compose-transforms';
-import { setOrder } from '../data/set-order';
+import { setOrder } from '../data/python-set';
 import { type Transform, transformSchema } from '../data/transform';
 import { ContinualTorchError } from '../errors';
 import { boolean, integer, nonNegativeInteger, parseArgument, parseOptions, positiveInteger, seed } from '../options';

@@ -10,8 +10,8 @@ import type { TypedArray } from '../tensor/element-types';
 import { Tensor } from '../tensor/tensor';
 import { callUserAtOnce } from '../user-function';
 import type { Dataset } from './dataset';
-import { setOrder } from './set-order';
 import { describeInputs, haveLength, type Inputs, kindOfInputs, mapInputs, requireOneInput, toNativeInputs } from './inputs';
+import { setOrder } from './python-set';
 import { type AnyTransform, checkTransform, requireIndices, type Transform, transformSchema } from './transform';
 import { areSeveral, type InputValues, inputValues, targetValues, type Values } from './values';
 

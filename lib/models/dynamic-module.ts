@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
-import { setOrder } from '../data/set-order';
+import { setOrder } from '../data/python-set';
 import { ContinualTorchError, describeValue } from '../errors';
 import { Module } from '../nn/module';
 import { integer } from '../options';
