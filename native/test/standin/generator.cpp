@@ -10,7 +10,7 @@ namespace {
 class StandinGenerator final : public c10::GeneratorImpl {
  public:
   explicit StandinGenerator(at::Generator drawing)
-      : c10::GeneratorImpl(device(), c10::DispatchKeySet(c10::DispatchKey::PrivateUse1)),
+      : c10::GeneratorImpl(standin::device(), c10::DispatchKeySet(c10::DispatchKey::PrivateUse1)),
         drawing_(std::move(drawing)) {}
 
   void set_current_seed(uint64_t seed) override { drawing_.set_current_seed(seed); }
