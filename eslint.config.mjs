@@ -22,7 +22,7 @@ export default tseslint.config(
   {
     // Whatever the package exports says what it is.
     files: ['lib/**/*.ts'],
-    ignores: ['lib/cli/**', 'lib/native/**'],
+    ignores: ['lib/cli/**', 'lib/libtorch/**', 'lib/native/**'],
     plugins: { jsdoc },
     rules: {
       'jsdoc/require-jsdoc': [
@@ -57,7 +57,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['lib/native/*.js'],
+    files: ['lib/libtorch/*.js'],
     languageOptions: { sourceType: 'commonjs', globals: { Buffer: 'readonly', module: 'writable', process: 'readonly', require: 'readonly' } },
   },
   {

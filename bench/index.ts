@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { progressDisplay } from '../lib/logging/progress-display';
+import { progressDisplay } from '../lib/progress-display';
 import { prepare } from './programs';
 import { BenchError, chooseQuestions, questionsFor } from './question';
 import { questions } from './questions/index';

@@ -1,4 +1,4 @@
-import { driverLibrary } from './native/cuda-libraries';
+import { driverLibrary } from './libtorch/cuda-libraries';
 import { loaded, native } from './native/binding';
 import { ContinualTorchError } from './errors';
 import { nonNegativeInteger, parseArgument } from './options';

@@ -8,7 +8,7 @@ const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.met
 const rules = [
   { folder: 'native', pattern: /#include\s*[<"]napi\.h[>"]/, allowed: ['native/binding/util/napi_setup.h'] },
   { folder: 'native/core', pattern: /#include\s*[<"](napi|node_api|binding\/)/, allowed: [] },
-  { folder: 'lib', pattern: /\.node['"`]/, allowed: ['lib/native/candidates.ts', 'lib/native/places.ts'] },
+  { folder: 'lib', pattern: /\.node['"`]/, allowed: ['lib/libtorch/candidates.ts', 'lib/libtorch/places.ts'] },
 ];
 
 /** The rooms of native/core from the ground up: a file uses its own room and those below, error.h and torch.h. */

@@ -6,7 +6,7 @@ import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { TESTED_VERSION } from '../lib/native/libtorch-folder.js';
+import { TESTED_VERSION } from '../lib/libtorch/libtorch-folder.js';
 import { describeFailure } from './setup/failures.mjs';
 import { withLock } from './setup/lock.mjs';
 import { installPackages, packagesStale } from './setup/npm-packages.mjs';

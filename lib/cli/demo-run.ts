@@ -15,7 +15,7 @@ import {
   SupervisedTemplate,
   type TensorTransform,
 } from '../index';
-import type { ProgressDisplay } from '../logging/progress-display';
+import type { ProgressDisplay } from '../progress-display';
 
 export interface DemoOptions {
   /** Uses one image of so many. */

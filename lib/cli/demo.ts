@@ -4,7 +4,7 @@ import { ContinualTorchError, torchVersion } from '../index';
 import { version } from '../version';
 import { runCommand } from './command';
 import { type DemoOptions, type DemoResult, runDemo } from './demo-run';
-import { progressDisplay } from '../logging/progress-display';
+import { progressDisplay } from '../progress-display';
 
 const quickStride = 5;
 

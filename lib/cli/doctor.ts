@@ -2,11 +2,11 @@ import { cpus } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ContinualTorchError } from '../errors';
-import { driverLibrary } from '../native/cuda-libraries';
-import type { Loaded } from '../native/load';
-import { type Machine, platformName, runtimeText, thisMachine } from '../native/machine';
-import { libtorchPlaces, type Place } from '../native/places';
-import { readWheelRecord, wheelFaults } from '../native/wheel-record';
+import { driverLibrary } from '../libtorch/cuda-libraries';
+import type { Loaded } from '../libtorch/load';
+import { type Machine, platformName, runtimeText, thisMachine } from '../libtorch/machine';
+import { libtorchPlaces, type Place } from '../libtorch/places';
+import { readWheelRecord, wheelFaults } from '../libtorch/wheel-record';
 import { version } from '../version';
 
 const help = `Tells which libtorch and which addon continual-torch uses on this machine and why, and explains every "no" of CUDA.

@@ -22,7 +22,7 @@ const subcommands: Record<string, Subcommand> = {
   },
   'fetch-libtorch': {
     summary: "fetches PyTorch's own CUDA build, for training on a GPU",
-    load: async () => (await import('./fetch-libtorch/main.js')).fetchLibtorch,
+    load: async () => (await import('./fetch-libtorch.js')).fetchLibtorch,
   },
 };
 

@@ -1,6 +1,6 @@
 import type { PassProgress } from '../training/templates/sgd-options';
 import type { SupervisedTemplate } from '../training/templates/supervised';
-import { noProgressDisplay, progressBar, type ProgressDisplay } from './progress-display';
+import { noProgressDisplay, progressBar, type ProgressDisplay } from '../progress-display';
 import { TextLogger } from './text-logger';
 
 /**

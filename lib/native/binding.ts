@@ -1,5 +1,5 @@
 import { ContinualTorchError } from '../errors';
-import { type Loaded, loadAddon } from './load';
+import { type Loaded, loadAddon } from '../libtorch/load';
 import type { NativeAddon } from './types';
 
 function load(): Loaded {

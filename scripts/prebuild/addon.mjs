@@ -11,7 +11,7 @@ import { osAndCpu, runPath } from './platforms.mjs';
 
 /** The native tests are left out: what is published is not tested by them, and they take a quarter of the time. */
 const SOURCES = [
-  'native/core', 'native/binding', 'native/opener', 'lib/native/cache-folder.js', 'lib/native/libtorch-folder.js',
+  'native/core', 'native/binding', 'native/opener', 'lib/libtorch/cache-folder.js', 'lib/libtorch/libtorch-folder.js',
   'scripts/build-native.mjs', 'scripts/setup', 'CMakeLists.txt', 'binding.gyp', 'package.json', 'package-lock.json',
 ];
 

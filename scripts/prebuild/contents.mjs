@@ -1,5 +1,5 @@
 // What each package holds and how large it may become: the list that `npm run prebuild` checks every tarball against.
-import { TESTED_VERSION, minorVersion } from '../../lib/native/libtorch-folder.js';
+import { TESTED_VERSION, minorVersion } from '../../lib/libtorch/libtorch-folder.js';
 
 /**
  * @typedef {object} Contents

@@ -1,7 +1,7 @@
 // Which of libtorch's libraries a user needs: the one that trains, and all that it needs in turn.
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { libraryName } from '../../lib/native/libtorch-folder.js';
+import { libraryName } from '../../lib/libtorch/libtorch-folder.js';
 import { neededLibraries } from './binaries.mjs';
 
 /** What every machine of a platform has; of Linux what wheels may take for granted too, where arm64's Fortran runtime needs zlib. */

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import {
   ACCEPTED_TEXT, TESTED_VERSION, inspectLibtorchFolder, isAccepted, minorVersion,
-} from '../../lib/native/libtorch-folder.js';
+} from '../../lib/libtorch/libtorch-folder.js';
 import { findLibtorch } from '../setup/libtorch.mjs';
 
 /** @typedef {{root: string, version: string, minor: string}} Libtorch */

@@ -1,7 +1,7 @@
 // Makes this platform's packages and their tarballs, and checks them against the list.
 import { readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { addonPackage, libtorchPackage } from '../../lib/native/platforms.js';
+import { addonPackage, libtorchPackage } from '../../lib/libtorch/platforms.js';
 import { createReporter } from '../setup/report.mjs';
 import { hashFiles, listFiles, sha256 } from '../setup/stamp.mjs';
 import { compileTypescript, typescriptStale } from '../setup/typescript.mjs';

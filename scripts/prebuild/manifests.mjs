@@ -1,6 +1,6 @@
 // The package.json of each package that is published, all made from the repository's own.
-import { TESTED_VERSION } from '../../lib/native/libtorch-folder.js';
-import { PLATFORMS, addonPackage, libtorchPackage } from '../../lib/native/platforms.js';
+import { TESTED_VERSION } from '../../lib/libtorch/libtorch-folder.js';
+import { PLATFORMS, addonPackage, libtorchPackage } from '../../lib/libtorch/platforms.js';
 import { osAndCpu } from './platforms.mjs';
 
 const SHARED = ['license', 'repository', 'homepage', 'bugs', 'author', 'engines'];

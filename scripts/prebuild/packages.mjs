@@ -1,7 +1,7 @@
 // The three packages of a platform, each staged in a folder of its own.
 import { basename, join } from 'node:path';
-import { TESTED_VERSION } from '../../lib/native/libtorch-folder.js';
-import { readWheelRecord, wheelFaults } from '../../lib/native/wheel-record.js';
+import { TESTED_VERSION } from '../../lib/libtorch/libtorch-folder.js';
+import { readWheelRecord, wheelFaults } from '../../lib/libtorch/wheel-record.js';
 import { listFiles } from '../setup/stamp.mjs';
 import { runPaths, strip, textsInside } from './binaries.mjs';
 import { librariesToPublish } from './libraries.mjs';

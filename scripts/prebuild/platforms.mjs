@@ -1,5 +1,5 @@
 // Where the platforms that packages are made for differ.
-import { PLATFORMS } from '../../lib/native/platforms.js';
+import { PLATFORMS } from '../../lib/libtorch/platforms.js';
 
 /** @returns {[os: NodeJS.Platform, cpu: string]} */
 export const osAndCpu = (platform) => platform.split('-');

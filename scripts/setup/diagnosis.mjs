@@ -1,7 +1,7 @@
 // What `npm run doctor` tells: every tool, every place that may hold libtorch, and the state of what was built.
 import { arch, release } from 'node:os';
-import { cacheFolders } from '../../lib/native/cache-folder.js';
-import { ACCEPTED_TEXT } from '../../lib/native/libtorch-folder.js';
+import { cacheFolders } from '../../lib/libtorch/cache-folder.js';
+import { ACCEPTED_TEXT } from '../../lib/libtorch/libtorch-folder.js';
 import { describeCuda, findLibtorch } from './libtorch.mjs';
 import { nativePaths, nativeStale } from './native.mjs';
 import { packagesStale } from './npm-packages.mjs';

@@ -3,9 +3,9 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { copyFolder, copyRoot } from '../../lib/native/cache-folder.js';
+import { copyFolder, copyRoot } from '../../lib/libtorch/cache-folder.js';
 import { diskFullError, isDiskFull } from './failures.mjs';
-import { TESTED_VERSION, inspectLibtorchFolder } from '../../lib/native/libtorch-folder.js';
+import { TESTED_VERSION, inspectLibtorchFolder } from '../../lib/libtorch/libtorch-folder.js';
 import { withLock } from './lock.mjs';
 import { describeOwner, isAlive } from './owner.mjs';
 import { downloadWheel } from './pip-download.mjs';

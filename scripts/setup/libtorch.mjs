@@ -2,8 +2,8 @@
 // that the set-up fetched. What the user names in LIBTORCH is taken or refused, never silently replaced.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { cacheFolders, copyRoot } from '../../lib/native/cache-folder.js';
-import { ACCEPTED_TEXT, TESTED_VERSION, inspectLibtorchFolder, isAccepted } from '../../lib/native/libtorch-folder.js';
+import { cacheFolders, copyRoot } from '../../lib/libtorch/cache-folder.js';
+import { ACCEPTED_TEXT, TESTED_VERSION, inspectLibtorchFolder, isAccepted } from '../../lib/libtorch/libtorch-folder.js';
 import { findPythonTorch, pythonCommand } from './python.mjs';
 
 /** @param {string | null} cuda */

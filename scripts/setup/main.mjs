@@ -1,11 +1,11 @@
 // The set-up: what is stale is found first, without a lock and without output, so that a run with nothing to do costs
 // next to nothing. Only then are tools checked, the lock taken, and the steps done in order.
 import { join } from 'node:path';
-import { cacheFolders, writableCache } from '../../lib/native/cache-folder.js';
+import { cacheFolders, writableCache } from '../../lib/libtorch/cache-folder.js';
 import { describeFailure } from './failures.mjs';
 import { fetchLibtorch } from './fetch-libtorch.mjs';
 import { describeCuda, findLibtorch, passedOver } from './libtorch.mjs';
-import { TESTED_VERSION } from '../../lib/native/libtorch-folder.js';
+import { TESTED_VERSION } from '../../lib/libtorch/libtorch-folder.js';
 import { withLock } from './lock.mjs';
 import { buildNative, nativeStale } from './native.mjs';
 import { installPackages, packagesStale } from './npm-packages.mjs';

@@ -26,7 +26,7 @@ export function nativePaths(root) {
     cmake: join(build, 'cmake'),
     release: join(build, CONFIG),
     marker: join(build, '.building'),
-    /** What the loader reads (lib/native/places.ts): for which libtorch the binaries in `release` are. */
+    /** What the loader reads (lib/libtorch/places.ts): for which libtorch the binaries in `release` are. */
     manifest: join(build, CONFIG, 'manifest.json'),
     stamp: join(build, '.continual-torch-native.json'),
     environment: join(build, 'cmake', '.continual-torch-environment.json'),

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { diskFullError, isDiskFull } from './failures.mjs';
-import { TESTED_VERSION } from '../../lib/native/libtorch-folder.js';
+import { TESTED_VERSION } from '../../lib/libtorch/libtorch-folder.js';
 import { pythonCommand } from './python.mjs';
 import { run } from './run.mjs';
 

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
-import { fetchCudaBuild } from '../../lib/cli/fetch-libtorch/cuda-build';
-import { describeFileError } from '../../lib/cli/fetch-libtorch/failure';
-import { platformOf } from '../../lib/cli/fetch-libtorch/platform';
-import { planWheels } from '../../lib/cli/fetch-libtorch/plan';
-import { Web } from '../../lib/cli/fetch-libtorch/web';
+import { fetchCudaBuild } from '../../lib/libtorch/fetch/cuda-build';
+import { describeFileError } from '../../lib/libtorch/fetch/failure';
+import { platformOf } from '../../lib/libtorch/fetch/platform';
+import { planWheels } from '../../lib/libtorch/fetch/plan';
+import { Web } from '../../lib/libtorch/fetch/web';
 import { withFolder, writeFiles } from '../scripts/support';
 import { zipFile } from '../support/zip-file';
-import { fetchFrom, folderName, ignoreProxies, linux, rejectsWith } from './fetch-libtorch/fetching';
+import { fetchFrom, folderName, ignoreProxies, linux, rejectsWith } from '../libtorch/fetch/fetching';
 import { runMain, startMain } from './run-main';
-import { breakingOff, cudaBuild, hasBytes, metadataOf, partOf, wheel, type WheelIndex, withWheelIndex } from './wheel-index';
+import { breakingOff, cudaBuild, hasBytes, metadataOf, partOf, wheel, type WheelIndex, withWheelIndex } from '../libtorch/fetch/wheel-index';
 
 /** The files below a folder, with forward slashes. */
 const filesIn = (folder: string): string[] =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'mocha';
-import { cacheFolders } from '../../lib/native/cache-folder';
+import { cacheFolders } from '../../lib/libtorch/cache-folder';
 import { fakeLibrary, libraryName, libtorchFiles, loadScript, prefixed, withFolder, writeFiles } from './support';
 
 interface Place {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { PLATFORMS } from '../../lib/native/platforms';
+import { PLATFORMS } from '../../lib/libtorch/platforms';
 import { prefixed, libtorchFiles, scriptsFolder, withFolder, writeFiles } from './support';
 
 type Manifest = Record<string, any>;

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 export const scriptsFolder = join(__dirname, '..', '..', 'scripts');
-const nativeFolder = join(__dirname, '..', '..', 'lib', 'native');
+const libtorchFolder = join(__dirname, '..', '..', 'lib', 'libtorch');
 
 /** Loads `scripts/setup/<name>`; the caller names the shape, because these files run before any compiler is there. */
 export async function loadScript<T>(name: string): Promise<T> {
@@ -167,7 +167,7 @@ export function writeProject(folder: string): { root: string; env: NodeJS.Proces
   });
   cpSync(scriptsFolder, join(root, 'scripts'), { recursive: true });
   for (const name of ['cache-folder.js', 'libtorch-folder.js']) {
-    cpSync(join(nativeFolder, name), join(root, 'lib', 'native', name));
+    cpSync(join(libtorchFolder, name), join(root, 'lib', 'libtorch', name));
   }
   writeFiles(folder, { 'npm/npm-cli.js': FAKE_NPM, ...prefixed('libtorch/', libtorchFiles('2.13.0+cpu')) });
   const env = cleanEnvironment({

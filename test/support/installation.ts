@@ -2,9 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { minorVersion } from '../../lib/native/libtorch-folder';
-import { thisMachine } from '../../lib/native/machine';
-import { localBuild } from '../../lib/native/places';
+import { minorVersion } from '../../lib/libtorch/libtorch-folder';
+import { thisMachine } from '../../lib/libtorch/machine';
+import { localBuild } from '../../lib/libtorch/places';
 import { withTempFolder } from './temp-folder';
 
 const checkout = path.join(__dirname, '..', '..');

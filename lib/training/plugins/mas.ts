@@ -4,7 +4,7 @@ import type { Dataset, MiniBatch } from '../../data/dataset';
 import { type Inputs, toNativeInputs } from '../../data/inputs';
 import { job, native } from '../../native/binding';
 import type { NativeMas } from '../../native/types';
-import { noProgressDisplay, progressDisplay } from '../../logging/progress-display';
+import { noProgressDisplay, progressDisplay } from '../../progress-display';
 import { nativeModule } from '../../nn/module';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
 import { requireTensor, Tensor } from '../../tensor/tensor';

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { ContinualTorchError } from '../../errors';
-import { progressDisplay } from '../../logging/progress-display';
-import { cacheFolders, writableCache } from '../../native/cache-folder.js';
-import { TESTED_VERSION } from '../../native/libtorch-folder.js';
-import { cudaBuildRoot, fetchCudaBuild, isWhole } from './cuda-build';
-import { describeFileError, Dropped, FetchError } from './failure';
-import { platformOf } from './platform';
+import { ContinualTorchError } from '../errors';
+import { progressDisplay } from '../progress-display';
+import { cacheFolders, writableCache } from '../libtorch/cache-folder.js';
+import { TESTED_VERSION } from '../libtorch/libtorch-folder.js';
+import { cudaBuildRoot, fetchCudaBuild, isWhole } from '../libtorch/fetch/cuda-build';
+import { describeFileError, Dropped, FetchError } from '../libtorch/fetch/failure';
+import { platformOf } from '../libtorch/fetch/platform';
 
 const pytorchIndex = 'https://download.pytorch.org/whl';
 
@@ -27,7 +27,7 @@ Proxies: HTTPS_PROXY, HTTP_PROXY, NO_PROXY. Certificates of your own: NODE_EXTRA
 Exits with 1 if the build cannot be fetched, with 2 if the command line is wrong.
 `;
 
-const packageRoot = path.resolve(__dirname, '..', '..', '..');
+const packageRoot = path.resolve(__dirname, '..', '..');
 
 /** The subcommand; it must work where there is no libtorch yet. */
 export async function fetchLibtorch(args: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {

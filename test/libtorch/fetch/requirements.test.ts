@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { parsePipRequirementsLine } from 'pip-requirements-js';
-import { platformOf } from '../../../lib/cli/fetch-libtorch/platform';
-import { compareVersions, requirementsIn, satisfies } from '../../../lib/cli/fetch-libtorch/requirements';
+import { platformOf } from '../../../lib/libtorch/fetch/platform';
+import { compareVersions, requirementsIn, satisfies } from '../../../lib/libtorch/fetch/requirements';
 
 function versionsOf(specifier: string) {
   const requirement = parsePipRequirementsLine(`any${specifier}`);

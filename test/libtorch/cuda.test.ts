@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'mocha';
 import { ContinualTorchError, cuda, tensor } from '../../lib';
-import { libraryName } from '../../lib/native/libtorch-folder';
+import { libraryName } from '../../lib/libtorch/libtorch-folder';
 import { realLibtorch } from '../support/installation';
 import { withTempFolder } from '../support/temp-folder';
 

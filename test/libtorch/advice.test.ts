@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'mocha';
-import { advice } from '../../lib/native/advice';
-import { type Attempt, candidates } from '../../lib/native/candidates';
-import { driverLibrary } from '../../lib/native/cuda-libraries';
-import { atLeast, type Machine } from '../../lib/native/machine';
+import { advice } from '../../lib/libtorch/advice';
+import { type Attempt, candidates } from '../../lib/libtorch/candidates';
+import { driverLibrary } from '../../lib/libtorch/cuda-libraries';
+import { atLeast, type Machine } from '../../lib/libtorch/machine';
 import { withTempFolder } from '../support/temp-folder';
 
 const machine = (changes: Partial<Machine> = {}): Machine => ({

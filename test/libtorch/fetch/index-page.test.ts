@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { parseIndexPage } from '../../../lib/cli/fetch-libtorch/index-page';
+import { parseIndexPage } from '../../../lib/libtorch/fetch/index-page';
 
 const base = new URL('https://host.example/whl/cu126/torch/');
 const sum = 'a'.repeat(64);

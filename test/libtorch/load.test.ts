@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'mocha';
-import { libraryName } from '../../lib/native/libtorch-folder';
+import { libraryName } from '../../lib/libtorch/libtorch-folder';
 import {
   addonPackageName,
   type Installation,

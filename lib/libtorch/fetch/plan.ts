@@ -1,4 +1,4 @@
-import { TESTED_VERSION } from '../../native/libtorch-folder.js';
+import { TESTED_VERSION } from '../libtorch-folder.js';
 import { FetchError } from './failure';
 import { NoSuchPage, readIndexPage, type Wheel } from './index-page';
 import type { Platform } from './platform';

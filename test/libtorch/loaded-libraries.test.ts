@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { describe, it } from 'mocha';
 import '../../lib';
-import { loadedLibraries } from '../../lib/native/loaded-libraries';
+import { loadedLibraries } from '../../lib/libtorch/loaded-libraries';
 
 type Report = NodeJS.ProcessReport & { getReport: () => object };
 

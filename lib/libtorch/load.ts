@@ -7,9 +7,9 @@ import { keepAsOnlyCopy, refuseOtherBinaries, refuseOtherCopy } from './copies';
 import { type Opener, openCudaLibraries } from './cuda-libraries';
 import { type Machine, platformName, runtimeText, thisMachine } from './machine';
 import { pythonPlace } from './places';
-import { requireSwitches } from './switches';
+import { requireSwitches } from '../native/switches';
 import { trialMark, tryInChild } from './trial';
-import type { NativeAddon } from './types';
+import type { NativeAddon } from '../native/types';
 
 /** The addon, and where it and its libtorch came from. */
 export interface Loaded {

@@ -1,10 +1,10 @@
 // What the tests of the fetching of a CUDA build share.
 import assert from 'node:assert/strict';
 import { after, before } from 'mocha';
-import { type CudaBuildOptions, fetchCudaBuild } from '../../../lib/cli/fetch-libtorch/cuda-build';
-import { FetchError } from '../../../lib/cli/fetch-libtorch/failure';
-import { platformOf } from '../../../lib/cli/fetch-libtorch/platform';
-import type { WheelIndex } from '../wheel-index';
+import { type CudaBuildOptions, fetchCudaBuild } from '../../../lib/libtorch/fetch/cuda-build';
+import { FetchError } from '../../../lib/libtorch/fetch/failure';
+import { platformOf } from '../../../lib/libtorch/fetch/platform';
+import type { WheelIndex } from './wheel-index';
 
 export const linux = platformOf('linux');
 export const folderName = 'libtorch-2.13.0-cu126';

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
 import { withFolder, writeFiles } from '../../scripts/support';
-import { breakingOff, cudaBuild, partOf, sha256, withWheelIndex } from '../wheel-index';
+import { breakingOff, cudaBuild, partOf, sha256, withWheelIndex } from './wheel-index';
 import { fetchFrom, folderName, ignoreProxies, rejectsWith } from './fetching';
 
 describe('a download', function () {

@@ -4,8 +4,8 @@ import { statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type FileMap, libtorchFiles, prefixed } from '../scripts/support';
-import { zipFile } from '../support/zip-file';
+import { type FileMap, libtorchFiles, prefixed } from '../../scripts/support';
+import { zipFile } from '../../support/zip-file';
 
 export interface WheelFile {
   name: string;

@@ -3,9 +3,9 @@ import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
-import { fetchCudaBuild } from '../../../lib/cli/fetch-libtorch/cuda-build';
+import { fetchCudaBuild } from '../../../lib/libtorch/fetch/cuda-build';
 import { withFolder } from '../../scripts/support';
-import { cudaBuild, withWheelIndex } from '../wheel-index';
+import { cudaBuild, withWheelIndex } from './wheel-index';
 import { fetchFrom, folderName, ignoreProxies, linux, rejectsWith } from './fetching';
 
 async function withEnvironment<T>(variables: Record<string, string>, use: () => Promise<T>): Promise<T> {
