@@ -1,6 +1,6 @@
 import type { Experience } from '../benchmarks/stream';
 import type { Tensor } from '../tensor/tensor';
-import type { HookName } from '../training/plugins/plugin';
+import type { HookName } from '../hooks/plugin';
 import type { SupervisedTemplate } from '../training/templates/supervised';
 
 /** A value of a metric at one moment. */

@@ -1,5 +1,5 @@
 import type { EmittedMetric } from '../evaluation/metric';
-import type { HookName } from '../training/plugins/plugin';
+import type { HookName } from '../hooks/plugin';
 import type { PassProgress } from '../training/templates/sgd-options';
 import type { SupervisedTemplate } from '../training/templates/supervised';
 

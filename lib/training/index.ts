@@ -6,7 +6,7 @@ export { parseOptions } from '../options';
 export type { MiniBatchSource } from './templates/mini-batch-source';
 export { Naive } from './supervised/naive';
 export { MAS, type MASOptions } from './supervised/mas';
-export { hookNames, SupervisedPlugin, type Hook, type HookName, type Plugin } from './plugins/plugin';
+export { hookNames, SupervisedPlugin, type Hook, type HookName, type Plugin } from '../hooks/plugin';
 export { MASPlugin, masOptions, type MASPluginOptions } from './plugins/mas';
 export { Clock } from './plugins/clock';
 export { PeriodicEval, type PevalMode } from './plugins/periodic-eval';

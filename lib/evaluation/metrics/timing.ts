@@ -1,4 +1,4 @@
-import type { HookName } from '../../training/plugins/plugin';
+import type { HookName } from '../../hooks/plugin';
 import type { SupervisedTemplate } from '../../training/templates/supervised';
 import { emit, type NameParts, type PluginMetric } from '../metric';
 import { type MetricLevels, ofExperience, ofTask, parseLevels } from './mean-metric';

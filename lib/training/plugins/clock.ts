@@ -1,5 +1,5 @@
-import { mayRunLater } from '../templates/native-twin';
-import { SupervisedPlugin } from './plugin';
+import { mayRunLater } from '../../hooks/native-twin';
+import { SupervisedPlugin } from '../../hooks/plugin';
 
 /** Counts what a strategy has done. The last of its plugins, so that all others see the counters before they advance. */
 export class Clock extends SupervisedPlugin {

@@ -7,7 +7,7 @@ import { noGrad } from '../../tensor/grad-mode';
 import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
 import type { SupervisedTemplate } from '../templates/supervised';
-import { type Hook, SupervisedPlugin } from './plugin';
+import { type Hook, SupervisedPlugin } from '../../hooks/plugin';
 
 const schema = z.object({
   patience: positiveInteger,

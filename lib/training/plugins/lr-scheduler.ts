@@ -3,11 +3,11 @@ import { ContinualTorchError } from '../../errors';
 import type { LRScheduler } from '../../optim/lr-scheduler';
 import { Optimizer } from '../../optim/optimizer';
 import { boolean, parseArgument, parseOptions } from '../../options';
-import { mayRunLater } from '../templates/native-twin';
+import { mayRunLater } from '../../hooks/native-twin';
 import { callUserAtOnce } from '../../user-function';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { PeriodicEval } from './periodic-eval';
-import { type Hook, SupervisedPlugin } from './plugin';
+import { type Hook, SupervisedPlugin } from '../../hooks/plugin';
 
 const schedulerSchema = z.custom<LRScheduler>((value) => {
   const scheduler = value as Partial<LRScheduler> | null;

@@ -11,9 +11,9 @@ import { requireTensor, Tensor } from '../../tensor/tensor';
 import { callUser } from '../../user-function';
 import type { TrainOptions } from '../templates/base';
 import { jobBudgetMs, succeeded } from '../templates/iteration-plan';
-import { hasNativeTwin, nativeTwin } from '../templates/native-twin';
+import { hasNativeTwin, nativeTwin } from '../../hooks/native-twin';
 import type { SupervisedTemplate } from '../templates/supervised';
-import { SupervisedPlugin } from './plugin';
+import { SupervisedPlugin } from '../../hooks/plugin';
 
 /** The option schema of `MASPlugin`, for strategies that add options of their own. */
 export const masOptions = {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseArgument } from '../../options';
 import type { TrainOptions } from '../templates/base';
 import type { SupervisedTemplate } from '../templates/supervised';
-import { type Hook, SupervisedPlugin } from './plugin';
+import { type Hook, SupervisedPlugin } from '../../hooks/plugin';
 
 /** What `evalEvery` counts. */
 export type PevalMode = 'epoch' | 'iteration' | 'experience';

@@ -13,7 +13,7 @@ import { noGrad } from '../../tensor/grad-mode';
 import type { Tensor } from '../../tensor/tensor';
 import { callUser, callUserAtOnce, finishing } from '../../user-function';
 import { hookAround, hooksAround, insideHook } from './hook-call';
-import { type HookName, listener, type Plugin, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../plugins/plugin';
+import { type HookName, listener, type Plugin, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../../hooks/plugin';
 
 /** @internal The option schema of `train` and `eval`. */
 export const trainSchema = z.object({

@@ -9,8 +9,8 @@ import { Clock } from '../plugins/clock';
 import { EarlyStoppingPlugin } from '../plugins/early-stopping';
 import { LRSchedulerPlugin } from '../plugins/lr-scheduler';
 import { PeriodicEval } from '../plugins/periodic-eval';
-import { type HookName, hookNames, listener, type Plugin } from '../plugins/plugin';
-import { nativeTwin } from './native-twin';
+import { type HookName, hookNames, listener, type Plugin } from '../../hooks/plugin';
+import { nativeTwin } from '../../hooks/native-twin';
 import type { SupervisedTemplate } from './supervised';
 import { withWayOut } from './way-out';
 

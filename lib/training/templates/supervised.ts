@@ -8,7 +8,7 @@ import { requireTensor, type Tensor } from '../../tensor/tensor';
 import type { AnyExperience, TrainOptions } from './base';
 import { BaseSGDTemplate } from './base-sgd';
 import { checkInputs } from './input-check';
-import { hasNativeTwin } from './native-twin';
+import { hasNativeTwin } from '../../hooks/native-twin';
 import { type BaseSGDTemplateOptions, baseSGDOptions } from './sgd-options';
 
 /** The option schema, for strategies that add options of their own. */

@@ -1,9 +1,9 @@
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
-import { ContinualTorchError, describeValue } from '../../errors';
-import { failure } from '../../user-function';
-import type { TrainOptions } from '../templates/base';
-import type { SupervisedTemplate } from '../templates/supervised';
+import { ContinualTorchError, describeValue } from '../errors';
+import { failure } from '../user-function';
+import type { TrainOptions } from '../training/templates/base';
+import type { SupervisedTemplate } from '../training/templates/supervised';
 
 /** The callbacks of a strategy, in the order of one experience's training, then of an evaluation. */
 export const hookNames = [

@@ -1,5 +1,5 @@
-import type { NativePhase } from '../../native/types';
-import type { SupervisedTemplate } from './supervised';
+import type { NativePhase } from '../native/types';
+import type { SupervisedTemplate } from '../training/templates/supervised';
 
 /**
  * A method may have a native twin: a phase that C++ runs on the compute thread with the same effect. Where nobody
