@@ -3,7 +3,7 @@ export { type AnyExperience, BaseTemplate, baseOptions, type BaseTemplateOptions
 export { BaseSGDTemplate } from './templates/base-sgd';
 export { baseSGDOptions, type BaseSGDTemplateOptions, type Criterion, type PassProgress } from './templates/sgd-options';
 export { parseOptions } from '../options';
-export type { MiniBatchSource } from './templates/mini-batch-source';
+export type { MiniBatchSource } from './iteration/mini-batch-source';
 export { Naive } from './supervised/naive';
 export { MAS, type MASOptions } from './supervised/mas';
 export { hookNames, SupervisedPlugin, type Hook, type HookName, type Plugin } from '../hooks/plugin';

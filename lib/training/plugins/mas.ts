@@ -10,7 +10,7 @@ import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../op
 import { requireTensor, Tensor } from '../../tensor/tensor';
 import { callUser } from '../../user-function';
 import type { TrainOptions } from '../templates/base';
-import { jobBudgetMs, succeeded } from '../templates/iteration-plan';
+import { jobBudgetMs, succeeded } from '../iteration/iteration-plan';
 import { hasNativeTwin, nativeTwin } from '../../hooks/native-twin';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { SupervisedPlugin } from '../../hooks/plugin';

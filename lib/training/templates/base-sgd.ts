@@ -22,12 +22,12 @@ import { Clock } from '../plugins/clock';
 import { PeriodicEval } from '../plugins/periodic-eval';
 import { type HookName, listener, pluginName, SupervisedPlugin } from '../../hooks/plugin';
 import { BaseTemplate, type Experiences, type TrainOptions } from './base';
-import { IterationPlan, jobBudgetMs, type PlanPart, type PlanStep, succeeded } from './iteration-plan';
-import { type MiniBatchSource, openSource, requireMiniBatch } from './mini-batch-source';
+import { IterationPlan, jobBudgetMs, type PlanPart, type PlanStep, succeeded } from '../iteration/iteration-plan';
+import { type MiniBatchSource, openSource, requireMiniBatch } from '../iteration/mini-batch-source';
 import { hasNativeTwin, isDeferred, nativeTwin } from '../../hooks/native-twin';
 import { type BaseSGDTemplateOptions, baseSGDOptions, type Criterion, makeEvaluator, type PassProgress } from './sgd-options';
 import type { SupervisedTemplate } from './supervised';
-import { withWayOut } from './way-out';
+import { withWayOut } from '../iteration/way-out';
 
 const schema = z.object(baseSGDOptions);
 

@@ -12,7 +12,7 @@ import { PeriodicEval } from '../plugins/periodic-eval';
 import { type HookName, hookNames, listener, type Plugin } from '../../hooks/plugin';
 import { nativeTwin } from '../../hooks/native-twin';
 import type { SupervisedTemplate } from './supervised';
-import { withWayOut } from './way-out';
+import { withWayOut } from '../iteration/way-out';
 
 type Method = keyof SupervisedTemplate | 'beforeTrainingExp' | 'trainExp' | 'beforeEvalExp' | 'evalExp';
 
