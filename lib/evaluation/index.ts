@@ -1,6 +1,6 @@
-export { EvaluationPlugin, type EvaluationPluginOptions, type MetricArgument } from './evaluation-plugin';
+export { EvaluationPlugin, type EvaluationPluginOptions, type MetricArgument } from '../training/plugins/evaluation';
 export { EvaluationResults, type Curve, type CurveJSON, type EvaluationResultsJSON, type NestedArray } from './evaluation-results';
-export { defaultEvaluator } from './default-evaluator';
+export { defaultEvaluator } from '../training/plugins/default-evaluator';
 export { metricName, parseMetricName } from './metric';
 export type {
   AllMetrics,

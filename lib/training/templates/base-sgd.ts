@@ -5,7 +5,7 @@ import { DataLoader } from '../../data/data-loader';
 import type { Dataset, MiniBatch } from '../../data/dataset';
 import { fromNativeInputs, type Inputs, requireInputs, requireOneInput, toNativeInputs } from '../../data/inputs';
 import { ContinualTorchError } from '../../errors';
-import type { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
+import type { EvaluationPlugin } from '../plugins/evaluation';
 import type { LastMetrics } from '../../evaluation/metric';
 import { counted, listed, summary } from '../../inspect';
 import { job, native } from '../../native/binding';

@@ -2,7 +2,7 @@ import type { Experience } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
 import { toNativeInputs } from '../../data/inputs';
 import { TensorDataset } from '../../data/tensor-dataset';
-import { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
+import { EvaluationPlugin } from '../plugins/evaluation';
 import { Phase } from '../../native/types';
 import { nativeModule } from '../../nn/module';
 import { Clock } from '../plugins/clock';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../../errors';
-import { defaultEvaluator } from '../../evaluation/default-evaluator';
-import { EvaluationPlugin } from '../../evaluation/evaluation-plugin';
+import { defaultEvaluator } from '../plugins/default-evaluator';
+import { EvaluationPlugin } from '../plugins/evaluation';
 import { Optimizer } from '../../optim/optimizer';
 import { callUserAtOnce } from '../../user-function';
 import { instanceOf, positiveInteger } from '../../options';

@@ -1,23 +1,23 @@
 import { inspect } from 'node:util';
 import { z } from 'zod';
-import type { Experience } from '../benchmarks/stream';
-import type { Dataset } from '../data/dataset';
-import { ContinualTorchError, describeValue } from '../errors';
-import { counted, listed, summary } from '../inspect';
-import type { Logger } from '../logging/logger';
-import { type NativePhase, Phase } from '../native/types';
-import { boolean, parseArgument, parseOptions } from '../options';
-import { Tensor } from '../tensor/tensor';
-import { isThenable } from '../user-function';
-import { type HookName, hookNames, pluginName, SupervisedPlugin } from '../hooks/plugin';
-import type { PassProgress } from '../training/templates/sgd-options';
-import { hasNativeTwin } from '../hooks/native-twin';
-import type { SupervisedTemplate } from '../training/templates/supervised';
-import { AccuracyRecorder } from './accuracy-recorder';
-import { type Curve, EvaluationResults } from './evaluation-results';
-import type { AllMetrics, EmittedMetric, LastMetrics, MetricValue, PluginMetric } from './metric';
-import { needsLabels } from './metrics/accuracy';
-import { experienceKey, Numbering } from './trained-steps';
+import type { Experience } from '../../benchmarks/stream';
+import type { Dataset } from '../../data/dataset';
+import { ContinualTorchError, describeValue } from '../../errors';
+import { counted, listed, summary } from '../../inspect';
+import type { Logger } from '../../logging/logger';
+import { type NativePhase, Phase } from '../../native/types';
+import { boolean, parseArgument, parseOptions } from '../../options';
+import { Tensor } from '../../tensor/tensor';
+import { isThenable } from '../../user-function';
+import { type HookName, hookNames, pluginName, SupervisedPlugin } from '../../hooks/plugin';
+import type { PassProgress } from '../templates/sgd-options';
+import { hasNativeTwin } from '../../hooks/native-twin';
+import type { SupervisedTemplate } from '../templates/supervised';
+import { AccuracyRecorder } from '../../evaluation/accuracy-recorder';
+import { type Curve, EvaluationResults } from '../../evaluation/evaluation-results';
+import type { AllMetrics, EmittedMetric, LastMetrics, MetricValue, PluginMetric } from '../../evaluation/metric';
+import { needsLabels } from '../../evaluation/metrics/accuracy';
+import { experienceKey, Numbering } from '../../evaluation/trained-steps';
 
 const logger = z.custom<Logger>(
   (value) => isObject(value) && typeof (value as Partial<Logger>).logMetrics === 'function',

@@ -24,12 +24,12 @@ import {
   TensorboardLogger,
   TextLogger,
   timingMetrics,
-} from '../../lib/index';
-import { rejectsWithCode, throwsWithCode } from '../support/assertions';
-import { processTestTimeout, runProgram } from '../support/child-process';
-import { smallBenchmark, smallDataset } from '../support/small-runs';
-import { assertUsable, smallStrategy } from '../support/survival';
-import { withTempFolder } from '../support/temp-folder';
+} from '../../../lib/index';
+import { rejectsWithCode, throwsWithCode } from '../../support/assertions';
+import { processTestTimeout, runProgram } from '../../support/child-process';
+import { smallBenchmark, smallDataset } from '../../support/small-runs';
+import { assertUsable, smallStrategy } from '../../support/survival';
+import { withTempFolder } from '../../support/temp-folder';
 
 const accuracyOf = (experience: number) => `Top1_Acc_Exp/eval_phase/test_stream/Task000/Exp00${experience}`;
 
