@@ -1,7 +1,7 @@
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import type { SupervisedTemplate } from '../training/templates/supervised';
-import type { AccuracyMatrix } from './accuracy-matrix';
+import type { AccuracyMatrix } from '../results/accuracy-matrix';
 import { correctPredictions } from './metrics/accuracy';
 import { ratio } from './metrics/mean-metric';
 import { type Numbering, TrainedSteps } from './trained-steps';

@@ -1,5 +1,5 @@
 export { EvaluationPlugin, type EvaluationPluginOptions, type MetricArgument } from '../training/plugins/evaluation';
-export { EvaluationResults, type Curve, type CurveJSON, type EvaluationResultsJSON, type NestedArray } from './evaluation-results';
+export { EvaluationResults, type Curve, type CurveJSON, type EvaluationResultsJSON, type NestedArray } from '../results/evaluation-results';
 export { defaultEvaluator } from '../training/plugins/default-evaluator';
 export { metricName, parseMetricName } from './metric';
 export type {
@@ -20,4 +20,4 @@ export { bwtMetrics, forgettingMetrics, type TransferLevels } from './metrics/fo
 export { forwardTransferMetrics } from './metrics/forward-transfer';
 export { confusionMatrixMetrics, type ConfusionMatrixOptions } from './metrics/confusion-matrix';
 export type { MetricLevels } from './metrics/mean-metric';
-export { averageAccuracy, averageForgetting, type AccuracyMatrix } from './accuracy-matrix';
+export { averageAccuracy, averageForgetting, type AccuracyMatrix } from '../results/accuracy-matrix';

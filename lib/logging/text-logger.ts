@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { Experience } from '../benchmarks/stream';
 import { ContinualTorchError, describeValue } from '../errors';
-import { nestedArray, type NestedArray } from '../evaluation/evaluation-results';
+import { nestedArray, type NestedArray } from '../results/evaluation-results';
 import type { EmittedMetric } from '../evaluation/metric';
 import { Tensor } from '../tensor/tensor';
 import type { SupervisedTemplate } from '../training/templates/supervised';

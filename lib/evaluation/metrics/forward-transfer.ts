@@ -1,6 +1,6 @@
 import { ContinualTorchError } from '../../errors';
 import { parseOptions } from '../../options';
-import { mean } from '../mean';
+import { mean } from '../../results/mean';
 import { emit, type PluginMetric } from '../metric';
 import { TrainedSteps } from '../trained-steps';
 import { experienceAccuracy, needingLabels } from './accuracy';

@@ -14,7 +14,7 @@ import type { PassProgress } from '../templates/sgd-options';
 import { hasNativeTwin } from '../../hooks/native-twin';
 import type { SupervisedTemplate } from '../templates/supervised';
 import { AccuracyRecorder } from '../../evaluation/accuracy-recorder';
-import { type Curve, EvaluationResults } from '../../evaluation/evaluation-results';
+import { type Curve, EvaluationResults } from '../../results/evaluation-results';
 import type { AllMetrics, EmittedMetric, LastMetrics, MetricValue, PluginMetric } from '../../evaluation/metric';
 import { needsLabels } from '../../evaluation/metrics/accuracy';
 import { experienceKey, Numbering } from '../../evaluation/trained-steps';
