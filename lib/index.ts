@@ -8,7 +8,7 @@ export * as amp from './amp/index';
 /** Benchmarks: streams of experiences. All of it is exported at the top too. */
 export * as benchmarks from './benchmarks/index';
 /** Metrics, and the plugin that measures them. All of it is exported at the top too. */
-export * as evaluation from './evaluation/index';
+export * as evaluation from './training/evaluation';
 /** Which GPUs there are (`torch.cuda`). */
 export * as cuda from './cuda';
 /** TorchScript (`torch.jit`). */
@@ -23,8 +23,9 @@ export * as nn from './nn/index';
 export * as optim from './optim/index';
 
 export * from './benchmarks/index';
-export * from './evaluation/index';
+export * from './hooks/index';
 export * from './logging/index';
+export * from './training/evaluation';
 export * from './training/index';
 export * from './data/index';
 export { autocast, isAutocastEnabled, type AutocastOptions } from './amp/index';

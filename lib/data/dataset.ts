@@ -4,6 +4,15 @@ import type { Inputs } from './inputs';
 /** Inputs `[B, ...]`, targets `[B]` or `[B, ...]`, and task labels, int64 `[B]`. `X`: one tensor unless you say other. */
 export type MiniBatch<X extends Inputs = Tensor> = [x: X, y: Tensor, taskId: Tensor];
 
+/** What a strategy iterates over: a `DataLoader`, or anything that gives mini-batches; a missing task label is 0. */
+export type MiniBatchSource = (
+  | AsyncIterable<MiniBatch<Inputs> | [x: Inputs, y: Tensor]>
+  | Iterable<MiniBatch<Inputs> | [x: Inputs, y: Tensor]>
+) & {
+  /** Number of mini-batches, where it is known. */
+  readonly length?: number;
+};
+
 /**
  * Samples with targets and task labels: `TensorDataset` in memory, `IterableDataset` from a source. Each has two groups of
  * transforms, for training and for evaluation; `train()` and `eval()` are views of the same samples with one or the other.

@@ -1,4 +1,4 @@
-export type { Dataset, MiniBatch } from './dataset';
+export type { Dataset, MiniBatch, MiniBatchSource } from './dataset';
 export { TensorDataset, type TensorDatasetOptions } from './tensor-dataset';
 export { IterableDataset, type IterableDatasetOptions, type Sample, type SampleSource } from './iterable-dataset';
 export type { Inputs } from './inputs';

@@ -1,10 +1,10 @@
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
-import type { SupervisedTemplate } from '../training/templates/supervised';
 import type { AccuracyMatrix } from '../results/accuracy-matrix';
 import { correctPredictions } from './metrics/accuracy';
 import { ratio } from './metrics/mean-metric';
 import { type Numbering, TrainedSteps } from './trained-steps';
+import type { Strategy } from '../hooks/strategy';
 
 type Row = Map<number, number>;
 
@@ -30,11 +30,11 @@ export class AccuracyRecorder {
     this.trained = new TrainedSteps(benchmarks);
   }
 
-  beforeTrainingExp({ experience }: SupervisedTemplate): void {
+  beforeTrainingExp({ experience }: Strategy): void {
     this.trained.add(experience!);
   }
 
-  afterEvalExp(strategy: SupervisedTemplate): void {
+  afterEvalExp(strategy: Strategy): void {
     const correct = correctPredictions(strategy);
     if (correct === null || correct.weight === 0) return; // outputs and targets that cannot be compared
     const trainedOn = this.trained.latestFor(strategy.experience!);

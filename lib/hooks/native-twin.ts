@@ -1,5 +1,5 @@
 import type { NativePhase } from '../native/types';
-import type { SupervisedTemplate } from '../training/templates/supervised';
+import type { Strategy } from './strategy';
 
 /**
  * A method may have a native twin: a phase that C++ runs on the compute thread with the same effect. Where nobody
@@ -10,7 +10,7 @@ type Method = (...args: any[]) => unknown;
 
 /** The phase; null where there is nothing to do at present; undefined where the method itself must be called. */
 type TwinPhase = NativePhase | null | undefined;
-type Twin<Owner> = (owner: Owner, strategy: SupervisedTemplate) => TwinPhase;
+type Twin<Owner> = (owner: Owner, strategy: Strategy) => TwinPhase;
 
 const twins = new WeakMap<Method, Twin<never>>();
 const deferred = new WeakSet<Method>();
@@ -21,7 +21,7 @@ export function hasNativeTwin<Owner>(method: Method, twin: Twin<Owner>): void {
 }
 
 /** The phase that may run in place of `method`. */
-export function nativeTwin(method: Method, owner: object, strategy: SupervisedTemplate): TwinPhase {
+export function nativeTwin(method: Method, owner: object, strategy: Strategy): TwinPhase {
   return twins.get(method)?.(owner as never, strategy);
 }
 

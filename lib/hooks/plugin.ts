@@ -2,53 +2,9 @@ import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { failure } from '../user-function';
-import type { TrainOptions } from '../training/templates/base';
-import type { SupervisedTemplate } from '../training/templates/supervised';
-
-/** The callbacks of a strategy, in the order of one experience's training, then of an evaluation. */
-export const hookNames = [
-  'beforeTraining',
-  'beforeTrainDatasetAdaptation',
-  'afterTrainDatasetAdaptation',
-  'beforeTrainingExp',
-  'beforeTrainingEpoch',
-  'beforeTrainingIteration',
-  'beforeForward',
-  'afterForward',
-  'beforeBackward',
-  'afterBackward',
-  'beforeUpdate',
-  'afterUpdate',
-  'afterTrainingIteration',
-  'afterTrainingEpoch',
-  'afterTrainingExp',
-  'afterTraining',
-  'beforeEval',
-  'beforeEvalDatasetAdaptation',
-  'afterEvalDatasetAdaptation',
-  'beforeEvalExp',
-  'beforeEvalIteration',
-  'beforeEvalForward',
-  'afterEvalForward',
-  'afterEvalIteration',
-  'afterEvalExp',
-  'afterEval',
-] as const;
-
-/** The name of a hook. */
-export type HookName = (typeof hookNames)[number];
-
-/**
- * A hook gets the strategy and the options given to `train` or `eval`; a promise that it returns is awaited. It may be written
- * for a strategy of your own, `(strategy: MyStrategy) => ...`: as a method's, its parameters are not compared strictly.
- */
-export type Hook = { hook(strategy: SupervisedTemplate, options: TrainOptions): void | Promise<void> }['hook'];
-
-/** Anything with some of the hooks. Members that begin with `before` or `after` and are no hook are warned about. */
-export type Plugin = { [name in HookName]?: Hook } & {
-  /** Of the reference's plugins; says nothing here. */
-  readonly supportsDistributed?: boolean;
-};
+import { type HookName, hookNames } from './hook-names';
+import type { Hook, Plugin, Strategy } from './strategy';
+import type { TrainOptions } from './train-options';
 
 /**
  * A plugin with all 26 hooks, each doing nothing: extend it and override what you need. A hook that is not overridden
@@ -59,57 +15,57 @@ export class SupervisedPlugin {
   readonly supportsDistributed: boolean = false;
 
   /** `train()` begins: model in train mode and on its device, no experience yet. */
-  beforeTraining(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeTraining(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `strategy.experience` is set; the dataset is not yet chosen. */
-  beforeTrainDatasetAdaptation(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeTrainDatasetAdaptation(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `strategy.adaptedDataset` is set, the loader not yet made: the place to replace the dataset. */
-  afterTrainDatasetAdaptation(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterTrainDatasetAdaptation(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** Model adapted, optimizer told of new parameters. */
-  beforeTrainingExp(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeTrainingExp(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** Counters of the experience are reset. */
-  beforeTrainingEpoch(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeTrainingEpoch(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `strategy.mbX`, `mbY` are the new mini-batch; output, loss and gradients are the previous one's. */
-  beforeTrainingIteration(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeTrainingIteration(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** Gradients are cleared, the loss is 0. */
-  beforeForward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeForward(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `strategy.mbOutput` is new. */
-  afterForward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterForward(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `strategy.loss` is the criterion's value: the place to add to it. */
-  beforeBackward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeBackward(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** Gradients are there. */
-  afterBackward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterBackward(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** The optimizer is about to step. */
-  beforeUpdate(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeUpdate(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** The optimizer has stepped. */
-  afterUpdate(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterUpdate(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** The iteration is over; counters are not yet incremented. */
-  afterTrainingIteration(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterTrainingIteration(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** The epoch is over, also where it was cut short. */
-  afterTrainingEpoch(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterTrainingEpoch(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** The experience has been learned: the place to consolidate. */
-  afterTrainingExp(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterTrainingExp(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `train()` is about to return. */
-  afterTraining(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterTraining(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `eval()` begins: eval mode, nothing is recorded for backward. */
-  beforeEval(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeEval(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `strategy.experience` is the evaluated one. */
-  beforeEvalDatasetAdaptation(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeEvalDatasetAdaptation(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `strategy.adaptedDataset` is set. */
-  afterEvalDatasetAdaptation(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterEvalDatasetAdaptation(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** The loader is ready. */
-  beforeEvalExp(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeEvalExp(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `strategy.mbX`, `mbY` are the new mini-batch. */
-  beforeEvalIteration(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeEvalIteration(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** The model is about to run. */
-  beforeEvalForward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  beforeEvalForward(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `strategy.mbOutput` is new. */
-  afterEvalForward(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterEvalForward(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `strategy.loss` is new, without penalties. */
-  afterEvalIteration(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterEvalIteration(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** The experience has been evaluated. */
-  afterEvalExp(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterEvalExp(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
   /** `eval()` is about to return; `strategy.experience` is the last evaluated one. */
-  afterEval(_strategy: SupervisedTemplate, _options: TrainOptions): void | Promise<void> {}
+  afterEval(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
 }
 
 /**

@@ -1,14 +1,14 @@
 import path from 'node:path';
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
-import { type EmittedMetric, parseMetricName } from '../evaluation/metric';
+import { parseMetricName } from '../evaluation/metric';
 import { Numbering } from '../evaluation/trained-steps';
 import { parseArgument } from '../options';
 import { Tensor } from '../tensor/tensor';
-import type { SupervisedTemplate } from '../training/templates/supervised';
 import { fourDecimals } from './four-decimals';
 import { folderName, LogFile } from './log-file';
-import type { Logger } from './logger';
+import type { Logger, Strategy } from '../hooks/strategy';
+import type { EmittedMetric } from '../results/metric-values';
 
 const trainingColumns = ['training_exp', 'epoch', 'training_accuracy', 'val_accuracy', 'training_loss', 'val_loss'];
 const evalColumns = ['eval_exp', 'training_exp', 'eval_accuracy', 'eval_loss', 'forgetting'];
@@ -53,14 +53,14 @@ export class CSVLogger implements Logger {
     this.isOld = true;
   }
 
-  beforeTrainingExp({ experience }: SupervisedTemplate): void {
+  beforeTrainingExp({ experience }: Strategy): void {
     const before = this.numberOfTrained;
     const isFirst = this.trained === null;
     this.trained = experience;
     if (this.isOld && (isFirst || this.numberOfTrained !== before)) this.validation = {};
   }
 
-  async afterTrainingEpoch({ clock, experience }: SupervisedTemplate, values: readonly EmittedMetric[]): Promise<void> {
+  async afterTrainingEpoch({ clock, experience }: Strategy, values: readonly EmittedMetric[]): Promise<void> {
     const { name: stream } = experience!.originStream;
     const { accuracy, loss } = this.validation;
     this.training.append(
@@ -77,11 +77,11 @@ export class CSVLogger implements Logger {
   }
 
   /** Inside of training there is an experience to come back to, or streams are set for periodic evaluation. */
-  beforeEval({ experience, evalStreams }: SupervisedTemplate): void {
+  beforeEval({ experience, evalStreams }: Strategy): void {
     this.isInsideTraining = experience !== null || evalStreams.length > 0;
   }
 
-  async afterEvalExp({ experience }: SupervisedTemplate, values: readonly EmittedMetric[]): Promise<void> {
+  async afterEvalExp({ experience }: Strategy, values: readonly EmittedMetric[]): Promise<void> {
     const { name: stream } = experience!.originStream;
     const accuracy = find(values, 'Top1_Acc_Exp', 'eval', stream);
     const loss = find(values, 'Loss_Exp', 'eval', stream);

@@ -1,7 +1,6 @@
-import type { PassProgress } from '../training/templates/sgd-options';
-import type { SupervisedTemplate } from '../training/templates/supervised';
 import { noProgressDisplay, progressBar, type ProgressDisplay } from '../progress-display';
 import { TextLogger } from './text-logger';
+import type { PassProgress, Strategy } from '../hooks/strategy';
 
 /**
  * A `TextLogger` on stdout that does not announce training experiences, with a progress bar for each training epoch and each
@@ -16,7 +15,7 @@ export class InteractiveLogger extends TextLogger {
   }
 
   /** Moves the bar of the current pass. */
-  onProgress(_strategy: SupervisedTemplate, { phase, done, total }: PassProgress): void {
+  onProgress(_strategy: Strategy, { phase, done, total }: PassProgress): void {
     if (phase === 'importance') return;
     if (phase !== this.shown) {
       this.endBar();
@@ -28,22 +27,22 @@ export class InteractiveLogger extends TextLogger {
 
   override beforeTrainingExp(): void {}
 
-  override beforeTraining(strategy: SupervisedTemplate): void {
+  override beforeTraining(strategy: Strategy): void {
     this.endBar(); // of a call that failed
     super.beforeTraining(strategy);
   }
 
-  override afterTrainingEpoch(strategy: SupervisedTemplate): void {
+  override afterTrainingEpoch(strategy: Strategy): void {
     this.endBar();
     super.afterTrainingEpoch(strategy);
   }
 
-  override beforeEval(strategy: SupervisedTemplate): void {
+  override beforeEval(strategy: Strategy): void {
     this.endBar();
     super.beforeEval(strategy);
   }
 
-  override afterEvalExp(strategy: SupervisedTemplate): void {
+  override afterEvalExp(strategy: Strategy): void {
     this.endBar();
     super.afterEvalExp(strategy);
   }

@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { threadId } from 'node:worker_threads';
-import type { EmittedMetric } from '../evaluation/metric';
 import { parseArgument } from '../options';
 import { Tensor } from '../tensor/tensor';
 import { folderName, LogFile } from './log-file';
-import type { Logger } from './logger';
 import { histogramEvent, scalarEvent, versionEvent } from './tensorboard-events';
+import type { Logger } from '../hooks/strategy';
+import type { EmittedMetric } from '../results/metric-values';
 
 let filesMade = 0;
 

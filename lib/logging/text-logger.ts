@@ -2,11 +2,10 @@ import type { Writable } from 'node:stream';
 import type { Experience } from '../benchmarks/stream';
 import { ContinualTorchError, describeValue } from '../errors';
 import { nestedArray, type NestedArray } from '../results/evaluation-results';
-import type { EmittedMetric } from '../evaluation/metric';
 import { Tensor } from '../tensor/tensor';
-import type { SupervisedTemplate } from '../training/templates/supervised';
 import { fourDecimals } from './four-decimals';
-import type { Logger } from './logger';
+import type { Logger, Strategy } from '../hooks/strategy';
+import type { EmittedMetric } from '../results/metric-values';
 
 /**
  * Prints when training and evaluation begin and end, and the latest value of each metric, sorted by name, at the end of each
@@ -43,37 +42,37 @@ export class TextLogger implements Logger {
     for (const { name, value } of values) this.latest.set(name, value);
   }
 
-  beforeTraining(_strategy: SupervisedTemplate): void {
+  beforeTraining(_strategy: Strategy): void {
     this.print('-- >> Start of training phase << --');
   }
 
-  beforeTrainingExp(strategy: SupervisedTemplate): void {
+  beforeTrainingExp(strategy: Strategy): void {
     this.print(`-- Starting training on ${describe(strategy)} stream --`);
   }
 
-  afterTrainingEpoch({ clock }: SupervisedTemplate): void {
+  afterTrainingEpoch({ clock }: Strategy): void {
     this.print(`Epoch ${clock.trainExpEpochs} ended.`);
     this.printMetrics();
   }
 
-  afterTraining(_strategy: SupervisedTemplate): void {
+  afterTraining(_strategy: Strategy): void {
     this.print('-- >> End of training phase << --');
   }
 
-  beforeEval(_strategy: SupervisedTemplate): void {
+  beforeEval(_strategy: Strategy): void {
     this.print('-- >> Start of eval phase << --');
   }
 
-  beforeEvalExp(strategy: SupervisedTemplate): void {
+  beforeEvalExp(strategy: Strategy): void {
     this.print(`-- Starting eval on ${describe(strategy)} stream --`);
   }
 
-  afterEvalExp(strategy: SupervisedTemplate): void {
+  afterEvalExp(strategy: Strategy): void {
     this.print(`> Eval on ${describe(strategy)} stream ended.`);
     this.printMetrics();
   }
 
-  afterEval(_strategy: SupervisedTemplate): void {
+  afterEval(_strategy: Strategy): void {
     this.print('-- >> End of eval phase << --');
     this.printMetrics();
   }
@@ -94,7 +93,7 @@ export class TextLogger implements Logger {
 }
 
 /** `experience 0 (Task 0) from test` */
-function describe(strategy: SupervisedTemplate): string {
+function describe(strategy: Strategy): string {
   const { currentExperience, originStream, taskLabels } = strategy.experience as Experience;
   const task = taskLabels.length === 1 ? `(Task ${taskLabels[0]}) ` : '';
   return `experience ${currentExperience} ${task}from ${originStream.name}`;

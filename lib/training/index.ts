@@ -1,12 +1,10 @@
 export { SupervisedTemplate, supervisedOptions, type SupervisedTemplateOptions } from './templates/supervised';
-export { type AnyExperience, BaseTemplate, baseOptions, type BaseTemplateOptions, type Experiences, type TrainOptions } from './templates/base';
+export { BaseTemplate, baseOptions, type BaseTemplateOptions } from './templates/base';
 export { BaseSGDTemplate } from './templates/base-sgd';
-export { baseSGDOptions, type BaseSGDTemplateOptions, type Criterion, type PassProgress } from './templates/sgd-options';
+export { baseSGDOptions, type BaseSGDTemplateOptions, type Criterion } from './templates/sgd-options';
 export { parseOptions } from '../options';
-export type { MiniBatchSource } from './iteration/mini-batch-source';
 export { Naive } from './supervised/naive';
 export { MAS, type MASOptions } from './supervised/mas';
-export { hookNames, SupervisedPlugin, type Hook, type HookName, type Plugin } from '../hooks/plugin';
 export { MASPlugin, masOptions, type MASPluginOptions } from './plugins/mas';
 export { Clock } from './plugins/clock';
 export { PeriodicEval, type PevalMode } from './plugins/periodic-eval';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { boolean, parseOptions } from '../../options';
-import type { SupervisedTemplate } from '../../training/templates/supervised';
 import type { PluginMetric } from '../metric';
 import { TrainedSteps } from '../trained-steps';
 import {
@@ -13,6 +12,7 @@ import {
   streamMean,
   type WeightedSum,
 } from './mean-metric';
+import type { Strategy } from '../../hooks/strategy';
 
 const schema = z.object({ ...levelOptions, trainedExperience: boolean.default(false) });
 
@@ -23,7 +23,7 @@ export interface AccuracyLevels extends MetricLevels {
 }
 
 /** Correct predictions (argmax over dim 1) of the current pass and the predictions compared; null where its targets are no labels. */
-export function correctPredictions(strategy: SupervisedTemplate): WeightedSum | null {
+export function correctPredictions(strategy: Strategy): WeightedSum | null {
   const { correct, compared, samples } = strategy.step.statistics();
   return compared === 0 && samples > 0 ? null : { sum: correct, weight: compared };
 }
@@ -42,7 +42,7 @@ export function needsLabels(metric: PluginMetric): boolean {
 }
 
 /** The accuracy of the evaluation of an experience that has just ended. */
-export function experienceAccuracy(strategy: SupervisedTemplate): number {
+export function experienceAccuracy(strategy: Strategy): number {
   return ratio(correctPredictions(strategy));
 }
 
@@ -62,7 +62,7 @@ export function accuracyMetrics(levels?: AccuracyLevels): PluginMetric[] {
 
 /** As `accuracyMetrics`; targets that are no labels are not refused: `leftOut` is called, and there are no values. */
 export function accuracyOfLabels(levels: MetricLevels, leftOut: () => void): PluginMetric[] {
-  const ofPass = (strategy: SupervisedTemplate) => {
+  const ofPass = (strategy: Strategy) => {
     const predictions = correctPredictions(strategy);
     if (predictions === null) leftOut();
     return predictions;

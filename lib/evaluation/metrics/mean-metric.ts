@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { boolean, parseOptions } from '../../options';
-import type { SupervisedTemplate } from '../../training/templates/supervised';
-import { emit, type MetricValue, type NameParts, type PluginMetric } from '../metric';
+import { emit, type NameParts, type PluginMetric } from '../metric';
+import type { Strategy } from '../../hooks/strategy';
+import type { MetricValue } from '../../results/metric-values';
 
 /** The parts of a mean: a sum and the weight that it is divided by. */
 export interface WeightedSum {
@@ -36,9 +37,9 @@ export interface MeanMetric {
   /** What it is called at each level. */
   names: Record<keyof MetricLevels, string>;
   /** Of the current pass over an epoch's or experience's data, so far; null where these data have no such mean. */
-  ofPass: (strategy: SupervisedTemplate) => WeightedSum | null;
+  ofPass: (strategy: Strategy) => WeightedSum | null;
   /** Of the current mini-batch; `before` is what `ofPass` was before it. */
-  ofMinibatch: (strategy: SupervisedTemplate, before: WeightedSum) => WeightedSum | null;
+  ofMinibatch: (strategy: Strategy, before: WeightedSum) => WeightedSum | null;
 }
 
 export const ofTask: NameParts = { task: true, exp: false };
@@ -52,7 +53,7 @@ export function ratio(mean: WeightedSum | null): number {
   return mean === null || mean.weight === 0 ? 0 : mean.sum / mean.weight;
 }
 
-function emitMean(name: string, strategy: SupervisedTemplate, parts: NameParts, mean: WeightedSum | null): MetricValue[] {
+function emitMean(name: string, strategy: Strategy, parts: NameParts, mean: WeightedSum | null): MetricValue[] {
   return mean === null ? [] : emit(name, strategy, parts, ratio(mean));
 }
 

@@ -1,7 +1,7 @@
-import type { HookName } from '../../hooks/plugin';
-import type { SupervisedTemplate } from '../../training/templates/supervised';
 import { emit, type NameParts, type PluginMetric } from '../metric';
 import { type MetricLevels, ofExperience, ofTask, parseLevels } from './mean-metric';
+import type { HookName } from '../../hooks/hook-names';
+import type { Strategy } from '../../hooks/strategy';
 
 /**
  * Seconds, of the monotonic clock: `Time_MB`, one training iteration without the fetching of its mini-batch; `Time_Epoch`;
@@ -26,7 +26,7 @@ function elapsedTime(name: string, begin: HookName, end: HookName, parts: NamePa
     [begin]: () => {
       start = performance.now();
     },
-    [end]: (strategy: SupervisedTemplate) => emit(name, strategy, parts, (performance.now() - start) / 1000),
+    [end]: (strategy: Strategy) => emit(name, strategy, parts, (performance.now() - start) / 1000),
   } satisfies PluginMetric;
 }
 

@@ -1,5 +1,5 @@
 import { DataLoader } from '../../data/data-loader';
-import type { MiniBatch } from '../../data/dataset';
+import type { MiniBatch, MiniBatchSource } from '../../data/dataset';
 import { describeInputs, haveLength, type Inputs, requireInputs } from '../../data/inputs';
 import { ContinualTorchError, describeValue } from '../../errors';
 import type { NativeTrainingStep } from '../../native/types';
@@ -7,15 +7,6 @@ import { ops } from '../../tensor/operators';
 import { requireTensor, type Tensor } from '../../tensor/tensor';
 import { callUser } from '../../user-function';
 import type { FetchMiniBatch } from './iteration-plan';
-
-/** What a strategy iterates over: a `DataLoader`, or anything that gives mini-batches; a missing task label is 0. */
-export type MiniBatchSource = (
-  | AsyncIterable<MiniBatch<Inputs> | [x: Inputs, y: Tensor]>
-  | Iterable<MiniBatch<Inputs> | [x: Inputs, y: Tensor]>
-) & {
-  /** Number of mini-batches, where it is known. */
-  readonly length?: number;
-};
 
 /** @internal A pass over mini-batches that come from JavaScript. */
 export interface OpenSource {

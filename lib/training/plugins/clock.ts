@@ -1,8 +1,9 @@
 import { mayRunLater } from '../../hooks/native-twin';
 import { SupervisedPlugin } from '../../hooks/plugin';
+import type { Counters } from '../../hooks/strategy';
 
 /** Counts what a strategy has done. The last of its plugins, so that all others see the counters before they advance. */
-export class Clock extends SupervisedPlugin {
+export class Clock extends SupervisedPlugin implements Counters {
   override readonly supportsDistributed = true;
 
   /** Training iterations since the strategy was made. */

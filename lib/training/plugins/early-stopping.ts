@@ -6,8 +6,8 @@ import { boolean, nonNegativeNumber, parseOptions, positiveInteger } from '../..
 import { noGrad } from '../../tensor/grad-mode';
 import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
-import type { SupervisedTemplate } from '../templates/supervised';
-import { type Hook, SupervisedPlugin } from '../../hooks/plugin';
+import { SupervisedPlugin } from '../../hooks/plugin';
+import type { Hook, Strategy } from '../../hooks/strategy';
 
 const schema = z.object({
   patience: positiveInteger,
@@ -79,7 +79,7 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
     else this.beforeTrainingEpoch = check;
   }
 
-  override beforeTraining({ evaluator }: SupervisedTemplate): void {
+  override beforeTraining({ evaluator }: Strategy): void {
     this.before = evaluator.valueCount;
   }
 
@@ -88,7 +88,7 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
     this.warnedOf.clear();
   }
 
-  private check(strategy: SupervisedTemplate): void {
+  private check(strategy: Strategy): void {
     const latest = this.latestValue(strategy);
     if (!latest) return this.warnOnce('missing', this.missing(strategy));
     const { name, value } = latest;
@@ -109,7 +109,7 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
     }
   }
 
-  private latestValue({ evaluator }: SupervisedTemplate): { name: string; value: number } | null {
+  private latestValue({ evaluator }: Strategy): { name: string; value: number } | null {
     const { metricName, valStreamName } = this.options;
     const isOf = (stream: (name: string) => string) => (name: string) => {
       const parts = parseMetricName(name);
@@ -130,7 +130,7 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
   }
 
   /** A line, because nothing else tells why the later epochs did not come. */
-  private tell({ experience }: SupervisedTemplate, name: string, step: number): void {
+  private tell({ experience }: Strategy, name: string, step: number): void {
     const { pevalMode, patience } = this.options;
     const { currentExperience, originStream } = experience!;
     console.error(
@@ -140,7 +140,7 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
     );
   }
 
-  private missing({ evaluator }: SupervisedTemplate): string {
+  private missing({ evaluator }: Strategy): string {
     const { metricName, valStreamName } = this.options;
     const known = Object.keys(evaluator.getLastMetrics()).slice(0, 5);
     return (

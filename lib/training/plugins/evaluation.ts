@@ -4,20 +4,20 @@ import type { Experience } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
 import { counted, listed, summary } from '../../inspect';
-import type { Logger } from '../../logging/logger';
 import { type NativePhase, Phase } from '../../native/types';
 import { boolean, parseArgument, parseOptions } from '../../options';
 import { Tensor } from '../../tensor/tensor';
 import { isThenable } from '../../user-function';
-import { type HookName, hookNames, pluginName, SupervisedPlugin } from '../../hooks/plugin';
-import type { PassProgress } from '../templates/sgd-options';
+import { pluginName, SupervisedPlugin } from '../../hooks/plugin';
 import { hasNativeTwin } from '../../hooks/native-twin';
-import type { SupervisedTemplate } from '../templates/supervised';
 import { AccuracyRecorder } from '../../evaluation/accuracy-recorder';
 import { type Curve, EvaluationResults } from '../../results/evaluation-results';
-import type { AllMetrics, EmittedMetric, LastMetrics, MetricValue, PluginMetric } from '../../evaluation/metric';
+import type { PluginMetric } from '../../evaluation/metric';
 import { needsLabels } from '../../evaluation/metrics/accuracy';
 import { experienceKey, Numbering } from '../../evaluation/trained-steps';
+import { type HookName, hookNames } from '../../hooks/hook-names';
+import type { Evaluator, Logger, PassProgress, Strategy } from '../../hooks/strategy';
+import type { AllMetrics, EmittedMetric, LastMetrics, MetricValue } from '../../results/metric-values';
 
 const logger = z.custom<Logger>(
   (value) => isObject(value) && typeof (value as Partial<Logger>).logMetrics === 'function',
@@ -49,7 +49,7 @@ export type MetricArgument = PluginMetric | readonly PluginMetric[];
  * Loss and accuracy of the current pass are summed by the compute thread, so that metrics of whole epochs, experiences and
  * streams cost the iteration nothing.
  */
-export class EvaluationPlugin extends SupervisedPlugin {
+export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
   override readonly supportsDistributed = true;
   /** Where values go. */
   readonly loggers: readonly Logger[];
@@ -153,7 +153,7 @@ export class EvaluationPlugin extends SupervisedPlugin {
   }
 
   /** How far the pass under way has come, for loggers that show it. A promise of theirs is to be awaited. */
-  onProgress(strategy: SupervisedTemplate, progress: PassProgress): void | Promise<void> {
+  onProgress(strategy: Strategy, progress: PassProgress): void | Promise<void> {
     if (!this.active) return;
     let telling: Promise<void> | undefined;
     for (const logger of this.loggers) {
@@ -165,17 +165,17 @@ export class EvaluationPlugin extends SupervisedPlugin {
   }
 
   /** Adds the mini-batch to the statistics of the pass. */
-  override async afterTrainingIteration(strategy: SupervisedTemplate): Promise<void> {
+  override async afterTrainingIteration(strategy: Strategy): Promise<void> {
     if (this.isMeasuring) await strategy.runNative([this.measurement]);
   }
 
   /** Adds the mini-batch to the statistics of the pass. */
-  override async afterEvalIteration(strategy: SupervisedTemplate): Promise<void> {
+  override async afterEvalIteration(strategy: Strategy): Promise<void> {
     if (this.isMeasuring) await strategy.runNative([this.measurement]);
   }
 
   /** @throws ERR_INVALID_ARG_VALUE for a part of a stream where `strictChecks` is on */
-  override beforeEval({ currentEvalStream }: SupervisedTemplate): void {
+  override beforeEval({ currentEvalStream }: Strategy): void {
     this.namedBy.clear();
     const [first] = currentEvalStream;
     if (!this.strictChecks || !first) return;
@@ -205,8 +205,8 @@ export class EvaluationPlugin extends SupervisedPlugin {
   private listen(name: HookName, metrics: PluginMetric[]): void {
     const listening = metrics.filter((metric) => typeof metric[name] === 'function');
     if (listening.length === 0 && !this.loggers.some((logger) => typeof logger[name] === 'function')) return;
-    const inherited = this[name].bind(this) as (strategy: SupervisedTemplate) => void | Promise<void>;
-    this[name] = async (strategy: SupervisedTemplate) => {
+    const inherited = this[name].bind(this) as (strategy: Strategy) => void | Promise<void>;
+    this[name] = async (strategy: Strategy) => {
       await inherited(strategy);
       if (!this.active) return;
       const values: EmittedMetric[] = [];
@@ -223,7 +223,7 @@ export class EvaluationPlugin extends SupervisedPlugin {
     name: HookName,
     metric: PluginMetric,
     answer: MetricValue[] | void,
-    strategy: SupervisedTemplate,
+    strategy: Strategy,
   ): EmittedMetric[] {
     const values: readonly unknown[] | null = Array.isArray(answer) ? answer : answer === undefined ? [] : null;
     if (values === null || !values.every(isMetricValue)) {

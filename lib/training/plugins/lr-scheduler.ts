@@ -5,9 +5,9 @@ import { Optimizer } from '../../optim/optimizer';
 import { boolean, parseArgument, parseOptions } from '../../options';
 import { mayRunLater } from '../../hooks/native-twin';
 import { callUserAtOnce } from '../../user-function';
-import type { SupervisedTemplate } from '../templates/supervised';
 import { PeriodicEval } from './periodic-eval';
-import { type Hook, SupervisedPlugin } from '../../hooks/plugin';
+import { SupervisedPlugin } from '../../hooks/plugin';
+import type { Hook, Strategy } from '../../hooks/strategy';
 
 const schedulerSchema = z.custom<LRScheduler>((value) => {
   const scheduler = value as Partial<LRScheduler> | null;
@@ -103,7 +103,7 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     }
   }
 
-  override beforeTrainingExp({ optimizer }: SupervisedTemplate): void {
+  override beforeTrainingExp({ optimizer }: Strategy): void {
     if (this.scheduler.optimizer !== optimizer) {
       this.warnOnce('optimizer', "the scheduler's optimizer is not the strategy's: its steps change no learning rate in use.");
     }
@@ -111,19 +111,19 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     this.forgetLoss();
   }
 
-  override afterTrainingEpoch(strategy: SupervisedTemplate): void {
+  override afterTrainingEpoch(strategy: Strategy): void {
     const { metric, stepGranularity } = this.options;
     if (metric !== 'val_loss' && stepGranularity === 'epoch') this.step(strategy);
   }
 
   /** In the middle of training there is an experience to come back to. */
-  override beforeEval({ experience }: SupervisedTemplate): void {
+  override beforeEval({ experience }: Strategy): void {
     if (this.options.metric !== 'val_loss') return;
     this.isInsideTraining = experience !== null;
     this.forgetLoss(); // of an evaluation that failed
   }
 
-  override afterEval(strategy: SupervisedTemplate): void {
+  override afterEval(strategy: Strategy): void {
     if (this.options.metric !== 'val_loss') return;
     if (this.isInsideTraining && this.hasTrained && !this.justValidated) this.step(strategy);
     if (this.isInsideTraining) this.hasValidated = true;
@@ -131,7 +131,7 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     this.justValidated = true;
   }
 
-  override afterTrainingExp({ optimizer, plugins, evalStreams }: SupervisedTemplate): void {
+  override afterTrainingExp({ optimizer, plugins, evalStreams }: Strategy): void {
     const { scheduler } = this;
     const waits = this.options.metric === 'val_loss' && !this.hasValidated;
     const mayStillCome = evalStreams.length > 0 && plugins.some((plugin) => plugin instanceof PeriodicEval && plugin.isActive);
@@ -151,7 +151,7 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     }
   }
 
-  private step({ clock }: SupervisedTemplate): void {
+  private step({ clock }: Strategy): void {
     const { metric, firstExpOnly, firstEpochOnly } = this.options;
     const rests = (firstExpOnly && clock.trainExpCounter > 0) || (firstEpochOnly && clock.trainExpEpochs > 0);
     if (!rests) {
@@ -161,7 +161,7 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     this.forgetLoss();
   }
 
-  private addLoss({ loss, mbY }: SupervisedTemplate): void {
+  private addLoss({ loss, mbY }: Strategy): void {
     const samples = mbY!.shape[0]!;
     this.lossSum += loss.item() * samples;
     this.samples += samples;

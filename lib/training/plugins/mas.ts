@@ -9,11 +9,11 @@ import { nativeModule } from '../../nn/module';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
 import { requireTensor, Tensor } from '../../tensor/tensor';
 import { callUser } from '../../user-function';
-import type { TrainOptions } from '../templates/base';
 import { jobBudgetMs, succeeded } from '../iteration/iteration-plan';
 import { hasNativeTwin, nativeTwin } from '../../hooks/native-twin';
-import type { SupervisedTemplate } from '../templates/supervised';
 import { SupervisedPlugin } from '../../hooks/plugin';
+import type { Strategy } from '../../hooks/strategy';
+import type { TrainOptions } from '../../hooks/train-options';
 
 /** The option schema of `MASPlugin`, for strategies that add options of their own. */
 export const masOptions = {
@@ -96,12 +96,12 @@ export class MASPlugin extends SupervisedPlugin {
   }
 
   /** Adds the penalty to `strategy.loss`, in place; not during the first experience. */
-  override async beforeBackward(strategy: SupervisedTemplate): Promise<void> {
+  override async beforeBackward(strategy: Strategy): Promise<void> {
     if (strategy.clock.trainExpCounter > 0) await strategy.runNative([this.handle]);
   }
 
   /** Measures the importance of the experience that has just been learned and merges it. */
-  override async afterTrainingExp(strategy: SupervisedTemplate, options: TrainOptions = {}): Promise<void> {
+  override async afterTrainingExp(strategy: Strategy, options: TrainOptions = {}): Promise<void> {
     const { step, model } = strategy;
     const loader = importanceLoader(strategy, options);
     model.train();
@@ -153,7 +153,7 @@ hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, (plugin, strategy) 
 );
 
 /** The experience's own data: what a plugin has put into `adaptedDataset` is of other experiences. */
-function importanceLoader(strategy: SupervisedTemplate, { dropLast }: TrainOptions): DataLoader<Dataset, Inputs> {
+function importanceLoader(strategy: Strategy, { dropLast }: TrainOptions): DataLoader<Dataset, Inputs> {
   const { dataset } = strategy.requireExperience('MASPlugin.afterTrainingExp');
   const batchSize = strategy.trainMbSize;
   const isOnlyOne = dataset.length !== undefined && dataset.length < batchSize;
@@ -163,7 +163,7 @@ function importanceLoader(strategy: SupervisedTemplate, { dropLast }: TrainOptio
 /** Makes each mini-batch the strategy's current one in turn, and puts back the one that it had. */
 async function withMiniBatchesOf(
   loader: AsyncIterable<MiniBatch<Inputs>>,
-  strategy: SupervisedTemplate,
+  strategy: Strategy,
   use: () => Promise<void>,
 ): Promise<void> {
   const { mbInputs, mbY, mbTaskId, mbOutput } = strategy;
@@ -179,6 +179,6 @@ async function withMiniBatchesOf(
   }
 }
 
-function outputOf(strategy: SupervisedTemplate): Promise<Tensor> {
+function outputOf(strategy: Strategy): Promise<Tensor> {
   return callUser('ERR_FORWARD', 'forward: failed', async () => requireTensor('forward', await strategy.forward()));
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { parseArgument } from '../../options';
-import type { TrainOptions } from '../templates/base';
-import type { SupervisedTemplate } from '../templates/supervised';
-import { type Hook, SupervisedPlugin } from '../../hooks/plugin';
+import { SupervisedPlugin } from '../../hooks/plugin';
+import type { Hook, Strategy } from '../../hooks/strategy';
+import type { TrainOptions } from '../../hooks/train-options';
 
 /** What `evalEvery` counts. */
 export type PevalMode = 'epoch' | 'iteration' | 'experience';
@@ -44,32 +44,32 @@ export class PeriodicEval extends SupervisedPlugin {
     return this.evalEvery > -1;
   }
 
-  override async beforeTraining(strategy: SupervisedTemplate, options: TrainOptions): Promise<void> {
+  override async beforeTraining(strategy: Strategy, options: TrainOptions): Promise<void> {
     this.warnOfNothing(strategy, options);
     if (this.isActive) await this.peval(strategy, options);
   }
 
-  override beforeTrainingExp(strategy: SupervisedTemplate): void {
+  override beforeTrainingExp(strategy: Strategy): void {
     const endsWithEpoch =
       this.pevalMode === 'epoch' && this.evalEvery > 0 && (strategy.trainEpochs - 1) % this.evalEvery === 0;
     this.doFinal = this.isActive && !endsWithEpoch;
   }
 
-  override async afterTrainingEpoch(strategy: SupervisedTemplate, options: TrainOptions): Promise<void> {
+  override async afterTrainingEpoch(strategy: Strategy, options: TrainOptions): Promise<void> {
     if (this.pevalMode !== 'epoch' || this.evalEvery <= 0) return;
     if (strategy.clock.trainExpEpochs % this.evalEvery === 0) await this.peval(strategy, options);
   }
 
-  override async afterTrainingExp(strategy: SupervisedTemplate, options: TrainOptions): Promise<void> {
+  override async afterTrainingExp(strategy: Strategy, options: TrainOptions): Promise<void> {
     if (this.doFinal) await this.peval(strategy, options);
   }
 
-  private async peval(strategy: SupervisedTemplate, options: TrainOptions): Promise<void> {
+  private async peval(strategy: Strategy, options: TrainOptions): Promise<void> {
     for (const group of strategy.evalStreams) await strategy.eval(group, options);
   }
 
   /** Streams that were given and are not evaluated. An empty list says that this is meant. */
-  private warnOfNothing({ plugins, evalStreams }: SupervisedTemplate, { evalStreams: given }: TrainOptions): void {
+  private warnOfNothing({ plugins, evalStreams }: Strategy, { evalStreams: given }: TrainOptions): void {
     const isGiven = given !== undefined && !(Array.isArray(given) && given.length === 0);
     if (!isGiven || this.hasWarned) return;
     const isActive = plugins.some((plugin) => plugin instanceof PeriodicEval && plugin.isActive);

@@ -13,7 +13,10 @@ import { noGrad } from '../../tensor/grad-mode';
 import type { Tensor } from '../../tensor/tensor';
 import { callUser, callUserAtOnce, finishing } from '../../user-function';
 import { hookAround, hooksAround, insideHook } from './hook-call';
-import { type HookName, listener, type Plugin, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../../hooks/plugin';
+import { listener, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../../hooks/plugin';
+import type { HookName } from '../../hooks/hook-names';
+import type { Plugin } from '../../hooks/strategy';
+import type { AnyExperience, Experiences, TrainOptions } from '../../hooks/train-options';
 
 /** @internal The option schema of `train` and `eval`. */
 export const trainSchema = z.object({
@@ -52,26 +55,6 @@ export interface BaseTemplateOptions {
    * a forward in TypeScript) where it is given no generator; the default generator does not move. Default null: the default one.
    */
   generator?: Generator | null;
-}
-
-/** An experience whose data may lie in memory or come from a source. */
-export type AnyExperience = Experience<Dataset>;
-
-/** One experience or several: a stream, or an array. */
-export type Experiences = AnyExperience | Stream<Dataset> | readonly AnyExperience[];
-
-/** Options of `train` and `eval`; hooks get them, and those given to `train` reach the evaluations inside it. */
-export interface TrainOptions {
-  /** What periodic evaluation (`evalEvery`) evaluates: one stream or experience, or several. Default: the training experiences. */
-  evalStreams?: Experiences | readonly Experiences[];
-  /** Draws mini-batches in random order. Default: true in training, false in evaluation. */
-  shuffle?: boolean;
-  /** Leaves out a last training mini-batch that is not full. Default false. */
-  dropLast?: boolean;
-  /** Forgets momentum and moments before each experience. Default false. */
-  resetOptimizerState?: boolean;
-  /** Takes parameters that the model no longer has out of the optimizer. Default false. */
-  removeParams?: boolean;
 }
 
 /**

@@ -9,10 +9,12 @@ import { Clock } from '../plugins/clock';
 import { EarlyStoppingPlugin } from '../plugins/early-stopping';
 import { LRSchedulerPlugin } from '../plugins/lr-scheduler';
 import { PeriodicEval } from '../plugins/periodic-eval';
-import { type HookName, hookNames, listener, type Plugin } from '../../hooks/plugin';
+import { listener } from '../../hooks/plugin';
 import { nativeTwin } from '../../hooks/native-twin';
 import type { SupervisedTemplate } from './supervised';
 import { withWayOut } from '../iteration/way-out';
+import { type HookName, hookNames } from '../../hooks/hook-names';
+import type { Plugin } from '../../hooks/strategy';
 
 type Method = keyof SupervisedTemplate | 'beforeTrainingExp' | 'trainExp' | 'beforeEvalExp' | 'evalExp';
 

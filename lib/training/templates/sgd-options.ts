@@ -8,6 +8,7 @@ import { instanceOf, positiveInteger } from '../../options';
 import type { Tensor } from '../../tensor/tensor';
 import { periodicEvalOptions } from '../plugins/periodic-eval';
 import { baseOptions, type BaseTemplateOptions } from './base';
+import type { PassProgress } from '../../hooks/strategy';
 
 /** `(output, target) => loss`: a function, or an object with such a `forward`; the loss is one number. */
 export type Criterion =
@@ -16,16 +17,6 @@ export type Criterion =
       /** The loss of a mini-batch. */
       forward(output: Tensor, target: Tensor): Tensor | Promise<Tensor>;
     };
-
-/** How far the current pass over an experience has come, in mini-batches. */
-export interface PassProgress {
-  /** What is under way. */
-  phase: 'train' | 'eval' | 'importance';
-  /** Mini-batches so far. */
-  done: number;
-  /** NaN where the data does not know its length. */
-  total: number;
-}
 
 /** The option schema, for strategies that add options of their own. */
 export const baseSGDOptions = {

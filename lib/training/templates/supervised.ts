@@ -5,11 +5,11 @@ import { avalancheModelAdaptation } from '../../models/model-adaptation';
 import { Phase } from '../../native/types';
 import { forwardBatch, isScripted, type Module, nativeModule } from '../../nn/module';
 import { requireTensor, type Tensor } from '../../tensor/tensor';
-import type { AnyExperience, TrainOptions } from './base';
 import { BaseSGDTemplate } from './base-sgd';
 import { checkInputs } from './input-check';
 import { hasNativeTwin } from '../../hooks/native-twin';
 import { type BaseSGDTemplateOptions, baseSGDOptions } from './sgd-options';
+import type { AnyExperience, TrainOptions } from '../../hooks/train-options';
 
 /** The option schema, for strategies that add options of their own. */
 export const supervisedOptions = baseSGDOptions;

@@ -10,6 +10,7 @@ import {
   optim,
   type Plugin,
   type PluginMetric,
+  type Strategy,
   type SupervisedTemplate,
   tensor,
 } from '../../../lib/index';
@@ -270,7 +271,7 @@ describe('EarlyStoppingPlugin', () => {
         if (strategy.clock.trainExpEpochs === 2) grown = head(strategy).toNumbers().slice(6);
       },
     };
-    const head = (strategy: SupervisedTemplate) => strategy.model.namedParameters().get('1.classifier.weight')!;
+    const head = (strategy: Strategy) => strategy.model.namedParameters().get('1.classifier.weight')!;
     const warnings = await warningsOf(async () => {
       const { stopping, strategy } = await withValues([5, 6, 1, 1], {}, { model, plugins: [evaluations, look] });
       assert.deepEqual([stopping.bestStep, strategy.clock.trainExpEpochs], [1, 2]);

@@ -1,0 +1,4 @@
+export { hookNames, type HookName } from './hook-names';
+export { SupervisedPlugin } from './plugin';
+export type { Counters, Evaluator, Hook, Logger, PassProgress, Plugin, Strategy } from './strategy';
+export type { AnyExperience, Experiences, TrainOptions } from './train-options';

@@ -1,0 +1,200 @@
+import type { Dataset, MiniBatch, MiniBatchSource } from '../data/dataset';
+import type { Inputs } from '../data/inputs';
+import type { NativePhase, NativeTrainingStep } from '../native/types';
+import type { Module } from '../nn/module';
+import type { Optimizer } from '../optim/optimizer';
+import type { EvaluationResults } from '../results/evaluation-results';
+import type { AllMetrics, EmittedMetric, LastMetrics } from '../results/metric-values';
+import type { Generator } from '../tensor/generator';
+import type { Tensor } from '../tensor/tensor';
+import type { HookName } from './hook-names';
+import type { AnyExperience, Experiences, TrainOptions } from './train-options';
+
+/**
+ * A hook gets the strategy and the options given to `train` or `eval`; a promise that it returns is awaited. It may be written
+ * for a strategy of your own, `(strategy: MyStrategy) => ...`: as a method's, its parameters are not compared strictly.
+ */
+export type Hook = { hook(strategy: Strategy, options: TrainOptions): void | Promise<void> }['hook'];
+
+/** Anything with some of the hooks. Members that begin with `before` or `after` and are no hook are warned about. */
+export type Plugin = { [name in HookName]?: Hook } & {
+  /** Of the reference's plugins; says nothing here. */
+  readonly supportsDistributed?: boolean;
+};
+
+/**
+ * Gets what the metrics of an `EvaluationPlugin` have to say. In a hook in which there are new values, `logMetrics` is
+ * called with them; then, with values or without, the logger's own method of the hook's name, if it has one. Promises are
+ * awaited.
+ * A method of a hook inside the iteration keeps iterations from being joined into one native job.
+ */
+export type Logger = {
+  /** Takes the new values of a hook. */
+  logMetrics(values: readonly EmittedMetric[]): void | Promise<void>;
+  /** Called every few milliseconds of a pass over an experience's data. */
+  onProgress?(strategy: Strategy, progress: PassProgress): void | Promise<void>;
+} & {
+  [name in HookName]?: {
+    hook(strategy: Strategy, values: readonly EmittedMetric[]): void | Promise<void>;
+  }['hook'];
+};
+
+/** How far the current pass over an experience has come, in mini-batches. */
+export interface PassProgress {
+  /** What is under way. */
+  phase: 'train' | 'eval' | 'importance';
+  /** Mini-batches so far. */
+  done: number;
+  /** NaN where the data does not know its length. */
+  total: number;
+}
+
+/** How many iterations, epochs and experiences there have been; see `Clock`. */
+export interface Counters {
+  /** Training iterations since the strategy was made. */
+  trainIterations: number;
+  /** Experiences trained on. */
+  trainExpCounter: number;
+  /** Epochs of this experience. */
+  trainExpEpochs: number;
+  /** Iterations of this experience. */
+  trainExpIterations: number;
+  /** Iterations of this epoch. */
+  trainEpochIterations: number;
+  /** Iterations of training and evaluation. */
+  totalIterations: number;
+}
+
+/** What has been measured so far; see `EvaluationPlugin`. */
+export interface Evaluator {
+  /** Off: no metric and no logger is called, and nothing is measured. */
+  active: boolean;
+  /** Where values go. */
+  readonly loggers: readonly Logger[];
+  /** Whether every value is kept, for `getAllMetrics` and `results`. */
+  readonly collectAll: boolean;
+  /** Whether an unusual evaluation stream is an error instead of a warning. */
+  readonly strictChecks: boolean;
+  /** All curves and the accuracy matrix of each stream so far. */
+  readonly results: EvaluationResults;
+  /** The latest value of each metric, in a copy. */
+  getLastMetrics(): LastMetrics;
+  /** Every value of each metric and the training iterations made by then, in a copy. */
+  getAllMetrics(): AllMetrics;
+  /** Forgets the latest values; curves and the accuracy matrix stay. */
+  resetLastMetrics(): void;
+  /** @internal The value that came last of those whose name is asked for, and how many values had come before it. */
+  latest(isAskedFor: (name: string) => boolean): { name: string; value: number | Tensor; order: number } | undefined;
+  /** @internal How many values have come so far. */
+  readonly valueCount: number;
+}
+
+/**
+ * What plugins, metrics and loggers see of the strategy that calls them. Every strategy that learns by gradient descent is one:
+ * `SupervisedTemplate`, `Naive`, `MAS` and those that extend them. `docs/training-loop.md` says what stands where in each hook.
+ */
+export interface Strategy {
+  /** What is trained. */
+  model: Module;
+  /** What updates the parameters. */
+  optimizer: Optimizer;
+  /** In the order in which their hooks are called. */
+  readonly plugins: Plugin[];
+  /** Where model and mini-batches are: `"cpu"`, `"cuda:0"`. */
+  readonly device: string;
+  /** What `train` and `eval` draw from; null: the default generator. */
+  readonly generator: Generator | null;
+  /** Samples in a training mini-batch. */
+  readonly trainMbSize: number;
+  /** Epochs on each experience. */
+  readonly trainEpochs: number;
+  /** Samples in an evaluation mini-batch. */
+  readonly evalMbSize: number;
+  /** What measures and logs. */
+  readonly evaluator: Evaluator;
+  /** How many iterations, epochs and experiences there have been. */
+  readonly clock: Counters;
+  /** Called every few milliseconds, where given. */
+  readonly onProgress: ((progress: PassProgress) => void | Promise<void>) | null;
+
+  /** Whether it trains; false during an evaluation, inside training too. */
+  isTraining: boolean;
+  /** The opposite of `isTraining`. */
+  readonly isEval: boolean;
+  /** The experience that is trained on or evaluated; null outside. */
+  experience: AnyExperience | null;
+  /** Groups of experiences, one for each stream, that periodic evaluation evaluates. */
+  evalStreams: AnyExperience[][];
+  /** The experiences of the evaluation under way. */
+  currentEvalStream: readonly AnyExperience[];
+  /** What the current experience is trained on or evaluated with; a plugin may replace it in the dataset hooks. */
+  adaptedDataset: Dataset | null;
+  /** Where mini-batches come from; a plugin may replace it in `beforeTrainingExp` and `beforeEvalExp`. */
+  dataloader: MiniBatchSource;
+
+  /** The current mini-batch, `[x, y, taskId]`; null outside of an iteration. @throws ERR_INPUTS where x is several tensors */
+  get mbatch(): MiniBatch | null;
+  /** Another mini-batch takes its place. */
+  set mbatch(batch: MiniBatch<Inputs> | [Inputs, Tensor]);
+  /** Inputs of the current mini-batch, [B, ...] each, as the data has them: one tensor, an array or an object of tensors. */
+  get mbInputs(): Inputs | null;
+  /** Other inputs take their place for the rest of the iteration. */
+  set mbInputs(x: Inputs);
+  /** The input of the current mini-batch, [B, ...]; null outside of an iteration. @throws ERR_INPUTS where there are several */
+  get mbX(): Tensor | null;
+  /** Another input takes its place for the rest of the iteration. */
+  set mbX(x: Tensor);
+  /** Targets of the current mini-batch, [B] or [B, ...]. */
+  get mbY(): Tensor | null;
+  /** Other targets take their place for the rest of the iteration. */
+  set mbY(y: Tensor);
+  /** Task labels of the current mini-batch, int64 [B]. */
+  readonly mbTaskId: Tensor | null;
+  /** The model's output for the current mini-batch. */
+  get mbOutput(): Tensor | null;
+  /** Another output takes its place. */
+  set mbOutput(output: Tensor);
+  /** The loss: [1] in training, penalties included; 0-dim in evaluation. What is added to it is trained too. */
+  loss: Tensor;
+
+  /** Learns from one or more experiences, one after the other. */
+  train(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics>;
+  /** Measures one or more experiences in eval mode, also in the middle of training, which goes on afterwards. */
+  eval(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics>;
+  /** Ends training on this experience after the current iteration. */
+  stopTraining(): void;
+
+  /** The model's output for the current mini-batch. */
+  forward(): Tensor | Promise<Tensor>;
+  /** The loss of the current mini-batch, one number. */
+  criterion(): Tensor | Promise<Tensor>;
+  /** Gradients of the loss. */
+  backward(): void | Promise<void>;
+  /** One step of the optimizer. */
+  optimizerStep(): void | Promise<void>;
+  /** The model for the current experience, on its device. */
+  modelAdaptation(model?: Module): Module | Promise<Module>;
+  /** Tells the optimizer of the model's parameters, or puts another in its place. */
+  makeOptimizer(options?: TrainOptions): void | Promise<void>;
+  /** Sets `adaptedDataset` to the experience's data with its training transforms. */
+  trainDatasetAdaptation(options: TrainOptions): void | Promise<void>;
+  /** Sets `adaptedDataset` to the experience's data with its evaluation transforms. */
+  evalDatasetAdaptation(options: TrainOptions): void | Promise<void>;
+  /** Sets `dataloader` for training. */
+  makeTrainDataloader(options: TrainOptions): void | Promise<void>;
+  /** Sets `dataloader` for evaluation. */
+  makeEvalDataloader(options: TrainOptions): void | Promise<void>;
+  /** One epoch over `dataloader`. */
+  trainingEpoch(options: TrainOptions): Promise<void>;
+  /** One pass over `dataloader`. */
+  evalEpoch(options: TrainOptions): Promise<void>;
+
+  /** @internal */
+  readonly step: NativeTrainingStep;
+  /** @internal Runs phases on the compute thread, once. */
+  runNative(phases: NativePhase[]): Promise<void>;
+  /** @internal A promise that someone who is told returns is to be awaited. @throws ERR_HOOK */
+  reportProgress(progress: PassProgress): void | Promise<void>;
+  /** @internal The experience, for what cannot do without. @throws ERR_CALL_ORDER */
+  requireExperience(operation: string): AnyExperience;
+}
