@@ -1,6 +1,6 @@
 import type { FileBytes } from '../data/file-bytes';
 import { describeValue, quoteName } from '../errors';
-import type { Work } from '../turns';
+import type { Work } from '../latency';
 import { type StoragePlace, type StorageSize, storageSizes } from './pickled-storages';
 import { maxPickleLength, type TorchArchive } from './torch-archive';
 import { PickleCutShort, UnknownInstruction, unpickle } from './unpickler';

@@ -3,7 +3,7 @@ import { atDoor, type Door, type FileKind } from '../data/file-kind';
 import { ContinualTorchError, quoteName } from '../errors';
 import { native } from '../native/binding';
 import type { Tensor } from '../tensor/tensor';
-import type { Work } from '../turns';
+import type { Work } from '../latency';
 import { type Header, maxHeaderLength, parseHeader, type TensorEntry } from './safetensors-header';
 import { contiguousStride, StoredBytes } from './stored-tensors';
 

@@ -1,5 +1,5 @@
 import { quoteName } from '../errors';
-import type { Work } from '../turns';
+import type { Work } from '../latency';
 import { StrictJson } from './strict-json';
 
 /** A tensor as the header describes it; offsets count from the end of the header. */

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { FileBytes } from '../data/file-bytes';
 import { ContinualTorchError, quoteName } from '../errors';
 import type { Tensor } from '../tensor/tensor';
-import { inTurns, type Work } from '../turns';
+import { inTurns, type Work } from '../latency';
 import { type Damaged, decoded, parsed, readTensors, withBytes } from './safetensors-file';
 import { maxHeaderLength } from './safetensors-header';
 import { StrictJson } from './strict-json';

@@ -7,7 +7,7 @@ import { boolean, deviceName, parseOptions } from '../options';
 import { ops } from '../tensor/operators';
 import { getDefaultDevice } from '../tensor/default-device';
 import { Tensor } from '../tensor/tensor';
-import { inTurns } from '../turns';
+import { inTurns } from '../latency';
 import { requirePath, writeAside } from '../write-aside';
 import { inPlaceOfStateDict } from '../wrong-argument';
 import { dtypes, readHeader, readTensors, withBytes } from './safetensors-file';

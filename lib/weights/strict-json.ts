@@ -1,5 +1,5 @@
 import { quoteName } from '../errors';
-import type { Work } from '../turns';
+import type { Work } from '../latency';
 
 /** Up to the quote that opens a string: a pattern for all of it would need a stack as deep as the string is long. */
 const token = /[\t\n\r ]*(["{}[\]:,]|0|[1-9]\d*)/y;

@@ -3,7 +3,7 @@ import { inflateRaw } from 'node:zlib';
 import { FileBytes } from '../data/file-bytes';
 import { checkZipRecords, readZipRecords, type ZipRecord } from '../data/zip-archive';
 import { quoteName } from '../errors';
-import { inTurns } from '../turns';
+import { inTurns } from '../latency';
 import { type StoragePlace, storageSizes } from './pickled-storages';
 
 type Damaged = (detail: string, cause?: unknown) => Error;

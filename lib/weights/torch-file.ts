@@ -5,7 +5,7 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { job, native } from '../native/binding';
 import { boolean, deviceName, parseOptions } from '../options';
 import { getDefaultDevice } from '../tensor/default-device';
-import { inTurns, type Work } from '../turns';
+import { inTurns, type Work } from '../latency';
 import { requirePath, writeAside } from '../write-aside';
 import { inPlaceOfStateDict } from '../wrong-argument';
 import { readLegacyFile } from './legacy-file';

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Work } from '../turns';
+import type { Work } from '../latency';
 
 /** A Python class or function that a pickle may name; what calling it stands for, the references know. */
 export class PickledGlobal {

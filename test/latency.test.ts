@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { loadSafetensors, torch } from '../lib/index';
-import { inTurns } from '../lib/turns';
+import { inTurns } from '../lib/latency';
 import type { Loaded } from '../lib/weights/torch-file';
 import { zipFile } from './support/zip-file';
 
