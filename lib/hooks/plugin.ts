@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { failure } from '../user-function';
 import { type HookName, hookNames } from './hook-names';
-import type { Hook, Plugin, Strategy } from './strategy';
+import type { Plugin, Strategy } from './strategy';
 import type { TrainOptions } from './train-options';
 
 /**
@@ -68,12 +68,15 @@ export class SupervisedPlugin {
   afterEval(_strategy: Strategy, _options: TrainOptions): void | Promise<void> {}
 }
 
+/** A hook as a template calls it, with itself: which strategy a hook is written for is its plugin's affair. */
+type Listener = (this: Plugin, strategy: object, options: TrainOptions) => void | Promise<void>;
+
 /**
  * The plugin's function for a hook; nothing where it only inherited the empty one.
  * @param index the place in `strategy.plugins`
  * @throws ERR_INVALID_ARG_TYPE where it is no plugin, or something else has the hook's name; ERR_HOOK where it cannot be read
  */
-export function listener(plugin: Plugin, name: HookName, index: number): Hook | undefined {
+export function listener(plugin: Plugin, name: HookName, index: number): Listener | undefined {
   if (!isPlugin(plugin)) {
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_TYPE',
@@ -82,7 +85,7 @@ export function listener(plugin: Plugin, name: HookName, index: number): Hook | 
   }
   const hook: unknown = readHook(plugin, name);
   if (hook === undefined || hook === null) return undefined;
-  if (typeof hook === 'function') return hook === SupervisedPlugin.prototype[name] ? undefined : (hook as Hook);
+  if (typeof hook === 'function') return hook === SupervisedPlugin.prototype[name] ? undefined : (hook as Listener);
   throw new ContinualTorchError(
     'ERR_INVALID_ARG_TYPE',
     `plugins: expected ${name} of ${pluginName(plugin)} to be a function, got ${describeValue(hook)}`,

@@ -1,5 +1,6 @@
 export { SupervisedTemplate, supervisedOptions, type SupervisedTemplateOptions } from './templates/supervised';
 export { BaseTemplate, baseOptions, type BaseTemplateOptions } from './templates/base';
+export { MiniBatchTemplate } from './templates/mini-batch-template';
 export { BaseSGDTemplate } from './templates/base-sgd';
 export { baseSGDOptions, type BaseSGDTemplateOptions, type Criterion } from './templates/sgd-options';
 export { parseOptions } from '../options';

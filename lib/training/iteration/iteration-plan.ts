@@ -1,3 +1,4 @@
+import { iterationsBetweenLooks } from '../../latency';
 import type { NativePhase, Progress } from '../../native/types';
 import { Phase } from '../../native/types';
 import { isThenable } from '../../user-function';
@@ -17,8 +18,6 @@ export type RunNative = (phases: NativePhase[], maxIterations: number) => Progre
 /** @internal Puts the next mini-batch in place, from JavaScript; false at the end. */
 export type FetchMiniBatch = () => Promise<boolean>;
 
-/** After how many iterations that JavaScript had a part in to look whether it still has. */
-const rarely = 20;
 const unlimited = Number.MAX_SAFE_INTEGER;
 const atTheEnd: Progress = { iterations: 0, exhausted: true, error: null };
 
@@ -27,9 +26,6 @@ export function succeeded(progress: Progress): Progress {
   if (progress.error) throw progress.error;
   return progress;
 }
-
-/** @internal How long one job may take, so that progress, `stopTraining` and the end of the process stay prompt. */
-export const jobBudgetMs = 20;
 
 /**
  * @internal An iteration as a list of parts. Neighbouring native phases are one job of the compute thread; where no JavaScript
@@ -59,7 +55,7 @@ export class IterationPlan {
     if (this.fetchMiniBatch || this.separateIterations-- > 0) return this.advanceOne();
     const steps = this.parts.flatMap((part) => part());
     if (!steps.some(({ kind }) => kind === 'call')) return this.advanceJoined(steps);
-    this.separateIterations = rarely;
+    this.separateIterations = iterationsBetweenLooks;
     return this.advanceOne();
   }
 

@@ -1,43 +1,29 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { z } from 'zod';
-import { DataLoader } from '../../data/data-loader';
-import type { Dataset, MiniBatch, MiniBatchSource } from '../../data/dataset';
-import { fromNativeInputs, type Inputs, requireInputs, requireOneInput, toNativeInputs } from '../../data/inputs';
-import { ContinualTorchError } from '../../errors';
-import type { EvaluationPlugin } from '../plugins/evaluation';
-import { counted, listed, summary } from '../../inspect';
-import { job, native } from '../../native/binding';
-import { type NativePhase, type NativeTrainingStep, Phase, type Progress } from '../../native/types';
-import { CrossEntropyLoss } from '../../nn/losses';
-import { isScripted, type Module, nativeModule, stateOf } from '../../nn/module';
-import { Optimizer } from '../../optim/optimizer';
-import { parseArgument, parseOptions } from '../../options';
-import { elementCount } from '../../tensor/element-count';
-import { ops } from '../../tensor/operators';
-import { requireTensor, Tensor } from '../../tensor/tensor';
-import { callUser, isThenable } from '../../user-function';
-import { Clock } from '../plugins/clock';
-import { PeriodicEval } from '../plugins/periodic-eval';
-import { listener, pluginName, SupervisedPlugin } from '../../hooks/plugin';
-import { BaseTemplate } from './base';
-import { IterationPlan, jobBudgetMs, type PlanPart, type PlanStep, succeeded } from '../iteration/iteration-plan';
-import { openSource, requireMiniBatch } from '../iteration/mini-batch-source';
-import { hasNativeTwin, isDeferred, nativeTwin } from '../../hooks/native-twin';
-import { type BaseSGDTemplateOptions, baseSGDOptions, type Criterion, makeEvaluator } from './sgd-options';
-import type { SupervisedTemplate } from './supervised';
-import { withWayOut } from '../iteration/way-out';
 import type { HookName } from '../../hooks/hook-names';
-import type { PassProgress } from '../../hooks/strategy';
+import { hasNativeTwin, nativeTwin } from '../../hooks/native-twin';
+import { pluginName, SupervisedPlugin } from '../../hooks/plugin';
+import type { PassProgress, Strategy } from '../../hooks/strategy';
 import type { Experiences, TrainOptions } from '../../hooks/train-options';
+import { counted, listed, summary } from '../../inspect';
+import { Phase } from '../../native/types';
+import { CrossEntropyLoss } from '../../nn/losses';
+import type { Module } from '../../nn/module';
+import { parseOptions } from '../../options';
 import type { LastMetrics } from '../../results/metric-values';
+import type { Tensor } from '../../tensor/tensor';
+import { callUser, isThenable } from '../../user-function';
+import type { PlanPart } from '../iteration/iteration-plan';
+import { runPass } from '../iteration/pass';
+import { hookPart } from '../iteration/plan-parts';
+import { stepsOf } from '../iteration/steps';
+import { Clock } from '../plugins/clock';
+import type { EvaluationPlugin } from '../plugins/evaluation';
+import { PeriodicEval } from '../plugins/periodic-eval';
+import { MiniBatchTemplate } from './mini-batch-template';
+import { type BaseSGDTemplateOptions, baseSGDOptions, makeEvaluator } from './sgd-options';
 
 const schema = z.object(baseSGDOptions);
-
-/** How long hooks and short jobs may keep the event loop from turning. */
-const turnBudgetMs = 5;
-/** How long to wait for a job before going on by way of the event loop. */
-const patienceUs = 1000;
 
 /**
  * Epochs and iterations of stochastic gradient descent.
@@ -60,7 +46,7 @@ const patienceUs = 1000;
  * Every method may be overridden alone; an override is called on the JavaScript thread, what is left alone runs on the
  * compute thread.
  */
-export abstract class BaseSGDTemplate extends BaseTemplate {
+export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strategy {
   /** Samples in a training mini-batch. */
   readonly trainMbSize: number;
   /** Epochs on each experience. */
@@ -73,114 +59,24 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   readonly clock = new Clock();
   /** Called every few milliseconds, where given. */
   readonly onProgress: ((progress: PassProgress) => void | Promise<void>) | null;
-  /** @internal */
-  readonly step: NativeTrainingStep;
 
-  /** What the current experience is trained on or evaluated with; a plugin may replace it in the dataset hooks. */
-  adaptedDataset: Dataset | null = null;
-  /** Where mini-batches come from; a plugin may replace it in `beforeTrainingExp` and `beforeEvalExp`. */
-  dataloader: MiniBatchSource = [];
-
-  /** The criterion as it was given. */
-  protected readonly lossFunction: Criterion;
-  private currentOptimizer: Optimizer;
   private stopRequested = false;
-  private latestTurn = 0;
   private isLearning = false;
-  /** The passes that each call of `train` and `eval` under way has begun. */
-  readonly #passes: Promise<void>[][] = [];
-  readonly #warnedOf = new WeakSet<object>();
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseSGDTemplateOptions) {
     const parsed = parseOptions(new.target.name, schema, options);
-    const { model, device, plugins, generator, optimizer, evaluator, trainMbSize } = parsed;
-    super({ model, device, plugins, generator });
-    this.currentOptimizer = optimizer;
+    const { model, device, plugins, generator, optimizer, trainMbSize } = parsed;
+    super({ model, device, plugins, generator }, optimizer, parsed.criterion ?? new CrossEntropyLoss());
     this.trainMbSize = trainMbSize;
     this.trainEpochs = parsed.trainEpochs;
     this.evalMbSize = parsed.evalMbSize ?? trainMbSize;
     this.onProgress = parsed.onProgress;
-    this.lossFunction = parsed.criterion ?? new CrossEntropyLoss();
-    this.evaluator = makeEvaluator(evaluator);
+    this.evaluator = makeEvaluator(parsed.evaluator);
     const { lossFunction } = this;
     if (lossFunction instanceof SupervisedPlugin && !plugins.includes(lossFunction)) this.plugins.push(lossFunction);
     // The clock comes last: all others see its counters before they advance.
     this.plugins.push(this.evaluator, new PeriodicEval(parsed.evalEvery, parsed.pevalMode), this.clock);
-    const criterion = this.nativeCriterion();
-    this.step = native.createTrainingStep(
-      nativeModule(model),
-      optimizer.handle,
-      criterion && {
-        weight: criterion.weight?.handle ?? null,
-        ignoreIndex: criterion.ignoreIndex,
-        labelSmoothing: criterion.labelSmoothing,
-      },
-      device,
-    );
-  }
-
-  override get model(): Module {
-    return super.model;
-  }
-
-  override set model(model: Module) {
-    this.step.setModel(nativeModule(parseArgument('strategy', 'model', baseSGDOptions.model, model)));
-    super.model = model;
-  }
-
-  /** What updates the parameters. */
-  get optimizer(): Optimizer {
-    return this.currentOptimizer;
-  }
-
-  /** Another optimizer may take its place in `makeOptimizer`. */
-  set optimizer(optimizer: Optimizer) {
-    this.step.setOptimizer(parseArgument('strategy', 'optimizer', baseSGDOptions.optimizer, optimizer).handle);
-    this.currentOptimizer = optimizer;
-  }
-
-  /** The current mini-batch, `[x, y, taskId]`; null outside of an iteration. @throws ERR_INPUTS where x is several tensors */
-  get mbatch(): MiniBatch | null {
-    const x = this.mbInputs;
-    return x && [requireOneInput('mbatch', x, 'mbInputs has all of them'), this.read('y')!, this.read('taskId')!];
-  }
-
-  /** Another mini-batch takes its place. */
-  set mbatch(batch: MiniBatch<Inputs> | [Inputs, Tensor]) {
-    const [x, y, taskId] = requireMiniBatch(batch);
-    this.step.setBatch(toNativeInputs(x), y.handle, taskId.handle);
-  }
-
-  /** Inputs of the current mini-batch, [B, ...] each, as the data has them: one tensor, an array or an object of tensors. */
-  get mbInputs(): Inputs | null {
-    const inputs = this.step.get('x');
-    return inputs && fromNativeInputs(inputs);
-  }
-
-  /** Other inputs take their place for the rest of the iteration. */
-  set mbInputs(x: Inputs) {
-    this.step.set('x', toNativeInputs(requireInputs('mbInputs: expected', x)));
-  }
-
-  /** The model's output for the current mini-batch. */
-  get mbOutput(): Tensor | null {
-    return this.read('output');
-  }
-
-  /** Another output takes its place. */
-  set mbOutput(output: Tensor) {
-    this.step.set('output', requireTensor('mbOutput', output).handle);
-  }
-
-  /** The loss: [1] in training, penalties included; 0-dim in evaluation. */
-  get loss(): Tensor {
-    return this.read('loss')!;
-  }
-
-  /** Another loss takes its place: what is added to it is trained too. */
-  set loss(loss: Tensor) {
-    this.step.set('loss', requireTensor('loss', loss).handle);
   }
 
   /** @returns the latest value of every metric, by name */
@@ -240,12 +136,12 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
 
   /** One epoch over `dataloader`. */
   trainingEpoch(options: TrainOptions): Promise<void> {
-    return this.#begin(() => this.runPass('train', this.trainingIteration(options)));
+    return this.passesUnderWay.begin(() => this.#pass('train', this.trainingIteration(options)));
   }
 
   /** One pass over `dataloader`. */
   evalEpoch(options: TrainOptions): Promise<void> {
-    return this.#begin(() => this.runPass('eval', this.evalIteration(options)));
+    return this.passesUnderWay.begin(() => this.#pass('eval', this.evalIteration(options)));
   }
 
   /** Sizes, counters and the names of what it is made of. */
@@ -264,45 +160,12 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     );
   }
 
-  /** @internal Runs phases on the compute thread, once. */
-  async runNative(phases: NativePhase[]): Promise<void> {
-    succeeded(await this.runPhases(phases, 1));
-  }
-
-  /**
-   * A run of one iteration's phases between hooks is waited for: the way over the event loop would take longer than a small
-   * model's phase. The loop turns all the same, every few milliseconds.
-   */
-  private runPhases(phases: NativePhase[], maxIterations: number): Progress | Promise<Progress> {
-    stateOf(this.model).keepUp();
-    const isPatient = maxIterations === 1 && performance.now() - this.latestTurn < turnBudgetMs;
-    const ran = this.step.run(phases, this.isTraining, maxIterations, jobBudgetMs, isPatient ? patienceUs : 0);
-    // What is computed at once is no turn of the loop: a pass may consist of nothing else.
-    return isPatient && !(ran instanceof Promise) ? ran : this.turn(ran);
-  }
-
-  private async turn(running: Progress | Promise<Progress>): Promise<Progress> {
-    const progress = running instanceof Promise ? await job(running) : await nextTurn(running);
-    this.latestTurn = performance.now();
-    return progress;
-  }
-
   /** @internal A promise that someone who is told returns is to be awaited. @throws ERR_HOOK */
   reportProgress(progress: PassProgress): void | Promise<void> {
     const told = callUser('ERR_HOOK', 'onProgress failed', () => this.onProgress?.(progress));
     const tellLoggers = () =>
-      callUser('ERR_HOOK', 'onProgress of a logger failed', () =>
-        this.evaluator.onProgress(this as unknown as SupervisedTemplate, progress),
-      );
+      callUser('ERR_HOOK', 'onProgress of a logger failed', () => this.evaluator.onProgress(this, progress));
     return isThenable(told) ? told.then(tellLoggers) : tellLoggers();
-  }
-
-  /** @internal The criterion that C++ can compute; null where it is another. */
-  nativeCriterion(): CrossEntropyLoss | null {
-    const { lossFunction } = this;
-    const isTwin =
-      lossFunction instanceof CrossEntropyLoss && isScripted(lossFunction) && lossFunction.reduction === 'mean';
-    return isTwin ? lossFunction : null;
   }
 
   protected override async beforeTrainingExp(options: TrainOptions): Promise<void> {
@@ -326,7 +189,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
         }
         this.step.open();
         await this.callOverride('trainingEpoch', () => this.trainingEpoch(options));
-        await this.#passesEnd();
+        await this.passesUnderWay.end();
         await this.dispatch('afterTrainingEpoch', options);
         this.step.close();
       }
@@ -349,7 +212,7 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
   protected override async evalExp(options: TrainOptions): Promise<void> {
     this.step.open();
     await this.callOverride('evalEpoch', () => this.evalEpoch(options));
-    await this.#passesEnd();
+    await this.passesUnderWay.end();
   }
 
   protected override async afterEvalExp(options: TrainOptions): Promise<void> {
@@ -357,218 +220,53 @@ export abstract class BaseSGDTemplate extends BaseTemplate {
     this.step.close();
   }
 
-  /** @internal */
-  protected override holdModel(operation: string, hosts: number[]): { call: number; isShared: boolean } {
-    const held = this.step.hold(operation, hosts);
-    void this.#passes.push([]);
-    return held;
-  }
-
-  protected override releaseModel(): void {
-    void this.#passes.pop();
-    this.step.release();
-  }
-
-  protected override async endOfPasses(): Promise<void> {
-    await Promise.allSettled(this.#passes.at(-1)!);
-  }
-
-  protected override trainCleanUp(): (() => void)[] {
-    return [() => this.closePasses(0), ...this.cleanUp()];
-  }
-
-  protected override evalCleanUp(): (() => void)[] {
-    return this.cleanUp();
-  }
-
-  protected override saveTrainState(): (() => void)[] {
-    const { adaptedDataset, dataloader } = this;
-    const passes = this.step.passes();
-    return [
-      ...super.saveTrainState(),
-      () => (this.adaptedDataset = adaptedDataset),
-      () => (this.dataloader = dataloader),
-      () => this.closePasses(passes),
-    ];
-  }
-
-  private closePasses(left: number): void {
-    while (this.step.passes() > left) this.step.close();
-  }
-
-  private cleanUp(): (() => void)[] {
-    return [() => (this.adaptedDataset = null), () => (this.dataloader = []), () => this.step.clear()];
-  }
-
-  /** Notes a pass, so that it is waited for where an override that has begun it does not. */
-  #begin(run: () => Promise<void>): Promise<void> {
-    // Of this call: an evaluation may have begun by the time that `run` returns.
-    const passes = this.#passes.at(-1);
-    const pass = run();
-    pass.catch(() => {});
-    passes?.push(pass);
-    return pass;
-  }
-
-  /** @throws what a pass that nobody waited for has failed with */
-  async #passesEnd(): Promise<void> {
-    await Promise.all(this.#passes.at(-1)!.splice(0));
-  }
-
   /** One training iteration, from the fetched mini-batch on. */
   private trainingIteration(options: TrainOptions): PlanPart[] {
+    const { zeroGrad, forward, criterion, backward, optimizerStep } = stepsOf(this);
     return [
-      this.hook('beforeTrainingIteration', options),
-      this.phase(
-        () => this.optimizer.zeroGrad,
-        () => this.callOverride('zeroGrad', () => this.zeroGrad()),
-      ),
-      this.hook('beforeForward', options),
-      this.phase(
-        () => this.forward,
-        () => this.takeOutput(),
-      ),
-      this.hook('afterForward', options),
-      this.phase(
-        () => this.criterion,
-        () => this.takeLoss(),
-      ),
-      this.hook('beforeBackward', options),
-      this.phase(
-        () => this.backward,
-        () => {
-          this.step.checkLoss();
-          return this.callOverride('backward', () => this.backward());
-        },
-      ),
-      this.hook('afterBackward', options),
-      this.hook('beforeUpdate', options),
-      this.phase(
-        () => this.optimizerStep,
-        () => this.callOverride('optimizerStep', () => this.optimizerStep()),
-      ),
-      this.hook('afterUpdate', options),
-      this.hook('afterTrainingIteration', options),
+      this.#hook('beforeTrainingIteration', options),
+      zeroGrad,
+      this.#hook('beforeForward', options),
+      forward,
+      this.#hook('afterForward', options),
+      criterion,
+      this.#hook('beforeBackward', options),
+      backward,
+      this.#hook('afterBackward', options),
+      this.#hook('beforeUpdate', options),
+      optimizerStep,
+      this.#hook('afterUpdate', options),
+      this.#hook('afterTrainingIteration', options),
     ];
   }
 
+  /** One evaluated mini-batch, from where it has been fetched on. */
   private evalIteration(options: TrainOptions): PlanPart[] {
+    const { forward, criterion } = stepsOf(this);
     return [
-      this.hook('beforeEvalIteration', options),
-      this.hook('beforeEvalForward', options),
-      this.phase(
-        () => this.forward,
-        () => this.takeOutput(),
-      ),
-      this.hook('afterEvalForward', options),
-      this.phase(
-        () => this.criterion,
-        () => this.takeLoss(),
-      ),
-      this.hook('afterEvalIteration', options),
+      this.#hook('beforeEvalIteration', options),
+      this.#hook('beforeEvalForward', options),
+      forward,
+      this.#hook('afterEvalForward', options),
+      criterion,
+      this.#hook('afterEvalIteration', options),
     ];
   }
 
-  private phase(method: () => () => unknown, call: () => void | Promise<void>): PlanPart {
-    return () => {
-      const twin = nativeTwin(method(), this, this as unknown as SupervisedTemplate);
-      return [twin === undefined || twin === null ? { kind: 'call', call } : { kind: 'native', phase: twin }];
-    };
+  /** A hook of all plugins, as a part of an iteration. */
+  #hook(name: HookName, options: TrainOptions): PlanPart {
+    return hookPart(this, name, (plugin, index) => this.callHook(plugin, name, options, index));
   }
 
-  private hook(name: HookName, options: TrainOptions): PlanPart {
-    return () =>
-      this.plugins.flatMap((plugin, index): PlanStep[] => {
-        const method = listener(plugin, name, index);
-        if (!method) return [];
-        const twin = nativeTwin(method, plugin, this as unknown as SupervisedTemplate);
-        if (twin === null) return [];
-        if (twin !== undefined) return [{ kind: 'native', phase: twin }];
-        return [{ kind: isDeferred(method) ? 'later' : 'call', call: () => this.callHook(plugin, name, options, index) }];
-      });
-  }
-
-  /** What the native phase does, with an optimizer that clears gradients in its own way. */
-  private zeroGrad(): void {
-    this.optimizer.zeroGrad();
-    this.loss = ops.aten.zeros!([1], { device: this.device }) as Tensor;
-  }
-
-  private takeOutput(): Promise<void> {
-    return callUser('ERR_FORWARD', 'forward: failed', async () => {
-      this.mbOutput = requireOutput(await this.inGradMode(() => this.forward()));
+  /** Runs one pass over the dataloader. */
+  #pass(phase: 'train' | 'eval', iteration: PlanPart[]): Promise<void> {
+    return runPass(this, {
+      phase,
+      iteration,
+      runNative: (phases, maxIterations) => this.nativeRuns.run(phases, maxIterations),
+      isStopped: () => phase === 'train' && this.stopRequested,
+      lossFunction: this.lossFunction,
     });
-  }
-
-  private takeLoss(): Promise<void> {
-    return callUser('ERR_CRITERION', 'criterion: failed', async () => {
-      const value = requireLoss(await this.inGradMode(() => this.criterion()));
-      // In training plugins add to the loss in place, which keeps its shape [1].
-      this.loss = this.isTraining ? (ops.aten.add_!(this.loss, value) as Tensor) : value;
-    });
-  }
-
-  private async runPass(phase: 'train' | 'eval', parts: PlanPart[]): Promise<void> {
-    const { dataloader } = this;
-    const source = openSource(dataloader, this.step, (batch) => (this.mbatch = batch));
-    const runNative = (phases: NativePhase[], maxIterations: number) => this.runPhases(phases, maxIterations);
-    const plan = new IterationPlan(parts, runNative, source && source.fetch);
-    let done = 0;
-    try {
-      const total = callUser('ERR_DATA_SOURCE', 'dataloader: failed', () => dataloader.length) ?? NaN;
-      for (let exhausted = false; !exhausted; ) {
-        if (phase === 'train' && this.stopRequested) {
-          // The reference fetches the next mini-batch before it looks whether to stop.
-          await plan.fetch();
-          break;
-        }
-        const progress = await plan.advance();
-        done += progress.iterations;
-        exhausted = progress.exhausted;
-        const reported = this.reportProgress({ phase, done, total });
-        if (reported) await reported;
-        if (exhausted && done === 0) this.#warnOfEmptyPass(phase);
-      }
-    } catch (error) {
-      const explained = withWayOut(error, this.model, this.mbInputs, this.read('y'), this.lossFunction);
-      // What came first is what is reported, also where the source cannot be closed after it.
-      await source?.close().catch(() => {});
-      throw phase === 'train' ? this.located(explained) : explained;
-    }
-    await source?.close();
-  }
-
-  /** Once for each experience. */
-  #warnOfEmptyPass(phase: 'train' | 'eval'): void {
-    const { adaptedDataset, dataloader, experience, trainMbSize, clock } = this;
-    if (this.#warnedOf.has(experience!)) return;
-    this.#warnedOf.add(experience!);
-    const { currentExperience, originStream } = experience!;
-    const where = `experience ${currentExperience} of stream "${originStream.name}"`;
-    const drops = dataloader instanceof DataLoader && dataloader.dropLast;
-    const why = drops
-      ? `${where} has ${counted(adaptedDataset?.length, 'sample')}, too few for a mini-batch of ${trainMbSize}, and dropLast leaves them out`
-      : `the dataloader gave no mini-batch${phase === 'train' ? ` in epoch ${clock.trainExpEpochs}` : ''} for ${where}`;
-    const what = phase === 'train' ? 'nothing is trained' : 'nothing is measured';
-    process.emitWarning(`${phase}: ${why}: ${what}.`, 'ContinualTorchWarning');
-  }
-
-  /** Says where a loss that is not finite came up. */
-  private located(error: unknown): unknown {
-    if (!(error instanceof ContinualTorchError) || error.code !== 'ERR_LOSS_NOT_FINITE') return error;
-    const { trainEpochIterations, trainExpEpochs } = this.clock;
-    const { currentExperience, originStream } = this.requireExperience('train');
-    return new ContinualTorchError(
-      error.code,
-      `train: stopped in iteration ${trainEpochIterations} of epoch ${trainExpEpochs}, experience ${currentExperience} of stream "${originStream.name}": ${error.message}; the parameters are those of the last update`,
-      { cause: error },
-    );
-  }
-
-  /** A tensor of the current iteration; null where there is none. */
-  protected read(name: 'y' | 'taskId' | 'output' | 'loss'): Tensor | null {
-    const handle = this.step.get(name);
-    return handle && new Tensor(handle);
   }
 }
 
@@ -576,25 +274,6 @@ hasNativeTwin(BaseSGDTemplate.prototype.backward, () => Phase.backward);
 hasNativeTwin<BaseSGDTemplate>(BaseSGDTemplate.prototype.optimizerStep, ({ optimizer }, strategy) =>
   nativeTwin(optimizer.step, optimizer, strategy),
 );
-hasNativeTwin(Optimizer.prototype.step, () => Phase.update);
-hasNativeTwin(Optimizer.prototype.zeroGrad, () => Phase.zeroGrad);
-
-/** @throws ERR_INVALID_ARG_TYPE where it is not one tensor */
-function requireOutput(value: unknown): Tensor {
-  const isWithOthers = typeof value === 'object' && value !== null && !(value instanceof Tensor);
-  return requireTensor('forward', value, isWithOthers ? ': return the one that is trained, output[0] for example' : '');
-}
-
-/** @throws ERR_CRITERION where it is no tensor of one element */
-function requireLoss(value: unknown): Tensor {
-  const loss = requireTensor('criterion', value);
-  if (elementCount(loss.shape) === 1) return loss;
-  throw new ContinualTorchError(
-    'ERR_CRITERION',
-    `criterion: expected the loss of a mini-batch, one number, got [${loss.shape.join(', ')}]: ` +
-      'losses of single samples (reduction: "none") have to be put together, by their mean() for example',
-  );
-}
 
 function warnOfGrowth(): void {
   process.emitWarning(

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Experience, Stream } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
-import { ContinualTorchError, describeValue } from '../../errors';
+import { ContinualTorchError } from '../../errors';
 import { warnOfEvalModeOnce } from '../../jit/frozen-modes';
 import { refuseUntrainable } from '../../jit/untrainable';
 import { native } from '../../native/binding';
@@ -9,9 +9,10 @@ import { Module, nativeModule } from '../../nn/module';
 import { getDefaultDevice } from '../../tensor/default-device';
 import { boolean, deviceName, instanceOf, parseArgument, parseOptions } from '../../options';
 import { cpuGenerator, drawingFrom, type Generator } from '../../tensor/generator';
-import { noGrad } from '../../tensor/grad-mode';
 import type { Tensor } from '../../tensor/tensor';
 import { callUser, callUserAtOnce, finishing } from '../../user-function';
+import { callOverride, inGradModeOf } from '../iteration/calls';
+import { groupByStream, requireNamesApart, toExperiences, toGroups } from './experiences';
 import { hookAround, hooksAround, insideHook } from './hook-call';
 import { listener, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../../hooks/plugin';
 import type { HookName } from '../../hooks/hook-names';
@@ -316,7 +317,7 @@ export abstract class BaseTemplate {
 
   /** Calls a method that may be overridden. @throws ERR_CALLBACK with what it threw as the cause */
   protected callOverride<T>(name: string, call: () => T): T {
-    return callUser('ERR_CALLBACK', `${name} failed`, call);
+    return callOverride(name, call);
   }
 
   /** Calls a hook of every plugin that has it, in order, and waits for each. */
@@ -336,14 +337,14 @@ export abstract class BaseTemplate {
     if (!hook) return;
     return insideHook(this, this.#calls.at(-1)!, () =>
       callUser('ERR_HOOK', `${name} of ${pluginName(plugin)} failed`, () =>
-        this.inGradMode(() => hook.call(plugin, this as never, options)),
+        this.inGradMode(() => hook.call(plugin, this, options)),
       ),
     );
   }
 
   /** Calls JavaScript with recording for backward on in training and off in evaluation. */
   protected inGradMode<T>(fn: () => T): T {
-    return this.isTraining ? fn() : noGrad(fn);
+    return inGradModeOf(this, fn);
   }
 }
 
@@ -356,62 +357,4 @@ function busy(operation: string): ContinualTorchError {
 
 function warnOfNoExperience(operation: string, verb: string): void {
   process.emitWarning(`${operation}: got no experience: nothing is ${verb}.`, 'ContinualTorchWarning');
-}
-
-function toExperiences(operation: string, experiences: Experiences): AnyExperience[] {
-  const list = callUser('ERR_DATA_SOURCE', `${operation}: the experiences cannot be read`, () =>
-    experiences instanceof Experience ? [experiences] : isIterable(experiences) ? [...experiences] : null,
-  );
-  const wrong = list === null ? -1 : list.findIndex((item: unknown) => !(item instanceof Experience));
-  if (list === null || wrong >= 0) {
-    throw new ContinualTorchError(
-      'ERR_INVALID_ARG_TYPE',
-      `${operation}: expected an experience, a stream or an array of experiences, got ${list === null ? describeValue(experiences) : `${describeValue(list[wrong])} at index ${wrong}`}`,
-    );
-  }
-  for (const { dataset, originStream, currentExperience } of list) {
-    if (dataset.length !== 0) continue;
-    throw new ContinualTorchError(
-      'ERR_EMPTY_EXPERIENCE',
-      `${operation}: expected an experience with samples, got none in experience ${currentExperience} of stream "${originStream.name}"`,
-    );
-  }
-  return list;
-}
-
-/** One group, or several. */
-function toGroups(given: Experiences | readonly Experiences[]): readonly Experiences[] {
-  return given instanceof Experience || given instanceof Stream ? [given] : (given as readonly Experiences[]);
-}
-
-function isIterable(value: unknown): value is Iterable<AnyExperience> {
-  return typeof value === 'object' && value !== null && Symbol.iterator in value;
-}
-
-/** Experiences by the name of their stream, in the order in which the names first come. */
-function groupByStream(experiences: AnyExperience[]): AnyExperience[][] {
-  const groups = new Map<string, AnyExperience[]>();
-  for (const experience of experiences) {
-    const group = groups.get(experience.originStream.name);
-    if (group) group.push(experience);
-    else groups.set(experience.originStream.name, [experience]);
-  }
-  return [...groups.values()];
-}
-
-/** Metrics go by stream name and index: the values of one experience must not pass for those of another. */
-function requireNamesApart(groups: AnyExperience[][]): void {
-  for (const group of groups) {
-    const seen = new Map<number, AnyExperience>();
-    for (const experience of group) {
-      const { currentExperience, originStream, dataset } = experience;
-      const other = seen.get(currentExperience);
-      seen.set(currentExperience, experience);
-      if (!other || other.dataset === dataset) continue;
-      throw new ContinualTorchError(
-        'ERR_INVALID_ARG_VALUE',
-        `train: expected evalStreams of different names, got two "${originStream.name}" that both have an experience ${currentExperience}`,
-      );
-    }
-  }
 }

@@ -1,10 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { BaseTemplate } from './base';
 
 /** A hook under way. */
 export interface HookCall {
   /** Null once the hook has ended, though work that it started may go on. */
-  strategy: BaseTemplate | null;
+  strategy: object | null;
   /** The call of `train` or `eval` that waits for the hook. */
   readonly call: number;
   /** The hook in which that call was made, as far as it was still under way. */
@@ -29,7 +28,7 @@ export function hooksAround(): HookCall[] {
 }
 
 /** Calls a hook, and returns when it has ended and what it has begun; at once where nothing is to be waited for. */
-export function insideHook(strategy: BaseTemplate, call: number, run: () => unknown): void | Promise<void> {
+export function insideHook(strategy: object, call: number, run: () => unknown): void | Promise<void> {
   const hook: HookCall = { strategy, call, outer: hooksAround()[0], begun: [] };
   let result: unknown;
   try {

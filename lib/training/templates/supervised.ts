@@ -1,10 +1,9 @@
 import { DataLoader, TaskBalancedDataLoader } from '../../data/data-loader';
-import { requireOneInput } from '../../data/inputs';
 import { TensorDataset } from '../../data/tensor-dataset';
 import { avalancheModelAdaptation } from '../../models/model-adaptation';
 import { Phase } from '../../native/types';
 import { forwardBatch, isScripted, type Module, nativeModule } from '../../nn/module';
-import { requireTensor, type Tensor } from '../../tensor/tensor';
+import type { Tensor } from '../../tensor/tensor';
 import { BaseSGDTemplate } from './base-sgd';
 import { checkInputs } from './input-check';
 import { hasNativeTwin } from '../../hooks/native-twin';
@@ -26,35 +25,6 @@ export type SupervisedTemplateOptions = BaseSGDTemplateOptions;
 export class SupervisedTemplate extends BaseSGDTemplate {
   constructor(options: SupervisedTemplateOptions) {
     super(options);
-  }
-
-  /**
-   * The input of the current mini-batch, [B, ...]; null outside of an iteration.
-   * @throws ERR_INPUTS where there are several: `mbInputs` has all of them
-   */
-  get mbX(): Tensor | null {
-    const x = this.mbInputs;
-    return x && requireOneInput('mbX', x, 'mbInputs has all of them');
-  }
-
-  /** Another input takes its place for the rest of the iteration. */
-  set mbX(x: Tensor) {
-    this.step.set('x', requireTensor('mbX', x).handle);
-  }
-
-  /** Targets of the current mini-batch, [B] or [B, ...]. */
-  get mbY(): Tensor | null {
-    return this.read('y');
-  }
-
-  /** Other targets take their place for the rest of the iteration. */
-  set mbY(y: Tensor) {
-    this.step.set('y', requireTensor('mbY', y).handle);
-  }
-
-  /** Task labels of the current mini-batch, int64 [B]. */
-  get mbTaskId(): Tensor | null {
-    return this.read('taskId');
   }
 
   /**

@@ -1,0 +1,22 @@
+import type { Strategy } from '../../hooks/strategy';
+import { jobBudgetMs, LoopTurns } from '../../latency';
+import { job } from '../../native/binding';
+import type { NativePhase, Progress } from '../../native/types';
+import { stateOf } from '../../nn/module';
+
+/** Runs phases of a strategy's iterations on the compute thread. */
+export class NativeRuns {
+  private readonly loop = new LoopTurns();
+
+  constructor(private readonly strategy: Pick<Strategy, 'step' | 'model' | 'isTraining'>) {}
+
+  /** As one job, `maxIterations` times or for as long as a job may take; what is short at once. */
+  run(phases: NativePhase[], maxIterations: number): Progress | Promise<Progress> {
+    const { step, model, isTraining } = this.strategy;
+    stateOf(model).keepUp();
+    const patience = maxIterations === 1 ? this.loop.patienceUs() : 0;
+    const ran = step.run(phases, isTraining, maxIterations, jobBudgetMs, patience);
+    const isPromise = ran instanceof Promise;
+    return patience > 0 && !isPromise ? ran : this.loop.turn(isPromise ? job(ran) : ran);
+  }
+}

@@ -1,0 +1,85 @@
+import { DataLoader } from '../../data/data-loader';
+import { ContinualTorchError } from '../../errors';
+import type { Strategy } from '../../hooks/strategy';
+import { counted } from '../../inspect';
+import { callUser } from '../../user-function';
+import { IterationPlan, type PlanPart, type RunNative } from './iteration-plan';
+import { openSource } from './mini-batch-source';
+import { withWayOut } from './way-out';
+
+/** @internal One pass over `strategy.dataloader`. */
+export interface Pass {
+  phase: 'train' | 'eval';
+  /** What happens to each mini-batch. */
+  iteration: PlanPart[];
+  runNative: RunNative;
+  /** Asked between two jobs. */
+  isStopped: () => boolean;
+  /** The criterion as it was given, for the messages of errors. */
+  lossFunction: unknown;
+}
+
+/**
+ * @internal Runs a pass to its end.
+ * @throws what a hook, the model, the criterion or the dataloader reports, in training with the place where the loss ceased to
+ * be finite
+ */
+export async function runPass(strategy: Strategy, pass: Pass): Promise<void> {
+  const { dataloader } = strategy;
+  const source = openSource(dataloader, strategy.step, (batch) => (strategy.mbatch = batch));
+  const plan = new IterationPlan(pass.iteration, pass.runNative, source && source.fetch);
+  let done = 0;
+  try {
+    const total = callUser('ERR_DATA_SOURCE', 'dataloader: failed', () => dataloader.length) ?? NaN;
+    for (let exhausted = false; !exhausted; ) {
+      if (pass.isStopped()) {
+        // The reference fetches the next mini-batch before it looks whether to stop.
+        await plan.fetch();
+        break;
+      }
+      const progress = await plan.advance();
+      done += progress.iterations;
+      exhausted = progress.exhausted;
+      const reported = strategy.reportProgress({ phase: pass.phase, done, total });
+      if (reported) await reported;
+      if (exhausted && done === 0) warnOfEmptyPass(strategy, pass.phase);
+    }
+  } catch (error) {
+    const explained = withWayOut(error, strategy.model, strategy.mbInputs, strategy.mbY, pass.lossFunction);
+    // What came first is what is reported, also where the source cannot be closed after it.
+    await source?.close().catch(() => {});
+    throw pass.phase === 'train' ? located(explained, strategy) : explained;
+  }
+  await source?.close();
+}
+
+const warnedOf = new WeakMap<Strategy, WeakSet<object>>();
+
+/** Once for each experience. */
+function warnOfEmptyPass(strategy: Strategy, phase: Pass['phase']): void {
+  const { adaptedDataset, dataloader, experience, trainMbSize, clock } = strategy;
+  const experiences = warnedOf.get(strategy) ?? new WeakSet();
+  warnedOf.set(strategy, experiences);
+  if (experiences.has(experience!)) return;
+  experiences.add(experience!);
+  const { currentExperience, originStream } = experience!;
+  const where = `experience ${currentExperience} of stream "${originStream.name}"`;
+  const drops = dataloader instanceof DataLoader && dataloader.dropLast;
+  const why = drops
+    ? `${where} has ${counted(adaptedDataset?.length, 'sample')}, too few for a mini-batch of ${trainMbSize}, and dropLast leaves them out`
+    : `the dataloader gave no mini-batch${phase === 'train' ? ` in epoch ${clock.trainExpEpochs}` : ''} for ${where}`;
+  const what = phase === 'train' ? 'nothing is trained' : 'nothing is measured';
+  process.emitWarning(`${phase}: ${why}: ${what}.`, 'ContinualTorchWarning');
+}
+
+/** Says where a loss that is not finite came up. */
+function located(error: unknown, strategy: Strategy): unknown {
+  if (!(error instanceof ContinualTorchError) || error.code !== 'ERR_LOSS_NOT_FINITE') return error;
+  const { trainEpochIterations, trainExpEpochs } = strategy.clock;
+  const { currentExperience, originStream } = strategy.requireExperience('train');
+  return new ContinualTorchError(
+    error.code,
+    `train: stopped in iteration ${trainEpochIterations} of epoch ${trainExpEpochs}, experience ${currentExperience} of stream "${originStream.name}": ${error.message}; the parameters are those of the last update`,
+    { cause: error },
+  );
+}
