@@ -6,7 +6,7 @@ import { native } from '../native/binding';
 import type { NativeDataset } from '../native/types';
 import { instanceOf, integer, nonNegativeInteger, parseArgument, parseOptions } from '../options';
 import { cpuTensor } from '../tensor/creation';
-import type { TypedArray } from '../tensor/element-types';
+import type { TypedArray } from '../native/element-types';
 import { Tensor } from '../tensor/tensor';
 import { callUserAtOnce } from '../user-function';
 import type { Dataset } from './dataset';

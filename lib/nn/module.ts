@@ -5,7 +5,7 @@ import type { Inputs } from '../data/inputs';
 import type { NativeModule } from '../native/types';
 import { boolean, deviceName, parseArgument, parseOptions } from '../options';
 import { isDtype } from '../tensor/dtype';
-import type { DType } from '../tensor/element-types';
+import type { DType } from '../native/element-types';
 import { Tensor } from '../tensor/tensor';
 import { keep } from '../tensor/tidy';
 import { callUserAtOnce } from '../user-function';

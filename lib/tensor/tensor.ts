@@ -7,7 +7,7 @@ import { boolean, instanceOf, parseOptions } from '../options';
 import { Complex } from './complex';
 import { isComplexDtype, isDtype } from './dtype';
 import { elementCount } from './element-count';
-import type { DType, TypedArray } from './element-types';
+import type { DType, TypedArray } from '../native/element-types';
 import { formatTensor } from './format';
 import { type TensorIndex, toNativeIndices } from './indexing';
 import { call, operator } from './operator-call';
