@@ -1,10 +1,7 @@
 import type { NativePhase } from '../native/types';
+import { ContinualTorchError, describeValue } from '../errors';
 import type { Strategy } from './strategy';
 
-/**
- * A method may have a native twin: a phase that C++ runs on the compute thread with the same effect. Where nobody
- * overrides the method, the iteration plan runs the twin; an override, being another function, has none and is called.
- */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- methods of all classes and signatures
 type Method = (...args: any[]) => unknown;
 
@@ -15,8 +12,23 @@ type Twin<Owner> = (owner: Owner, strategy: Strategy) => TwinPhase;
 const twins = new WeakMap<Method, Twin<never>>();
 const deferred = new WeakSet<Method>();
 
-/** Says which phase has the same effect as `method`. */
+/**
+ * Gives a method of a plugin (or of a strategy, criterion or optimizer) its native twin: a phase that C++ runs on the compute
+ * thread with the same effect. Where nobody overrides the method, the twin runs in its place, joined with the phases around it:
+ * a hook with a twin costs training nothing. An override, being another function, has none and is called.
+ *
+ *     hasNativeTwin<MyPlugin>(MyPlugin.prototype.beforeBackward, (plugin, strategy) => plugin.penalty.phase);
+ *
+ * @param method the function that the prototype has
+ * @param twin is asked at the beginning of a job: the phase; null where there is nothing to do at present; undefined where the
+ * method itself must be called
+ * @throws ERR_INVALID_ARG_TYPE
+ */
 export function hasNativeTwin<Owner>(method: Method, twin: Twin<Owner>): void {
+  for (const [name, value] of Object.entries({ method, twin })) {
+    if (typeof value === 'function') continue;
+    throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `hasNativeTwin: expected ${name} to be a function, got ${describeValue(value)}`);
+  }
   twins.set(method, twin);
 }
 

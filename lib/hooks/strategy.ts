@@ -191,7 +191,10 @@ export interface Strategy {
 
   /** @internal */
   readonly step: NativeTrainingStep;
-  /** @internal Runs phases on the compute thread, once. */
+  /**
+   * Runs phases on the compute thread, once: those of `Phase`, of a `QuadraticPenalty`, and others of plugins.
+   * @throws what a phase reports; ERR_BUSY outside of the strategy's hooks, while it is at work
+   */
   runNative(phases: NativePhase[]): Promise<void>;
   /** @internal A promise that someone who is told returns is to be awaited. @throws ERR_HOOK */
   reportProgress(progress: PassProgress): void | Promise<void>;

@@ -130,17 +130,49 @@ export interface NativeMiniBatches {
   next(): [x: NativeInputs, y: NativeTensor, taskId: NativeTensor] | null;
 }
 
-export interface NativeMas {
-  memory(): [name: string, importance: NativeTensor, anchor: NativeTensor][];
+/** Opaque: a phase that a plugin adds to an iteration. */
+export interface NativePluginPhase {
+  readonly __pluginPhase: never;
 }
 
-/** The phases of an iteration; numbers as in `native/core/training/training_step.h`. */
+/** What a method is called, in messages; `codes` is what its codes of errors begin with. */
+export interface MethodNames {
+  method: string;
+  plugin: string;
+  weight: string;
+  codes: string;
+}
+
+export interface NativeQuadraticPenalty {
+  /** Adds the penalty to the loss. */
+  phase(): NativePluginPhase;
+  memory(): [name: string, importance: NativeTensor, anchor: NativeTensor][];
+  /** Copies of these. */
+  setMemory(memory: [name: string, importance: NativeTensor, anchor: NativeTensor][]): void;
+}
+
+/** The stages of a pass that measures importances; it ends by one of the last two. */
+export interface NativeImportancePass {
+  begin: NativePluginPhase;
+  accumulate: NativePluginPhase;
+  replace: NativePluginPhase;
+  merge: NativePluginPhase;
+}
+
+/** Phases of an iteration that a plugin may run too, by `strategy.runNative` or in `passOver`. */
+// The numbers are those of `native/core/training/training_step.h`.
 export const Phase = {
+  /** Puts the next mini-batch in place, where C++ gathers them. */
   fetch: 0,
+  /** Clears gradients; the loss is 0. */
   zeroGrad: 1,
+  /** The model's output for the mini-batch. */
   forward: 2,
+  /** The loss of the output, added to the loss in training. */
   criterion: 3,
+  /** Gradients of the loss. */
   backward: 5,
+  /** A step of the optimizer. */
   update: 6,
   /** Adds the mini-batch to the statistics of the pass. */
   measure: 7,
@@ -148,8 +180,8 @@ export const Phase = {
   measureAccuracy: 8,
 } as const;
 
-/** A phase that C++ runs: one of `Phase`, or the `NativeMas` whose penalty is added to the loss. */
-export type NativePhase = (typeof Phase)[keyof typeof Phase] | NativeMas;
+/** A phase that C++ runs: one of `Phase`, or one of a plugin's. */
+export type NativePhase = (typeof Phase)[keyof typeof Phase] | NativePluginPhase;
 
 export interface Progress {
   /** Iterations that ran to their end. */
@@ -171,8 +203,8 @@ export interface NativeTrainingStep {
   updateOptimizer(resetState: boolean, removeParams: boolean): void;
   /** Lays out flat the parameters that model and optimizer have now; true if they were not yet. */
   layOut(): boolean;
-  /** Begins a pass with statistics of its own. */
-  open(): void;
+  /** Begins a pass with statistics of its own; one `apart` leaves mini-batch, output and loss as they were before. */
+  open(apart?: boolean): void;
   /** What `Phase.fetch` takes the mini-batches of the open pass from. */
   load(miniBatches: NativeMiniBatches): void;
   /** Ends the pass that `open` began; the one before it goes on. */
@@ -189,11 +221,6 @@ export interface NativeTrainingStep {
     budgetMs: number,
     patienceUs: number,
   ): Progress | Promise<Progress>;
-  beginImportance(mas: NativeMas): void;
-  accumulateImportance(mas: NativeMas, budgetMs: number): Promise<Progress>;
-  accumulateBatch(mas: NativeMas, x: NativeInputs, y: NativeTensor, taskId: NativeTensor): Promise<Progress>;
-  accumulateOutput(mas: NativeMas, output: NativeTensor): Promise<Progress>;
-  endImportance(mas: NativeMas, firstExperience: boolean): Promise<Progress>;
   clear(): void;
   get(name: 'x'): NativeInputs | null;
   get(name: 'y' | 'taskId' | 'output' | 'loss'): NativeTensor | null;
@@ -353,7 +380,9 @@ export interface NativeAddon {
       generator: NativeGenerator | null;
     },
   ): NativeMiniBatches;
-  createMas(lambda: number, alpha: number): NativeMas;
+  createQuadraticPenalty(lambda: number, names: MethodNames): NativeQuadraticPenalty;
+  /** By a rule that `native/core/regularization` knows under this name. */
+  createImportancePass(rule: string, options: Record<string, number>, penalty: NativeQuadraticPenalty): NativeImportancePass;
   createTrainingStep(
     model: NativeModule,
     optimizer: NativeOptimizer,

@@ -11,10 +11,11 @@
 #include "binding/functions/weights.h"
 #include "binding/objects/dataset.h"
 #include "binding/objects/generator.h"
-#include "binding/objects/mas.h"
 #include "binding/objects/minibatches.h"
 #include "binding/objects/module_creation.h"
 #include "binding/objects/optimizer.h"
+#include "binding/objects/plugin_phase.h"
+#include "binding/objects/quadratic_penalty.h"
 #include "binding/objects/tensor.h"
 #include "binding/objects/training_step.h"
 #include "binding/util/arguments.h"
@@ -78,7 +79,8 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   OptimizerHandle::define(env, exports);
   DatasetHandle::define(env, exports);
   MiniBatchesHandle::define(env, exports);
-  MasHandle::define(env, exports);
+  PluginPhaseHandle::define(env, exports);
+  QuadraticPenaltyHandle::define(env, exports);
   TrainingStepHandle::define(env, exports);
   define_autograd(env, exports);
   define_indexing(env, exports);

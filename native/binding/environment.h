@@ -60,7 +60,8 @@ struct Environment {
   bool is_making_error = false;
   Napi::FunctionReference generator_class;
   Napi::FunctionReference module_class;
-  Napi::FunctionReference mas_class;
+  Napi::FunctionReference plugin_phase_class;
+  Napi::FunctionReference quadratic_penalty_class;
   Napi::FunctionReference optimizer_class;
   Napi::FunctionReference dataset_class;
   Napi::FunctionReference mini_batches_class;

@@ -5,10 +5,10 @@
 #include "core/error.h"
 #include "core/optimizers/name_groups.h"
 #include "core/optimizers/sgd.h"
-#include "core/regularization/mas.h"
 #include "core/regularization/penalty_kernels.h"
 #include "core/training/training_step.h"
 #include "test/check.h"
+#include "test/mas.h"
 
 namespace {
 
@@ -18,6 +18,7 @@ void clear_gradients(const continual::FlatParameters& flat) {
 
 using namespace continual;
 using test::linear;
+using test::Mas;
 using test::NumThreads;
 
 using Named = std::vector<std::pair<std::string, at::Tensor>>;
@@ -113,14 +114,14 @@ void importance_is_the_mean_magnitude_of_each_batchs_gradient() {
   const at::Tensor weight = parameter({3});
   const auto flat = FlatParameters::create(Named{{"w", weight}});
   Mas mas(/*lambda=*/2, /*alpha=*/0.25);
-  mas.begin_pass(flat);
+  mas.pass->begin(flat);
   for (const double x : {1., 2.}) {
     clear_gradients(*flat);
     mas.accumulate(flat, (weight * x).view({1, 1}));
   }
-  mas.end_pass(flat, /*first_experience=*/true);
-  EXPECT(mas.memory().size() == 1);
-  EXPECT(mas.memory()[0].importance.item<double>() == 15);
+  mas.pass->end(flat, /*first_experience=*/true);
+  EXPECT(mas.penalty->memory().size() == 1);
+  EXPECT(mas.penalty->memory()[0].importance.item<double>() == 15);
 
   // theta* = 3; at w = 5 the penalty is 2 * 15 * 2^2 = 120 and its gradient 2 * 15 * 2 * 2 = 120, times the loss's
   // scale.
@@ -130,7 +131,7 @@ void importance_is_the_mean_magnitude_of_each_batchs_gradient() {
   }
   clear_gradients(*flat);
   at::Tensor loss = at::ones({1}, at::kDouble);
-  mas.add_penalty(flat, loss);
+  mas.penalty->add_to(loss, flat);
   EXPECT(loss.item<double>() == 121);
   (loss * 0.5).backward();
   EXPECT(weight.grad().item<double>() == 60);
@@ -139,20 +140,20 @@ void importance_is_the_mean_magnitude_of_each_batchs_gradient() {
 void a_grown_parameter_keeps_its_low_indices_and_the_rest_is_free() {
   const auto small = FlatParameters::create(Named{{"head", parameter({2})}});
   Mas mas(1, 0.5);
-  mas.begin_pass(small);
+  mas.pass->begin(small);
   mas.accumulate(small, small->slots()[0].parameter.view({1, 1}));
-  mas.end_pass(small, true);  // Omega = |2 * 2| = 4
+  mas.pass->end(small, true);  // Omega = |2 * 2| = 4
   const auto grown = FlatParameters::create(Named{{"head", parameter({3, 9})}});
   at::Tensor loss = at::ones({1}, at::kDouble);
-  mas.add_penalty(grown, loss);
+  mas.penalty->add_to(loss, grown);
   EXPECT(loss.item<double>() == 1 + 4 * (3 - 2) * (3 - 2));
 
   const auto shrunk = FlatParameters::create(Named{{"head", parameter({})}});
   try {
-    mas.add_penalty(shrunk, loss);
+    mas.penalty->add_to(loss, shrunk);
     EXPECT(false);
   } catch (const Error& error) {
-    EXPECT(error.code() == "ERR_MAS_SHAPE");
+    EXPECT(error.code() == "ERR_PENALTY_SHAPE");
   }
 }
 

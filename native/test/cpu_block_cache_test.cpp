@@ -13,6 +13,7 @@
 #include "core/overrides/cpu_block_cache.h"
 #include "core/training/training_step.h"
 #include "test/check.h"
+#include "test/mas.h"
 
 namespace continual::test {
 namespace {
@@ -113,7 +114,7 @@ void an_iteration_like_the_one_before_takes_no_memory_from_the_system() {
       {.parameters = model->named_parameters(), .rule = std::make_shared<Sgd>(SgdOptions{.lr = 0.01, .momentum = 0.9})}});
   TrainingStep step(model, optimizer, CrossEntropy{}, at::kCPU);
   step.lay_out();
-  auto mas = std::make_shared<Mas>(/*lambda=*/1, /*alpha=*/0.5);
+  const test::Mas mas(/*lambda=*/1, /*alpha=*/0.5);
   const auto open = [&] {
     step.open();
     step.load(std::make_shared<MiniBatches>(dataset, Sampling{.batch_size = batch_size, .shuffle = true}));
@@ -134,13 +135,13 @@ void an_iteration_like_the_one_before_takes_no_memory_from_the_system() {
   };
 
   open();
-  step.begin_importance(*mas);
-  EXPECT(takes_nothing([&] { return step.accumulate_importance(*mas, {}, stopping); }));
-  step.end_importance(*mas, /*first_experience=*/true);
+  run_once(step, mas, test::Mas::Stage::kBegin);
+  EXPECT(takes_nothing([&] { return step.run(mas.mini_batch(), /*grad_enabled=*/true, 1000, {}, stopping); }));
+  run_once(step, mas, test::Mas::Stage::kReplace);
   step.close();
 
   const std::vector<PlannedPhase> plan{{Phase::kFetch, {}},     {Phase::kZeroGrad, {}}, {Phase::kForward, {}},
-                                       {Phase::kCriterion, {}}, {Phase::kPenalty, mas}, {Phase::kBackward, {}},
+                                       {Phase::kCriterion, {}}, {Phase::kPlugin, mas.penalty}, {Phase::kBackward, {}},
                                        {Phase::kUpdate, {}},    {Phase::kMeasure, {}}};
   for (const int64_t at_most : {1, 2}) {
     open();

@@ -11,6 +11,7 @@
 #include "core/optimizers/sgd.h"
 #include "core/training/training_step.h"
 #include "test/check.h"
+#include "test/mas.h"
 #include "test/read_counter.h"
 
 namespace continual::test {
@@ -66,13 +67,13 @@ struct Run {
             {Phase::kForward, nullptr},
             {Phase::kCriterion, nullptr}};
     if (settings.lambda > 0) {
-      const auto mas = std::make_shared<Mas>(settings.lambda, /*alpha=*/0.5);
+      const Mas mas(settings.lambda, /*alpha=*/0.5);
       open();
-      step->begin_importance(*mas);
-      step->accumulate_importance(*mas, kNoHurry, never);
-      step->end_importance(*mas, /*first_experience=*/true);
+      run_once(*step, mas, Mas::Stage::kBegin);
+      step->run(mas.mini_batch(), true, 1000, kNoHurry, never);
+      run_once(*step, mas, Mas::Stage::kReplace);
       step->close();
-      plan.push_back({Phase::kPenalty, mas});
+      plan.push_back({Phase::kPlugin, mas.penalty});
     }
     for (const Phase phase : {Phase::kBackward, Phase::kUpdate, Phase::kMeasureAccuracy})
       plan.push_back({phase, nullptr});
@@ -164,9 +165,9 @@ void an_importance_pass_and_an_evaluation_read_nothing() {
       {Phase::kFetch, nullptr}, {Phase::kForward, nullptr}, {Phase::kCriterion, nullptr}, {Phase::kMeasure, nullptr}};
   {
     const ReadCounter counter;
-    run.step->begin_importance(mas);
-    EXPECT(run.step->accumulate_importance(mas, kNoHurry, never).iterations == kBatches);
-    run.step->end_importance(mas, true);
+    run_once(*run.step, mas, Mas::Stage::kBegin);
+    EXPECT(run.step->run(mas.mini_batch(), true, 1000, kNoHurry, never).iterations == kBatches);
+    run_once(*run.step, mas, Mas::Stage::kReplace);
     EXPECT(counter.reads() == 0);
   }
   run.open();
@@ -265,7 +266,7 @@ void what_fails_behind_a_bad_loss_comes_too_late() {
 void a_guard_that_is_full_is_looked_at_and_goes_on_counting() {
   LossGuard guard(at::kCPU, /*most_bytes=*/100);
   const auto watch = [&](double loss) {
-    LossGuard::Moment moment;
+    Moment moment;
     moment.output = at::zeros({10});
     moment.loss = at::full({1}, loss);
     guard.watch(std::move(moment));
@@ -304,11 +305,11 @@ void a_penalty_that_nobody_reads_has_the_cpus_gradient() {
           const at::Tensor weight = at::randn({70}, dtype).set_requires_grad(true);
           const auto flat = FlatParameters::create({{"w", weight}, {"frozen", at::randn({3}, dtype)}});
           Mas mas(lambda, /*alpha=*/0.5);
-          mas.begin_pass(flat);
+          mas.pass->begin(flat);
           // Importances below 1e-4 in float16, so that lambda does not reach beyond it.
           mas.accumulate(
               flat, at::abs(weight * at::randn({4, 70}).to(dtype)).to(at::kFloat) * (dtype == at::kHalf ? 1e-3 : 1));
-          mas.end_pass(flat, true);
+          mas.pass->end(flat, true);
           {
             const at::NoGradGuard no_grad;
             weight.add_(at::randn({70}, dtype), step);
@@ -317,7 +318,7 @@ void a_penalty_that_nobody_reads_has_the_cpus_gradient() {
           weight.mutable_grad().reset();
           if (grads == 1) grad_of();
           at::Tensor loss = at::zeros({1});
-          mas.add_penalty(flat, loss);
+          mas.penalty->add_to(loss, flat);
           if (grads == 2) grad_of();
           (loss * factor).backward();
           return std::pair(loss.detach(), weight.grad().clone());

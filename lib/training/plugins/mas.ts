@@ -1,20 +1,12 @@
 import { z } from 'zod';
-import { DataLoader } from '../../data/data-loader';
-import type { Dataset, MiniBatch } from '../../data/dataset';
-import { type Inputs, toNativeInputs } from '../../data/inputs';
-import { jobBudgetMs } from '../../latency';
-import { job, native } from '../../native/binding';
-import type { NativeMas } from '../../native/types';
-import { noProgressDisplay, progressDisplay } from '../../progress-display';
-import { nativeModule } from '../../nn/module';
-import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
-import { requireTensor, Tensor } from '../../tensor/tensor';
-import { callUser } from '../../user-function';
-import { succeeded } from '../iteration/iteration-plan';
-import { hasNativeTwin, nativeTwin } from '../../hooks/native-twin';
+import { hasNativeTwin } from '../../hooks/native-twin';
 import { SupervisedPlugin } from '../../hooks/plugin';
 import type { Strategy } from '../../hooks/strategy';
 import type { TrainOptions } from '../../hooks/train-options';
+import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
+import type { Tensor } from '../../tensor/tensor';
+import { ImportancePass } from './importance-pass';
+import { QuadraticPenalty } from './quadratic-penalty';
 
 /** The option schema of `MASPlugin`, for strategies that add options of their own. */
 export const masOptions = {
@@ -23,6 +15,7 @@ export const masOptions = {
   verbose: boolean.default(false),
 };
 const schema = z.object(masOptions);
+const names = { method: 'MAS', plugin: 'MASPlugin', weight: 'lambdaReg', codes: 'ERR_MAS' };
 
 /** Options of `MASPlugin`. */
 export interface MASPluginOptions {
@@ -69,7 +62,8 @@ export class MASPlugin extends SupervisedPlugin {
   /** Whether the importance pass reports its progress. */
   readonly verbose: boolean;
   /** @internal */
-  readonly handle: NativeMas;
+  readonly penalty: QuadraticPenalty;
+  readonly #pass: ImportancePass;
 
   constructor(options?: MASPluginOptions) {
     super();
@@ -77,7 +71,8 @@ export class MASPlugin extends SupervisedPlugin {
     this.lambdaReg = lambdaReg;
     this.alpha = alpha;
     this.verbose = verbose;
-    this.handle = native.createMas(lambdaReg, alpha);
+    this.penalty = new QuadraticPenalty({ lambda: lambdaReg }, names);
+    this.#pass = new ImportancePass('mas', { alpha }, this.penalty);
   }
 
   /**
@@ -86,100 +81,26 @@ export class MASPlugin extends SupervisedPlugin {
    * @throws ERR_BUSY while a job uses it
    */
   get importance(): Map<string, Tensor> | null {
-    const memory = this.handle.memory();
-    return memory.length === 0 ? null : new Map(memory.map(([name, importance]) => [name, new Tensor(importance)]));
+    return this.penalty.importance;
   }
 
   /** theta* by parameter name, in its dtype; else as `importance`. */
   get params(): Map<string, Tensor> | null {
-    const memory = this.handle.memory();
-    return memory.length === 0 ? null : new Map(memory.map(([name, , anchor]) => [name, new Tensor(anchor)]));
+    return this.penalty.anchor;
   }
 
   /** Adds the penalty to `strategy.loss`, in place; not during the first experience. */
   override async beforeBackward(strategy: Strategy): Promise<void> {
-    if (strategy.clock.trainExpCounter > 0) await strategy.runNative([this.handle]);
+    if (strategy.clock.trainExpCounter > 0) await strategy.runNative([this.penalty.phase]);
   }
 
   /** Measures the importance of the experience that has just been learned and merges it. */
-  override async afterTrainingExp(strategy: Strategy, options: TrainOptions = {}): Promise<void> {
-    const { step, model } = strategy;
-    const loader = importanceLoader(strategy, options);
-    model.train();
-    const total = loader.length ?? NaN;
-    const progress = this.verbose ? progressDisplay('MAS importance') : noProgressDisplay;
-    let done = 0;
-    const advanceBy = async (iterations: number) => {
-      done += iterations;
-      const quarter = Math.floor((4 * done) / total);
-      progress.update(done / total, `${done}/${total} mini-batches`, quarter);
-      await strategy.reportProgress({ phase: 'importance', done, total });
-    };
-    step.open();
-    try {
-      step.beginImportance(this.handle);
-      const isNative = nativeTwin(strategy.forward, strategy, strategy) !== undefined;
-      const pass = isNative ? loader.openNative() : null;
-      if (pass) {
-        step.load(pass);
-        for (let exhausted = false; !exhausted; ) {
-          const part = succeeded(await job(step.accumulateImportance(this.handle, jobBudgetMs)));
-          exhausted = part.exhausted;
-          await advanceBy(part.iterations);
-        }
-      } else if (isNative) {
-        for await (const [x, y, taskId] of loader) {
-          await job(step.accumulateBatch(this.handle, toNativeInputs(x), y.handle, taskId.handle));
-          await advanceBy(1);
-        }
-      } else {
-        await withMiniBatchesOf(loader, strategy, async () => {
-          const output = await outputOf(strategy);
-          await job(step.accumulateOutput(this.handle, output.handle));
-          await advanceBy(1);
-        });
-      }
-      // What was added to a model in TypeScript is native from here on, so that it is noticed.
-      nativeModule(strategy.model);
-      await job(step.endImportance(this.handle, strategy.clock.trainExpCounter === 0));
-    } finally {
-      progress.stop();
-      step.close();
-    }
+  override async afterTrainingExp(strategy: Strategy, { dropLast }: TrainOptions = {}): Promise<void> {
+    const { verbose } = this;
+    await this.#pass.measure(strategy, { isFirst: strategy.clock.trainExpCounter === 0, dropLast, verbose });
   }
 }
 
-hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, (plugin, strategy) =>
-  strategy.clock.trainExpCounter > 0 ? plugin.handle : null,
+hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, ({ penalty }, { clock }) =>
+  clock.trainExpCounter > 0 ? penalty.phase : null,
 );
-
-/** The experience's own data: what a plugin has put into `adaptedDataset` is of other experiences. */
-function importanceLoader(strategy: Strategy, { dropLast }: TrainOptions): DataLoader<Dataset, Inputs> {
-  const { dataset } = strategy.requireExperience('MASPlugin.afterTrainingExp');
-  const batchSize = strategy.trainMbSize;
-  const isOnlyOne = dataset.length !== undefined && dataset.length < batchSize;
-  return new DataLoader(dataset, { batchSize, dropLast: (dropLast ?? false) && !isOnlyOne });
-}
-
-/** Makes each mini-batch the strategy's current one in turn, and puts back the one that it had. */
-async function withMiniBatchesOf(
-  loader: AsyncIterable<MiniBatch<Inputs>>,
-  strategy: Strategy,
-  use: () => Promise<void>,
-): Promise<void> {
-  const { mbInputs, mbY, mbTaskId, mbOutput } = strategy;
-  try {
-    for await (const batch of loader) {
-      strategy.mbatch = batch;
-      await use();
-    }
-  } finally {
-    if (mbInputs) strategy.mbatch = [mbInputs, mbY!, mbTaskId!];
-    else strategy.step.clear();
-    if (mbOutput) strategy.mbOutput = mbOutput;
-  }
-}
-
-function outputOf(strategy: Strategy): Promise<Tensor> {
-  return callUser('ERR_FORWARD', 'forward: failed', async () => requireTensor('forward', await strategy.forward()));
-}

@@ -143,7 +143,7 @@ export abstract class MiniBatchTemplate extends BaseTemplate {
     this.step.set('loss', requireTensor('loss', loss).handle);
   }
 
-  /** @internal Runs phases on the compute thread, once. */
+  /** Runs phases on the compute thread, once: those of `Phase`, of a `QuadraticPenalty`, and others of plugins. */
   async runNative(phases: NativePhase[]): Promise<void> {
     succeeded(await this.nativeRuns.run(phases, 1));
   }

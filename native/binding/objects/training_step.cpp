@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "binding/functions/device.h"
-#include "binding/objects/mas.h"
 #include "binding/objects/minibatches.h"
+#include "binding/objects/plugin_phase.h"
 #include "binding/objects/tensor.h"
 #include "binding/util/inputs.h"
 #include "binding/util/promise_worker.h"
@@ -34,15 +34,15 @@ Napi::Value to_object(Napi::Env env, const Progress& progress) {
   return usual.Value();
 }
 
-/// A phase is its number in `Phase`, or the Mas whose penalty is added.
+/// A phase is its number in `Phase`, or one of a plugin.
 PlannedPhase to_phase(const Napi::Value& value) {
-  if (value.IsObject()) return {Phase::kPenalty, MasHandle::get(value)->object};
+  if (value.IsObject()) return {Phase::kPlugin, PluginPhaseHandle::get(value).phase};
   const int64_t number = integer_argument(value, "phase");
   if (number < 0 || number > static_cast<int64_t>(Phase::kMeasureAccuracy) ||
-      number == static_cast<int64_t>(Phase::kPenalty)) {
+      number == static_cast<int64_t>(Phase::kPlugin)) {
     wrong_argument("a phase");
   }
-  return {static_cast<Phase>(number), nullptr};
+  return {static_cast<Phase>(number)};
 }
 
 std::optional<CrossEntropy> to_criterion(const Napi::Value& value) {
@@ -86,11 +86,6 @@ void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
                                                   InstanceMethod<&Self::set_batch>("setBatch"),
                                                   InstanceMethod<&Self::check_loss>("checkLoss"),
                                                   InstanceMethod<&Self::run>("run"),
-                                                  InstanceMethod<&Self::begin_importance>("beginImportance"),
-                                                  InstanceMethod<&Self::accumulate_importance>("accumulateImportance"),
-                                                  InstanceMethod<&Self::accumulate_batch>("accumulateBatch"),
-                                                  InstanceMethod<&Self::accumulate_output>("accumulateOutput"),
-                                                  InstanceMethod<&Self::end_importance>("endImportance"),
                                                   InstanceMethod<&Self::clear>("clear"),
                                                   InstanceMethod<&Self::get>("get"),
                                                   InstanceMethod<&Self::set>("set"),
@@ -222,10 +217,10 @@ Napi::Value TrainingStepHandle::lay_out(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), idle().lay_out()); });
 }
 
-/// open() -> void: begins a pass.
+/// open(apart?: boolean) -> void: begins a pass. One apart leaves mini-batch, output and loss as they were before.
 Napi::Value TrainingStepHandle::open(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    value_.step->idle("strategy").open();
+    value_.step->idle("strategy").open(!is_absent(info[0]) && boolean_argument(info[0], "apart"));
     return info.Env().Undefined();
   });
 }
@@ -271,7 +266,7 @@ Napi::Value TrainingStepHandle::close(const Napi::CallbackInfo& info) {
 
 /// What fails ends the run and stands in the result, beside the iterations that had come to their end. A run that takes a
 /// few microseconds is no job. For one that takes no longer than `patienceUs` this thread waits, and no promise is made.
-/// run(plan: (number | Mas)[], gradEnabled: boolean, maxIterations: number, budgetMs: number, patienceUs: number) ->
+/// run(plan: (number | PluginPhase)[], gradEnabled: boolean, maxIterations: number, budgetMs: number, patienceUs: number) ->
 /// Progress | Promise<Progress>
 Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -282,7 +277,7 @@ Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
     Used used;
     auto plan = array_argument(info[0], "plan", [&](const Napi::Value& phase) {
       PlannedPhase planned = to_phase(phase);
-      if (planned.mas) used.push_back(MasHandle::get(phase));
+      if (planned.plugin) used.push_back(PluginPhaseHandle::get(phase).owner);
       return planned;
     });
     if (idle().is_light(plan, max_iterations)) {
@@ -295,64 +290,6 @@ Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
           return step.run(plan, grad, max_iterations, budget, stopping);
         },
         patience);
-  });
-}
-
-/// beginImportance(mas: Mas) -> void
-Napi::Value TrainingStepHandle::begin_importance(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    idle().begin_importance(MasHandle::get(info[0])->idle("beginImportance"));
-    return info.Env().Undefined();
-  });
-}
-
-/// accumulateImportance(mas: Mas, budgetMs: number) -> Promise<Progress>
-Napi::Value TrainingStepHandle::accumulate_importance(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    return submit(info.Env(), {MasHandle::get(info[0])},
-                  [mas = MasHandle::get(info[0])->object,
-                   budget = std::chrono::milliseconds(integer_argument(info[1], "budgetMs"))](
-                      TrainingStep& step, const std::atomic<bool>& stopping) {
-                    return step.accumulate_importance(*mas, budget, stopping);
-                  });
-  });
-}
-
-/// accumulateBatch(mas: Mas, x: Inputs, y: Tensor, taskId: Tensor) -> Promise<Progress>
-Napi::Value TrainingStepHandle::accumulate_batch(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    return submit(
-        info.Env(), {MasHandle::get(info[0])},
-        [mas = MasHandle::get(info[0])->object,
-         batch = idle().on_device(inputs_argument(info[1]), TensorHandle::tensor(info[2]),
-                                  TensorHandle::tensor(info[3]))](TrainingStep& step, const std::atomic<bool>&) {
-          step.accumulate_importance(*mas, batch);
-          return Progress{.iterations = 1};
-        });
-  });
-}
-
-/// accumulateOutput(mas: Mas, output: Tensor) -> Promise<Progress>: what the model gives for a mini-batch.
-Napi::Value TrainingStepHandle::accumulate_output(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    return submit(info.Env(), {MasHandle::get(info[0])},
-                  [mas = MasHandle::get(info[0])->object, output = TensorHandle::tensor(info[1])](
-                      TrainingStep& step, const std::atomic<bool>&) {
-                    step.accumulate_importance(*mas, output);
-                    return Progress{.iterations = 1};
-                  });
-  });
-}
-
-/// endImportance(mas: Mas, firstExperience: boolean) -> Promise<Progress>
-Napi::Value TrainingStepHandle::end_importance(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    return submit(info.Env(), {MasHandle::get(info[0])},
-                  [mas = MasHandle::get(info[0])->object, first = boolean_argument(info[1], "firstExperience")](
-                      TrainingStep& step, const std::atomic<bool>&) {
-                    step.end_importance(*mas, first);
-                    return Progress{};
-                  });
   });
 }
 

@@ -54,11 +54,6 @@ class TrainingStepHandle : public Wrapped<TrainingStepHandle, SharedStep> {
   Napi::Value set_batch(const Napi::CallbackInfo& info);
   Napi::Value check_loss(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
-  Napi::Value begin_importance(const Napi::CallbackInfo& info);
-  Napi::Value accumulate_importance(const Napi::CallbackInfo& info);
-  Napi::Value accumulate_batch(const Napi::CallbackInfo& info);
-  Napi::Value accumulate_output(const Napi::CallbackInfo& info);
-  Napi::Value end_importance(const Napi::CallbackInfo& info);
   Napi::Value clear(const Napi::CallbackInfo& info);
   Napi::Value get(const Napi::CallbackInfo& info);
   Napi::Value set(const Napi::CallbackInfo& info);

@@ -1,4 +1,4 @@
-#include "core/regularization/mas_advice.h"
+#include "core/regularization/penalty_advice.h"
 
 #include <cmath>
 #include <limits>
@@ -15,14 +15,14 @@ std::string shown(double number) {
 
 }  // namespace
 
-std::string advice_on_penalty(const Mas& mas, const Optimizer& optimizer) {
+std::string advice_on_penalty(const QuadraticPenalty& penalty, const Optimizer& optimizer) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   double smallest_lr = kInfinity, largest_lr = 0, largest_lambda = kInfinity;
   bool is_finite = true;
   for (const ParameterGroup& group : optimizer.groups()) {
     const std::optional<double> curvature = group.rule->largest_stable_curvature();
     for (const auto& [name, parameter] : group.parameters) {
-      const at::Tensor omega = mas.importance(parameter);
+      const at::Tensor omega = penalty.importance(parameter);
       if (!omega.defined() || omega.numel() == 0 || !parameter.requires_grad()) continue;
       smallest_lr = std::min(smallest_lr, group.rule->lr());
       largest_lr = std::max(largest_lr, group.rule->lr());
@@ -31,16 +31,16 @@ std::string advice_on_penalty(const Mas& mas, const Optimizer& optimizer) {
       if (curvature && largest > 0) largest_lambda = std::min(largest_lambda, std::max(*curvature, 0.) / (2 * largest));
     }
   }
-  std::string text = "MAS adds its penalty with lambdaReg " + shown(mas.lambda());
+  const std::string& weight = penalty.names().weight;
+  std::string text = penalty.names().method + " adds its penalty with " + weight + ' ' + shown(penalty.lambda());
   if (smallest_lr <= largest_lr) {
     text += " at learning rate " + shown(smallest_lr) + (smallest_lr < largest_lr ? " to " + shown(largest_lr) : "");
   }
   if (!is_finite) return text + ", and its importances are not finite: an earlier experience diverged";
-  if (std::isinf(largest_lambda)) return text + ": a smaller lambdaReg or learning rate may be meant";
-  text += "; SGD is stable on the penalty alone up to lambdaReg " + shown(largest_lambda);
-  return text + (mas.lambda() < largest_lambda
-                     ? ", less with the criterion's curvature: a smaller lambdaReg or learning "
-                       "rate may be meant"
+  if (std::isinf(largest_lambda)) return text + ": a smaller " + weight + " or learning rate may be meant";
+  text += "; SGD is stable on the penalty alone up to " + weight + ' ' + shown(largest_lambda);
+  return text + (penalty.lambda() < largest_lambda
+                     ? ", less with the criterion's curvature: a smaller " + weight + " or learning rate may be meant"
                      : ": a smaller one is meant");
 }
 

@@ -1,8 +1,8 @@
-// What to do where a penalty of MAS has driven the loss beyond all bounds.
+// What to do where a penalty has driven the loss beyond all bounds.
 #pragma once
 
 #include "core/optimizers/optimizer.h"
-#include "core/regularization/mas.h"
+#include "core/regularization/quadratic_penalty.h"
 
 namespace continual {
 
@@ -10,6 +10,6 @@ namespace continual {
 /// theta*. Along an element the penalty has the second derivative 2 lambda Omega, and plain SGD is stable where
 ///   2 lr lambda max Omega < 2.
 /// Reads Omega: for error messages.
-std::string advice_on_penalty(const Mas& mas, const Optimizer& optimizer);
+std::string advice_on_penalty(const QuadraticPenalty& penalty, const Optimizer& optimizer);
 
 }  // namespace continual

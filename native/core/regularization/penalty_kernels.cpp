@@ -17,8 +17,8 @@ namespace {
 
 // Elements of one partial sum: 32 KiB of float32 for each of the four arrays, a half of a common L2 cache.
 constexpr int64_t kChunk = 8192;
-// Independent accumulators, so that the sum vectorises without reordering a single chain of additions: the same number for
-// every width of vectors, and enough of them to hide how long an addition takes.
+// Independent accumulators, so that the sum vectorises without reordering a single chain of additions: the same number
+// for every width of vectors, and enough of them to hide how long an addition takes.
 constexpr int64_t kLanes = 64;
 
 // From so many elements on the gradient is written past the caches: there it would only take the place of what is read
@@ -127,6 +127,14 @@ at::Tensor parts(const at::Tensor& numbers) { return at::view_as_real(numbers).v
 
 at::ScalarType importance_type(at::ScalarType type) { return at::toOpMathType(c10::toRealValueType(type)); }
 
+FlatTensors no_importances(const FlatTensors& values) {
+  FlatTensors zeros;
+  for (const at::Tensor& buffer : values) {
+    zeros.push_back(at::zeros_like(buffer, buffer.options().dtype(importance_type(buffer.scalar_type()))));
+  }
+  return zeros;
+}
+
 double quadratic_penalty(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,
                          const at::Tensor& grad, double scale, bool accumulate) {
   at::NoGradGuard no_grad;
@@ -172,7 +180,7 @@ void add_gradient_on_device(const at::Tensor& theta, const at::Tensor& anchor, c
 
 void add_magnitudes(const at::Tensor& sum, const at::Tensor& grad) {
   at::NoGradGuard no_grad;
-  if (!sum.is_cpu() || grad.is_complex()) {
+  if (!sum.is_cpu() || grad.is_complex() || grad.is_sparse()) {
     sum.add_(grad.abs());
     return;
   }

@@ -1,13 +1,16 @@
-// The arithmetic of Memory Aware Synapses over flat memory.
+// The arithmetic of importances and of the quadratic penalty over flat memory.
 #pragma once
 
-#include "core/torch.h"
+#include "core/flat_parameters.h"
 
 namespace continual {
 
 /// What importances of parameters of this dtype are kept and summed in: real numbers, of half precision in float32, as
 /// the reference does.
 at::ScalarType importance_type(at::ScalarType type);
+
+/// No importance, for parameters that lie like `values`.
+FlatTensors no_importances(const FlatTensors& values);
 
 /// Returns sum Omega (theta - theta*)^2 and, in the same pass, writes its gradient times `scale`,
 ///   grad (+)= scale * 2 Omega (theta - theta*)

@@ -68,7 +68,7 @@ at::Tensor PendingPenalty::value(const at::TensorOptions& options) {
 void PendingPenalty::backward(const at::Tensor& factor) {
   if (const auto changed = flat_->misfit()) {
     throw Error("ERR_CALL_ORDER",
-                "MASPlugin: expected the model to stay as it is between penalty and backward, got " + *changed);
+                plugin_ + ": expected the model to stay as it is between penalty and backward, got " + *changed);
   }
   // What is sparse or lies elsewhere is added to like the rest.
   for (size_t i = 0; i < flat_->slots().size(); ++i) {

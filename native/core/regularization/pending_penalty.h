@@ -1,4 +1,4 @@
-// The penalty of Memory Aware Synapses in one loss.
+// A quadratic penalty in one loss.
 #pragma once
 
 #include "core/flat_parameters.h"
@@ -13,9 +13,11 @@ namespace continual {
 /// leaves out the factor, which backward multiplies by; in half precision backward computes all of it.
 class PendingPenalty {
  public:
-  PendingPenalty(std::shared_ptr<FlatParameters> flat, FlatTensors omega, FlatTensors anchor, std::vector<bool> known,
-                 double lambda)
-      : flat_(std::move(flat)),
+  /// @param plugin whose it is, for messages
+  PendingPenalty(std::string plugin, std::shared_ptr<FlatParameters> flat, FlatTensors omega, FlatTensors anchor,
+                 std::vector<bool> known, double lambda)
+      : plugin_(std::move(plugin)),
+        flat_(std::move(flat)),
         omega_(std::move(omega)),
         anchor_(std::move(anchor)),
         known_(std::move(known)),
@@ -42,6 +44,7 @@ class PendingPenalty {
   template <typename Treat>
   double pass(double scale, const Treat& treat) const;
 
+  std::string plugin_;
   std::shared_ptr<FlatParameters> flat_;
   FlatTensors omega_, anchor_;
   std::vector<bool> known_;

@@ -1,39 +1,29 @@
-// Memory Aware Synapses (Aljundi et al., ECCV 2018, arXiv 1711.09601) as Avalanche's MASPlugin computes it.
+// The price of moving parameters away from where they were: what all methods of importance have in common.
 #pragma once
 
-#include "core/flat_parameters.h"
+#include "core/regularization/plugin_phase.h"
 
 namespace continual {
 
-/// What MAS remembers between experiences, and what it does with it.
+/// What the method that a penalty is part of is called, in messages.
+struct MethodNames {
+  std::string method = "the plugin";        // "MAS"
+  std::string plugin = "QuadraticPenalty";  // "MASPlugin"
+  std::string weight = "lambda";            // "lambdaReg"
+  std::string codes = "ERR_PENALTY";        // "ERR_MAS": what its codes of errors begin with
+};
+
+/// P(theta) = lambda sum_k Omega_k (theta_k - theta*_k)^2 over the elements k of all parameters, added to the loss.
 ///
-/// Importance (section 4.1, equation 2 of the paper, with the gradient of the mini-batch in place of each sample's):
-///   Omega = 1/B sum_b | d/d theta  mean_{x in b} ||F(x)||^2 |
-/// Penalty (equation 4):  lambda sum Omega (theta - theta*)^2,  theta* = values at the end of the latest experience.
-/// After the second and later experiences  Omega <- alpha Omega_old + (1 - alpha) Omega_new.
-///
-/// Memory is kept by parameter name and laid out like the flat parameters it is used with. When the model has grown,
-/// old values keep their low indices and the new elements are 0, so that nothing holds them.
-class Mas {
+/// Omega (importances) and theta* (anchors) are kept by parameter name and laid out like the flat parameters they are
+/// used with. When the model has grown, old values keep their low indices and the new elements are 0, so that nothing
+/// holds them.
+class QuadraticPenalty final : public PluginPhase {
  public:
-  Mas(double lambda, double alpha) : lambda_(lambda), alpha_(alpha) {}
+  QuadraticPenalty(MethodNames names, double lambda) : names_(std::move(names)), lambda_(lambda) {}
 
-  /// Omega and theta* are there: at least one experience has been consolidated.
-  bool has_memory() const { return !memory_.empty(); }
-
-  /// loss += lambda sum Omega (theta - theta*)^2, in place and differentiable: one pass yields value and gradient.
-  /// Throws ERR_MAS_NO_IMPORTANCE without memory.
-  void add_penalty(const std::shared_ptr<FlatParameters>& flat, at::Tensor& loss);
-
-  /// The importance pass. `accumulate` takes the output of one mini-batch, [B, C] or [B, C, ...] (norm over dim 1, mean
-  /// over the rest) or [B] (taken as [B, 1]), differentiates its mean squared norm and adds the gradients' magnitudes;
-  /// `end_pass` divides by the number of mini-batches, merges, and takes theta*. A pass that is not ended changes
-  /// nothing. Throws ERR_CALL_ORDER without `begin_pass`, and where the layout or a parameter is no longer what it was
-  /// then; ERR_EMPTY_EXPERIENCE where there was no mini-batch.
-  void begin_pass(const std::shared_ptr<FlatParameters>& flat);
-  void require_pass(const std::shared_ptr<FlatParameters>& flat) const;
-  void accumulate(const std::shared_ptr<FlatParameters>& flat, const at::Tensor& output);
-  void end_pass(const std::shared_ptr<FlatParameters>& flat, bool first_experience);
+  const MethodNames& names() const { return names_; }
+  double lambda() const { return lambda_; }
 
   struct Entry {
     std::string name;
@@ -42,29 +32,39 @@ class Mas {
   };
   /// Every name ever consolidated, in model order, names that left the model last.
   const std::vector<Entry>& memory() const { return memory_; }
+  bool has_memory() const { return !memory_.empty(); }
+  /// Puts copies of these in place of what was remembered, importances in the `importance_type` of their anchors.
+  void set_memory(const std::vector<Entry>& memory);
+  void forget();
 
-  double lambda() const { return lambda_; }
+  /// loss += P(theta), in place and differentiable: one pass yields value and gradient. Throws `no_importance` without
+  /// memory, ..._SHAPE where a parameter has become smaller.
+  void add_to(at::Tensor& loss, const std::shared_ptr<FlatParameters>& flat);
+  void run(const Iteration& iteration) override { add_to(iteration.loss, iteration.parameters); }
+
+  using Merge = std::function<void(const at::Tensor& importance, const at::Tensor& measured)>;
+  /// Takes theta* from the parameters, and Omega: what is new has `measured`, laid out like the parameters; on the rest
+  /// `merge(Omega, measured)` works in place, and may write to both.
+  void consolidate(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& measured, const Merge& merge);
+
   /// Omega of a parameter as the penalty has it at present; undefined where it has none.
   at::Tensor importance(const at::Tensor& parameter) const;
+
+  std::string name() const override { return names_.plugin + ".beforeBackward"; }
+  std::string advice(const Optimizer& optimizer) const override;
+  Error no_importance(const std::string& where) const;
 
  private:
   void align(const std::shared_ptr<FlatParameters>& flat);
   void remember(const std::shared_ptr<FlatParameters>& flat);
 
+  MethodNames names_;
   double lambda_;
-  double alpha_;
-
   std::vector<Entry> memory_;             // views of the flat tensors below, where aligned
   std::shared_ptr<FlatParameters> flat_;  // the layout of the next three
   FlatTensors omega_;
   FlatTensors anchor_;
-  std::vector<bool> known_;            // slot has an importance
-
-  std::shared_ptr<FlatParameters> pass_flat_;  // the layout of the pass that is under way; null: there is none
-  FlatTensors pass_sum_;
-  std::vector<at::Tensor> pass_slices_;  // of it, by slot
-  int64_t pass_batches_ = 0;
-  std::vector<at::Tensor> latest_;  // gradients of the pass's latest mini-batch, by slot
+  std::vector<bool> known_;  // slot has an importance
 };
 
 }  // namespace continual

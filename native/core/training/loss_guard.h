@@ -2,10 +2,19 @@
 #pragma once
 
 #include "core/data/batch_gatherer.h"
-#include "core/regularization/mas.h"
+#include "core/regularization/plugin_phase.h"
 #include "core/training/pass_statistics.h"
 
 namespace continual {
+
+/// What an iteration has come to: when its loss stands, before backward.
+struct Moment {
+  MiniBatch batch;
+  at::Tensor output;
+  at::Tensor loss;
+  std::vector<std::shared_ptr<PluginPhase>> phases;  // of plugins that have run
+  PassStatistics statistics;
+};
 
 /// Watches the losses of iterations that are one job. The device notes whether a loss was NaN or infinite; from the
 /// first such loss on `found_inf` is 1, and no update changes anything. The host learns of it when it looks, after the
@@ -14,15 +23,6 @@ namespace continual {
 /// What the model did meanwhile is not taken back: the running statistics of its normalisations, random numbers drawn.
 class LossGuard {
  public:
-  /// An iteration when its loss stood, before backward.
-  struct Moment {
-    MiniBatch batch;
-    at::Tensor output;
-    at::Tensor loss;
-    std::vector<std::shared_ptr<Mas>> penalties;
-    PassStatistics statistics;
-  };
-
   /// @param most_bytes of mini-batches and outputs that are held before it is time to look
   explicit LossGuard(const at::Device& device, size_t most_bytes = size_t{256} << 20);
 

@@ -8,7 +8,6 @@
 #include "core/compute/device_reads.h"
 #include "core/error.h"
 #include "core/models/script_errors.h"
-#include "core/regularization/mas_advice.h"
 
 namespace continual {
 namespace {
@@ -84,15 +83,27 @@ bool TrainingStep::lay_out() {
   return changed;
 }
 
-void TrainingStep::require_layout(const char* operation) const {
-  if (flat_) return;
-  throw Error("ERR_CALL_ORDER", std::string(operation) +
-                                    ": expected a strategy that trains: its parameters are prepared in "
-                                    "beforeTrainingExp, before the hook of that name, and have not been yet");
+Moment TrainingStep::moment() const {
+  return {batch, output, loss, phases_, passes_.empty() ? PassStatistics{} : passes_.back().statistics};
+}
+
+void TrainingStep::go_back_to(Moment moment) {
+  batch = std::move(moment.batch);
+  output = std::move(moment.output);
+  loss = std::move(moment.loss);
+  phases_ = std::move(moment.phases);
+  if (!passes_.empty()) passes_.back().statistics = moment.statistics;
+}
+
+void TrainingStep::open(bool apart) {
+  passes_.push_back({.interrupted = apart ? std::optional(moment()) : std::nullopt});
 }
 
 void TrainingStep::close() {
-  if (!passes_.empty()) passes_.pop_back();
+  if (passes_.empty()) return;
+  std::optional<Moment> interrupted = std::move(passes_.back().interrupted);
+  passes_.pop_back();
+  if (interrupted) go_back_to(std::move(*interrupted));
 }
 
 void TrainingStep::load(std::shared_ptr<MiniBatches> loader) {
@@ -110,17 +121,17 @@ MiniBatch TrainingStep::on_device(const Inputs& x, const at::Tensor& y, const at
 
 void TrainingStep::set_batch(const Inputs& x, const at::Tensor& y, const at::Tensor& task_id) {
   batch = on_device(x, y, task_id);
-  penalties_.clear();
+  phases_.clear();
 }
 
-bool TrainingStep::fetch(MiniBatch& into) {
-  penalties_.clear();
-  return !passes_.empty() && passes_.back().loader && passes_.back().loader->next(into, device_);
+bool TrainingStep::fetch() {
+  phases_.clear();
+  return !passes_.empty() && passes_.back().loader && passes_.back().loader->next(batch, device_);
 }
 
 void TrainingStep::clear() {
   batch = {};
-  penalties_.clear();
+  phases_.clear();
   output.reset();
   loss = no_loss(device_);
 }
@@ -157,7 +168,7 @@ void TrainingStep::iterate(const std::vector<PlannedPhase>& plan, bool grad_enab
       if (planned.phase == Phase::kFetch) {
         explained(
             "ERR_BATCH", [] { return "mini-batch: cannot be gathered from the dataset"; },
-            [&] { progress.exhausted = !fetch(batch); });
+            [&] { progress.exhausted = !fetch(); });
         if (progress.exhausted) return;
         if (max_iterations > 1 && passes_.back().loader) passes_.back().loader->prepare_meanwhile();
       } else {
@@ -181,11 +192,7 @@ void TrainingStep::look_at_losses(Progress& progress) {
     if (!found) return;
     progress.iterations = found->iteration;
     progress.exhausted = false;
-    batch = std::move(found->moment.batch);
-    output = std::move(found->moment.output);
-    loss = std::move(found->moment.loss);
-    penalties_ = std::move(found->moment.penalties);
-    if (!passes_.empty()) passes_.back().statistics = found->moment.statistics;
+    go_back_to(std::move(found->moment));
     optimizer_->zero_grad();
     guard_.reset();
     throw_not_finite();
@@ -215,9 +222,9 @@ void TrainingStep::run_phase(const PlannedPhase& planned, bool grad_enabled) {
   switch (planned.phase) {
     case Phase::kFetch: return;
     case Phase::kZeroGrad: return zero_grad();
-    case Phase::kForward: return forward();
+    case Phase::kForward: return forward(grad_enabled);
     case Phase::kCriterion: return criterion(grad_enabled);
-    case Phase::kPenalty: return penalty(planned.mas);
+    case Phase::kPlugin: return plugin(planned.plugin);
     case Phase::kBackward: return backward();
     case Phase::kUpdate: return update();
     case Phase::kMeasure: return measure(/*needs_labels=*/false);
@@ -230,13 +237,17 @@ void TrainingStep::zero_grad() {
   loss = no_loss(device_);
 }
 
-void TrainingStep::forward() {
+void TrainingStep::forward(bool training) {
   if (!batch.x.defined()) {
     throw Error("ERR_CALL_ORDER",
                 "forward: expected a mini-batch, got none: an evaluation in a hook inside the iteration forgets it");
   }
   explained(
-      "ERR_FORWARD", [&] { return "forward: the model failed on a mini-batch " + describe(batch.x); },
+      "ERR_FORWARD",
+      [&] {
+        return "forward: the model failed on a mini-batch " + describe(batch.x) +
+               (training && batch.size() == 1 ? ", of one sample (`dropLast: true` leaves an incomplete one out)" : "");
+      },
       [&] { output = model_->forward(batch.x, batch.task_id); });
 }
 
@@ -259,19 +270,22 @@ void TrainingStep::criterion(bool training) {
       });
 }
 
-void TrainingStep::penalty(const std::shared_ptr<Mas>& mas) {
-  require_layout("MASPlugin.beforeBackward");
-  if (flat_->misfit()) lay_out();
-  penalties_.push_back(mas);
-  mas->add_penalty(flat_, loss);
+void TrainingStep::plugin(const std::shared_ptr<PluginPhase>& phase) {
+  if (!flat_) {
+    throw Error("ERR_CALL_ORDER", phase->name() +
+                                      ": expected a strategy that trains: its parameters are prepared in "
+                                      "beforeTrainingExp, before the hook of that name, and have not been yet");
+  }
+  if (phase->may_find_other_parameters() || flat_->misfit()) lay_out();
+  phases_.push_back(phase);
+  explained(
+      phase->error_code(), [&] { return phase->name() + ": failed on output " + describe(output); },
+      [&] { phase->run({batch, output, loss, flat_, *optimizer_}); });
 }
 
 void TrainingStep::backward() {
-  if (guard_) {
-    guard_->watch({batch, output, loss, penalties_, passes_.empty() ? PassStatistics{} : passes_.back().statistics});
-  } else {
-    check_loss();
-  }
+  if (guard_) guard_->watch(moment());
+  else check_loss();
   std::optional<FlatParameters::Receiving> in_place;
   if (flat_) in_place.emplace(*flat_, [this](size_t i, const at::Tensor& grad) { return flat_->write_grad(i, grad); });
   explained(
@@ -304,7 +318,9 @@ void TrainingStep::throw_not_finite() const {
     if (cause[0] == 'o' && wrong(output)) {
       cause = "the model's output overflowed: the learning rate or the inputs are too large, or training diverges";
     }
-    for (const std::shared_ptr<Mas>& mas : penalties_) cause += ". " + advice_on_penalty(*mas, *optimizer_);
+    for (const std::shared_ptr<PluginPhase>& phase : phases_) {
+      if (const std::string advice = phase->advice(*optimizer_); !advice.empty()) cause += ". " + advice;
+    }
   }
   throw Error("ERR_LOSS_NOT_FINITE",
               "backward: expected a finite loss, got " + std::to_string(loss.item<double>()) + " (" + cause + ")");
@@ -322,80 +338,6 @@ void TrainingStep::measure(bool needs_labels) {
                     describe(output) + " and target " + describe(batch.y) +
                     ": a regression is measured by lossMetrics in place of accuracyMetrics");
   }
-}
-
-TrainingStep::Progress TrainingStep::accumulate_importance(Mas& mas, std::chrono::milliseconds budget,
-                                                           const std::atomic<bool>& stopping) {
-  const at::AutoGradMode grad_mode(true);
-  const auto deadline = std::chrono::steady_clock::now() + budget;
-  Progress progress;
-  MiniBatch current;
-  do {
-    if (!fetch(current)) {
-      progress.exhausted = true;
-      return progress;
-    }
-    passes_.back().loader->prepare_meanwhile();
-    accumulate_importance(mas, current);
-    ++progress.iterations;
-  } while (!stopping && std::chrono::steady_clock::now() < deadline);
-  return progress;
-}
-
-void TrainingStep::begin_importance(Mas& mas) {
-  require_layout("MASPlugin.afterTrainingExp");
-  lay_out();
-  mas.begin_pass(flat_);
-}
-
-void TrainingStep::accumulate_importance(Mas& mas, const MiniBatch& current) {
-  const at::AutoGradMode grad_mode(true);
-  mas.require_pass(flat_);
-  optimizer_->zero_grad();
-  explained(
-      "ERR_IMPORTANCE",
-      [&] {
-        return "importance: the model failed on a mini-batch " + describe(current.x) +
-               (current.size() == 1 ? ", of one sample (`dropLast: true` leaves an incomplete one out)" : "");
-      },
-      [&] {
-        try {
-          mas.accumulate(flat_, model_->forward(current.x, current.task_id));
-        } catch (const Error& error) {
-          if (error.code() != "ERR_INPUTS") throw;
-          throw Error(error.code(),
-                      "MASPlugin.afterTrainingExp: importances are measured on the data as they are, without the "
-                      "hooks of an iteration; inputs can be made by a transform of the dataset. " +
-                          std::string(error.what()));
-        }
-      });
-}
-
-void TrainingStep::accumulate_importance(Mas& mas, const at::Tensor& model_output) {
-  const at::AutoGradMode grad_mode(true);
-  mas.require_pass(flat_);
-  optimizer_->zero_grad();
-  explained(
-      "ERR_IMPORTANCE", [&] { return "importance: failed on a model output " + describe(model_output); },
-      [&] { mas.accumulate(flat_, model_output); });
-}
-
-void TrainingStep::end_importance(Mas& mas, bool first_experience) {
-  mas.require_pass(flat_);
-  const NamedTensors now = parameters();
-  if (!flat_->holds(now)) {
-    const auto is_new = [&](const NamedTensors::value_type& named) {
-      return std::none_of(flat_->slots().begin(), flat_->slots().end(), [&](const ParameterSlot& slot) {
-        return slot.name == named.first && slot.parameter.is_same(named.second);
-      });
-    };
-    const auto found = std::find_if(now.begin(), now.end(), is_new);
-    throw Error("ERR_CALL_ORDER",
-                "MASPlugin.afterTrainingExp: expected the model to stay as it is while importances are measured, got " +
-                    (found == now.end() ? "parameters that are gone" : "a new parameter \"" + found->first + '"') +
-                    ": change it before training, or in a later hook");
-  }
-  mas.end_pass(flat_, first_experience);
 }
 
 }  // namespace continual

@@ -1,11 +1,11 @@
-// Forward, criterion, penalty, backward and update as one job; many iterations of them as one job too.
+// Forward, criterion, backward, update and what plugins add to them as one job; many iterations of them as one job too.
 #pragma once
 
 #include "core/data/minibatches.h"
 #include "core/flat_parameters.h"
 #include "core/models/model.h"
 #include "core/optimizers/optimizer.h"
-#include "core/regularization/mas.h"
+#include "core/regularization/plugin_phase.h"
 #include "core/training/cross_entropy.h"
 #include "core/training/loss_guard.h"
 #include "core/training/pass_statistics.h"
@@ -17,7 +17,7 @@ enum class Phase : int {
   kZeroGrad,
   kForward,
   kCriterion,
-  kPenalty,
+  kPlugin,
   kBackward,
   kUpdate,
   kMeasure,
@@ -26,7 +26,7 @@ enum class Phase : int {
 
 struct PlannedPhase {
   Phase phase;
-  std::shared_ptr<Mas> mas;  // of kPenalty
+  std::shared_ptr<PluginPhase> plugin = nullptr;  // of kPlugin
 };
 
 /// The state of one strategy's current mini-batch, and the phases that move it on.
@@ -48,8 +48,9 @@ class TrainingStep {
   bool lay_out();
 
   /// Begins a pass, whose mini-batches are summed up in `statistics`; `close` goes back to the pass that was under way
-  /// before (an evaluation may come in the middle of an epoch).
-  void open() { passes_.emplace_back(); }
+  /// before (an evaluation may come in the middle of an epoch), and where this one was `apart`, a plugin's own over other
+  /// mini-batches, to mini-batch, output and loss of before too.
+  void open(bool apart = false);
   void close();
   size_t passes() const { return passes_.size(); }
   /// Where kFetch takes the mini-batches of the open pass from.
@@ -74,15 +75,6 @@ class TrainingStep {
   /// Whether `run` would take a few microseconds: clear gradients, take a prepared mini-batch, or compute a small loss.
   bool is_light(const std::vector<PlannedPhase>& plan, int64_t max_iterations) const;
 
-  /// The importance pass, on the parameters that the model has now: over the open pass's mini-batches, for as long as
-  /// `budget` allows, over one of the caller's, or over one whose output the caller has computed. Throws ERR_CALL_ORDER
-  /// where nothing is laid out, and where the model changes before `end_importance`.
-  void begin_importance(Mas& mas);
-  Progress accumulate_importance(Mas& mas, std::chrono::milliseconds budget, const std::atomic<bool>& stopping);
-  void accumulate_importance(Mas& mas, const MiniBatch& batch);
-  void accumulate_importance(Mas& mas, const at::Tensor& model_output);
-  void end_importance(Mas& mas, bool first_experience);
-
   /// Throws ERR_LOSS_NOT_FINITE with the likely cause where the loss is NaN or infinite.
   void check_loss() const;
 
@@ -101,7 +93,7 @@ class TrainingStep {
   at::Tensor loss;  // [1] in training, 0-dim in evaluation
 
  private:
-  bool fetch(MiniBatch& into);
+  bool fetch();
   /// The iterations of `run`, counted in `progress`.
   void iterate(const std::vector<PlannedPhase>& plan, bool grad_enabled, int64_t max_iterations,
                std::chrono::milliseconds budget, const std::atomic<bool>& stopping, Progress& progress);
@@ -111,9 +103,9 @@ class TrainingStep {
   [[noreturn]] void throw_not_finite() const;
   void run_phase(const PlannedPhase& planned, bool grad_enabled);
   void zero_grad();
-  void forward();
+  void forward(bool training);
   void criterion(bool training);
-  void penalty(const std::shared_ptr<Mas>& mas);
+  void plugin(const std::shared_ptr<PluginPhase>& phase);
   void backward();
   void update();
   /// Adds the mini-batch to the statistics. With `needs_labels` throws ERR_ACCURACY_TARGET where no prediction can be
@@ -122,7 +114,8 @@ class TrainingStep {
 
   /// The model's parameters, and after them what else the optimizer has.
   NamedTensors parameters() const;
-  void require_layout(const char* operation) const;
+  Moment moment() const;
+  void go_back_to(Moment moment);
 
   std::shared_ptr<Model> model_;
   std::shared_ptr<Optimizer> optimizer_;
@@ -131,12 +124,13 @@ class TrainingStep {
   std::shared_ptr<FlatParameters> flat_;
   std::optional<NamedTensors> known_;  // the model's parameters when the optimizer was last told
   struct Pass {
-    std::shared_ptr<MiniBatches> loader;  // null: mini-batches come by `set_batch`
-    PassStatistics statistics;
+    std::optional<Moment> interrupted;         // what comes back at the end of a pass apart
+    std::shared_ptr<MiniBatches> loader = {};  // null: mini-batches come by `set_batch`
+    PassStatistics statistics = {};
   };
   std::vector<Pass> passes_;
-  std::vector<std::shared_ptr<Mas>> penalties_;  // in the current loss
-  std::optional<LossGuard> guard_;               // of the run under way
+  std::vector<std::shared_ptr<PluginPhase>> phases_;  // of plugins, in this iteration
+  std::optional<LossGuard> guard_;                    // of the run under way
 };
 
 }  // namespace continual

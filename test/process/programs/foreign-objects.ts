@@ -28,9 +28,9 @@ const foreign: unknown[] = [
   // An External of Node's own: what it points to is none of ours.
   (createSecureContext().context as unknown as { _external: unknown })._external,
   ...Object.values(objects).filter((object) => object !== objects.tensor && object !== objects.disposed).flatMap((object) => [Object.create(object) as object, new Proxy(object, {}), Object.setPrototypeOf({}, Object.getPrototypeOf(object) as object) as object]),
-  Object.setPrototypeOf(native.createMas(1, 1), Object.getPrototypeOf(module) as object),
+  Object.setPrototypeOf(native.createQuadraticPenalty(1, { method: '', plugin: '', weight: '', codes: '' }), Object.getPrototypeOf(module) as object),
   Object.setPrototypeOf(native.createGenerator('cpu'), Object.getPrototypeOf(objects.optimizer) as object),
-  Object.create(tensor([1])), tensor([1]), constructor, class extends constructor {}, native, native.createMas, () => 1,
+  Object.create(tensor([1])), tensor([1]), constructor, class extends constructor {}, native, native.createQuadraticPenalty, () => 1,
   throwing, revoked.proxy, circle, [objects.tensor], [objects.module], [['a', objects.tensor]], [{}], [[]], [null], [1, 2], ['x'],
   detached, new Float32Array(new SharedArrayBuffer(8)), new Float64Array(3), new Uint8Array(64), new BigInt64Array(1), new Uint8ClampedArray(2),
   new DataView(new ArrayBuffer(8)), new ArrayBuffer(8), new Map(), new Date(NaN), /x/, Symbol('x'), {}, { pairs: [] }, { pairs: [1] }, { pairs: [[1]] },

@@ -2,7 +2,7 @@
 import { jit, models, nn, tensor, TensorDataset, type Tensor } from '../../../lib/index';
 import { native } from '../../../lib/native/binding';
 import { nativeModule } from '../../../lib/nn/module';
-import { Phase, type NativeAddon, type NativeTensor } from '../../../lib/native/types';
+import { Phase, type NativeAddon, type NativeQuadraticPenalty, type NativeTensor } from '../../../lib/native/types';
 
 const long = { dtype: 'int64', device: 'cpu' } as const;
 const handle = (values: unknown = [1, 2, 3, 4], options = {}) => tensor(values as number[], { device: 'cpu', ...options }).handle;
@@ -35,9 +35,14 @@ export const objects = {
   optimizer: optimizer(),
   dataset: dataset.toNative(),
   miniBatches: miniBatches(),
-  mas: native.createMas(1, 0.5),
+  penalty: penalty(),
+  phase: penalty().phase(),
   step,
 };
+
+function penalty(): NativeQuadraticPenalty {
+  return native.createQuadraticPenalty(1, { method: 'M', plugin: 'P', weight: 'w', codes: 'ERR_PENALTY' });
+}
 
 function disposed(): NativeTensor {
   const x: Tensor = tensor([1]);
@@ -119,7 +124,8 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   createOptimizer: () => ['SGD', [{ params: [['a', handle()]], options: sgd }]],
   createDataset: () => [description()],
   createMiniBatches: () => [dataset.toNative(), sampling()],
-  createMas: () => [1, 0.5],
+  createQuadraticPenalty: () => [1, { method: 'M', plugin: 'P', weight: 'w', codes: 'ERR_PENALTY' }],
+  createImportancePass: () => ['mas', { alpha: 0.5 }, penalty()],
   createTrainingStep: () => [nativeModule(linear), optimizer(), { weight: handle([1, 1]), ignoreIndex: -100, labelSmoothing: 0 }, 'cpu'],
 };
 
@@ -187,7 +193,11 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
   Generator: { on: () => native.createGenerator('cpu'), calls: {} },
   Dataset: { on: () => native.createDataset(description()), calls: {} },
   MiniBatches: { on: miniBatches, calls: { length: () => [], next: () => [] } },
-  Mas: { on: () => native.createMas(1, 0.5), calls: { memory: () => [] } },
+  PluginPhase: { on: () => penalty().phase(), calls: {} },
+  QuadraticPenalty: {
+    on: penalty,
+    calls: { phase: () => [], memory: () => [], setMemory: () => [[['weight', handle([[1, 1], [1, 1]]), handle([[1, 1], [1, 1]])]]] }, // prettier-ignore
+  },
   TrainingStep: {
     on: () => step,
     calls: {
@@ -198,17 +208,12 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       knowsOptimizer: () => [],
       updateOptimizer: () => [false, false],
       layOut: () => [],
-      open: () => [],
+      open: () => [false],
       passes: () => [],
       load: () => [miniBatches()],
       setBatch: () => [...batch()],
       checkLoss: () => [],
       run: () => [[Phase.fetch, Phase.zeroGrad, Phase.forward, Phase.criterion, Phase.backward, Phase.update], true, 1, 1000, 0],
-      beginImportance: () => [native.createMas(1, 0.5)],
-      accumulateImportance: () => [native.createMas(1, 0.5), 1000],
-      accumulateBatch: () => [native.createMas(1, 0.5), ...batch()],
-      accumulateOutput: () => [native.createMas(1, 0.5), handle([[1, 2]])],
-      endImportance: () => [native.createMas(1, 0.5), true],
       clear: () => [],
       get: () => ['x'],
       set: () => ['output', handle([[1, 2]])],

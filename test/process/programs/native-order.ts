@@ -34,21 +34,26 @@ function calls(random: FuzzRandom): (() => unknown)[] {
     () => tensor([true]),
   ];
   const value = () => any(tensors)().handle;
-  const mas = () => any(plugins).handle;
+  const penalty = () => any(plugins).penalty.handle;
+  const stages = plugins.map(({ penalty: of }) => native.createImportancePass('mas', { alpha: 0.5 }, of.handle));
+  const stage = () => any(Object.values(any(stages)));
+  const plugin = () => (yes() ? penalty().phase() : stage());
   const batches = () =>
     native.createMiniBatches(dataset, { batchSize: random.below(4), shuffle: yes(), dropLast: yes(), groups: [], oversample: yes(), generator: null });
   let open = native.createMiniBatches(dataset, { batchSize: 2, shuffle: false, dropLast: false, groups: [], oversample: false, generator: null });
-  const phases: (() => NativePhase)[] = [() => any([0, 1, 2, 3, 5, 6, 7] as const), mas];
+  const phases: (() => NativePhase)[] = [() => any([0, 1, 2, 3, 5, 6, 7] as const), plugin];
   const plan = () => Array.from({ length: 1 + random.below(6) }, () => any(phases)());
   const { handle: first } = optimizers[0]!;
   return [
     () => step.run(plan(), yes(), 1 + random.below(3), 5, any([0, 1000])),
     () => step.run([0, 1, 2, 3, 5, 6, 7], true, 3, 5, 0),
-    () => step.run([mas(), 5, 6], true, 1, 5, 1000),
+    () => step.run([penalty().phase(), 5, 6], true, 1, 5, 1000),
+    () => step.run([stage()], yes(), 1, 5, 1000),
+    () => step.run([0, 1, 2, any(stages).accumulate], true, 3, 5, 0),
     () => step.layOut(),
     () => step.updateOptimizer(yes(), yes()),
     () => step.knowsOptimizer(),
-    () => step.open(),
+    () => step.open(yes()),
     () => step.close(),
     () => step.passes(),
     () => step.load(open),
@@ -61,13 +66,8 @@ function calls(random: FuzzRandom): (() => unknown)[] {
     () => step.statistics(),
     () => step.setModel(nativeModule(any(models))),
     () => step.setOptimizer(any(optimizers).handle),
-    () => step.beginImportance(mas()),
-    () => step.accumulateImportance(mas(), 5),
-    () => step.accumulateBatch(mas(), value(), value(), value()),
-    () => step.accumulateBatch(mas(), tensors[0]!().handle, tensors[1]!().handle, tensors[1]!().handle),
-    () => step.accumulateOutput(mas(), value()),
-    () => step.endImportance(mas(), yes()),
-    () => mas().memory,
+    () => penalty().memory(),
+    () => penalty().setMemory([[any(['0.weight', 'w', '']), value(), value()]]),
     () => any(plugins).importance,
     () => (open = batches()),
     () => [open.length(), open.next()],

@@ -215,7 +215,7 @@ describe('the importance pass of MAS', () => {
       const strategy = smallStrategy();
       strategy.experience = smallBenchmark().trainStream.at(0)!;
       await rejectsWithCode(mas.afterTrainingExp(strategy), 'ERR_CALL_ORDER', notYet);
-      await rejectsWithCode(strategy.runNative([mas.handle]), 'ERR_CALL_ORDER', /^MASPlugin\.beforeBackward: .*have not been/);
+      await rejectsWithCode(strategy.runNative([mas.penalty.phase]), 'ERR_CALL_ORDER', /^MASPlugin\.beforeBackward: .*have not been/);
     });
 
     const stay = 'MASPlugin.*: expected the model to stay as it is while importances are measured, got ';

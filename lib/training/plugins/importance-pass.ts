@@ -1,0 +1,107 @@
+import { DataLoader } from '../../data/data-loader';
+import type { Dataset } from '../../data/dataset';
+import type { Inputs } from '../../data/inputs';
+import { ContinualTorchError } from '../../errors';
+import type { Strategy } from '../../hooks/strategy';
+import { native } from '../../native/binding';
+import type { NativeImportancePass } from '../../native/types';
+import { nativeModule } from '../../nn/module';
+import { noProgressDisplay, progressDisplay } from '../../progress-display';
+import { passOver } from '../iteration/plugin-pass';
+import type { QuadraticPenalty } from './quadratic-penalty';
+
+/** How `ImportancePass.measure` goes about it. */
+export interface MeasureOptions {
+  /** Whether what was measured takes the place of what the penalty remembers, as after the first experience. */
+  isFirst: boolean;
+  /** The mode that the model is put in, and left in. Default `"train"`. */
+  mode?: 'train' | 'eval';
+  /** Whether the criterion's loss is computed, for rules that differentiate it. Default false. */
+  criterion?: boolean;
+  /** Leaves out an incomplete last mini-batch, unless it is the only one. Default false. */
+  dropLast?: boolean;
+  /** Shows progress on stderr. Default false. */
+  verbose?: boolean;
+}
+
+/**
+ * Measures how much each parameter matters, in a pass over the data that has just been learned, on the compute thread.
+ *
+ * A rule in C++ says what is differentiated in a mini-batch, what its gradients g_b add, and how an experience's importance is
+ * merged with those of earlier ones; the pass takes the mean over the B mini-batches:
+ *
+ *     measured = 1/B sum_b rule(g_b)
+ *
+ * | rule | of a mini-batch | merged | options |
+ * | --- | --- | --- | --- |
+ * | `mas` | magnitude of the gradient of the outputs' mean squared norm | alpha old + (1 - alpha) measured | `alpha` |
+ *
+ * Importances, and the parameters as they are at its end, go to the penalty. `docs/plugins.md` shows how a method is made.
+ */
+export class ImportancePass {
+  readonly #stages: NativeImportancePass;
+
+  /** @throws ERR_INVALID_ARG_VALUE for a rule that is not known, or an option that it lacks; ERR_INVALID_ARG_TYPE */
+  constructor(
+    rule: string,
+    options: Readonly<Record<string, number>>,
+    readonly penalty: QuadraticPenalty,
+  ) {
+    this.#stages = native.createImportancePass(rule, options, penalty.handle);
+  }
+
+  /**
+   * Measures on the experience's own data, in its order, in mini-batches of `strategy.trainMbSize`; what a plugin has put
+   * into `adaptedDataset` is of other experiences. For `afterTrainingExp`. A `forward` that the strategy overrides is used.
+   * @throws ERR_CALL_ORDER where the model changes meanwhile, or outside of a training; ERR_EMPTY_EXPERIENCE where there is no
+   * mini-batch; ERR_IMPORTANCE where the model fails; ..._NO_IMPORTANCE where there is nothing to merge with
+   */
+  async measure(strategy: Strategy, { isFirst, mode = 'train', criterion, dropLast, verbose }: MeasureOptions): Promise<void> {
+    const { plugin, method } = this.penalty.names;
+    const hook = `${plugin}.afterTrainingExp`;
+    const data = dataOf(strategy, hook, dropLast ?? false);
+    strategy.model.train(mode === 'train');
+    const { begin, accumulate, replace, merge } = this.#stages;
+    const display = verbose ? progressDisplay(`${method} importance`) : noProgressDisplay;
+    try {
+      await strategy.runNative([begin]);
+      await passOver(strategy, data, {
+        criterion,
+        steps: [accumulate],
+        onProgress: (done, total) => {
+          display.update(done / total, `${done}/${total} mini-batches`, Math.floor((4 * done) / total));
+          return strategy.reportProgress({ phase: 'importance', done, total });
+        },
+      });
+      // What was added to a model in TypeScript is native from here on, so that it is noticed.
+      nativeModule(strategy.model);
+      await strategy.runNative([isFirst ? replace : merge]);
+    } catch (error) {
+      throw ofThePass(error, hook);
+    } finally {
+      display.stop();
+    }
+  }
+}
+
+function dataOf(strategy: Strategy, hook: string, dropLast: boolean): DataLoader<Dataset, Inputs> {
+  const { dataset } = strategy.requireExperience(hook);
+  const batchSize = strategy.trainMbSize;
+  const isOnlyOne = dataset.length !== undefined && dataset.length < batchSize;
+  return new DataLoader(dataset, { batchSize, dropLast: dropLast && !isOnlyOne });
+}
+
+/** Says that it was in this pass, and not in training, that the model failed. */
+function ofThePass(error: unknown, hook: string): unknown {
+  if (!(error instanceof ContinualTorchError)) return error;
+  const { code, message } = error;
+  const native = 'forward: the model failed';
+  if (code === 'ERR_FORWARD' && message.startsWith(native)) {
+    return new ContinualTorchError('ERR_IMPORTANCE', message.replace('forward', 'importance'), { cause: error });
+  }
+  if (code === 'ERR_INPUTS') {
+    const why = `${hook}: importances are measured on the data as they are, without the hooks of an iteration; inputs can be made by a transform of the dataset. `;
+    return new ContinualTorchError(code, why + message, { cause: error });
+  }
+  return error;
+}

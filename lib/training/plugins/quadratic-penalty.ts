@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { ContinualTorchError } from '../../errors';
+import { native } from '../../native/binding';
+import type { MethodNames, NativePhase, NativeQuadraticPenalty } from '../../native/types';
+import { nonNegativeNumber, parseOptions } from '../../options';
+import { requireTensor, Tensor } from '../../tensor/tensor';
+
+const schema = z.object({ lambda: nonNegativeNumber.default(1) });
+
+/** Options of `QuadraticPenalty`. */
+export interface QuadraticPenaltyOptions {
+  /** Weight of the penalty, at least 0. Default 1. */
+  lambda?: number;
+}
+
+const ownNames: MethodNames = { method: 'the plugin', plugin: 'QuadraticPenalty', weight: 'lambda', codes: 'ERR_PENALTY' };
+
+/**
+ * What methods of importance have in common: the price of moving weights that matter away from where they were,
+ *
+ *     lambda * sum_k importance_k (theta_k - anchor_k)^2
+ *
+ * over all elements k of the parameters theta; no factor 1/2. It is kept by parameter name. Parameters without an importance
+ * are free; where one has grown, its low indices are held and the new elements are free. `phase` adds it to `strategy.loss`
+ * on the compute thread; value and gradient are one pass over the parameters.
+ *
+ *     class Anchored extends SupervisedPlugin {
+ *       readonly penalty = new QuadraticPenalty({ lambda: 10 });
+ *       override async beforeBackward(strategy: Strategy) {
+ *         if (this.penalty.importance) await strategy.runNative([this.penalty.phase]);
+ *       }
+ *       override afterTrainingExp({ model }: Strategy) {
+ *         const anchor = new Map(model.namedParameters());
+ *         const importance = new Map([...anchor].map(([name, theta]) => [name, torch.onesLike(theta)]));
+ *         this.penalty.set(importance, anchor);
+ *       }
+ *     }
+ *     hasNativeTwin<Anchored>(Anchored.prototype.beforeBackward, ({ penalty }) => (penalty.importance ? penalty.phase : null));
+ *
+ * `phase` throws ERR_PENALTY_NO_IMPORTANCE where nothing has been set or measured, ERR_PENALTY_SHAPE where a parameter has
+ * become smaller.
+ */
+export class QuadraticPenalty {
+  /** Its weight in the loss. */
+  readonly lambda: number;
+  /** Adds the penalty to the loss, in place. */
+  readonly phase: NativePhase;
+  /** @internal */
+  readonly handle: NativeQuadraticPenalty;
+  /** @internal */
+  readonly names: MethodNames;
+
+  /** @throws ERR_INVALID_ARG_VALUE, ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION */
+  constructor(options?: QuadraticPenaltyOptions);
+  /** @internal */
+  constructor(options: QuadraticPenaltyOptions, names: MethodNames);
+  constructor(options?: QuadraticPenaltyOptions, names = ownNames) {
+    const { lambda } = parseOptions('QuadraticPenalty', schema, options);
+    this.lambda = lambda;
+    this.names = names;
+    this.handle = native.createQuadraticPenalty(lambda, names);
+    this.phase = this.handle.phase();
+  }
+
+  /**
+   * Importances by parameter name, each in its parameter's shape and dtype, of half precision in float32 and of complex numbers
+   * real; null where there are none yet. The memory itself: what changes it in place changes the penalty.
+   * @throws ERR_BUSY while a job uses it
+   */
+  get importance(): Map<string, Tensor> | null {
+    return read(this.handle, 0);
+  }
+
+  /** Where each parameter is held, by its name, in its dtype; else as `importance`. */
+  get anchor(): Map<string, Tensor> | null {
+    return read(this.handle, 1);
+  }
+
+  /**
+   * Puts copies of these in place of what there was.
+   * @param importance by parameter name, floating point
+   * @param anchor under the same names, in the same shapes
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; ERR_BUSY while a job uses it
+   */
+  set(importance: ReadonlyMap<string, Tensor>, anchor: ReadonlyMap<string, Tensor>): void {
+    requireMap('importance', importance);
+    requireMap('anchor', anchor);
+    const lone = [...anchor.keys()].find((name) => !importance.has(name));
+    if (lone !== undefined) throw mismatch(`an importance for the anchor "${lone}"`, 'none');
+    this.handle.setMemory(
+      [...importance].map(([name, of]) => {
+        const at = anchor.get(name);
+        if (!at) throw mismatch(`an anchor for the importance "${name}"`, 'none');
+        const [a, b] = [requireTensor(`importance "${name}"`, of).shape, requireTensor(`anchor "${name}"`, at).shape];
+        if (a.join() !== b.join()) throw mismatch(`the importance "${name}" in its anchor's shape [${b.join(', ')}]`, `[${a.join(', ')}]`);
+        if (!/float/.test(of.dtype) || !/float|complex/.test(at.dtype)) {
+          throw mismatch(`a real importance and a floating-point anchor of "${name}"`, `${of.dtype} and ${at.dtype}`);
+        }
+        const sparse = [of, at].find(({ handle }) => native.tensorLayout(handle) !== 'strided');
+        if (sparse) throw mismatch(`dense tensors of "${name}"`, native.tensorLayout(sparse.handle));
+        return [name, of.handle, at.handle];
+      }),
+    );
+  }
+}
+
+type Tensors = readonly [importance: Tensor['handle'], anchor: Tensor['handle']];
+
+function read(penalty: NativeQuadraticPenalty, which: 0 | 1): Map<string, Tensor> | null {
+  const memory = penalty.memory();
+  const pick = ([name, ...tensors]: [string, ...Tensors]): [string, Tensor] => [name, new Tensor(tensors[which])];
+  return memory.length === 0 ? null : new Map(memory.map(pick));
+}
+
+function requireMap(name: string, value: unknown): void {
+  if (value instanceof Map) return;
+  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `QuadraticPenalty.set: expected ${name} to be a Map of tensors by parameter name`);
+}
+
+function mismatch(expected: string, got: string): ContinualTorchError {
+  return new ContinualTorchError('ERR_INVALID_ARG_VALUE', `QuadraticPenalty.set: expected ${expected}, got ${got}`);
+}

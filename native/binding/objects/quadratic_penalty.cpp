@@ -1,0 +1,109 @@
+// The JavaScript handle of a quadratic penalty and of the passes that measure its importances.
+#include "binding/objects/quadratic_penalty.h"
+
+#include "binding/objects/plugin_phase.h"
+#include "binding/objects/tensor.h"
+#include "core/regularization/importance_pass.h"
+
+namespace continual::binding {
+namespace {
+
+/// Native: createQuadraticPenalty(lambda: number, names: { method, plugin, weight, codes: string }) -> QuadraticPenalty
+Napi::Value create_quadratic_penalty(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const double lambda = number_argument(info[0], "lambda");
+    if (!info[1].IsObject()) wrong_argument("names to be an object");
+    const auto given = info[1].As<Napi::Object>();
+    const auto name = [&](const char* of) { return string_argument(given.Get(of), of); };
+    const MethodNames names{name("method"), name("plugin"), name("weight"), name("codes")};
+    return QuadraticPenaltyHandle::make(
+        Environment::of(env).quadratic_penalty_class,
+        std::make_shared<Shared<QuadraticPenalty>>(std::make_shared<QuadraticPenalty>(names, lambda)));
+  });
+}
+
+ImportanceRule::Options to_options(const Napi::Value& value) {
+  if (!value.IsObject()) wrong_argument("options to be an object");
+  const auto given = value.As<Napi::Object>();
+  const Napi::Array keys = given.GetPropertyNames();
+  ImportanceRule::Options options;
+  for (uint32_t i = 0; i < keys.Length(); ++i) {
+    const std::string key = string_argument(keys.Get(i), "an option's name");
+    options[key] = number_argument(given.Get(key), key.c_str());
+  }
+  return options;
+}
+
+/// Native: createImportancePass(rule: string, options: Record<string, number>, penalty: QuadraticPenalty) -> { begin,
+/// accumulate, replace, merge: PluginPhase }
+Napi::Value create_importance_pass(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const auto& penalty = QuadraticPenaltyHandle::get(info[2]);
+    const auto pass = std::make_shared<ImportancePass>(
+        ImportanceRule::make(string_argument(info[0], "rule"), to_options(info[1])), penalty->object);
+    Napi::Object phases = Napi::Object::New(env);
+    using Stage = ImportancePass::Stage;
+    for (const auto& [name, stage] : {std::pair("begin", Stage::kBegin),
+                                      {"accumulate", Stage::kAccumulate},
+                                      {"replace", Stage::kReplace},
+                                      {"merge", Stage::kMerge}}) {
+      phases.Set(name, PluginPhaseHandle::wrap(env, {ImportancePass::phase(pass, stage), penalty}));
+    }
+    return phases;
+  });
+}
+
+}  // namespace
+
+void QuadraticPenaltyHandle::define(Napi::Env env, Napi::Object exports) {
+  using Self = QuadraticPenaltyHandle;
+  const Napi::Function constructor =
+      DefineClass(env, kName,
+                  {InstanceMethod<&Self::phase>("phase"), InstanceMethod<&Self::memory>("memory"),
+                   InstanceMethod<&Self::set_memory>("setMemory")});
+  Environment::of(env).quadratic_penalty_class = Napi::Persistent(constructor);
+  exports.Set("createQuadraticPenalty", Napi::Function::New(env, create_quadratic_penalty, "createQuadraticPenalty"));
+  exports.Set("createImportancePass", Napi::Function::New(env, create_importance_pass, "createImportancePass"));
+}
+
+/// phase() -> PluginPhase: adds the penalty to the loss.
+Napi::Value QuadraticPenaltyHandle::phase(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return PluginPhaseHandle::wrap(info.Env(), {value_->object, value_});
+  });
+}
+
+/// memory() -> [name: string, importance: Tensor, anchor: Tensor][]; the tensors are views of the memory itself.
+Napi::Value QuadraticPenaltyHandle::memory(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const auto& memory = value_->idle("importance").memory();
+    Napi::Array result = Napi::Array::New(env, memory.size());
+    for (uint32_t i = 0; i < memory.size(); ++i) {
+      Napi::Array entry = Napi::Array::New(env, 3);
+      entry.Set(0u, Napi::String::New(env, memory[i].name));
+      entry.Set(1u, TensorHandle::wrap(env, memory[i].importance));
+      entry.Set(2u, TensorHandle::wrap(env, memory[i].anchor));
+      result.Set(i, entry);
+    }
+    return result;
+  });
+}
+
+/// setMemory(memory: [name: string, importance: Tensor, anchor: Tensor][]) -> void: copies of these.
+Napi::Value QuadraticPenaltyHandle::set_memory(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    value_->idle("importance").set_memory(array_argument(info[0], "memory", [](const Napi::Value& given) {
+      if (!given.IsArray()) wrong_argument("[name, importance, anchor]");
+      const auto entry = given.As<Napi::Array>();
+      return QuadraticPenalty::Entry{string_argument(entry.Get(0u), "a name"), TensorHandle::tensor(entry.Get(1u)),
+                                     TensorHandle::tensor(entry.Get(2u))};
+    }));
+    return env.Undefined();
+  });
+}
+
+}  // namespace continual::binding

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "binding/util/occupation.h"
+#include "binding/util/wrapped.h"
+#include "core/regularization/quadratic_penalty.h"
+
+namespace continual::binding {
+
+class QuadraticPenaltyHandle : public Wrapped<QuadraticPenaltyHandle, std::shared_ptr<Shared<QuadraticPenalty>>> {
+ public:
+  static constexpr const char* kName = "QuadraticPenalty";
+
+  static void define(Napi::Env env, Napi::Object exports);
+
+  explicit QuadraticPenaltyHandle(const Napi::CallbackInfo& info) : Wrapped(info) {}
+
+ private:
+  Napi::Value phase(const Napi::CallbackInfo& info);
+  Napi::Value memory(const Napi::CallbackInfo& info);
+  Napi::Value set_memory(const Napi::CallbackInfo& info);
+};
+
+}  // namespace continual::binding

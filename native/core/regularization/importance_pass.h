@@ -1,0 +1,45 @@
+// A pass over an experience's data that measures importances by a rule, and hands them to a penalty.
+#pragma once
+
+#include "core/regularization/importance_rule.h"
+#include "core/regularization/quadratic_penalty.h"
+
+namespace continual {
+
+/// A pass begins, accumulates mini-batches, and ends: only then does the penalty's memory change. What the last
+/// mini-batch's gradients were stands in the parameters' afterwards, as the reference leaves it behind.
+///
+/// Throws ERR_CALL_ORDER where no pass has begun, and where the parameters are no longer what they were then;
+/// ERR_EMPTY_EXPERIENCE where a pass ends that has seen no mini-batch.
+class ImportancePass {
+ public:
+  ImportancePass(std::unique_ptr<const ImportanceRule> rule, std::shared_ptr<QuadraticPenalty> penalty)
+      : rule_(std::move(rule)), penalty_(std::move(penalty)) {}
+
+  void begin(const std::shared_ptr<FlatParameters>& flat);
+  void accumulate(const Iteration& iteration);
+  /// The first experience's takes the place of all that was remembered; a later one needs that there is something.
+  void end(const std::shared_ptr<FlatParameters>& flat, bool first_experience);
+
+  /// How it ends is said by its name: `kReplace` what was remembered, or `kMerge` with it.
+  enum class Stage { kBegin, kAccumulate, kReplace, kMerge };
+  /// As a phase, which lives as long as it is used.
+  static std::shared_ptr<PluginPhase> phase(const std::shared_ptr<ImportancePass>& pass, Stage stage);
+
+  const QuadraticPenalty& penalty() const { return *penalty_; }
+
+ private:
+  void require(const std::shared_ptr<FlatParameters>& flat) const;
+  std::string where() const { return penalty_->names().plugin + ".afterTrainingExp"; }
+
+  std::unique_ptr<const ImportanceRule> rule_;
+  std::shared_ptr<QuadraticPenalty> penalty_;
+
+  std::shared_ptr<FlatParameters> flat_;  // the layout of the pass that is under way; null: there is none
+  FlatTensors sum_;
+  std::vector<at::Tensor> slices_;  // of it, by slot
+  int64_t batches_ = 0;
+  std::vector<at::Tensor> latest_;  // gradients of the latest mini-batch, by slot
+};
+
+}  // namespace continual

@@ -1,0 +1,39 @@
+// What the methods that measure importances in passes over the data differ in.
+#pragma once
+
+#include <map>
+
+#include "core/regularization/plugin_phase.h"
+
+namespace continual {
+
+/// What is measured of a mini-batch, and how the passes over several experiences become one importance. A rule is a
+/// file of this folder that makes itself known, as mas.cpp does; nothing else names it.
+class ImportanceRule {
+ public:
+  virtual ~ImportanceRule() = default;
+
+  /// Differentiates a quantity of the mini-batch with respect to the parameters, whose gradients are undefined before.
+  virtual void differentiate(const Iteration& iteration) const = 0;
+
+  /// sum += what the gradient of a parameter says, element by element. Both are 1-d, or in the parameter's shape where
+  /// the gradient is sparse; `sum` is of the `importance_type` of the gradient.
+  virtual void accumulate(const at::Tensor& sum, const at::Tensor& gradient) const = 0;
+
+  /// Changes the importance, in place, by what a later pass has measured: the mean of its mini-batches' sums. Both are
+  /// 1-d; the measured one may be overwritten.
+  virtual void merge(const at::Tensor& importance, const at::Tensor& measured) const = 0;
+
+  using Options = std::map<std::string, double>;
+  using Make = std::function<std::unique_ptr<ImportanceRule>(const Options& options)>;
+
+  /// A static one of these makes a rule known under a name.
+  struct Known {
+    Known(const std::string& name, Make make);
+  };
+
+  /// Throws ERR_INVALID_ARG_VALUE where no rule is known under the name, or an option is missing.
+  static std::unique_ptr<ImportanceRule> make(const std::string& name, const Options& options);
+};
+
+}  // namespace continual

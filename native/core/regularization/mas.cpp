@@ -1,0 +1,48 @@
+// Memory Aware Synapses (Aljundi et al., ECCV 2018, arXiv 1711.09601) as Avalanche's MASPlugin computes it.
+#include "core/error.h"
+#include "core/regularization/importance_rule.h"
+#include "core/regularization/penalty_kernels.h"
+
+namespace continual {
+namespace {
+
+/// Importance (section 4.1, equation 2 of the paper, with the gradient of the mini-batch in place of each sample's):
+///   Omega = 1/B sum_b | d/d theta  mean_{x in b} ||F(x)||^2 |
+/// of outputs [B, C] or [B, C, ...] (norm over dim 1, mean over the rest) or [B] (taken as [B, 1]). After the second
+/// and later experiences  Omega <- alpha Omega_old + (1 - alpha) Omega_new.
+class Mas final : public ImportanceRule {
+ public:
+  explicit Mas(double alpha) : alpha_(alpha) {}
+
+  void differentiate(const Iteration& iteration) const override {
+    const at::Tensor& output = iteration.output;
+    if (output.dim() == 0) {
+      throw Error("ERR_IMPORTANCE",
+                  "MASPlugin.afterTrainingExp: expected an output for each sample, [B, C] or [B], got a single number");
+    }
+    if (output.scalar_type() == at::kFloat || output.scalar_type() == at::kDouble) {
+      // d/dF mean ||F||^2 = 2 F / (number of norms), without a graph through norm, square and mean.
+      const int64_t width = output.dim() == 1 ? 1 : output.size(1);
+      output.backward(output.detach() * (2.0 * static_cast<double>(width) / static_cast<double>(output.numel())));
+    } else {
+      const at::Tensor rows = output.dim() == 1 ? output.unsqueeze(1) : output;
+      at::linalg_vector_norm(rows, /*ord=*/2, /*dim=*/1).pow(2).mean().backward();
+    }
+  }
+
+  void accumulate(const at::Tensor& sum, const at::Tensor& gradient) const override { add_magnitudes(sum, gradient); }
+
+  void merge(const at::Tensor& importance, const at::Tensor& measured) const override {
+    importance.mul_(alpha_).add_(measured.mul_(1 - alpha_));
+  }
+
+ private:
+  double alpha_;
+};
+
+const ImportanceRule::Known mas("mas", [](const ImportanceRule::Options& options) {
+  return std::make_unique<Mas>(options.at("alpha"));
+});
+
+}  // namespace
+}  // namespace continual

@@ -1,0 +1,40 @@
+// What a plugin adds to an iteration on the compute thread.
+#pragma once
+
+#include "core/data/batch_gatherer.h"
+#include "core/flat_parameters.h"
+#include "core/optimizers/optimizer.h"
+
+namespace continual {
+
+/// The iteration under way, as a phase of a plugin finds it.
+struct Iteration {
+  const MiniBatch& batch;
+  const at::Tensor& output;  // undefined before forward
+  at::Tensor& loss;          // [1] in training; what is added to it is trained too
+  const std::shared_ptr<FlatParameters>& parameters;
+  const Optimizer& optimizer;
+};
+
+/// A phase of an iteration that is a plugin's. Training knows no more of a method than this.
+class PluginPhase {
+ public:
+  virtual ~PluginPhase() = default;
+
+  virtual void run(const Iteration& iteration) = 0;
+
+  /// Plugin and hook, for messages.
+  virtual std::string name() const = 0;
+
+  /// The code of the error where libtorch fails in `run`.
+  virtual const char* error_code() const { return "ERR_TORCH"; }
+
+  /// Whether the model may have got or lost parameters since they were laid out: they are laid out anew then. Those
+  /// that have changed in themselves are in any case.
+  virtual bool may_find_other_parameters() const { return false; }
+
+  /// What to do where the loss after this phase is not finite, in words; "" where the phase has no part in it.
+  virtual std::string advice(const Optimizer& /*optimizer*/) const { return ""; }
+};
+
+}  // namespace continual
