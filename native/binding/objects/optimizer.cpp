@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "binding/objects/tensor.h"
+#include "core/compute/work_size.h"
 #include "core/optimizers/adagrad.h"
 #include "core/optimizers/adam.h"
 #include "core/optimizers/rmsprop.h"
@@ -124,11 +125,10 @@ Napi::Value create_optimizer(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Whether an update is worth the whole OpenMP team, as an operator would be that passes over as many elements.
-bool is_large(const Optimizer& optimizer) {
+int64_t elements_of(const Optimizer& optimizer) {
   int64_t elements = 0;
   for (const at::Tensor& parameter : optimizer.parameters()) elements += parameter.numel();
-  return elements >= 32 * at::internal::GRAIN_SIZE;
+  return elements;
 }
 
 size_t index_argument(const Napi::Value& value, const Optimizer& optimizer) {
@@ -155,7 +155,7 @@ void OptimizerHandle::define(Napi::Env env, Napi::Object exports) {
 Napi::Value OptimizerHandle::step(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     Optimizer& optimizer = value_->idle("step");
-    Environment::of(info.Env()).run(is_large(optimizer), [&] { optimizer.step(); });
+    Environment::of(info.Env()).run(is_large_pass(elements_of(optimizer)), [&] { optimizer.step(); });
     return info.Env().Undefined();
   });
 }

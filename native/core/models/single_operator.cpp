@@ -1,6 +1,6 @@
 #include "core/models/single_operator.h"
 
-#include "core/compute/on_compute_thread.h"
+#include "core/compute/work_size.h"
 
 namespace continual {
 namespace {
@@ -63,12 +63,12 @@ std::optional<SingleOperator> SingleOperator::of(const torch::jit::Module& modul
 }
 
 bool SingleOperator::is_large(const at::Tensor& input) const {
-  if (input.numel() >= kLargePass) return true;
+  if (is_large_pass(input.numel())) return true;
   for (const Source& source : sources_) {
     if (source.kind != Source::Kind::kAttribute) continue;
     const c10::IValue& weight = object_->getSlot(source.slot);
     if (!weight.isTensor() || !weight.toTensor().defined()) continue;
-    if (multiplications(input, weight.toTensor()) >= kLargeProduct) return true;
+    if (is_large_product(input, weight.toTensor())) return true;
   }
   return false;
 }
