@@ -38,7 +38,7 @@ Napi::Value set_error_class(const Napi::CallbackInfo& info) {
 
 /// Native: stop() -> void: ends the compute thread, because the process is exiting.
 Napi::Value stop(const Napi::CallbackInfo& info) {
-  Environment::of(info.Env()).stop();
+  Environment::of(info.Env()).team.stop();
   return info.Env().Undefined();
 }
 

@@ -3,8 +3,6 @@
 #include <ATen/Context.h>
 
 #include "binding/util/promise_worker.h"
-#include "core/compute/threads.h"
-#include "core/error.h"
 #include "core/overrides/install_overrides.h"
 
 namespace continual::binding {
@@ -24,16 +22,12 @@ void settle_on_javascript_thread(napi_env env, napi_value, void*, void* data) {
 
 }  // namespace
 
-Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_unique<ComputeThread>()) {
+Environment::Environment(Napi::Env env) : env_(env) {
   install_overrides();
   generators = std::make_shared<EnvironmentGenerators>(env);
   drawing_here_.emplace(generators);
   // Without it libtorch believes the indices of sparse tensors, and reads and writes where they point.
   at::globalContext().setCheckSparseTensorInvariants(true);
-  static std::atomic_flag is_taken = ATOMIC_FLAG_INIT;
-  may_have_team_ = can_end_team() && !is_taken.test_and_set();
-  threads_ = default_threads();
-  place_team(may_have_team_);
   const Napi::String name = Napi::String::New(env, "continual-torch compute thread");
   const napi_status status =
       napi_create_threadsafe_function(env, nullptr, nullptr, name, /*max_queue_size=*/0, /*initial_thread_count=*/1,
@@ -46,44 +40,10 @@ Environment::Environment(Napi::Env env) : env_(env), compute_thread_(std::make_u
 }
 
 void Environment::end() {
-  stop();
+  team.stop();
   live_tensors->end(env_);
   drawing_here_.reset();
   generators->end();
-}
-
-void Environment::give_team() {
-  large_calls_ = 0;
-  if (has_team_) place_team(false);
-}
-
-bool Environment::takes_team() {
-  constexpr int64_t kManyCalls = 200;
-  if (!may_have_team_ || ++large_calls_ < kManyCalls) return false;
-  place_team(true);
-  return true;
-}
-
-void Environment::place_team(bool here) {
-  has_team_ = here;
-  if (here) {
-    if (compute_thread_) compute_thread_->submit(leave_team);
-    join_team(threads_);
-  } else {
-    leave_team();
-    if (compute_thread_) compute_thread_->submit([threads = threads_] { join_team(threads); });
-  }
-}
-
-void Environment::set_threads(int threads) {
-  set_default_threads(threads);
-  threads_ = threads;
-  place_team(has_team_);
-}
-
-ComputeThread& Environment::computing() {
-  if (!compute_thread_) throw Error("ERR_ENDED", "expected a process that goes on, got one that is exiting");
-  return *compute_thread_;
 }
 
 }  // namespace continual::binding

@@ -52,6 +52,7 @@ void default_generators();
 void minibatches();
 void products();
 void parallel();
+void thread_team();
 void kept_blocks();
 void held_memory();
 void checksums();

@@ -271,6 +271,7 @@ int main() {
   test::minibatches();
   test::products();
   test::parallel();
+  test::thread_team();
   test::kept_blocks();
   test::held_memory();
   test::checksums();

@@ -25,15 +25,6 @@ void require_idle(Napi::Env env, const char* operation) {
   }
 }
 
-/// A backward pass has about as much to do as what was recorded for it.
-template <typename Pass>
-void run_backward(Napi::Env env, const Pass& pass) {
-  Environment& environment = Environment::of(env);
-  const bool is_large = std::exchange(environment.ran_large_work, false);
-  environment.run(is_large, pass);
-  environment.ran_large_work = false;
-}
-
 std::vector<at::Tensor> tensor_list(const Napi::Value& value, const char* name) {
   if (is_absent(value)) return {};
   return array_argument(value, name,
@@ -115,7 +106,7 @@ Napi::Value tensor_backward(const Napi::CallbackInfo& info) {
     const auto retain_graph = optional_boolean(info[2], "retainGraph");
     const bool create_graph = boolean_argument(info[3], "createGraph");
     const auto only = is_absent(info[4]) ? std::nullopt : std::optional<at::TensorList>(inputs);
-    run_backward(info.Env(), [&] { tensor.backward(gradient, retain_graph, create_graph, only); });
+    Environment::of(info.Env()).run_backward([&] { tensor.backward(gradient, retain_graph, create_graph, only); });
     return info.Env().Undefined();
   });
 }
@@ -132,7 +123,7 @@ Napi::Value autograd_grad(const Napi::CallbackInfo& info) {
     const bool create_graph = boolean_argument(info[4], "createGraph");
     const bool allow_unused = boolean_argument(info[5], "allowUnused");
     torch::autograd::variable_list grads;
-    run_backward(info.Env(), [&] {
+    Environment::of(info.Env()).run_backward([&] {
       grads = torch::autograd::grad(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused);
     });
     Napi::Array result = Napi::Array::New(info.Env(), grads.size());

@@ -11,14 +11,14 @@ namespace {
 /// Native: setNumThreads(threads: number) -> void
 Napi::Value set_num_threads(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    Environment::of(info.Env()).set_threads(static_cast<int>(integer_argument(info[0], "threads")));
+    Environment::of(info.Env()).team.set_threads(static_cast<int>(integer_argument(info[0], "threads")));
     return info.Env().Undefined();
   });
 }
 
 /// Native: getNumThreads() -> number
 Napi::Value get_num_threads(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), Environment::of(info.Env()).threads());
+  return Napi::Number::New(info.Env(), Environment::of(info.Env()).team.threads());
 }
 
 /// Native: setNumInteropThreads(threads: number) -> void

@@ -9,15 +9,16 @@ void deliver(Environment& environment, Delivery* delivery) {
 
 void job_begins(Napi::Env env, const Used& used) {
   Environment& environment = Environment::of(env);
-  environment.give_team();
-  if (environment.jobs_under_way++ == 0) napi_ref_threadsafe_function(env, environment.deliver);
+  environment.team.job_begins();
+  if (environment.team.jobs_under_way() == 1) napi_ref_threadsafe_function(env, environment.deliver);
   for (const auto& occupation : used) ++occupation->jobs();
   if (!used.empty()) ++environment.occupying_jobs;
 }
 
 void job_ends(Napi::Env env, const Used& used) {
   Environment& environment = Environment::of(env);
-  if (--environment.jobs_under_way == 0) napi_unref_threadsafe_function(env, environment.deliver);
+  environment.team.job_ends();
+  if (environment.team.jobs_under_way() == 0) napi_unref_threadsafe_function(env, environment.deliver);
   for (const auto& occupation : used) --occupation->jobs();
   if (!used.empty()) --environment.occupying_jobs;
 }
