@@ -6,12 +6,13 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 
 #include "core/compute/parallel.h"
 #include "core/error.h"
 #include "core/files/crc32.h"
+#include "core/files/output_file.h"
+#include "core/files/paths.h"
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -24,51 +25,12 @@ namespace {
 constexpr int64_t kStretch = int64_t{1} << 20;
 constexpr int64_t kStretchesOfThread = 4;
 
-std::filesystem::path path_of(const std::string& utf8) {
-  return std::filesystem::path(std::u8string(utf8.begin(), utf8.end()));
-}
-
 [[noreturn]] void throw_unreadable(const std::string& reason) { throw Error("ERR_DATA_NOT_FOUND", reason); }
 
-/// Writes on after a failure, into nothing: PyTorch's zip writer would end the process where its output fails twice.
-class Output {
- public:
-  explicit Output(const std::string& path) {
-    errno = 0;
-    stream_.open(path_of(path), std::ios::binary | std::ios::trunc);
-    note_failure();
-  }
-
-  size_t write(const void* data, size_t length) {
-    if (!failed_) {
-      stream_.write(static_cast<const char*>(data), static_cast<std::streamsize>(length));
-      note_failure();
-    }
-    return length;
-  }
-
-  bool failed() const { return failed_; }
-
-  /// Throws what went wrong.
-  void close() {
-    if (!failed_) {
-      stream_.close();
-      note_failure();
-    }
-    if (failed_) throw Error("ERR_WEIGHTS_SAVE", reason_);
-  }
-
- private:
-  void note_failure() {
-    if (failed_ || stream_.good()) return;
-    failed_ = true;
-    reason_ = errno == 0 ? "the output failed" : std::strerror(errno);
-  }
-
-  std::ofstream stream_;
-  bool failed_ = false;
-  std::string reason_;
-};
+/// Throws what went wrong.
+void close(OutputFile& output) {
+  if (const std::string reason = output.close(); !reason.empty()) throw Error("ERR_WEIGHTS_SAVE", reason);
+}
 
 /// Memory of this size is new, and the system hands it out page by page: larger pages are handed out hundreds of times
 /// faster.
@@ -148,24 +110,24 @@ uint32_t crc32_of(const at::Tensor& bytes, int64_t offset, int64_t length) {
 }
 
 void write_file(const std::string& path, const std::vector<Part>& parts) {
-  Output output(path);
+  OutputFile output(path);
   for (const Part& part : parts) {
-    if (output.failed()) break;
+    if (output.has_failed()) break;
     with_bytes(part, [&](const void* data, size_t length) { output.write(data, length); });
   }
-  output.close();
+  close(output);
 }
 
 void write_zip(const std::string& path, const std::vector<Part>& records) {
-  Output output(path);
+  OutputFile output(path);
   caffe2::serialize::PyTorchStreamWriter writer(
       [&](const void* data, size_t length) { return output.write(data, length); });
   for (const Part& record : records) {
-    if (output.failed()) break;
+    if (output.has_failed()) break;
     with_bytes(record, [&](const void* data, size_t length) { writer.writeRecord(record.name, data, length); });
   }
   writer.writeEndOfFile();
-  output.close();
+  close(output);
 }
 
 }  // namespace continual

@@ -1,11 +1,8 @@
 #include "core/files/script_archive.h"
 
-#include <caffe2/serialize/file_adapter.h>
 #include <caffe2/serialize/inline_container.h>
 
 #include <algorithm>
-#include <cstring>
-#include <filesystem>
 #include <unordered_set>
 
 #include "core/error.h"
@@ -30,22 +27,6 @@ constexpr size_t kLocator64Size = 20;
 [[noreturn]] void throw_format(const std::string& code, const ModelFile& file, const std::string& what) {
   throw Error(code, "jit.load: expected a TorchScript file, " + file.name + " " + what + ": " + kHowToExport);
 }
-
-/// Bytes in memory for libtorch's reader.
-class InMemory final : public caffe2::serialize::ReadAdapterInterface {
- public:
-  explicit InMemory(std::string bytes) : bytes_(std::move(bytes)) {}
-  size_t size() const override { return bytes_.size(); }
-  size_t read(uint64_t position, void* into, size_t count, const char*) const override {
-    if (position >= bytes_.size()) return 0;
-    count = std::min<size_t>(count, bytes_.size() - position);
-    std::memcpy(into, bytes_.data() + position, count);
-    return count;
-  }
-
- private:
-  std::string bytes_;
-};
 
 /// Little-endian numbers of a structure of the archive.
 class Fields {
@@ -283,8 +264,9 @@ class Archive {
   }
 
   void check_name(const std::string& name) const {
-    bool is_within = !name.empty() && name.front() != '/' && name.find_first_of(std::string("\\\0", 2)) == std::string::npos;
-    for (const auto& part : std::filesystem::path(name)) is_within = is_within && part != "..";
+    const bool is_within = !name.empty() && name.front() != '/' &&
+                           name.find_first_of(std::string("\\\0", 2)) == std::string::npos &&
+                           ("/" + name + "/").find("/../") == std::string::npos;
     if (!is_within) damaged("it has a record named \"" + name + "\", which leaves the archive");
   }
 
@@ -295,30 +277,6 @@ class Archive {
 };
 
 }  // namespace
-
-ModelFile ModelFile::open(const std::string& path) {
-  const std::string name = "\"" + path + "\"";
-  const auto fail = [&](const char* code, const std::string& what) {
-    throw Error(code, "jit.load: expected a TorchScript file, " + what);
-  };
-  std::error_code ignored;
-  const auto status = std::filesystem::status(path, ignored);
-  if (!std::filesystem::exists(status)) fail("ERR_MODEL_FILE_NOT_FOUND", "found no file " + name);
-  if (std::filesystem::is_directory(status)) fail("ERR_MODEL_FILE_FORMAT", name + " is a folder");
-  // Others block or never end.
-  if (!std::filesystem::is_regular_file(status)) fail("ERR_MODEL_FILE_FORMAT", name + " is no regular file");
-  try {
-    return {std::make_shared<caffe2::serialize::FileAdapter>(path), name};
-  } catch (const c10::Error&) {
-    fail("ERR_MODEL_FILE_READ", "cannot read " + name);
-    throw;
-  }
-}
-
-ModelFile ModelFile::of(std::string bytes) {
-  const std::string name = "an array of " + std::to_string(bytes.size()) + " bytes";
-  return {std::make_shared<InMemory>(std::move(bytes)), name};
-}
 
 void check_script_archive(const ModelFile& file) {
   std::array<unsigned char, 4> head{};

@@ -1,23 +1,9 @@
 // The container of a TorchScript file, checked before libtorch reads it.
 #pragma once
 
-#include <caffe2/serialize/read_adapter_interface.h>
-
-#include "core/torch.h"
+#include "core/files/model_file.h"
 
 namespace continual {
-
-using Bytes = std::shared_ptr<caffe2::serialize::ReadAdapterInterface>;
-
-/// A model file, by whatever name stands in messages.
-struct ModelFile {
-  Bytes bytes;
-  std::string name;
-
-  /// A regular file. Throws ERR_MODEL_FILE_NOT_FOUND, ERR_MODEL_FILE_READ, ERR_MODEL_FILE_FORMAT.
-  static ModelFile open(const std::string& path);
-  static ModelFile of(std::string bytes);
-};
 
 /// libtorch trusts a file: it allocates what a record claims to be, and compares no checksum. This looks at all of it
 /// first: that the zip archive is whole, that its records lie in it without overlapping, have names of their own that do

@@ -2,52 +2,15 @@
 
 #include <torch/csrc/jit/serialization/export.h>
 
-#include <cerrno>
 #include <condition_variable>
-#include <cstring>
-#include <fstream>
 #include <mutex>
 #include <unordered_map>
 
 #include "core/error.h"
+#include "core/files/output_file.h"
 
 namespace continual {
 namespace {
-
-/// Writes on after a failure, into nothing: libtorch's zip writer would end the process where its output fails twice.
-class Output {
- public:
-  explicit Output(const std::string& path) {
-    errno = 0;
-    stream_.open(path, std::ios::binary | std::ios::trunc);
-    note_failure();
-  }
-
-  size_t write(const void* data, size_t size) {
-    if (reason_.empty()) {
-      stream_.write(static_cast<const char*>(data), static_cast<std::streamsize>(size));
-      note_failure();
-    }
-    return size;
-  }
-
-  /// What went wrong; "" if nothing did.
-  std::string close() {
-    if (reason_.empty()) {
-      stream_.close();
-      note_failure();
-    }
-    return reason_;
-  }
-
- private:
-  void note_failure() {
-    if (!stream_.good()) reason_ = errno == 0 ? "the output failed" : std::strerror(errno);
-  }
-
-  std::ofstream stream_;
-  std::string reason_;
-};
 
 /// `IValue::deepcopy` would take tensors that share a storage for the same tensor.
 class Copying {
@@ -151,7 +114,7 @@ void ModelCopy::save(const std::string& path) const {
   const auto fail = [&](const std::string& reason) {
     throw Error("ERR_MODEL_SAVE", "jit.save: cannot write \"" + path + "\": " + reason);
   };
-  Output output(path);
+  OutputFile output(path);
   try {
     write([&](const void* data, size_t size) { return output.write(data, size); });
   } catch (const c10::Error& error) {
