@@ -3,12 +3,14 @@
 
 #if defined(__linux__)
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #endif
 
 #include <fstream>
 #include <thread>
 
+#include "core/memory/poison.h"
 #include "core/optimizers/sgd.h"
 #include "core/overrides/cpu_block_cache.h"
 #include "core/training/training_step.h"
@@ -207,9 +209,84 @@ void what_is_kept_goes_where_the_system_has_no_more() {
 }
 #endif
 
+#ifdef CONTINUAL_ADDRESS_SANITIZER
+/// What AddressSanitizer reports while `misdeed` is done in a process of its own; "" for nothing.
+template <typename Misdeed>
+std::string report_of(const Misdeed& misdeed) {
+  int ends[2];
+  if (pipe(ends) != 0) return "no pipe";
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    misdeed();
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string report;
+  char chunk[4096];
+  for (ssize_t count; (count = read(ends[0], chunk, sizeof(chunk))) > 0;)
+    report.append(chunk, static_cast<size_t>(count));
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status == 0 ? "" : report;
+}
+
+void a_sanitizer_finds_what_is_done_to_kept_blocks() {
+  EXPECT(keep_small_blocks());
+  c10::Allocator& allocator = *c10::GetCPUAllocator();
+  keep_large_blocks(true);
+  for (const size_t bytes : {size_t{1}, size_t{100}, size_t{512}, size_t{5000}, size_t{100'000}, size_t{200} << 20}) {
+    const auto found = [&](const auto& misdeed) {
+      return report_of([&] {
+               at::DataPtr block = allocator.allocate(bytes);
+               auto* data = static_cast<volatile char*>(block.get());
+               data[0] = data[bytes - 1] = 1;
+               misdeed(std::move(block), data);
+             }).find("AddressSanitizer") != std::string::npos;
+    };
+    EXPECT(!found([](at::DataPtr, volatile char*) {}));
+    EXPECT(found([](at::DataPtr block, volatile char* data) {
+      block.clear();
+      data[0] = 2;
+    }));
+    EXPECT(found([&](at::DataPtr block, volatile char* data) {
+      block.clear();
+      static_cast<void>(data[bytes - 1]);
+    }));
+    EXPECT(found([&](at::DataPtr block, volatile char* data) {
+      data[bytes] = 2;
+      block.clear();
+    }));
+    EXPECT(found([](at::DataPtr block, volatile char* data) {
+      data[-1] = 2;
+      block.clear();
+    }));
+    EXPECT(found([&](at::DataPtr block, volatile char*) {
+      const at::DeleterFnPtr free = allocator.raw_deleter();
+      void* data = block.release_context();
+      free(data);
+      free(data);
+    }));
+    if (bytes < 100 || bytes > 100'000) continue;
+    EXPECT(found([&](at::DataPtr block, volatile char* data) {
+      block.clear();
+      const at::DataPtr shorter = allocator.allocate(bytes - 8);  // in the same place
+      if (shorter.get() != data) _exit(0);
+      data[bytes - 1] = 2;
+    }));
+  }
+  keep_large_blocks(false);
+}
+#endif
+
 }  // namespace
 
 void kept_blocks() {
+#ifdef CONTINUAL_ADDRESS_SANITIZER
+  a_sanitizer_finds_what_is_done_to_kept_blocks();
+#endif
   kept_blocks_are_aligned_and_apart();
   kept_blocks_come_back_from_every_thread_and_go_when_nobody_keeps_them();
   an_iteration_like_the_one_before_takes_no_memory_from_the_system();

@@ -93,13 +93,13 @@ void the_narrow_kernel_gives_the_same_bits_with_any_number_of_threads() {
     for (const int count : {1, 2, 3}) {
       const NumThreads threads(count);
       EXPECT(at::equal(narrow_product(left, right, {}), product) && at::equal(narrow_product(left, right, bias), sum));
-      if (!are_products_sped_up()) continue;
+      if (!are_narrow_products_used()) continue;
       EXPECT(at::equal(at::mm(left, right), product) && at::equal(at::addmm(bias, left, right), sum));
     }
     ++checked;
   });
   std::printf("core: narrow products: %lld checked, %s by mm and addmm here\n", static_cast<long long>(checked),
-              are_products_sped_up() ? "used" : "not used");
+              are_narrow_products_used() ? "used" : "not used");
 }
 
 void a_product_of_what_is_not_finite_is_not_finite_where_it_must_be() {

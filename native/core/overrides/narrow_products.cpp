@@ -152,9 +152,11 @@ void compute(const Product& product, const std::array<Tile, kTileRows>& tiles, i
 
 #if defined(CONTINUAL_AVX512)
 
+bool has_narrow_product() { return targets::has_avx512; }
+
 bool is_narrow(const at::Tensor& left, const at::Tensor& right) {
   const int64_t rows = left.size(0), inner = left.size(1), columns = right.size(1);
-  if (!targets::has_avx512 || std::min(rows, inner) > kMostRows) return false;
+  if (!has_narrow_product() || std::min(rows, inner) > kMostRows) return false;
   if (rows * inner * columns < kLeastMultiplications) return false;
   return (right.stride(1) == 1 && columns >= kLanes) || (right.stride(0) == 1 && left.stride(1) == 1);
 }
@@ -181,6 +183,8 @@ at::Tensor narrow_product(const at::Tensor& left, const at::Tensor& right, const
 }
 
 #else
+
+bool has_narrow_product() { return false; }
 
 bool is_narrow(const at::Tensor&, const at::Tensor&) { return false; }
 

@@ -11,6 +11,12 @@ namespace {
 
 thread_local int ordered_masks_guards = 0;
 
+/// oneDNN's convolutions take channels last on every processor, and put them last themselves where they are not.
+Fitness fitness_of_channels_last() {
+  if (!at::globalContext().hasMKLDNN()) return {.why_impossible = "this libtorch is built without oneDNN"};
+  return {};
+}
+
 /// Takes the place of the kernel that gives the operator the thread's generator.
 at::Tensor& bernoulli_(c10::DispatchKeySet keys, at::Tensor& self, double p, std::optional<at::Generator> generator) {
   put_in_default(generator, self);
@@ -25,9 +31,7 @@ at::Tensor& bernoulli_(c10::DispatchKeySet keys, at::Tensor& self, double p, std
 }  // namespace
 
 bool are_channels_put_last() {
-  static const bool is_on = is_to_go_on("channels last", {.why_impossible = at::globalContext().hasMKLDNN()
-                                                                                 ? ""
-                                                                                 : "this libtorch is built without oneDNN"});
+  static const bool is_on = is_to_go_on("channels last", fitness_of_channels_last());
   return is_on;
 }
 

@@ -1,4 +1,9 @@
 // What is done otherwise than libtorch does it, because that is quicker on this machine, and the switch for all of it.
+//
+// Each override has one function `fitness_of_...`, which says on which processor, with which libtorch and which of its
+// libraries it can run and is worth it; where not, libtorch goes on as ever. What leaves results as they are may
+// measure itself for that. What changes their last digits never does: two runs on one machine give the same bits, so
+// that what the machine is decides, and not the clock.
 #pragma once
 
 #include <string>
