@@ -6,6 +6,7 @@ import { loadIndex, mutateIndex } from './index-mutations';
 import { FuzzRandom } from './random';
 import { mutateSafetensors } from './safetensors-mutations';
 import { mutateTorch } from './torch-mutations';
+import { loadTorchScript, mutateTorchScript } from './torchscript-mutations';
 
 /** Formats that are read, with what makes damaged files and the codes that reading one may fail with. */
 export const formats = {
@@ -24,6 +25,11 @@ export const formats = {
     load: load as (bytes: Uint8Array) => Promise<unknown>,
     codes: ['ERR_TORCH_FILE_FORMAT', 'ERR_UNSAFE_GLOBAL'],
   },
+  torchscript: {
+    mutate: mutateTorchScript,
+    load: loadTorchScript,
+    codes: ['ERR_MODEL_FILE_EMPTY', 'ERR_MODEL_FILE_FORMAT', 'ERR_MODEL_FILE_PICKLE'],
+  },
 };
 
 /** A file that was neither read nor refused as it should be. */
@@ -33,7 +39,7 @@ export interface Finding {
   error: unknown;
 }
 
-export interface WeightsFuzzOptions {
+export interface FileFuzzOptions {
   count: number;
   seed: number;
   /** Mutation to begin with. */
@@ -45,7 +51,7 @@ export interface WeightsFuzzOptions {
 /** Reads `count` damaged files, and every tensor in those that are read. Counts outcomes by error code, or `"read"`. */
 export async function fuzz(
   format: keyof typeof formats,
-  { count, seed, from = 0, onFile }: WeightsFuzzOptions,
+  { count, seed, from = 0, onFile }: FileFuzzOptions,
 ): Promise<{ outcomes: Map<string, number>; findings: Finding[] }> {
   const { mutate, load, codes } = formats[format];
   const outcomes = new Map<string, number>();

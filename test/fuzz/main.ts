@@ -2,19 +2,20 @@
 import { parseArgs } from 'node:util';
 import { callsTarget } from './calls-target';
 import type { FuzzTarget } from './command';
+import { filesTarget } from './files-target';
 import { strategiesTarget } from './strategies-target';
-import { weightsTarget } from './weights-target';
 
 /** What can be named on the command line. */
 const targets: Record<string, FuzzTarget> = {
-  safetensors: weightsTarget('safetensors'),
-  'safetensors-index': weightsTarget('safetensors-index'),
-  torch: weightsTarget('torch'),
+  safetensors: filesTarget('safetensors'),
+  'safetensors-index': filesTarget('safetensors-index'),
+  torch: filesTarget('torch'),
+  torchscript: filesTarget('torchscript'),
   calls: callsTarget,
   strategies: strategiesTarget,
 };
 /** What runs where nothing is named. */
-const usual = ['safetensors', 'safetensors-index', 'torch'];
+const usual = ['safetensors', 'safetensors-index', 'torch', 'torchscript'];
 
 const { values, positionals } = parseArgs({
   options: {

@@ -17,6 +17,12 @@ export interface ZipRecordSpec {
   unpackedLength?: number;
   /** What stands before the data; default: the name. */
   localName?: string;
+  /** Checksum and sizes stand behind the data instead of before it, with a mark or without. */
+  descriptor?: 'plain' | 'marked';
+  /** Further fields of the directory's entry. */
+  extra?: Buffer;
+  /** External attributes; 0x10: a folder. */
+  attributes?: number;
 }
 
 /** An archive of these records. */
@@ -34,27 +40,33 @@ export function zipFile(records: readonly ZipRecordSpec[], entryCount = records.
     length = data.length,
     unpackedLength = length,
     localName = name,
+    descriptor,
+    extra = Buffer.alloc(0),
+    attributes = 0,
   } of records) {
+    const bits = flags | (descriptor === undefined ? 0 : 8);
     const local = Buffer.alloc(30);
     local.writeUInt32LE(0x04034b50);
-    local.writeUInt16LE(flags, 6);
+    local.writeUInt16LE(bits, 6);
     local.writeUInt16LE(method, 8);
-    local.writeUInt32LE(crc32, 14);
-    local.writeUInt32LE(length, 18);
-    local.writeUInt32LE(unpackedLength, 22);
+    const sizes = Buffer.alloc(12);
+    [crc32, length, unpackedLength].forEach((value, i) => sizes.writeUInt32LE(value, 4 * i));
+    if (descriptor === undefined) local.set(sizes, 14);
     local.writeUInt16LE(Buffer.byteLength(localName), 26);
-    files.push(local, Buffer.from(localName), data);
+    const mark = Buffer.from(descriptor === 'marked' ? [0x50, 0x4b, 7, 8] : []);
+    const file = [local, Buffer.from(localName), data, ...(descriptor === undefined ? [] : [mark, sizes])];
+    files.push(...file);
     const entry = Buffer.alloc(46);
     entry.writeUInt32LE(0x02014b50);
-    entry.writeUInt16LE(flags, 8);
+    entry.writeUInt16LE(bits, 8);
     entry.writeUInt16LE(method, 10);
-    entry.writeUInt32LE(crc32, 16);
-    entry.writeUInt32LE(length, 20);
-    entry.writeUInt32LE(unpackedLength, 24);
+    entry.set(sizes, 16);
     entry.writeUInt16LE(Buffer.byteLength(name), 28);
+    entry.writeUInt16LE(extra.length, 30);
+    entry.writeUInt32LE(attributes, 38);
     entry.writeUInt32LE(offset, 42);
-    directory.push(entry, Buffer.from(name));
-    position += 30 + Buffer.byteLength(localName) + data.length;
+    directory.push(entry, Buffer.from(name), extra);
+    position += file.reduce((sum, part) => sum + part.length, 0);
   }
   const entries = Buffer.concat(directory);
   const end = Buffer.alloc(22);

@@ -7,7 +7,7 @@ import { formats, fuzz } from './fuzz';
 const partSize = 20_000;
 
 /** Damaged files of a format against its reader; `keep` writes each before it is read: the last is what ended the process. */
-export function weightsTarget(format: keyof typeof formats): FuzzTarget {
+export function filesTarget(format: keyof typeof formats): FuzzTarget {
   return async (options) => {
     const { seed, keep } = options;
     const total = new Map<string, number>();
