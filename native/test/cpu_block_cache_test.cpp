@@ -242,7 +242,8 @@ void a_sanitizer_finds_what_is_done_to_kept_blocks() {
       return report_of([&] {
                at::DataPtr block = allocator.allocate(bytes);
                auto* data = static_cast<volatile char*>(block.get());
-               data[0] = data[bytes - 1] = 1;
+               data[0] = 1;
+               data[bytes - 1] = 1;
                misdeed(std::move(block), data);
              }).find("AddressSanitizer") != std::string::npos;
     };
