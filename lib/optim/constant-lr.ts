@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { nonNegativeInteger, parseOptions, unitInterval } from '../options';
-import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { nonNegativeInteger, unitInterval } from '../options';
+import { schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { FormulaLRScheduler } from './formula-lr-scheduler';
 import type { Optimizer } from './optimizer';
 
 const schema = z.object({
@@ -22,18 +23,14 @@ export interface ConstantLROptions extends SchedulerOptions {
  * (`torch.optim.lr_scheduler.ConstantLR`).
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
-export class ConstantLR extends BaseLRScheduler {
+export class ConstantLR extends FormulaLRScheduler {
   /** What learning rates are multiplied by until `totalIters`. */
-  readonly factor: number;
+  declare readonly factor: number;
   /** Steps until then. */
-  readonly totalIters: number;
+  declare readonly totalIters: number;
 
   constructor(optimizer: Optimizer, options?: ConstantLROptions) {
-    const { factor, totalIters, ...rest } = parseOptions('optim.ConstantLR', schema, options);
-    super('optim.ConstantLR', optimizer, rest);
-    this.factor = factor;
-    this.totalIters = totalIters;
-    this.begin();
+    super('ConstantLR', schema, optimizer, options);
   }
 
   protected override getLr(): number[] {

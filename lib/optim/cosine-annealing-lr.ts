@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { nonNegativeNumber, parseOptions, positiveInteger } from '../options';
-import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { nonNegativeNumber, positiveInteger } from '../options';
+import { schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { FormulaLRScheduler } from './formula-lr-scheduler';
 import type { Optimizer } from './optimizer';
 
 const schema = z.object({ tMax: positiveInteger, etaMin: nonNegativeNumber.default(0), ...schedulerOptions });
@@ -19,18 +20,14 @@ export interface CosineAnnealingLROptions extends SchedulerOptions {
  * `etaMin + (lr_0 - etaMin) (1 + cos(pi t / tMax)) / 2` where nobody else changes them.
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
-export class CosineAnnealingLR extends BaseLRScheduler {
+export class CosineAnnealingLR extends FormulaLRScheduler {
   /** Steps from the largest to the smallest learning rate. */
-  readonly tMax: number;
+  declare readonly tMax: number;
   /** The smallest learning rate. */
-  readonly etaMin: number;
+  declare readonly etaMin: number;
 
   constructor(optimizer: Optimizer, options: CosineAnnealingLROptions) {
-    const { tMax, etaMin, ...rest } = parseOptions('optim.CosineAnnealingLR', schema, options);
-    super('optim.CosineAnnealingLR', optimizer, rest);
-    this.tMax = tMax;
-    this.etaMin = etaMin;
-    this.begin();
+    super('CosineAnnealingLR', schema, optimizer, options);
   }
 
   protected override getLr(): number[] {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { nonNegativeNumber, parseOptions, positiveInteger } from '../options';
-import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { nonNegativeNumber, positiveInteger } from '../options';
+import { schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { FormulaLRScheduler } from './formula-lr-scheduler';
 import type { Optimizer } from './optimizer';
 
 const schema = z.object({
@@ -25,21 +26,16 @@ export interface CosineAnnealingWarmRestartsOptions extends SchedulerOptions {
  * `etaMin + (lr_0 - etaMin) (1 + cos(pi t / T)) / 2` in step `t` of a cycle of `T` steps.
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
-export class CosineAnnealingWarmRestarts extends BaseLRScheduler {
+export class CosineAnnealingWarmRestarts extends FormulaLRScheduler {
   /** Steps until the first restart. */
-  readonly t0: number;
+  declare readonly t0: number;
   /** What the number of steps is multiplied by at each restart. */
-  readonly tMult: number;
+  declare readonly tMult: number;
   /** The smallest learning rate. */
-  readonly etaMin: number;
+  declare readonly etaMin: number;
 
   constructor(optimizer: Optimizer, options: CosineAnnealingWarmRestartsOptions) {
-    const { t0, tMult, etaMin, ...rest } = parseOptions('optim.CosineAnnealingWarmRestarts', schema, options);
-    super('optim.CosineAnnealingWarmRestarts', optimizer, rest);
-    this.t0 = t0;
-    this.tMult = tMult;
-    this.etaMin = etaMin;
-    this.begin();
+    super('CosineAnnealingWarmRestarts', schema, optimizer, options);
   }
 
   protected override getLr(): number[] {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { nonNegativeNumber, parseOptions } from '../options';
-import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { nonNegativeNumber } from '../options';
+import { schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { FormulaLRScheduler } from './formula-lr-scheduler';
 import type { Optimizer } from './optimizer';
 
 const schema = z.object({ gamma: nonNegativeNumber, ...schedulerOptions });
@@ -16,15 +17,12 @@ export interface ExponentialLROptions extends SchedulerOptions {
  * (`torch.optim.lr_scheduler.ExponentialLR`).
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
-export class ExponentialLR extends BaseLRScheduler {
+export class ExponentialLR extends FormulaLRScheduler {
   /** What learning rates are multiplied by at each step. */
-  readonly gamma: number;
+  declare readonly gamma: number;
 
   constructor(optimizer: Optimizer, options: ExponentialLROptions) {
-    const { gamma, ...rest } = parseOptions('optim.ExponentialLR', schema, options);
-    super('optim.ExponentialLR', optimizer, rest);
-    this.gamma = gamma;
-    this.begin();
+    super('ExponentialLR', schema, optimizer, options);
   }
 
   protected override getLr(): number[] {

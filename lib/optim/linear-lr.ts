@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { nonNegativeInteger, parseOptions, unitInterval } from '../options';
-import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { nonNegativeInteger, unitInterval } from '../options';
+import { schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { FormulaLRScheduler } from './formula-lr-scheduler';
 import type { Optimizer } from './optimizer';
 
 const schema = z.object({
@@ -25,21 +26,16 @@ export interface LinearLROptions extends SchedulerOptions {
  * (`torch.optim.lr_scheduler.LinearLR`).
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
-export class LinearLR extends BaseLRScheduler {
+export class LinearLR extends FormulaLRScheduler {
   /** What learning rates are multiplied by at first. */
-  readonly startFactor: number;
+  declare readonly startFactor: number;
   /** What they are multiplied by in the end. */
-  readonly endFactor: number;
+  declare readonly endFactor: number;
   /** Steps from the one to the other. */
-  readonly totalIters: number;
+  declare readonly totalIters: number;
 
   constructor(optimizer: Optimizer, options?: LinearLROptions) {
-    const { startFactor, endFactor, totalIters, ...rest } = parseOptions('optim.LinearLR', schema, options);
-    super('optim.LinearLR', optimizer, rest);
-    this.startFactor = startFactor;
-    this.endFactor = endFactor;
-    this.totalIters = totalIters;
-    this.begin();
+    super('LinearLR', schema, optimizer, options);
   }
 
   protected override getLr(): number[] {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { nonNegativeInteger, nonNegativeNumber, parseOptions } from '../options';
-import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { nonNegativeInteger, nonNegativeNumber } from '../options';
+import { schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { FormulaLRScheduler } from './formula-lr-scheduler';
 import type { Optimizer } from './optimizer';
 
 const schema = z.object({
@@ -22,18 +23,14 @@ export interface MultiStepLROptions extends SchedulerOptions {
  * (`torch.optim.lr_scheduler.MultiStepLR`).
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
-export class MultiStepLR extends BaseLRScheduler {
+export class MultiStepLR extends FormulaLRScheduler {
   /** The steps at which learning rates fall. */
-  readonly milestones: readonly number[];
+  declare readonly milestones: readonly number[];
   /** What they are multiplied by there. */
-  readonly gamma: number;
+  declare readonly gamma: number;
 
   constructor(optimizer: Optimizer, options: MultiStepLROptions) {
-    const { milestones, gamma, ...rest } = parseOptions('optim.MultiStepLR', schema, options);
-    super('optim.MultiStepLR', optimizer, rest);
-    this.milestones = milestones;
-    this.gamma = gamma;
-    this.begin();
+    super('MultiStepLR', schema, optimizer, options);
   }
 
   protected override getLr(): number[] {

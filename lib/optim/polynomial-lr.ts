@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { nonNegativeNumber, parseOptions, positiveInteger } from '../options';
-import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { nonNegativeNumber, positiveInteger } from '../options';
+import { schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { FormulaLRScheduler } from './formula-lr-scheduler';
 import type { Optimizer } from './optimizer';
 
 const schema = z.object({
@@ -22,18 +23,14 @@ export interface PolynomialLROptions extends SchedulerOptions {
  * the next (`torch.optim.lr_scheduler.PolynomialLR`).
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
-export class PolynomialLR extends BaseLRScheduler {
+export class PolynomialLR extends FormulaLRScheduler {
   /** Steps until the learning rates are 0. */
-  readonly totalIters: number;
+  declare readonly totalIters: number;
   /** The power of what is left of the steps. */
-  readonly power: number;
+  declare readonly power: number;
 
   constructor(optimizer: Optimizer, options?: PolynomialLROptions) {
-    const { totalIters, power, ...rest } = parseOptions('optim.PolynomialLR', schema, options);
-    super('optim.PolynomialLR', optimizer, rest);
-    this.totalIters = totalIters;
-    this.power = power;
-    this.begin();
+    super('PolynomialLR', schema, optimizer, options);
   }
 
   protected override getLr(): number[] {

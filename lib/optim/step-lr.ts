@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { nonNegativeNumber, parseOptions, positiveInteger } from '../options';
-import { BaseLRScheduler, schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { nonNegativeNumber, positiveInteger } from '../options';
+import { schedulerOptions, type SchedulerOptions } from './base-lr-scheduler';
+import { FormulaLRScheduler } from './formula-lr-scheduler';
 import type { Optimizer } from './optimizer';
 
 const schema = z.object({ stepSize: positiveInteger, gamma: nonNegativeNumber.default(0.1), ...schedulerOptions });
@@ -18,18 +19,14 @@ export interface StepLROptions extends SchedulerOptions {
  * (`torch.optim.lr_scheduler.StepLR`).
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
  */
-export class StepLR extends BaseLRScheduler {
+export class StepLR extends FormulaLRScheduler {
   /** Steps from one decay to the next. */
-  readonly stepSize: number;
+  declare readonly stepSize: number;
   /** What learning rates are multiplied by there. */
-  readonly gamma: number;
+  declare readonly gamma: number;
 
   constructor(optimizer: Optimizer, options: StepLROptions) {
-    const { stepSize, gamma, ...rest } = parseOptions('optim.StepLR', schema, options);
-    super('optim.StepLR', optimizer, rest);
-    this.stepSize = stepSize;
-    this.gamma = gamma;
-    this.begin();
+    super('StepLR', schema, optimizer, options);
   }
 
   protected override getLr(): number[] {
