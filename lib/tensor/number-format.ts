@@ -1,3 +1,5 @@
+import { toExponential, toFixed } from '../half-to-even';
+
 /** PyTorch's precision (`torch.set_printoptions`): digits behind the point. */
 const precision = 4;
 
@@ -42,22 +44,11 @@ function whole(value: number): string {
 
 function fixed(value: number): string {
   if (!Number.isFinite(value)) return nonFinite(value);
-  const size = Math.abs(value);
-  return sign(value) + halfToEven(size.toFixed(precision), size.toFixed(40), size.toFixed(40).indexOf('.') + 1 + precision);
+  return sign(value) + toFixed(Math.abs(value), precision);
 }
 
 function scientific(value: number): string {
   if (!Number.isFinite(value)) return nonFinite(value);
-  const size = Math.abs(value);
-  const [digits, exponent] = size.toExponential(precision).split('e') as [string, string];
-  const [exact, exactExponent] = size.toExponential(40).split('e') as [string, string];
-  // Rounding up may have carried into the exponent: then nothing was half way.
-  const mantissa = exponent === exactExponent ? halfToEven(digits, exact, 2 + precision) : digits;
-  return `${sign(value)}${mantissa}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
-}
-
-/** Python rounds what is exactly half way to an even digit, JavaScript away from zero. */
-function halfToEven(rounded: string, exact: string, length: number): string {
-  const isHalf = /^50*$/.test(exact.slice(length));
-  return isHalf && Number(exact[length - 1]) % 2 === 0 ? exact.slice(0, length) : rounded;
+  const [digits, exponent] = toExponential(Math.abs(value), precision).split('e') as [string, string];
+  return `${sign(value)}${digits}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
 }
