@@ -46,7 +46,8 @@ export type { Integer, Layout, MemoryFormat, Scalar } from './tensor/operator-ty
 export type { Namespace } from './tensor/namespaces';
 export { ops } from './tensor/operators';
 export type { TensorMethods, TorchFunctions } from './tensor/operators.generated';
-export { Tensor, type BackwardOptions, type NestedElements, type TensorElement, type ToOptions } from './tensor/tensor';
+export type { ToOptions } from './tensor/methods';
+export { Tensor, type BackwardOptions, type NestedElements, type TensorElement } from './tensor/tensor';
 export { keep, tidy } from './tensor/tidy';
 export { getNumInteropThreads, getNumThreads, setNumInteropThreads, setNumThreads } from './threads';
 export { torch } from './torch';

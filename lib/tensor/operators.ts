@@ -1,4 +1,5 @@
 import { camelCase } from './camel-case';
+import './methods';
 import { method, type Operator, operator } from './operator-call';
 import { functionNames, methodNames, type TorchFunctions } from './operators.generated';
 import { Tensor } from './tensor';

@@ -5,15 +5,11 @@ import { native } from '../native/binding';
 import type { NativeTensor } from '../native/types';
 import { boolean, instanceOf, parseOptions } from '../options';
 import { Complex } from './complex';
-import { isComplexDtype, isDtype } from './dtype';
+import { isComplexDtype } from './dtype';
 import { elementCount } from './element-count';
 import type { DType, TypedArray } from '../native/element-types';
-import { formatTensor } from './format';
-import { type TensorIndex, toNativeIndices } from './indexing';
-import { call, operator } from './operator-call';
-import type { Layout, MemoryFormat, Scalar } from './operator-types';
-import type { TensorMethods } from './operators.generated';
-import { track } from './tidy';
+import type { Layout } from './operator-types';
+import { track } from './scopes';
 
 /** One element of a tensor. */
 export type TensorElement = number | bigint | boolean | Complex;
@@ -25,20 +21,6 @@ export type NestedElements = TensorElement | NestedElements[];
 const mostInJson = 1_000_000;
 
 const notCloned = Symbol('a Tensor: send its toTypedArray(), shape and dtype, or share a SharedArrayBuffer by asTensor');
-
-/** What `Tensor.to` changes; the rest stays as it is. */
-export type ToOptions = {
-  /** The dtype to convert to. */
-  dtype?: DType;
-  /** `"cpu"`, `"cuda"` or `"cuda:N"`. */
-  device?: string;
-  /** How elements lie in memory. */
-  memoryFormat?: MemoryFormat;
-  /** A new tensor even where nothing changes. Default false. */
-  copy?: boolean;
-  /** Does not wait for the copy between pinned memory and CUDA. Default false. */
-  nonBlocking?: boolean;
-};
 
 /** Options of `Tensor.backward`. */
 export interface BackwardOptions {
@@ -57,7 +39,6 @@ export interface BackwardOptions {
  * (`x.maskedFill(mask, 0)`, `x.add_(1)`; see `TensorMethods`). Its memory is freed when the object is collected, or at once
  * by `dispose()` (`using` and `tidy` work too). Every method of a disposed tensor throws `ERR_DISPOSED`.
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- `operators.ts` puts the methods on the prototype
 export class Tensor {
   /** @internal The first that `structuredClone` and `postMessage` meet, which take no symbols: their error shows its text. */
   readonly cannotBeCloned = notCloned;
@@ -76,25 +57,6 @@ export class Tensor {
   /** Size of each dimension; `[]` for a scalar. */
   get shape(): number[] {
     return native.tensorShape(this.handle);
-  }
-
-  /** Size of each dimension, or of one; negative ones count from the end. @throws ERR_TORCH for one that there is not */
-  size(): number[];
-  /** Size of one dimension. */
-  size(dim: number): number;
-  /** Sizes, or one of them. */
-  size(dim?: number): number | number[] {
-    return dim === undefined ? this.shape : (call('size', this, dim) as number);
-  }
-
-  /** How many elements lie between two neighbours, for each dimension or for one. */
-  stride(): number[];
-  /** How many elements lie between two neighbours of one dimension. */
-  stride(dim: number): number;
-  /** Strides, or one of them. */
-  stride(dim?: number): number | number[] {
-    if (dim !== undefined) return call('stride', this, dim) as number;
-    return this.shape.map((_, i) => call('stride', this, i) as number);
   }
 
   /** Number of dimensions. */
@@ -122,41 +84,6 @@ export class Tensor {
     return this.device.startsWith('cuda');
   }
 
-  /** All dimensions in reverse order: a view. */
-  get T(): Tensor {
-    return call('numpy_T', this) as Tensor;
-  }
-
-  /** The last two dimensions swapped: a view. */
-  get mT(): Tensor {
-    return call('mT', this) as Tensor;
-  }
-
-  /** A matrix transposed and conjugated: a view. */
-  get H(): Tensor {
-    return call('matrix_H', this) as Tensor;
-  }
-
-  /** The last two dimensions swapped, conjugated: a view. */
-  get mH(): Tensor {
-    return call('mH', this) as Tensor;
-  }
-
-  /** The real parts: a view. */
-  get real(): Tensor {
-    return call('real', this) as Tensor;
-  }
-
-  /** The imaginary parts of a complex tensor: a view. */
-  get imag(): Tensor {
-    return call('imag', this) as Tensor;
-  }
-
-  /** The same memory outside of the graph: changes are not recorded. */
-  get data(): Tensor {
-    return call('data', this) as Tensor;
-  }
-
   /** Whether operators on this tensor are recorded for backward. */
   get requiresGrad(): boolean {
     return native.tensorRequiresGrad(this.handle);
@@ -174,11 +101,6 @@ export class Tensor {
   requiresGrad_(on = true): this {
     native.tensorSetRequiresGrad(this.handle, on);
     return this;
-  }
-
-  /** Whether it was not computed from something that requires a gradient. */
-  get isLeaf(): boolean {
-    return call('is_leaf', this) as boolean;
   }
 
   /** The name of the backward function of what computed it, `"AddBackward0"`; null for a leaf. */
@@ -209,118 +131,6 @@ export class Tensor {
     const { gradient, retainGraph, createGraph, inputs } = parseOptions('backward', backwardOptions, options);
     const reached = inputs && inputs.map(({ handle }) => handle);
     native.tensorBackward(this.handle, gradient && gradient.handle, retainGraph, createGraph, reached);
-  }
-
-  /** The same tensor outside of the graph, in place. @throws ERR_BUSY */
-  detach_(): this {
-    call('detach_', this);
-    return this;
-  }
-
-  /**
-   * Another dtype, device or memory format: a copy where something changes.
-   *
-   *     x.to('float64');  x.to('cuda');  x.to(other);  x.to({ dtype: 'float16', device: 'cuda:1' })
-   *
-   * @throws ERR_INVALID_ARG_TYPE, ERR_DEVICE
-   */
-  to(target: DType | (string & {}) | Tensor | ToOptions, options: Omit<ToOptions, 'dtype' | 'device'> = {}): Tensor {
-    if (target instanceof Tensor) return this.to({ dtype: target.dtype, device: target.device, ...options });
-    if (isDtype(target)) return this.to({ dtype: target, ...options });
-    if (typeof target === 'string') return this.to({ device: target, ...options });
-    if (typeof target !== 'object' || target === null) {
-      throw new ContinualTorchError(
-        'ERR_INVALID_ARG_TYPE',
-        `to: expected a dtype, a device, a Tensor or options, got ${describeValue(target)}`,
-      );
-    }
-    if (target.device !== undefined) native.checkDevice(target.device);
-    return toLayout(this, target) as Tensor;
-  }
-
-  /** On the CPU. */
-  cpu(): Tensor {
-    return this.to({ device: 'cpu' });
-  }
-
-  /** On the GPU. @throws ERR_DEVICE */
-  cuda(): Tensor {
-    return this.to({ device: 'cuda' });
-  }
-
-  /** As float32. */
-  float(): Tensor {
-    return this.to({ dtype: 'float32' });
-  }
-
-  /** As float64. */
-  double(): Tensor {
-    return this.to({ dtype: 'float64' });
-  }
-
-  /** As float16. */
-  half(): Tensor {
-    return this.to({ dtype: 'float16' });
-  }
-
-  /** As bfloat16. */
-  bfloat16(): Tensor {
-    return this.to({ dtype: 'bfloat16' });
-  }
-
-  /** As int64. */
-  long(): Tensor {
-    return this.to({ dtype: 'int64' });
-  }
-
-  /** As int32. */
-  int(): Tensor {
-    return this.to({ dtype: 'int32' });
-  }
-
-  /** As bool: true where it is not 0. */
-  bool(): Tensor {
-    return this.to({ dtype: 'bool' });
-  }
-
-  /**
-   * A part of the tensor, with PyTorch's meaning of indices: a view for positions, slices, null and '...', a copy where
-   * tensors or arrays pick elements.
-   *
-   *     t.index([0, slice(1, 5), null, mask])   // t[0, 1:5, None, mask]
-   *
-   * @throws ERR_INVALID_ARG_TYPE; ERR_TORCH for a position outside the tensor
-   */
-  index(indices: TensorIndex | readonly TensorIndex[]): Tensor {
-    return new Tensor(native.tensorIndex(this.handle, toNativeIndices('index', indices)));
-  }
-
-  /**
-   * Sets a part of the tensor, in place: `t[indices] = value`, the value broadcast to the part's shape.
-   * @throws as `index`; ERR_TORCH where the value does not fit
-   */
-  indexPut_(indices: TensorIndex | readonly TensorIndex[], value: Tensor | Scalar): this {
-    const source =
-      value instanceof Tensor ? value : (call('scalar_tensor', value, { dtype: this.dtype, device: this.device }) as Tensor);
-    native.tensorIndexPut(this.handle, toNativeIndices('indexPut_', indices), source.handle);
-    return this;
-  }
-
-  /** This tensor where the condition holds, the other elsewhere (`torch.where(condition, this, other)`). */
-  where(condition: Tensor, other: Tensor | Scalar): Tensor {
-    return call('where', condition, this, other) as Tensor;
-  }
-
-  /** The n-th derivative of `digamma`. */
-  polygamma(n: number): Tensor {
-    return call('polygamma', n, this) as Tensor;
-  }
-
-  /** The parts along the first dimension, one after the other. @throws ERR_SHAPE for a scalar */
-  *[Symbol.iterator](): IterableIterator<Tensor> {
-    const [length] = this.shape;
-    if (length === undefined) throw new ContinualTorchError('ERR_SHAPE', 'iteration: expected at least one dimension, got a scalar');
-    for (let i = 0; i < length; i++) yield call('select', this, 0, i) as Tensor;
   }
 
   /**
@@ -410,21 +220,11 @@ export class Tensor {
     this.dispose();
   }
 
-  /** As PyTorch prints it: `tensor([1., 2.])`. */
-  toString(): string {
-    return formatTensor(this);
-  }
-
   /** What `console.log` shows: as `toString`. */
   [inspect.custom](): string {
     return this.toString();
   }
 }
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type, jsdoc/require-jsdoc
-export interface Tensor extends TensorMethods {}
-
-const toLayout = operator('to.dtype_layout');
 
 const aTensor = instanceOf(Tensor, 'a Tensor');
 const backwardOptions = z.object({

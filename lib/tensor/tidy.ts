@@ -1,43 +1,6 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { isThenable } from '../user-function';
+import { currentScope, inScope, Scope, scopeCloses } from './scopes';
 import { Tensor } from './tensor';
-
-/** The tensors that were made in a call of `tidy`. */
-class Scope {
-  private readonly made = new Set<Tensor>();
-
-  constructor(private readonly outer: Scope | undefined) {}
-
-  add(tensor: Tensor): void {
-    this.made.add(tensor);
-  }
-
-  /** From this scope or from one around it, where an inner call keeps what an outer one made. */
-  delete(tensor: Tensor): void {
-    if (!this.made.delete(tensor)) this.outer?.delete(tensor);
-  }
-
-  /** Disposes all but what is reached from the result, which the scope around this one takes over. */
-  close(result: unknown): void {
-    try {
-      for (const tensor of tensorsIn(result)) {
-        if (this.made.delete(tensor)) this.outer?.add(tensor);
-      }
-    } finally {
-      for (const tensor of this.made) tensor.dispose();
-      this.made.clear();
-    }
-  }
-}
-
-const scopes = new AsyncLocalStorage<Scope>();
-/** While it is 0, making a tensor costs nothing more. */
-let openScopes = 0;
-
-/** @internal Called for every tensor that is made. */
-export function track(tensor: Tensor): void {
-  if (openScopes > 0) scopes.getStore()?.add(tensor);
-}
 
 /**
  * Calls `fn` and disposes every tensor that was made meanwhile, but for those in what it returns: a tensor, or tensors in
@@ -48,16 +11,15 @@ export function track(tensor: Tensor): void {
  *     const loss = tidy(() => model.forward(x).sub(y).square().mean());
  */
 export function tidy<T>(fn: () => T): T {
-  const scope = new Scope(scopes.getStore());
+  const scope = new Scope(currentScope());
   const finish = (result: unknown) => {
-    openScopes--;
-    scope.close(result);
+    scopeCloses();
+    scope.close(() => tensorsIn(result));
   };
-  openScopes++;
   let result: T;
   let isPending: boolean;
   try {
-    result = scopes.run(scope, fn);
+    result = inScope(scope, fn);
     isPending = isThenable(result);
   } catch (error) {
     finish(undefined);
@@ -81,7 +43,7 @@ export function tidy<T>(fn: () => T): T {
 
 /** Takes a tensor out of all calls of `tidy` that are under way: it lives until it is collected or disposed. */
 export function keep<T extends Tensor>(tensor: T): T {
-  scopes.getStore()?.delete(tensor);
+  currentScope()?.delete(tensor);
   return tensor;
 }
 
