@@ -1,8 +1,7 @@
 import type { Dataset } from '../data/dataset';
 import { IterableDataset } from '../data/iterable-dataset';
 import { TensorDataset } from '../data/tensor-dataset';
-import { Benchmark } from './benchmark';
-import type { Stream } from './stream';
+import { Benchmark, type Stream } from './stream';
 import { requireStreams } from './stream-names';
 
 const operation = 'benchmarkFromDatasets';

@@ -3,7 +3,7 @@ import { TensorDataset } from '../data/tensor-dataset';
 import { ContinualTorchError } from '../errors';
 import { integer, parseOptions, positiveInteger, seed } from '../options';
 import { manualSeed, randomPermutation } from '../random';
-import { Benchmark, type NamedStreams } from './benchmark';
+import { Benchmark, type NamedStreams } from './stream';
 import { requireClasses, requireSum } from './class-assignment';
 import { ClassifiedData } from './classified-data';
 import { requireStreams } from './stream-names';

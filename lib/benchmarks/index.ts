@@ -1,5 +1,4 @@
-export { Experience, Stream, type ExperienceData } from './stream';
-export { Benchmark, type NamedStreams } from './benchmark';
+export { Benchmark, Experience, type ExperienceData, type NamedStreams, Stream } from './stream';
 export { benchmarkFromDatasets, type StreamsOf } from './benchmark-from-datasets';
 export {
   NCBenchmark,

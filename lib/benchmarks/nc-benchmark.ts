@@ -5,11 +5,10 @@ import { type Transform, transformSchema } from '../data/transform';
 import { ContinualTorchError } from '../errors';
 import { boolean, integer, nonNegativeInteger, parseArgument, parseOptions, positiveInteger, seed } from '../options';
 import { manualSeed, randomPermutation } from '../random';
-import { Benchmark } from './benchmark';
 import { ClassAssignment, classCounts, requireClasses, requireSum } from './class-assignment';
 import { concatenated, type DatasetPair, datasetPairs, type OneOrSeveral } from './dataset-pairs';
 import { requireSamples } from './shares';
-import type { ExperienceData } from './stream';
+import { Benchmark, type ExperienceData } from './stream';
 
 const operation = 'ncBenchmark';
 

@@ -10,7 +10,7 @@ import {
   seed,
 } from '../options';
 import { manualSeed } from '../random';
-import { Benchmark } from './benchmark';
+import { Benchmark } from './stream';
 import { ClassifiedData } from './classified-data';
 import { luckyPlaces, requireEnough, requireSamples, shuffled } from './shares';
 

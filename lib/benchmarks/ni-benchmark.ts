@@ -3,12 +3,11 @@ import { withFurtherTransforms } from '../data/compose-transforms';
 import { ContinualTorchError } from '../errors';
 import { boolean, nonNegativeInteger, parseArgument, parseOptions, positiveInteger, seed } from '../options';
 import { manualSeed } from '../random';
-import { Benchmark } from './benchmark';
 import type { ClassifiedData } from './classified-data';
 import { concatenated, datasetPairs, type OneOrSeveral } from './dataset-pairs';
 import { type BenchmarkTransforms, transformOptions } from './nc-benchmark';
 import { luckyPlaces, requireEnough, requireSamples, shuffled } from './shares';
-import type { ExperienceData } from './stream';
+import { Benchmark, type ExperienceData } from './stream';
 
 const operation = 'niBenchmark';
 const assignmentSchema = z.array(

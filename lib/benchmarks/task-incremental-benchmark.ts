@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset';
 import type { TensorDataset } from '../data/tensor-dataset';
 import { ContinualTorchError } from '../errors';
 import { boolean, instanceOf, parseArgument, parseOptions } from '../options';
-import { Benchmark } from './benchmark';
+import { Benchmark } from './stream';
 
 const operation = 'taskIncrementalBenchmark';
 const schema = z.object({ resetTaskLabels: boolean.default(false) });

@@ -1,7 +1,6 @@
 import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
-import { Benchmark } from './benchmark';
-import { Stream } from './stream';
+import { Benchmark, Stream } from './stream';
 
 /**
  * The same data in new experiences, numbered from 0, whose classes are those of the data and whose past and future are the

@@ -1,7 +1,6 @@
 import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
-import { Benchmark } from './benchmark';
-import { Experience, Stream } from './stream';
+import { Benchmark, Experience, Stream } from './stream';
 
 /**
  * Makes sure that all data carries task labels, and returns what it was given (`with_task_labels`): experiences always tell
