@@ -3,9 +3,9 @@ import { TensorDataset } from '../data/tensor-dataset';
 import { ContinualTorchError } from '../errors';
 import { integer, parseOptions, positiveInteger, seed } from '../options';
 import { manualSeed, randomPermutation } from '../random';
-import { Benchmark, type NamedStreams } from './stream';
 import { requireClasses, requireSum } from './class-assignment';
 import { ClassifiedData } from './classified-data';
+import { Benchmark, type NamedStreams } from './stream';
 import { requireStreams } from './stream-names';
 
 const operation = 'classIncrementalBenchmark';

@@ -10,9 +10,9 @@ import {
   seed,
 } from '../options';
 import { manualSeed } from '../random';
-import { Benchmark } from './stream';
 import { ClassifiedData } from './classified-data';
 import { luckyPlaces, requireEnough, requireSamples, shuffled } from './shares';
+import { Benchmark } from './stream';
 
 const operation = 'newInstancesBenchmark';
 const dataset = instanceOf(TensorDataset, 'a TensorDataset');

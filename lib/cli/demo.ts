@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { ContinualTorchError, torchVersion } from '../index';
+import { progressDisplay } from '../progress-display';
 import { version } from '../version';
 import { runCommand } from './command';
 import { type DemoOptions, type DemoResult, runDemo } from './demo-run';
-import { progressDisplay } from '../progress-display';
 
 const quickStride = 5;
 

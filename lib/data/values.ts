@@ -1,7 +1,7 @@
 import { ContinualTorchError, describeValue } from '../errors';
+import type { TypedArray } from '../native/element-types';
 import { Complex } from '../tensor/complex';
 import { cpuTensor, type NestedNumbers } from '../tensor/creation';
-import type { TypedArray } from '../native/element-types';
 import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
 import { severalOf } from './inputs';

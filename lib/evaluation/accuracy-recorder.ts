@@ -1,10 +1,10 @@
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
+import type { Strategy } from '../hooks/strategy';
 import type { AccuracyMatrix } from '../results/accuracy-matrix';
 import { correctPredictions } from './metrics/accuracy';
 import { ratio } from './metrics/mean-metric';
 import { type Numbering, TrainedSteps } from './trained-steps';
-import type { Strategy } from '../hooks/strategy';
 
 type Row = Map<number, number>;
 

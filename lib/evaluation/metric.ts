@@ -1,8 +1,8 @@
 import type { Experience } from '../benchmarks/stream';
-import type { Tensor } from '../tensor/tensor';
 import type { HookName } from '../hooks/hook-names';
 import type { Strategy } from '../hooks/strategy';
 import type { MetricValue } from '../results/metric-values';
+import type { Tensor } from '../tensor/tensor';
 
 /**
  * A metric is an object, of a class or not, with methods named like hooks (`afterTrainingEpoch`, `beforeEval`, ...). Each

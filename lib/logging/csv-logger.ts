@@ -3,12 +3,12 @@ import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { parseMetricName } from '../evaluation/metric';
 import { Numbering } from '../evaluation/trained-steps';
+import type { Logger, Strategy } from '../hooks/strategy';
 import { parseArgument } from '../options';
+import type { EmittedMetric } from '../results/metric-values';
 import { Tensor } from '../tensor/tensor';
 import { fourDecimals } from './four-decimals';
 import { folderName, LogFile } from './log-file';
-import type { Logger, Strategy } from '../hooks/strategy';
-import type { EmittedMetric } from '../results/metric-values';
 
 const trainingColumns = ['training_exp', 'epoch', 'training_accuracy', 'val_accuracy', 'training_loss', 'val_loss'];
 const evalColumns = ['eval_exp', 'training_exp', 'eval_accuracy', 'eval_loss', 'forgetting'];

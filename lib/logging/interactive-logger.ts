@@ -1,6 +1,6 @@
+import type { PassProgress, Strategy } from '../hooks/strategy';
 import { noProgressDisplay, progressBar, type ProgressDisplay } from '../progress-display';
 import { TextLogger } from './text-logger';
-import type { PassProgress, Strategy } from '../hooks/strategy';
 
 /**
  * A `TextLogger` on stdout that does not announce training experiences, with a progress bar for each training epoch and each

@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { threadId } from 'node:worker_threads';
+import type { Logger } from '../hooks/strategy';
 import { parseArgument } from '../options';
+import type { EmittedMetric } from '../results/metric-values';
 import { Tensor } from '../tensor/tensor';
 import { folderName, LogFile } from './log-file';
 import { histogramEvent, scalarEvent, versionEvent } from './tensorboard-events';
-import type { Logger } from '../hooks/strategy';
-import type { EmittedMetric } from '../results/metric-values';
 
 let filesMade = 0;
 

@@ -1,11 +1,11 @@
 import type { Writable } from 'node:stream';
 import type { Experience } from '../benchmarks/stream';
 import { ContinualTorchError, describeValue } from '../errors';
+import type { Logger, Strategy } from '../hooks/strategy';
 import { nestedArray, type NestedArray } from '../results/evaluation-results';
+import type { EmittedMetric } from '../results/metric-values';
 import { Tensor } from '../tensor/tensor';
 import { fourDecimals } from './four-decimals';
-import type { Logger, Strategy } from '../hooks/strategy';
-import type { EmittedMetric } from '../results/metric-values';
 
 /**
  * Prints when training and evaluation begin and end, and the latest value of each metric, sorted by name, at the end of each

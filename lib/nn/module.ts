@@ -1,11 +1,11 @@
 import { inspect } from 'node:util';
 import { z } from 'zod';
-import { ContinualTorchError, describeValue } from '../errors';
 import type { Inputs } from '../data/inputs';
+import { ContinualTorchError, describeValue } from '../errors';
+import type { DType } from '../native/element-types';
 import type { NativeModule } from '../native/types';
 import { boolean, deviceName, parseArgument, parseOptions } from '../options';
 import { isDtype } from '../tensor/dtype';
-import type { DType } from '../native/element-types';
 import { Tensor } from '../tensor/tensor';
 import { keep } from '../tensor/tidy';
 import { callUserAtOnce } from '../user-function';

@@ -1,7 +1,7 @@
+import type { DType } from '../native/element-types';
 import type { Complex } from './complex';
 import { isComplexDtype, isInexactDtype } from './dtype';
 import { elementCount } from './element-count';
-import type { DType } from '../native/element-types';
 import { formatterOf } from './number-format';
 import { call } from './operator-call';
 import type { NestedElements, Tensor, TensorElement } from './tensor';

@@ -1,7 +1,7 @@
 import { native } from '../native/binding';
+import type { DType } from '../native/element-types';
 import type { NativeAddon } from '../native/types';
 import { getDefaultDevice } from './default-device';
-import type { DType } from '../native/element-types';
 import { formatElements, lineWidth } from './format-elements';
 import { call } from './operator-call';
 import type { Tensor } from './tensor';

@@ -2,12 +2,12 @@ import { inspect } from 'node:util';
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
+import type { DType, TypedArray } from '../native/element-types';
 import type { NativeTensor } from '../native/types';
 import { boolean, instanceOf, parseOptions } from '../options';
 import { Complex } from './complex';
 import { isComplexDtype } from './dtype';
 import { elementCount } from './element-count';
-import type { DType, TypedArray } from '../native/element-types';
 import type { Layout } from './operator-types';
 import { track } from './scopes';
 

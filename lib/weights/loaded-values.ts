@@ -1,6 +1,6 @@
+import type { Work } from '../latency';
 import type { Complex } from '../tensor/complex';
 import type { Tensor } from '../tensor/tensor';
-import type { Work } from '../latency';
 import { PickledStorage, StorageClass } from './rebuild-dense';
 import { PickledGlobal } from './unpickler';
 

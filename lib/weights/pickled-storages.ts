@@ -1,7 +1,7 @@
 import type { FileBytes } from '../data/file-bytes';
 import { quoteName } from '../errors';
-import { native } from '../native/binding';
 import type { Work } from '../latency';
+import { native } from '../native/binding';
 import type { LoadingFile } from './loading-file';
 import { PickledStorage, StorageClass } from './rebuild-dense';
 import { StoredBytes } from './stored-tensors';

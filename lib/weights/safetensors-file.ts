@@ -1,9 +1,9 @@
 import { FileBytes } from '../data/file-bytes';
 import { atDoor, type Door, type FileKind } from '../data/file-kind';
 import { ContinualTorchError, quoteName } from '../errors';
+import type { Work } from '../latency';
 import { native } from '../native/binding';
 import type { Tensor } from '../tensor/tensor';
-import type { Work } from '../latency';
 import { type Header, maxHeaderLength, parseHeader, type TensorEntry } from './safetensors-header';
 import { contiguousStride, StoredBytes } from './stored-tensors';
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import type { FileBytes } from '../data/file-bytes';
 import { ContinualTorchError, quoteName } from '../errors';
-import type { Tensor } from '../tensor/tensor';
 import { inTurns, type Work } from '../latency';
+import type { Tensor } from '../tensor/tensor';
 import { type Damaged, decoded, parsed, readTensors, withBytes } from './safetensors-file';
 import { maxHeaderLength } from './safetensors-header';
 import { StrictJson } from './strict-json';

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import type { FileKind } from '../data/file-kind';
 import { ContinualTorchError, describeValue } from '../errors';
+import { inTurns } from '../latency';
 import { job, native } from '../native/binding';
 import type { NativePart } from '../native/types';
 import { boolean, deviceName, parseOptions } from '../options';
-import { ops } from '../tensor/operators';
 import { getDefaultDevice } from '../tensor/default-device';
+import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
-import { inTurns } from '../latency';
 import { requirePath, writeAside } from '../write-aside';
 import { inPlaceOfStateDict } from '../wrong-argument';
 import { dtypes, readHeader, readTensors, withBytes } from './safetensors-file';

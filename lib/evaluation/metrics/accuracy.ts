@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Strategy } from '../../hooks/strategy';
 import { boolean, parseOptions } from '../../options';
 import type { PluginMetric } from '../metric';
 import { TrainedSteps } from '../trained-steps';
@@ -12,7 +13,6 @@ import {
   streamMean,
   type WeightedSum,
 } from './mean-metric';
-import type { Strategy } from '../../hooks/strategy';
 
 const schema = z.object({ ...levelOptions, trainedExperience: boolean.default(false) });
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { boolean, parseOptions } from '../../options';
-import { emit, type NameParts, type PluginMetric } from '../metric';
 import type { Strategy } from '../../hooks/strategy';
+import { boolean, parseOptions } from '../../options';
 import type { MetricValue } from '../../results/metric-values';
+import { emit, type NameParts, type PluginMetric } from '../metric';
 
 /** The parts of a mean: a sum and the weight that it is divided by. */
 export interface WeightedSum {

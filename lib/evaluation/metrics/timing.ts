@@ -1,7 +1,7 @@
-import { emit, type NameParts, type PluginMetric } from '../metric';
-import { type MetricLevels, ofExperience, ofTask, parseLevels } from './mean-metric';
 import type { HookName } from '../../hooks/hook-names';
 import type { Strategy } from '../../hooks/strategy';
+import { emit, type NameParts, type PluginMetric } from '../metric';
+import { type MetricLevels, ofExperience, ofTask, parseLevels } from './mean-metric';
 
 /**
  * Seconds, of the monotonic clock: `Time_MB`, one training iteration without the fetching of its mini-batch; `Time_Epoch`;

@@ -1,7 +1,7 @@
-import { InteractiveLogger } from '../../logging/interactive-logger';
-import { EvaluationPlugin } from './evaluation';
 import { accuracyOfLabels } from '../../evaluation/metrics/accuracy';
 import { lossMetrics } from '../../evaluation/metrics/loss';
+import { InteractiveLogger } from '../../logging/interactive-logger';
+import { EvaluationPlugin } from './evaluation';
 
 /**
  * What a strategy measures unless told otherwise: accuracy and loss of each epoch, experience and stream, shown by an

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { parseMetricName } from '../../evaluation/metric';
+import { SupervisedPlugin } from '../../hooks/plugin';
+import type { Hook, Strategy } from '../../hooks/strategy';
 import { counted } from '../../inspect';
 import type { Module } from '../../nn/module';
 import { boolean, nonNegativeNumber, parseOptions, positiveInteger } from '../../options';
 import { noGrad } from '../../tensor/grad-mode';
 import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
-import { SupervisedPlugin } from '../../hooks/plugin';
-import type { Hook, Strategy } from '../../hooks/strategy';
 
 const schema = z.object({
   patience: positiveInteger,

@@ -3,21 +3,21 @@ import { z } from 'zod';
 import type { Experience } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
-import { counted, listed, summary } from '../../inspect';
-import { type NativePhase, Phase } from '../../native/types';
-import { boolean, parseArgument, parseOptions } from '../../options';
-import { Tensor } from '../../tensor/tensor';
-import { isThenable } from '../../user-function';
-import { pluginName, SupervisedPlugin } from '../../hooks/plugin';
-import { hasNativeTwin } from '../../hooks/native-twin';
 import { AccuracyRecorder } from '../../evaluation/accuracy-recorder';
-import { type Curve, EvaluationResults } from '../../results/evaluation-results';
 import type { PluginMetric } from '../../evaluation/metric';
 import { needsLabels } from '../../evaluation/metrics/accuracy';
 import { experienceKey, Numbering } from '../../evaluation/trained-steps';
 import { type HookName, hookNames } from '../../hooks/hook-names';
+import { hasNativeTwin } from '../../hooks/native-twin';
+import { pluginName, SupervisedPlugin } from '../../hooks/plugin';
 import type { Evaluator, Logger, PassProgress, Strategy } from '../../hooks/strategy';
+import { counted, listed, summary } from '../../inspect';
+import { type NativePhase, Phase } from '../../native/types';
+import { boolean, parseArgument, parseOptions } from '../../options';
+import { type Curve, EvaluationResults } from '../../results/evaluation-results';
 import type { AllMetrics, EmittedMetric, LastMetrics, MetricValue } from '../../results/metric-values';
+import { Tensor } from '../../tensor/tensor';
+import { isThenable } from '../../user-function';
 
 const logger = z.custom<Logger>(
   (value) => isObject(value) && typeof (value as Partial<Logger>).logMetrics === 'function',

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../../errors';
+import { mayRunLater } from '../../hooks/native-twin';
+import { SupervisedPlugin } from '../../hooks/plugin';
+import type { Hook, Strategy } from '../../hooks/strategy';
 import type { LRScheduler } from '../../optim/lr-scheduler';
 import { Optimizer } from '../../optim/optimizer';
 import { boolean, parseArgument, parseOptions } from '../../options';
-import { mayRunLater } from '../../hooks/native-twin';
 import { callUserAtOnce } from '../../user-function';
 import { PeriodicEval } from './periodic-eval';
-import { SupervisedPlugin } from '../../hooks/plugin';
-import type { Hook, Strategy } from '../../hooks/strategy';
 
 const schedulerSchema = z.custom<LRScheduler>((value) => {
   const scheduler = value as Partial<LRScheduler> | null;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { parseArgument } from '../../options';
 import { SupervisedPlugin } from '../../hooks/plugin';
 import type { Hook, Strategy } from '../../hooks/strategy';
 import type { TrainOptions } from '../../hooks/train-options';
+import { parseArgument } from '../../options';
 
 /** What `evalEvery` counts. */
 export type PevalMode = 'epoch' | 'iteration' | 'experience';

@@ -2,22 +2,22 @@ import { z } from 'zod';
 import { Experience, Stream } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
 import { ContinualTorchError } from '../../errors';
+import type { HookName } from '../../hooks/hook-names';
+import { listener, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../../hooks/plugin';
+import type { Plugin } from '../../hooks/strategy';
+import type { AnyExperience, Experiences, TrainOptions } from '../../hooks/train-options';
 import { warnOfEvalModeOnce } from '../../jit/frozen-modes';
 import { refuseUntrainable } from '../../jit/untrainable';
 import { native } from '../../native/binding';
 import { Module, nativeModule } from '../../nn/module';
-import { getDefaultDevice } from '../../tensor/default-device';
 import { boolean, deviceName, instanceOf, parseArgument, parseOptions } from '../../options';
+import { getDefaultDevice } from '../../tensor/default-device';
 import { cpuGenerator, drawingFrom, type Generator } from '../../tensor/generator';
 import type { Tensor } from '../../tensor/tensor';
 import { callUser, callUserAtOnce, finishing } from '../../user-function';
 import { callOverride, inGradModeOf } from '../iteration/calls';
 import { groupByStream, requireNamesApart, toExperiences, toGroups } from './experiences';
 import { hookAround, hooksAround, insideHook } from './hook-call';
-import { listener, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../../hooks/plugin';
-import type { HookName } from '../../hooks/hook-names';
-import type { Plugin } from '../../hooks/strategy';
-import type { AnyExperience, Experiences, TrainOptions } from '../../hooks/train-options';
 
 /** @internal The option schema of `train` and `eval`. */
 export const trainSchema = z.object({

@@ -2,21 +2,20 @@ import type { Experience } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
 import { toNativeInputs } from '../../data/inputs';
 import { TensorDataset } from '../../data/tensor-dataset';
-import { EvaluationPlugin } from '../plugins/evaluation';
+import { type HookName, hookNames } from '../../hooks/hook-names';
+import { nativeTwin } from '../../hooks/native-twin';
+import { listener } from '../../hooks/plugin';
+import type { Plugin, Strategy } from '../../hooks/strategy';
 import { Phase } from '../../native/types';
 import { nativeModule } from '../../nn/module';
+import { withWayOut } from '../iteration/way-out';
 import { Clock } from '../plugins/clock';
 import { EarlyStoppingPlugin } from '../plugins/early-stopping';
+import { EvaluationPlugin } from '../plugins/evaluation';
 import { LRSchedulerPlugin } from '../plugins/lr-scheduler';
 import { PeriodicEval } from '../plugins/periodic-eval';
-import { listener } from '../../hooks/plugin';
-import { nativeTwin } from '../../hooks/native-twin';
-import type { SupervisedTemplate } from './supervised';
-import { withWayOut } from '../iteration/way-out';
-import { type HookName, hookNames } from '../../hooks/hook-names';
-import type { Plugin } from '../../hooks/strategy';
 
-type Method = keyof SupervisedTemplate | 'beforeTrainingExp' | 'trainExp' | 'beforeEvalExp' | 'evalExp';
+type Method = keyof Strategy | 'beforeTrainingExp' | 'trainExp' | 'beforeEvalExp' | 'evalExp';
 
 const hooksFrom = (first: HookName, last: HookName) => hookNames.slice(hookNames.indexOf(first), hookNames.indexOf(last) + 1);
 
@@ -42,8 +41,8 @@ const harmless = [Clock, EarlyStoppingPlugin, EvaluationPlugin, LRSchedulerPlugi
  * @throws ERR_INPUTS
  */
 export function checkInputs(
-  strategy: SupervisedTemplate,
-  standard: SupervisedTemplate,
+  strategy: Strategy,
+  standard: Strategy,
   experiences: readonly Experience<Dataset>[],
 ): void {
   const phase = strategy.isTraining ? 'train' : 'eval';

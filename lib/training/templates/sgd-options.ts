@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../../errors';
-import { defaultEvaluator } from '../plugins/default-evaluator';
-import { EvaluationPlugin } from '../plugins/evaluation';
+import type { PassProgress } from '../../hooks/strategy';
 import { Optimizer } from '../../optim/optimizer';
-import { callUserAtOnce } from '../../user-function';
 import { instanceOf, positiveInteger } from '../../options';
 import type { Tensor } from '../../tensor/tensor';
+import { callUserAtOnce } from '../../user-function';
+import { defaultEvaluator } from '../plugins/default-evaluator';
+import { EvaluationPlugin } from '../plugins/evaluation';
 import { periodicEvalOptions } from '../plugins/periodic-eval';
 import { baseOptions, type BaseTemplateOptions } from './base';
-import type { PassProgress } from '../../hooks/strategy';
 
 /** `(output, target) => loss`: a function, or an object with such a `forward`; the loss is one number. */
 export type Criterion =

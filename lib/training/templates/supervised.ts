@@ -1,14 +1,14 @@
 import { DataLoader, TaskBalancedDataLoader } from '../../data/data-loader';
 import { TensorDataset } from '../../data/tensor-dataset';
+import { hasNativeTwin } from '../../hooks/native-twin';
+import type { AnyExperience, TrainOptions } from '../../hooks/train-options';
 import { avalancheModelAdaptation } from '../../models/model-adaptation';
 import { Phase } from '../../native/types';
 import { forwardBatch, isScripted, type Module, nativeModule } from '../../nn/module';
 import type { Tensor } from '../../tensor/tensor';
 import { BaseSGDTemplate } from './base-sgd';
 import { checkInputs } from './input-check';
-import { hasNativeTwin } from '../../hooks/native-twin';
 import { type BaseSGDTemplateOptions, baseSGDOptions } from './sgd-options';
-import type { AnyExperience, TrainOptions } from '../../hooks/train-options';
 
 /** The option schema, for strategies that add options of their own. */
 export const supervisedOptions = baseSGDOptions;
