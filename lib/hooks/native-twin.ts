@@ -5,9 +5,7 @@ import type { Strategy } from './strategy';
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- methods of all classes and signatures
 type Method = (...args: any[]) => unknown;
 
-/** The phase; null where there is nothing to do at present; undefined where the method itself must be called. */
-type TwinPhase = NativePhase | null | undefined;
-type Twin<Owner> = (owner: Owner, strategy: Strategy) => TwinPhase;
+type Twin<Owner> = (owner: Owner, strategy: Strategy) => NativePhase | null | undefined;
 
 const twins = new WeakMap<Method, Twin<never>>();
 const deferred = new WeakSet<Method>();
@@ -24,7 +22,11 @@ const deferred = new WeakSet<Method>();
  * method itself must be called
  * @throws ERR_INVALID_ARG_TYPE
  */
-export function hasNativeTwin<Owner>(method: Method, twin: Twin<Owner>): void {
+export function hasNativeTwin<Owner>(
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- methods of all classes and signatures
+  method: (...args: any[]) => unknown,
+  twin: (owner: Owner, strategy: Strategy) => NativePhase | null | undefined,
+): void {
   for (const [name, value] of Object.entries({ method, twin })) {
     if (typeof value === 'function') continue;
     throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `hasNativeTwin: expected ${name} to be a function, got ${describeValue(value)}`);
@@ -33,7 +35,7 @@ export function hasNativeTwin<Owner>(method: Method, twin: Twin<Owner>): void {
 }
 
 /** The phase that may run in place of `method`. */
-export function nativeTwin(method: Method, owner: object, strategy: Strategy): TwinPhase {
+export function nativeTwin(method: Method, owner: object, strategy: Strategy): ReturnType<Twin<never>> {
   return twins.get(method)?.(owner as never, strategy);
 }
 

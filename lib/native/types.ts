@@ -132,6 +132,7 @@ export interface NativeMiniBatches {
 
 /** Opaque: a phase that a plugin adds to an iteration. */
 export interface NativePluginPhase {
+  /** Tells it from other objects. */
   readonly __pluginPhase: never;
 }
 

@@ -36,17 +36,16 @@ export interface MeasureOptions {
  * | --- | --- | --- | --- |
  * | `mas` | magnitude of the gradient of the outputs' mean squared norm | alpha old + (1 - alpha) measured | `alpha` |
  *
- * Importances, and the parameters as they are at its end, go to the penalty. `docs/plugins.md` shows how a method is made.
+ * Importances, and the parameters as they are at its end, go to the penalty. `docs/methods.md` shows how a method is made.
  */
 export class ImportancePass {
   readonly #stages: NativeImportancePass;
+  /** Where importances go. */
+  readonly penalty: QuadraticPenalty;
 
   /** @throws ERR_INVALID_ARG_VALUE for a rule that is not known, or an option that it lacks; ERR_INVALID_ARG_TYPE */
-  constructor(
-    rule: string,
-    options: Readonly<Record<string, number>>,
-    readonly penalty: QuadraticPenalty,
-  ) {
+  constructor(rule: string, options: Readonly<Record<string, number>>, penalty: QuadraticPenalty) {
+    this.penalty = penalty;
     this.#stages = native.createImportancePass(rule, options, penalty.handle);
   }
 
