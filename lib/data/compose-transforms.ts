@@ -1,8 +1,8 @@
-import { ops } from '../tensor/operators';
-import type { Tensor } from '../tensor/tensor';
+import { native } from '../native/binding';
+import { Tensor } from '../tensor/tensor';
 import { type Inputs, requireOneInput } from './inputs';
 import type { TensorDataset } from './tensor-dataset';
-import { type AnyTransform, applyFunction, type TensorTransform } from './transform';
+import { type AnyTransform, applyFunction, type TensorTransform, toNativeTransform } from './transform';
 
 /** The dataset with these transforms after its own, for training and for evaluation; null: none. */
 export function withFurtherTransforms(
@@ -41,21 +41,6 @@ function fitTogether(first: TensorTransform, second: TensorTransform): boolean {
 
 async function apply(transform: AnyTransform, x: Inputs): Promise<Inputs> {
   if (typeof transform === 'function') return applyFunction(transform, x);
-  return applyDescribed(transform, requireOneInput('transform', x, 'give a function that transforms all inputs'));
-}
-
-/** What native/core/data/minibatches.cpp does, for the part of a chain that has a function in it. */
-function applyDescribed({ permutation, toFloat, normalize, draws }: TensorTransform, x: Tensor): Tensor {
-  const { aten } = ops as { aten: Record<string, (...args: unknown[]) => Tensor> };
-  const { shape } = x;
-  if (draws) aten.uniform_!(aten.empty!([shape[0]!, draws], { dtype: 'float32', device: 'cpu' }));
-  if (permutation) {
-    const features = aten.flatten!(x, 1);
-    const filled = aten.constant_pad_nd!(features, [0, 1]); // the feature that -1 means
-    const taken = aten.remainder!(permutation.to({ device: x.device }), features.shape[1]! + 1);
-    x = aten.view!(aten.index_select!(filled, 1, taken), shape);
-  }
-  if (toFloat) x = aten.div!(aten.to!(x, 'float32'), 255);
-  if (normalize) x = aten.div!(aten.sub!(x, normalize.mean), normalize.std);
-  return x;
+  const input = requireOneInput('transform', x, 'give a function that transforms all inputs');
+  return new Tensor(native.transformed(input.handle, toNativeTransform(transform)));
 }

@@ -12,7 +12,7 @@ import { callUserAtOnce } from '../user-function';
 import type { Dataset } from './dataset';
 import { describeInputs, haveLength, type Inputs, kindOfInputs, mapInputs, requireOneInput, toNativeInputs } from './inputs';
 import { setOrder } from './python-set';
-import { type AnyTransform, checkTransform, requireIndices, type Transform, transformSchema } from './transform';
+import { type AnyTransform, checkTransform, requireIndices, toNativeTransform, type Transform, transformSchema } from './transform';
 import { areSeveral, type InputValues, inputValues, targetValues, type Values } from './values';
 
 const taskLabelsSchema = z.union([integer, z.array(integer)], 'an integer or an array of integers');
@@ -207,17 +207,12 @@ export class TensorDataset implements Dataset {
   }
 
   private makeNative(): NativeDataset {
-    const { permutation, toFloat, normalize, draws } = typeof this.transform === 'function' ? {} : this.transform;
     return native.createDataset({
       inputs: toNativeInputs(this.inputs),
       targets: this.y.handle,
       indices: this.indices?.handle ?? null,
       taskLabels: cpuTensor(this.ownTaskLabels ?? 0, { dtype: 'int64' }).handle,
-      permutation: permutation?.handle ?? null,
-      toFloat: toFloat ?? false,
-      mean: normalize?.mean ?? null,
-      std: normalize?.std ?? null,
-      draws: draws ?? 0,
+      transform: toNativeTransform(typeof this.transform === 'function' ? {} : this.transform),
     });
   }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
+import type { NativeTransform } from '../native/types';
 import { boolean, instanceOf, nonNegativeInteger } from '../options';
 import { elementCount } from '../tensor/element-count';
 import { Tensor } from '../tensor/tensor';
@@ -73,6 +74,17 @@ export function checkTransform(operation: string, transform: AnyTransform, x: In
       `${operation}: expected x of floats, or toFloat, where transform.normalize is given, got ${x.dtype}`,
     );
   }
+}
+
+/** @internal */
+export function toNativeTransform({ permutation, toFloat, normalize, draws }: TensorTransform): NativeTransform {
+  return {
+    permutation: permutation?.handle ?? null,
+    toFloat: toFloat ?? false,
+    mean: normalize?.mean ?? null,
+    std: normalize?.std ?? null,
+    draws: draws ?? 0,
+  };
 }
 
 /** Inputs through a user's function. @throws ERR_DATA_SOURCE where it fails; ERR_INVALID_ARG_TYPE where it returns no inputs */

@@ -84,6 +84,15 @@ export type NativeOptimizerKind = 'SGD' | 'Adam' | 'RMSprop' | 'Adagrad';
 
 export type NativeOptimizerOptions = Record<string, number | boolean>;
 
+/** What happens to samples, in this order; as `TensorTransform`. */
+export interface NativeTransform {
+  permutation: NativeTensor | null;
+  toFloat: boolean;
+  mean: number | null;
+  std: number | null;
+  draws: number;
+}
+
 /** "" where a parameter has no name. */
 export interface NativeParameterGroup {
   params: [name: string, parameter: NativeTensor][];
@@ -364,12 +373,10 @@ export interface NativeAddon {
     targets: NativeTensor;
     indices: NativeTensor | null;
     taskLabels: NativeTensor;
-    permutation: NativeTensor | null;
-    toFloat: boolean;
-    mean: number | null;
-    std: number | null;
-    draws: number;
+    transform: NativeTransform;
   }): NativeDataset;
+  /** What a dataset with this transform would give of samples [B, ...]. */
+  transformed(x: NativeTensor, transform: NativeTransform): NativeTensor;
   createMiniBatches(
     dataset: NativeDataset,
     sampling: {

@@ -2,48 +2,66 @@
 #include "binding/objects/dataset.h"
 
 #include "binding/objects/tensor.h"
+#include "binding/util/arguments.h"
+#include "binding/util/errors.h"
 #include "binding/util/inputs.h"
+#include "core/compute/work_size.h"
 
 namespace continual::binding {
 namespace {
 
-/// -1 in a permutation stands for a feature that is 0.
-void fill_beyond_the_data(Transform& transform, int64_t features) {
-  if (!transform.permutation.defined() || transform.permutation.numel() == 0) return;
-  const int64_t least = transform.permutation.min().item<int64_t>();
-  if (least < -1 || transform.permutation.max().item<int64_t>() >= features) {
-    throw Error("ERR_INDEX_RANGE",
-                "dataset: expected a permutation of indices in [-1, " + std::to_string(features) + ")");
-  }
-  transform.fill = least == -1;
-  if (transform.fill) transform.permutation = transform.permutation.remainder(features + 1);
+// The data lies on the host, whatever device the strategy trains on, and so does what tells about it.
+at::Tensor on_host(const at::Tensor& tensor) { return tensor.detach().to(at::kCPU).contiguous(); }
+
+at::Tensor optional_tensor(const Napi::Object& options, const char* name) {
+  const Napi::Value value = options.Get(name);
+  return is_absent(value) ? at::Tensor() : on_host(TensorHandle::tensor(value));
 }
 
-/// Native: createDataset({ inputs, targets, indices?, taskLabels, permutation?, toFloat, mean?, std?, draws }) ->
-/// Dataset Sizes and index ranges are checked here: a wrong one would read beyond the data.
+/// { permutation?, toFloat, mean?, std?, draws }, for samples of so many features.
+Transform transform_argument(const Napi::Value& value, int64_t features) {
+  if (!value.IsObject()) wrong_argument("a transform description");
+  const auto options = value.As<Napi::Object>();
+  Transform transform;
+  transform.permute(optional_tensor(options, "permutation"), features);
+  transform.to_float = boolean_argument(options.Get("toFloat"), "toFloat");
+  if (!is_absent(options.Get("mean"))) {
+    transform.mean = number_argument(options.Get("mean"), "mean");
+    transform.std = number_argument(options.Get("std"), "std");
+  }
+  transform.draws = integer_argument(options.Get("draws"), "draws");
+  return transform;
+}
+
+int64_t features_of(const at::Tensor& x) { return x.dim() == 0 || x.size(0) == 0 ? 0 : x.numel() / x.size(0); }
+
+/// Native: transformed(x: Tensor, transform) -> Tensor: what a dataset with this transform would give of samples x [B, ...],
+/// on their device.
+Napi::Value transformed(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const at::NoGradGuard no_grad;
+    const at::Tensor& x = TensorHandle::tensor(info[0]);
+    const Transform transform = transform_argument(info[1], features_of(x));
+    if (x.dim() == 0) wrong_argument("samples [B, ...]");
+    transform.draw(x.size(0));
+    at::Tensor result;
+    Environment::of(env).run(is_large_pass(x.numel()), [&] { result = transform(x.clone()); });
+    return TensorHandle::wrap(env, std::move(result));
+  });
+}
+
+/// Native: createDataset({ inputs, targets, indices?, taskLabels, transform }) -> Dataset. Sizes and index ranges are checked here: a wrong one would read beyond the data.
 Napi::Value create_dataset(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     if (!info[0].IsObject()) wrong_argument("a dataset description");
     const auto options = info[0].As<Napi::Object>();
-    // The data lies on the host, whatever device the strategy trains on, and so does what tells about it.
-    const auto on_host = [](const at::Tensor& tensor) { return tensor.detach().to(at::kCPU).contiguous(); };
-    const auto optional_tensor = [&](const char* name) {
-      const Napi::Value value = options.Get(name);
-      return is_absent(value) ? at::Tensor() : on_host(TensorHandle::tensor(value));
-    };
     auto dataset = std::make_shared<Dataset>();
     dataset->inputs = inputs_argument(options.Get("inputs")).map(on_host);
     dataset->targets = on_host(TensorHandle::tensor(options.Get("targets")));
-    dataset->indices = optional_tensor("indices");
+    dataset->indices = optional_tensor(options, "indices");
     dataset->task_labels = on_host(TensorHandle::tensor(options.Get("taskLabels")));
-    dataset->transform.permutation = optional_tensor("permutation");
-    dataset->transform.to_float = boolean_argument(options.Get("toFloat"), "toFloat");
-    if (!is_absent(options.Get("mean"))) {
-      dataset->transform.mean = number_argument(options.Get("mean"), "mean");
-      dataset->transform.std = number_argument(options.Get("std"), "std");
-    }
-    dataset->transform.draws = integer_argument(options.Get("draws"), "draws");
     const Inputs& inputs = dataset->inputs;
     for (const at::Tensor& input : inputs.tensors) {
       if (input.dim() > 0 && dataset->targets.dim() > 0 && input.size(0) == dataset->targets.size(0)) continue;
@@ -61,7 +79,7 @@ Napi::Value create_dataset(const Napi::CallbackInfo& info) {
         (indices.min().item<int64_t>() < 0 || indices.max().item<int64_t>() >= inputs.size())) {
       throw Error("ERR_INDEX_RANGE", "dataset: expected indices in [0, " + std::to_string(inputs.size()) + ")");
     }
-    fill_beyond_the_data(dataset->transform, inputs.size() == 0 ? 0 : inputs.tensors.front().numel() / inputs.size());
+    dataset->transform = transform_argument(options.Get("transform"), features_of(inputs.tensors.front()));
     return DatasetHandle::make(Environment::of(env).dataset_class, std::shared_ptr<const Dataset>(dataset));
   });
 }
@@ -71,6 +89,7 @@ Napi::Value create_dataset(const Napi::CallbackInfo& info) {
 void DatasetHandle::define(Napi::Env env, Napi::Object exports) {
   const Napi::Function constructor = DefineClass(env, kName, {});
   Environment::of(env).dataset_class = Napi::Persistent(constructor);
+  exports.Set("transformed", Napi::Function::New(env, transformed, "transformed"));
   exports.Set("createDataset", Napi::Function::New(env, create_dataset, "createDataset"));
 }
 

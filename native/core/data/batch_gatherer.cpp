@@ -5,18 +5,6 @@
 namespace continual {
 namespace {
 
-at::Tensor permuted(const at::Tensor& x, const Transform& transform) {
-  at::Tensor features = x.flatten(1);
-  if (transform.fill) features = at::cat({features, at::zeros({x.size(0), 1}, x.options())}, 1);
-  return features.index_select(1, transform.permutation).view(x.sizes());
-}
-
-at::Tensor scaled(at::Tensor x, const Transform& transform) {
-  if (transform.to_float) x = x.to(at::kFloat).div_(255);
-  if (transform.mean) x = x.sub_(*transform.mean).div_(*transform.std);
-  return x;
-}
-
 /// Asks for memory that is read soon: rows in random order come from beyond the caches, one after the other otherwise.
 void fetch_to_cache(const uint8_t* bytes, int64_t count) {
 #if defined(__GNUC__)
@@ -70,7 +58,7 @@ Gatherer::Gatherer(std::shared_ptr<const Dataset> dataset, bool pinned) : datase
   const Inputs& inputs = dataset_->inputs;
   const bool are_bytes = inputs.form == Inputs::Form::kOne && inputs.tensors.front().scalar_type() == at::kByte;
   if (are_bytes && transform.to_float && !transform.permutation.defined()) {
-    table_ = scaled(at::arange(256, at::kByte), transform);
+    table_ = transform(at::arange(256, at::kByte));
   }
 }
 
@@ -98,9 +86,7 @@ at::Tensor Gatherer::transformed(const at::Tensor& all, const Positions& from) c
     look_up(x, all, from, table_);
     return x;
   }
-  at::Tensor x = rows(all, from);
-  if (dataset_->transform.permutation.defined()) x = permuted(x, dataset_->transform);
-  return scaled(x, dataset_->transform);
+  return dataset_->transform(rows(all, from));
 }
 
 /// Copied also where they lie in a row: an in-place operation of the model on its input must not reach the data.

@@ -2,17 +2,9 @@
 #pragma once
 
 #include "core/data/inputs.h"
+#include "core/data/transform.h"
 
 namespace continual {
-
-/// What happens to the gathered input of a mini-batch, in this order; nothing to several inputs.
-struct Transform {
-  at::Tensor permutation;           // int64 [features] or undefined: x.flatten(1)[:, permutation]
-  bool fill = false;                // the permutation may name feature [features], which is 0
-  bool to_float = false;            // uint8 -> float32 / 255
-  std::optional<double> mean, std;  // (x - mean) / std
-  int64_t draws = 0;                // random numbers that the reference draws for each sample it transforms
-};
 
 /// Samples x[i], y[i] with task labels t[i]. `indices` picks and orders samples without copying them.
 struct Dataset {
@@ -20,7 +12,7 @@ struct Dataset {
   at::Tensor targets;      // [N, ...] on the CPU
   at::Tensor indices;      // int64 [n] or undefined: all N in order
   at::Tensor task_labels;  // int64 [n], or [] for one label that all samples have
-  Transform transform;
+  Transform transform;     // of one input; nothing happens to several
 
   int64_t size() const { return indices.defined() ? indices.numel() : inputs.size(); }
 };

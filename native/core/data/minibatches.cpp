@@ -142,8 +142,7 @@ bool MiniBatches::next(MiniBatch& batch, const at::Device& device) {
     if (!drawn) return false;
     gathered = (*gatherer_)(*drawn);
   }
-  const Transform& transform = dataset_->transform;
-  if (transform.draws > 0) at::empty({gathered.size(), transform.draws}).uniform_();
+  dataset_->transform.draw(gathered.size());
   batch = gathered.to(device);
   return true;
 }

@@ -15,9 +15,9 @@ const newLinear = () => new nn.Linear(2, 2, { device: 'cpu' });
 const linear = newLinear();
 const heads = () => nativeModule(new models.MultiHeadClassifier(2));
 const dataset = new TensorDataset(tensor([[1, 2], [3, 4]]), tensor([0, 1], long)); // prettier-ignore
+const transform = () => ({ permutation: handle([1, 0], long), toFloat: true, mean: 0.5, std: 2, draws: 3 });
 const description = () => ({
-  inputs: handle([[1, 2], [3, 4]]), targets: handle([0, 1], long), indices: null, taskLabels: handle([0, 0], long),
-  permutation: null, toFloat: false, mean: null, std: null, draws: 0,
+  inputs: handle([[1, 2], [3, 4]]), targets: handle([0, 1], long), indices: null, taskLabels: handle([0, 0], long), transform: transform(),
 }); // prettier-ignore
 
 const optimizer = () =>
@@ -123,6 +123,7 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   createModule: () => ['M', [['child', nativeModule(linear)]], [['p', handle()]], [['b', null]], [['n', 'int', 3]], 'def forward(self, x):\n  return x\n'],
   createOptimizer: () => ['SGD', [{ params: [['a', handle()]], options: sgd }]],
   createDataset: () => [description()],
+  transformed: () => [handle([[1, 2], [3, 4]]), transform()],
   createMiniBatches: () => [dataset.toNative(), sampling()],
   createQuadraticPenalty: () => [1, { method: 'M', plugin: 'P', weight: 'w', codes: 'ERR_PENALTY' }],
   createImportancePass: () => ['mas', { alpha: 0.5 }, penalty()],
