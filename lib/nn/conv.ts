@@ -93,47 +93,58 @@ const list = (values: readonly number[]) => `[${values.join(', ')}]`;
 const unless = (usual: number, values: readonly number[]) =>
   values.every((value) => value === usual) ? undefined : python(values);
 
-abstract class Conv extends Layer {
-  /** [outChannels, inChannels / groups, ...kernelSize]. */
+abstract class ConvolutionLayer extends Layer {
+  /** [outChannels, inChannels / groups, ...kernelSize]; of a transposed one [inChannels, outChannels / groups, ...kernelSize]. */
   declare weight: Parameter;
   /** [outChannels]; null without. */
   declare bias: Parameter | null;
+}
 
-  constructor(dimensions: Dimensions, inChannels: unknown, outChannels: unknown, kernelSize: unknown, options: unknown) {
-    const name = `Conv${dimensions}d`;
-    const { inputs, outputs, kernel } = checked(`nn.${name}`, dimensions, inChannels, outChannels, kernelSize);
-    const o = parseOptions(`nn.${name}`, convSchema(dimensions), options);
-    const { stride, dilation, groups } = o;
-    const padding = o.padding;
-    requireGroups(`nn.${name}`, groups, inputs, outputs);
-    if (padding === 'same' && stride.some((step) => step !== 1)) {
-      throw new ContinualTorchError(
-        'ERR_INVALID_ARG_VALUE',
-        `nn.${name}: expected stride 1 with padding "same", got ${list(stride)}`,
+type ConvolutionClass<Size, Options> = new (
+  inChannels: number,
+  outChannels: number,
+  kernelSize: Size,
+  options?: Options,
+) => ConvolutionLayer;
+
+function convolution<Size>(dimensions: Dimensions): ConvolutionClass<Size, ConvOptions<Size>> {
+  return class extends ConvolutionLayer {
+    constructor(inChannels: number, outChannels: number, kernelSize: Size, options?: ConvOptions<Size>) {
+      const name = `Conv${dimensions}d`;
+      const { inputs, outputs, kernel } = checked(`nn.${name}`, dimensions, inChannels, outChannels, kernelSize);
+      const o = parseOptions(`nn.${name}`, convSchema(dimensions), options);
+      const { stride, dilation, groups } = o;
+      const padding = o.padding;
+      requireGroups(`nn.${name}`, groups, inputs, outputs);
+      if (padding === 'same' && stride.some((step) => step !== 1)) {
+        throw new ContinualTorchError(
+          'ERR_INVALID_ARG_VALUE',
+          `nn.${name}: expected stride 1 with padding "same", got ${list(stride)}`,
+        );
+      }
+      const parameters = newTensors([outputs, inputs / groups, ...kernel], outputs, o);
+      const conv = (input: string, pad: string) =>
+        `torch.conv${dimensions}d(${input}, self.weight, self.bias, ${list(stride)}, ${pad}, ${list(dilation)}, ${groups})`;
+      const usual = conv('input', typeof padding === 'string' ? `"${padding}"` : list(padding));
+      const padded = `torch.pad(input, ${list(sides(padding, kernel, dilation))}, "${o.paddingMode}")`;
+      super(
+        scriptModule(name, {
+          parameters,
+          source: returns(o.paddingMode === 'zeros' ? usual : conv(padded, list(kernel.map(() => 0)))),
+        }),
+        `${inputs}, ${outputs}, ` +
+          keywords({
+            kernel_size: python(kernel),
+            stride: python(stride),
+            padding: typeof padding === 'string' ? padding : unless(0, padding),
+            dilation: unless(1, dilation),
+            groups: groups === 1 ? undefined : `${groups}`,
+            bias: o.bias ? undefined : 'False',
+            padding_mode: o.paddingMode === 'zeros' ? undefined : o.paddingMode,
+          }),
       );
     }
-    const parameters = newTensors([outputs, inputs / groups, ...kernel], outputs, o);
-    const conv = (input: string, pad: string) =>
-      `torch.conv${dimensions}d(${input}, self.weight, self.bias, ${list(stride)}, ${pad}, ${list(dilation)}, ${groups})`;
-    const usual = conv('input', typeof padding === 'string' ? `"${padding}"` : list(padding));
-    const padded = `torch.pad(input, ${list(sides(padding, kernel, dilation))}, "${o.paddingMode}")`;
-    super(
-      scriptModule(name, {
-        parameters,
-        source: returns(o.paddingMode === 'zeros' ? usual : conv(padded, list(kernel.map(() => 0)))),
-      }),
-      `${inputs}, ${outputs}, ` +
-        keywords({
-          kernel_size: python(kernel),
-          stride: python(stride),
-          padding: typeof padding === 'string' ? padding : unless(0, padding),
-          dilation: unless(1, dilation),
-          groups: groups === 1 ? undefined : `${groups}`,
-          bias: o.bias ? undefined : 'False',
-          padding_mode: o.paddingMode === 'zeros' ? undefined : o.paddingMode,
-        }),
-    );
-  }
+  };
 }
 
 /** Padding before and after each dimension, the last one first, as `torch.pad` takes it. */
@@ -149,38 +160,35 @@ function sides(padding: number[] | 'same' | 'valid', kernel: number[], dilation:
     .flat();
 }
 
-abstract class ConvTranspose extends Layer {
-  /** [inChannels, outChannels / groups, ...kernelSize]. */
-  declare weight: Parameter;
-  /** [outChannels]; null without. */
-  declare bias: Parameter | null;
-
-  constructor(dimensions: Dimensions, inChannels: unknown, outChannels: unknown, kernelSize: unknown, options: unknown) {
-    const name = `ConvTranspose${dimensions}d`;
-    const { inputs, outputs, kernel } = checked(`nn.${name}`, dimensions, inChannels, outChannels, kernelSize);
-    const o = parseOptions(`nn.${name}`, transposedSchema(dimensions), options);
-    const { stride, padding, outputPadding, dilation, groups } = o;
-    requireGroups(`nn.${name}`, groups, inputs, outputs);
-    super(
-      scriptModule(name, {
-        parameters: newTensors([inputs, outputs / groups, ...kernel], outputs, o),
-        source: returns(
-          `torch.conv_transpose${dimensions}d(input, self.weight, self.bias, ${list(stride)}, ${list(padding)}, ` +
-            `${list(outputPadding)}, ${groups}, ${list(dilation)})`,
-        ),
-      }),
-      `${inputs}, ${outputs}, ` +
-        keywords({
-          kernel_size: python(kernel),
-          stride: python(stride),
-          padding: unless(0, padding),
-          dilation: unless(1, dilation),
-          output_padding: unless(0, outputPadding),
-          groups: groups === 1 ? undefined : `${groups}`,
-          bias: o.bias ? undefined : 'False',
+function transposedConvolution<Size>(dimensions: Dimensions): ConvolutionClass<Size, ConvTransposeOptions<Size>> {
+  return class extends ConvolutionLayer {
+    constructor(inChannels: number, outChannels: number, kernelSize: Size, options?: ConvTransposeOptions<Size>) {
+      const name = `ConvTranspose${dimensions}d`;
+      const { inputs, outputs, kernel } = checked(`nn.${name}`, dimensions, inChannels, outChannels, kernelSize);
+      const o = parseOptions(`nn.${name}`, transposedSchema(dimensions), options);
+      const { stride, padding, outputPadding, dilation, groups } = o;
+      requireGroups(`nn.${name}`, groups, inputs, outputs);
+      super(
+        scriptModule(name, {
+          parameters: newTensors([inputs, outputs / groups, ...kernel], outputs, o),
+          source: returns(
+            `torch.conv_transpose${dimensions}d(input, self.weight, self.bias, ${list(stride)}, ${list(padding)}, ` +
+              `${list(outputPadding)}, ${groups}, ${list(dilation)})`,
+          ),
         }),
-    );
-  }
+        `${inputs}, ${outputs}, ` +
+          keywords({
+            kernel_size: python(kernel),
+            stride: python(stride),
+            padding: unless(0, padding),
+            dilation: unless(1, dilation),
+            output_padding: unless(0, outputPadding),
+            groups: groups === 1 ? undefined : `${groups}`,
+            bias: o.bias ? undefined : 'False',
+          }),
+      );
+    }
+  };
 }
 
 /**
@@ -190,25 +198,13 @@ abstract class ConvTranspose extends Layer {
  * k = 1/sqrt(inChannels / groups * kernel), weight first.
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (groups that do not divide the channels too), ERR_UNKNOWN_OPTION
  */
-export class Conv1d extends Conv {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size1d, options?: ConvOptions<Size1d>) {
-    super(1, inChannels, outChannels, kernelSize, options);
-  }
-}
+export class Conv1d extends convolution<Size1d>(1) {}
 
 /** As `Conv1d` in two dimensions (`torch.nn.Conv2d`): input `[B, inChannels, H, W]`, output `[B, outChannels, H', W']`. */
-export class Conv2d extends Conv {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size2d, options?: ConvOptions<Size2d>) {
-    super(2, inChannels, outChannels, kernelSize, options);
-  }
-}
+export class Conv2d extends convolution<Size2d>(2) {}
 
 /** As `Conv1d` in three dimensions (`torch.nn.Conv3d`): input `[B, inChannels, D, H, W]`. */
-export class Conv3d extends Conv {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size3d, options?: ConvOptions<Size3d>) {
-    super(3, inChannels, outChannels, kernelSize, options);
-  }
-}
+export class Conv3d extends convolution<Size3d>(3) {}
 
 /**
  * The gradient of `Conv1d` with respect to its input, as a layer (`torch.nn.ConvTranspose1d`): input `[B, inChannels, L]`,
@@ -216,23 +212,11 @@ export class Conv3d extends Conv {
  * `weight` [inChannels, outChannels / groups, kernel] and `bias` [outChannels], drawn as PyTorch draws them.
  * @throws as `Conv1d`; ERR_TORCH in `forward` where outputPadding is too large
  */
-export class ConvTranspose1d extends ConvTranspose {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size1d, options?: ConvTransposeOptions<Size1d>) {
-    super(1, inChannels, outChannels, kernelSize, options);
-  }
-}
+export class ConvTranspose1d extends transposedConvolution<Size1d>(1) {}
 
 /** As `ConvTranspose1d` in two dimensions (`torch.nn.ConvTranspose2d`). */
-export class ConvTranspose2d extends ConvTranspose {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size2d, options?: ConvTransposeOptions<Size2d>) {
-    super(2, inChannels, outChannels, kernelSize, options);
-  }
-}
+export class ConvTranspose2d extends transposedConvolution<Size2d>(2) {}
 
 /** As `ConvTranspose1d` in three dimensions (`torch.nn.ConvTranspose3d`). */
-export class ConvTranspose3d extends ConvTranspose {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size3d, options?: ConvTransposeOptions<Size3d>) {
-    super(3, inChannels, outChannels, kernelSize, options);
-  }
-}
+export class ConvTranspose3d extends transposedConvolution<Size3d>(3) {}
 
