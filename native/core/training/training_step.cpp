@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "core/compute/device_reads.h"
+#include "core/compute/work_size.h"
 #include "core/error.h"
 #include "core/models/script_errors.h"
 
@@ -205,14 +206,12 @@ void TrainingStep::look_at_losses(Progress& progress) {
 }
 
 bool TrainingStep::is_light(const std::vector<PlannedPhase>& plan, int64_t max_iterations) const {
-  // libtorch's operators never split so few elements over threads: the result is the compute thread's.
-  constexpr int64_t kFew = 16384;
   if (max_iterations != 1) return false;
   return std::all_of(plan.begin(), plan.end(), [&](const PlannedPhase& planned) {
     switch (planned.phase) {
       case Phase::kZeroGrad: return true;
       case Phase::kFetch: return !passes_.empty() && passes_.back().loader && passes_.back().loader->is_prepared();
-      case Phase::kCriterion: return output.defined() && output.device().is_cpu() && output.numel() <= kFew;
+      case Phase::kCriterion: return output.defined() && output.device().is_cpu() && is_light_pass(output.numel());
       default: return false;
     }
   });
