@@ -56,6 +56,7 @@ void thread_team();
 void kept_blocks();
 void held_memory();
 void checksums();
+void files();
 /// @param on the CPU stands for a device
 void device_reads(const at::Device& on);
 

@@ -275,6 +275,7 @@ int main() {
   test::kept_blocks();
   test::held_memory();
   test::checksums();
+  test::files();
   test::device_reads(at::kCPU);
   if (at::hasCUDA()) test::device_reads(at::kCUDA);
   std::printf("core: %s\n", test::failures == 0 ? "all checks passed" : "FAILED");
