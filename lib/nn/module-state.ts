@@ -1,25 +1,21 @@
 import { type Inputs, toNativeInputs } from '../data/inputs';
-import { ContinualTorchError, describeValue } from '../errors';
+import { ContinualTorchError } from '../errors';
 import { native as addon } from '../native/binding';
 import type { NativeModule, NativeTensor } from '../native/types';
 import { Tensor } from '../tensor/tensor';
-import { expose, exposePlace, type PartKind } from './exposed';
-import { type AnyModule, Module, stateOf } from './module';
-import { asParameter, Parameter } from './parameter';
-import { requireRegistrable } from './registrable';
+import { exposedPartsAre, type PartKind } from './exposed';
+import { type Child, HeldParts } from './held-parts';
+import { isModule, type ModuleNode } from './module-node';
+import { Parameter } from './parameter';
 import type { Script } from './script';
 import { fromNative, type ScriptValue, toNative } from './script-value';
 import { isScriptedForward } from './scripted-forwards';
 
-type Child = [name: string, module: AnyModule | null];
-
-const isNumber = (name: string) => /^\d+$/.test(name);
-
 /** What the properties of a module add to it, in their order. */
-interface Added {
+interface Added<M> {
   parameters: [string, Parameter][];
   buffers: [string, Tensor][];
-  children: [string, AnyModule][];
+  children: [string, M][];
 }
 
 /**
@@ -31,6 +27,15 @@ let changes = 0;
 /** Modules that are being looked through: one that is met again is inside itself, and left out there. */
 const underWay = new Set<ModuleState>();
 
+/** @internal What a module is made of. */
+export let stateOf: (module: ModuleNode) => ModuleState;
+
+/** @internal Says where the state of a module is found. */
+export function statesAre(of: (module: never) => ModuleState): void {
+  stateOf = of as typeof stateOf;
+  exposedPartsAre(of);
+}
+
 /**
  * @internal What a module is made of, and the native module with the same parts.
  *
@@ -39,8 +44,7 @@ const underWay = new Set<ModuleState>();
  * (`expose`): what is assigned is a part at once, and the methods are compiled over it. Where they do not compile, because a
  * child is written in TypeScript for example, `Script.forward` does the same.
  */
-export class ModuleState {
-  private native: NativeModule | null = null;
+export class ModuleState<M extends ModuleNode = ModuleNode> extends HeldParts<M> {
   /** How often it has been put together. */
   private revision = 0;
   private isCompiled = false;
@@ -49,37 +53,17 @@ export class ModuleState {
   /** What the native module was put together from, and the names of these parts. */
   private composed: readonly unknown[] = [];
   private composedNames: string[] = [];
-  /** The children that are held here. */
-  private readonly given = new Map<string, AnyModule | null>();
-  private readonly exposed = new Map<string, [kind: PartKind, name: string]>();
-  /** Tensors that the native module does not have yet, or is to do without; undefined: that are none of its any more. */
-  private readonly pending = new Map<string, [kind: PartKind, handle: NativeTensor | null | undefined]>();
-  /** Names of registered buffers; whether they stand in the state dict. */
-  readonly buffers = new Map<string, boolean>();
-  /** What the names of registered parts were registered for. */
-  readonly registered = new Map<string, PartKind>();
-  /** The prototype of the lists of this class, where the children are numbered; null: they are not. */
-  private listBase: object | null = null;
   /** How many calls of `forward` in TypeScript are under way. */
   private depth = 0;
 
-  constructor(
-    private readonly module: AnyModule,
-    private readonly script: Script | null,
-  ) {
+  constructor(module: M, script: Script | null) {
+    super(module, script);
     if (!script) return;
-    for (const [name, child] of script.children) this.hold('module', name, child);
+    for (const [name, child] of script.children) this.hold('module', name, child as M | null);
     for (const name of script.parameters) this.hold('parameter', name);
     for (const name of script.buffers) this.hold('buffer', name);
     const native = this.sync();
     if (script.isLoaded) for (const [name, kind] of native.partNames()) this.hold(kind, name);
-  }
-
-  /**
-   *
-   */
-  get className(): string {
-    return this.module.constructor.name || 'Module';
   }
 
   /** The native module, with the parts that the module has now. @throws ERR_BUSY */
@@ -88,7 +72,7 @@ export class ModuleState {
     try {
       this.lookAtProperties();
       const added = this.added();
-      const children: Child[] = [];
+      const children: Child<M>[] = [];
       const leftOut: unknown[] = [];
       for (const [name, child] of [...this.given, ...added.children]) {
         const state = child && stateOf(child);
@@ -197,107 +181,9 @@ export class ModuleState {
   }
 
   /** The children by name; one that is there twice stands under each of its names. null: there may be one. */
-  children(): Child[] {
+  children(): Child<M>[] {
     this.lookAtProperties();
     return [...this.given, ...this.added().children];
-  }
-
-  /** Those children that are held here. */
-  held(): Child[] {
-    this.lookAtProperties();
-    return [...this.given];
-  }
-
-  /** From here on the children are found under their places as well, and move up where one is deleted. */
-  beList(base: object): void {
-    this.listBase = base;
-    this.placeChildren();
-  }
-
-  /** The child at a place of a list. */
-  at(index: number): AnyModule | null | undefined {
-    this.lookAtProperties();
-    return [...this.given.values()][index];
-  }
-
-  /** Another child takes a place of a list. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_BUSY */
-  setAt(index: number, value: unknown): void {
-    this.lookAtProperties();
-    const name = [...this.given.keys()][index];
-    if (name !== undefined) return this.set('module', name, value);
-    Object.defineProperty(this.module, index, { value, writable: true, enumerable: true, configurable: true });
-  }
-
-  /** The name for what comes behind the children of a list: its place, or where that is taken the next number that is free. */
-  nextName(): string {
-    this.lookAtProperties();
-    return this.freeName();
-  }
-
-  private freeName(): string {
-    const { size } = this.given;
-    if (!this.given.has(String(size))) return String(size);
-    return String(Math.max(...[...this.given.keys()].filter(isNumber).map(Number)) + 1);
-  }
-
-  /** The property of the part that has this name, and what part it is. */
-  partOf(name: string): [property: string, kind: PartKind, name: string] | null {
-    this.lookAtProperties();
-    for (const [property, [kind, part]] of this.exposed) if (part === name && !isNumber(property)) return [property, kind, part];
-    const shown = this.exposed.get(name);
-    if (shown) return [name, ...shown];
-    const value: unknown = Object.getOwnPropertyDescriptor(this.module, name)?.value;
-    if (value instanceof Module) return [name, 'module', name];
-    if (value instanceof Parameter) return [name, 'parameter', name];
-    if (value === null || value instanceof Tensor) {
-      const kind = this.registered.get(name);
-      if (kind && (value === null || kind === 'buffer')) return [name, kind, name];
-    }
-    return null;
-  }
-
-  /** Whether a child that is null was so from the start. */
-  isOptional(name: string): boolean {
-    return this.script?.children.get(name) === null;
-  }
-
-  /**
-   *
-   */
-  get(kind: PartKind, name: string): AnyModule | Tensor | null | undefined {
-    if (kind === 'module') {
-      if (this.listBase) this.lookAtProperties();
-      return this.given.get(name);
-    }
-    const tensor = this.native!.tensor(name);
-    if (tensor === null) return null;
-    return kind === 'parameter' ? asParameter(tensor) : new Tensor(tensor);
-  }
-
-  /** Another part takes the place of one. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_BUSY */
-  set(kind: PartKind, name: string, value: unknown): void {
-    this.check(kind, name, value);
-    if (kind === 'module') this.setChild(name, value as AnyModule | null);
-    else this.setTensor(kind, name, value as Tensor | null);
-  }
-
-  /** Holds a child under a name that is free, or in the place of the one that has it. */
-  give(operation: string, name: unknown, child: unknown): void {
-    this.lookAtProperties();
-    if (typeof name === 'string' && this.given.has(name) && (child === null || child instanceof Module)) return this.setChild(name, child);
-    requireRegistrable(operation, this.module, name, child, Module, 'a Module');
-    this.hold('module', name as string, child as AnyModule | null);
-    changes++;
-  }
-
-  /** Takes out a child that is held here. */
-  take(name: string): boolean {
-    if (!this.given.delete(name)) return false;
-    const property = this.propertyOf(name);
-    this.exposed.delete(property);
-    delete (this.module as unknown as Record<string, unknown>)[property];
-    changes++;
-    return true;
   }
 
   /** Holds a buffer more. */
@@ -308,102 +194,11 @@ export class ModuleState {
     this.sync();
   }
 
-  private hold(kind: PartKind, name: string, child: AnyModule | null = null): void {
-    if (kind === 'module' && !this.script?.isLoaded) this.given.set(name, child);
-    if (this.listBase) return this.place(name, this.given.size - 1);
-    const property = this.propertyOf(name);
-    if (!(property in (Object.getPrototypeOf(this.module) as object))) this.show(property, kind, name);
+  protected override changed(): void {
+    changes++;
   }
 
-  private show(property: string, kind: PartKind, name: string): void {
-    this.exposed.set(property, [kind, name]);
-    if (this.listBase && isNumber(property)) exposePlace(this.module, Number(property), this.listBase);
-    else expose(this.module, property, kind, name);
-  }
-
-  /** Has a child found under its place, and under a name that is no number. */
-  private place(name: string, index: number): void {
-    if (!isNumber(name) && !(name in (Object.getPrototypeOf(this.module) as object))) this.show(name, 'module', name);
-    this.show(String(index), 'module', name);
-  }
-
-  private placeChildren(): void {
-    for (const property of this.exposed.keys()) delete (this.module as unknown as Record<string, unknown>)[property];
-    this.exposed.clear();
-    [...this.given.keys()].forEach((name, i) => this.place(name, i));
-  }
-
-  private lacksPlace(): boolean {
-    for (const property of this.exposed.keys()) if (!Object.hasOwn(this.module, property)) return true;
-    return false;
-  }
-
-  /** What has been deleted from a list is gone; one that went by its place leaves numbers behind, as in PyTorch. */
-  private moveUp(isByPlace: boolean): void {
-    if (isByPlace) {
-      const children = [...this.given.values()];
-      this.given.clear();
-      children.forEach((child, i) => this.given.set(String(i), child));
-    }
-    this.placeChildren();
-  }
-
-  /** What has been put behind the last place of a list, as in `list[list.length] = module`, is in it. */
-  private takeIn(): void {
-    for (;;) {
-      const value: unknown = Object.getOwnPropertyDescriptor(this.module, this.given.size)?.value;
-      if (!(value instanceof Module)) return;
-      const name = this.freeName();
-      this.script?.check(name, value);
-      this.hold('module', name, value);
-      changes++;
-    }
-  }
-
-  private propertyOf(name: string): string {
-    if (this.listBase) return isNumber(name) ? String([...this.given.keys()].indexOf(name)) : name;
-    return this.script ? this.script.property(name) : name;
-  }
-
-  private check(kind: PartKind, name: string, value: unknown): void {
-    const isRight =
-      value === null ||
-      (kind === 'module' && value instanceof Module) ||
-      (kind === 'parameter' && value instanceof Parameter) ||
-      (kind === 'buffer' && value instanceof Tensor && !(value instanceof Parameter));
-    const expected = { module: 'a Module or null', parameter: 'an nn.Parameter', buffer: 'a Tensor or null' }[kind];
-    if (this.script?.isLoaded && (kind === 'module' || value === null)) {
-      throw new ContinualTorchError(
-        'ERR_INVALID_ARG_VALUE',
-        `${this.className}: expected "${name}" to stay what it is, because the TorchScript of a file or a trace is compiled for it; put the model into an nn.Module of your own, or an nn.Sequential`,
-      );
-    }
-    if (!isRight) {
-      throw new ContinualTorchError(
-        'ERR_INVALID_ARG_TYPE',
-        `${this.className}: expected ${this.propertyOf(name)} to be ${expected}, got ${describeValue(value)}`,
-      );
-    }
-    if (kind === 'module' && value !== null) this.script?.check(name, value as AnyModule);
-  }
-
-  private setChild(name: string, child: AnyModule | null): void {
-    const before = this.given.get(name)!;
-    if (child === before) return;
-    this.given.set(name, child);
-    this.apply(() => this.given.set(name, before));
-  }
-
-  private setTensor(kind: PartKind, name: string, value: Tensor | null): void {
-    const has = !this.pending.has(name) && this.native!.tensor(name) !== null;
-    if (has && value) return this.native!.setTensor(name, value.handle);
-    if (!has && !value && !this.pending.has(name)) return;
-    this.pending.set(name, [kind, value && value.handle]);
-    this.apply(() => this.pending.delete(name));
-  }
-
-  /** Has a change take effect at once; one that cannot is undone. */
-  private apply(undo: () => unknown): void {
+  protected override apply(undo: () => unknown): void {
     changes++;
     if (underWay.has(this)) return;
     try {
@@ -414,39 +209,13 @@ export class ModuleState {
     }
   }
 
-  /** Properties that have been deleted, or defined over by a field of a subclass, since they were exposed. */
-  private lookAtProperties(): void {
-    let [isShorter, isByPlace] = [false, false];
-    for (const [property, [kind, name]] of this.exposed) {
-      const own = Object.getOwnPropertyDescriptor(this.module, property);
-      if (own === undefined) {
-        if (kind === 'module') {
-          if (!this.given.delete(name)) continue;
-          isShorter = true;
-          isByPlace ||= isNumber(property);
-          changes++;
-        } else if (!this.script!.isLoaded && this.native!.tensor(name) !== null) this.pending.set(name, [kind, undefined]);
-      } else if ('value' in own) {
-        this.show(property, kind, name);
-        if (own.value === undefined) continue;
-        this.check(kind, name, own.value);
-        if (kind === 'module') this.given.set(name, own.value as AnyModule | null);
-        else this.pending.set(name, [kind, (own.value as Tensor | null)?.handle ?? null]);
-        changes++;
-      }
-    }
-    if (!this.listBase) return;
-    if (isShorter) this.moveUp(isByPlace);
-    this.takeIn();
-  }
-
   /** What the properties are now. @throws ERR_INVALID_ARG_VALUE for a name with a dot */
-  private added(): Added {
-    const added: Added = { parameters: [], buffers: [], children: [] };
+  private added(): Added<M> {
+    const added: Added<M> = { parameters: [], buffers: [], children: [] };
     for (const [name, value] of Object.entries(this.module) as [string, unknown][]) {
       if (value instanceof Parameter) added.parameters.push([name, value]);
       else if (value instanceof Tensor && this.buffers.has(name)) added.buffers.push([name, value]);
-      else if (value instanceof Module) added.children.push([name, value]);
+      else if (isModule(value)) added.children.push([name, value as M]);
       else continue;
       if (!name.includes('.')) continue;
       throw new ContinualTorchError(
@@ -457,7 +226,7 @@ export class ModuleState {
     return added;
   }
 
-  private compose(children: Child[], added: Added): void {
+  private compose(children: Child<M>[], added: Added<M>): void {
     const source = this.sourceOver(children);
     const put = (text: string | null) => this.put(children, added, text);
     try {
@@ -478,7 +247,7 @@ export class ModuleState {
   }
 
   /** "": there is no TorchScript for these children; null: it stays what it is. */
-  private sourceOver(children: Child[]): string | null {
+  private sourceOver(children: Child<M>[]): string | null {
     if (!this.script) return '';
     if (this.script.isLoaded) return null;
     const given = new Map(children.filter(([name]) => this.given.has(name)));
@@ -488,7 +257,7 @@ export class ModuleState {
     return isWhole && given.size === this.given.size ? this.script.source(given) : '';
   }
 
-  private put(children: Child[], added: Added, source: string | null): void {
+  private put(children: Child<M>[], added: Added<M>, source: string | null): void {
     const natives = children.map(([name, child]): [string, NativeModule | null] => [name, child && stateOf(child).native]);
     const handles = (tensors: [string, Tensor][], kind: PartKind): [string, NativeTensor | null][] => [
       ...[...this.pending].flatMap(([name, [of, handle]]): [string, NativeTensor | null][] =>

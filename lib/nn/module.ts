@@ -11,7 +11,8 @@ import { keep } from '../tensor/tidy';
 import { callUserAtOnce } from '../user-function';
 import type { PartKind } from './exposed';
 import { floatingPointDtype } from './factory';
-import { ModuleState } from './module-state';
+import { modulesAre } from './module-node';
+import { ModuleState, statesAre } from './module-state';
 import { asParameter, Parameter } from './parameter';
 import { requireRegistrable } from './registrable';
 import { describeModule } from './repr';
@@ -61,7 +62,7 @@ function onPath<T>(module: AnyModule, body: () => T, otherwise: T): T {
 const uncloneable = () => 'a Module (make another one and load the state dict of this one)';
 
 /** @internal What a module is made of. */
-export let stateOf: (module: AnyModule) => ModuleState;
+export let stateOf: (module: AnyModule) => ModuleState<AnyModule>;
 
 /**
  * A PyTorch model or layer. Models come from `jit.load`, or are written as in PyTorch: a class that extends `nn.Module`,
@@ -86,11 +87,13 @@ export let stateOf: (module: AnyModule) => ModuleState;
  * strategy no job is under way.
  */
 export class Module<Output = Tensor> {
-  readonly #state: ModuleState;
+  readonly #state: ModuleState<AnyModule>;
   readonly #extraRepr: string;
 
   static {
     stateOf = (module) => module.#state;
+    modulesAre(Module);
+    statesAre(stateOf);
   }
 
   /** @internal Layers pass the TorchScript that holds their parameters and is their forward. */
@@ -266,7 +269,7 @@ export class Module<Output = Tensor> {
    */
   loadStateDict(stateDict: StateDict, options?: { strict?: boolean }): IncompatibleKeys {
     const { strict } = parseOptions('loadStateDict', loadSchema, options);
-    return loadState(this, stateDict, strict);
+    return loadState(this, this.stateDict(), stateDict, strict);
   }
 
   /** Train mode for the whole tree: dropout is active, BatchNorm uses and updates batch statistics. */

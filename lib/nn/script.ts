@@ -1,16 +1,16 @@
 import { native } from '../native/binding';
 import type { NativeModule, NativeTensor } from '../native/types';
 import type { Tensor } from '../tensor/tensor';
-import type { AnyModule } from './module';
+import type { ModuleNode } from './module-node';
 
 type Named<T> = Readonly<Record<string, T>>;
-type Children = ReadonlyMap<string, AnyModule | null>;
+type Children = ReadonlyMap<string, ModuleNode | null>;
 type Attribute = readonly [kind: 'bool' | 'int' | 'float' | 'int[]', value: number | boolean | readonly number[]];
 
 /** @internal What a module in TorchScript is made of. */
 export interface ScriptParts<M = never> {
   /** null: there may be one later. */
-  children?: Named<AnyModule | null> | Children;
+  children?: Named<ModuleNode | null> | Children;
   /** null: this module does without it, so that `self.bias` is None. */
   parameters?: Named<Tensor | null>;
   buffers?: Named<Tensor | null>;
@@ -19,7 +19,7 @@ export interface ScriptParts<M = never> {
    * Methods: one or more `def`s, each with `self` first, whose attributes all parts are. A function where they depend on
    * what the children are.
    */
-  source: string | ((children: Children) => string);
+  source: string | { over(children: Children): string }['over'];
   /**
    * The method `forward` in TypeScript, with the same inputs, for a module with children: runs where the methods do not
    * compile over them, because one is written in TypeScript for example.
@@ -30,7 +30,7 @@ export interface ScriptParts<M = never> {
   /** The property under which a part is found. Default: `weight_ih` as `weightIh`. */
   property?: (name: string) => string;
   /** Throws for a child that cannot take the place of another. */
-  check?: (name: string, child: AnyModule) => void;
+  check?(name: string, child: ModuleNode): void;
 }
 
 const camelCase = (name: string) => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
@@ -48,7 +48,7 @@ export class Script {
   /** The property under which a part is found. */
   readonly property: (name: string) => string;
   /** Throws for a child that cannot take the place of another. */
-  readonly check: (name: string, child: AnyModule) => void;
+  readonly check: (name: string, child: ModuleNode) => void;
   /** Whether its TorchScript depends on its children. */
   readonly readsChildren: boolean;
   readonly #className: string;

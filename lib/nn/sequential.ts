@@ -28,7 +28,7 @@ export class Sequential<Output = Tensor> extends Module<Output> {
         source,
         forward: (self, input: unknown) => self.#steps.reduce((x, child) => child.forward(x), input),
         property: (name) => name,
-        check: (name, child) => requireOneInput(child, `under "${name}"`),
+        check: (name, child: AnyModule) => requireOneInput(child, `under "${name}"`),
       }),
     );
     stateOf(this).beList(Sequential.prototype);

@@ -2,7 +2,8 @@ import { ContinualTorchError, describeValue } from '../errors';
 import { noGrad } from '../tensor/grad-mode';
 import { Tensor } from '../tensor/tensor';
 import { inPlaceOfStateDict } from '../wrong-argument';
-import { type AnyModule, stateOf } from './module';
+import type { ModuleNode } from './module-node';
+import { stateOf } from './module-state';
 
 /** Tensors by the name of their parameter or buffer. */
 export type StateDict = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
@@ -32,10 +33,10 @@ export interface ReadsEarlierState {
 /** @internal */
 export const readEarlierState = Symbol('readEarlierState');
 
-function readEarlier(module: AnyModule, given: Map<string, unknown>): string[] {
+function readEarlier(module: ModuleNode, given: Map<string, unknown>): string[] {
   const problems: string[] = [];
-  const path = new Set<AnyModule>();
-  const visit = (at: AnyModule, prefix: string): void => {
+  const path = new Set<ModuleNode>();
+  const visit = (at: ModuleNode, prefix: string): void => {
     if (path.has(at)) return;
     path.add(at);
     problems.push(...((at as Partial<ReadsEarlierState>)[readEarlierState]?.(given, prefix) ?? []));
@@ -47,12 +48,11 @@ function readEarlier(module: AnyModule, given: Map<string, unknown>): string[] {
 }
 
 /**
- * @internal Copies the values of a state dict into a module's tensors of the same names: all of them, or none where one
+ * @internal Copies the values of a state dict into a module's tensors of the same names, `into`: all of them, or none where one
  * does not fit.
  * @throws ERR_STATE_DICT with PyTorch's message, ERR_INVALID_ARG_TYPE
  */
-export function loadState(module: AnyModule, stateDict: StateDict, strict: boolean): IncompatibleKeys {
-  const into = module.stateDict();
+export function loadState(module: ModuleNode, into: ReadonlyMap<string, Tensor>, stateDict: StateDict, strict: boolean): IncompatibleKeys {
   const given = entriesOf(stateDict);
   const problems = readEarlier(module, given);
   const missingKeys = [...into.keys()].filter((key) => !given.has(key));
