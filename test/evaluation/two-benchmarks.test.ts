@@ -16,27 +16,21 @@ import {
   lossMetrics,
   type Logger,
   type MetricArgument,
-  nn,
   optim,
   SupervisedTemplate,
   taskIncrementalBenchmark,
-  tensor,
-  TensorDataset,
   withClassesTimeline,
 } from '../../lib/index';
+import { answeringModel, constant } from '../support/answering';
 import { rejectsWithCode } from '../support/assertions';
 import { warningsOf } from '../support/recorded-plugins';
-import { setValues } from '../support/small-runs';
 import { withTempFolder } from '../support/temp-folder';
 
-const eye = [0, 1, 2, 3].map((i) => [0, 1, 2, 3].map((j) => (i === j ? 1 : 0)));
-/** Four samples, all of this class: the accuracy is the share of answers that name it. */
-const all = (label: number) => new TensorDataset(tensor(eye), Array(4).fill(label) as number[], { taskLabels: 0 });
-const ofClasses = (...labels: number[]) => benchmarkFromDatasets({ train: labels.map(all), test: labels.map(all) });
+const ofClasses = (...labels: number[]) => benchmarkFromDatasets({ train: labels.map(constant), test: labels.map(constant) });
 
 /** A strategy whose model answers as a test says, whatever it is trained on. */
 function answering(metrics: MetricArgument[], loggers: Logger[] = []) {
-  const model = new nn.Linear(4, 4, { bias: false });
+  const { model, answer } = answeringModel();
   const strategy = new SupervisedTemplate({
     model,
     optimizer: new optim.SGD(model.parameters(), { lr: 0 }),
@@ -44,13 +38,8 @@ function answering(metrics: MetricArgument[], loggers: Logger[] = []) {
     evalMbSize: 4,
     evaluator: new EvaluationPlugin(...metrics, { loggers }),
   });
-  const answer = (...classes: number[]) =>
-    setValues(
-      model.parameters()[0]!,
-      [0, 1, 2, 3].flatMap((output) => classes.map((each) => (each === output ? 1 : 0))),
-    );
   const learn = (benchmark: Benchmark, index: number, ...classes: number[]) => {
-    answer(...classes);
+    answer(classes);
     return strategy.train(benchmark.trainStream[index]!);
   };
   return { strategy, learn };
@@ -138,8 +127,8 @@ describe('two benchmarks', () => {
   });
 
   it('data to evaluate may be a benchmark of its own, a slice is its stream, a stream numbered anew is another', async () => {
-    const train = benchmarkFromDatasets({ train: [all(0), all(1)] });
-    const { testStream } = benchmarkFromDatasets({ test: [all(0), all(1)] });
+    const train = benchmarkFromDatasets({ train: [constant(0), constant(1)] });
+    const { testStream } = benchmarkFromDatasets({ test: [constant(0), constant(1)] });
     const { strategy, learn } = answering([forgettingMetrics(levels), accuracyMetrics(levels)]);
     await learn(train, 0, 0, 0, 0, 1);
     await strategy.eval(testStream.slice(0, 1));
@@ -151,7 +140,7 @@ describe('two benchmarks', () => {
     assert.ok(!(exp('ExperienceForgetting', 0) in (await strategy.eval(anew))));
   });
 
-  const guest = (count = 2) => benchmarkFromDatasets({ test: [0, 1].slice(0, count).map(all) }).testStream;
+  const guest = (count = 2) => benchmarkFromDatasets({ test: [0, 1].slice(0, count).map(constant) }).testStream;
   const remade: [what: string, test: (benchmark: Benchmark, seen: number) => Benchmark['testStream']][] = [
     ['a view of a growing slice', ({ testStream }, seen) => withClassesTimeline(testStream.slice(0, seen))],
     ['a view of the stream', ({ testStream }) => withClassesTimeline(testStream)],
@@ -159,7 +148,7 @@ describe('two benchmarks', () => {
     ['the benchmark with its task labels', (benchmark) => taskIncrementalBenchmark(benchmark, { resetTaskLabels: true }).testStream],
     ['a guest', () => guest()],
     ['a guest that grows', (_, seen) => guest(seen)],
-    ['a guest among ever more', (_, seen) => benchmarkFromDatasets({ [`valid${seen}`]: [], test: [all(0), all(1)] }).testStream],
+    ['a guest among ever more', (_, seen) => benchmarkFromDatasets({ [`valid${seen}`]: [], test: [constant(0), constant(1)] }).testStream],
     ['a view of a guest', () => withClassesTimeline(guest())],
   ];
   for (const [what, test] of remade) {

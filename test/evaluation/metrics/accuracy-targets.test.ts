@@ -20,10 +20,10 @@ import {
   type Tensor,
   TensorDataset,
   torch,
-} from '../../lib/index';
-import { rejectsWithCode } from '../support/assertions';
-import { captured } from '../support/evaluators';
-import { warnings } from '../support/warnings';
+} from '../../../lib/index';
+import { rejectsWithCode } from '../../support/assertions';
+import { captured } from '../../support/evaluators';
+import { warnings } from '../../support/warnings';
 
 const samples = 8;
 const real = (...shape: number[]) => torch.linspace(-1, 1, shape.reduce((a, b) => a * b, 1)).reshape(shape);

@@ -6,35 +6,16 @@ import {
   benchmarkFromDatasets,
   EvaluationPlugin,
   forgettingMetrics,
-  nn,
   optim,
   SupervisedTemplate,
-  tensor,
-  TensorDataset,
-} from '../../lib/index';
-import { setValues } from '../support/small-runs';
+} from '../../../lib/index';
+import { answeringModel, labelled } from '../../support/answering';
 
 const exp = (i: number) => `ExperienceForgetting/eval_phase/test_stream/Task000/Exp00${i}`;
 const stream = 'StreamForgetting/eval_phase/test_stream';
 
-/** Four samples, each a unit vector, so that row k of the transposed weight is the output for sample k. */
-const unitVectors = tensor([0, 1, 2, 3].map((i) => [0, 1, 2, 3].map((j) => (i === j ? 1 : 0))));
-const labelled = (labels: number[]) => new TensorDataset(unitVectors, tensor(labels, { dtype: 'int64' }), { taskLabels: 0 });
-
-/** A model that answers as a test says: `answer` sets the class predicted for each of the four samples. */
-function answering() {
-  const model = new nn.Linear(4, 4, { bias: false });
-  const weight = model.parameters()[0]!;
-  const answer = (predictions: number[]) =>
-    setValues(
-      weight,
-      [0, 1, 2, 3].flatMap((output) => predictions.map((predicted) => (predicted === output ? 1 : 0))),
-    );
-  return { model, answer };
-}
-
 function makeStrategy(evaluator: EvaluationPlugin) {
-  const { model, answer } = answering();
+  const { model, answer } = answeringModel();
   const strategy = new SupervisedTemplate({
     model,
     optimizer: new optim.SGD(model.parameters(), { lr: 0 }),
