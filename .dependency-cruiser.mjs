@@ -20,7 +20,8 @@ const pathOf = (...names) => `^lib/(${names.join('|')})(/|\\.[jt]s$)`;
 export default {
   forbidden: [
     { name: 'no-circle', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'has-a-room', severity: 'error', from: {}, to: { path: '^lib/', pathNot: pathOf(...rooms) } },
+    { name: 'has-a-room', severity: 'error', from: { pathNot: pathOf(...rooms) }, to: {} },
+    { name: 'is-in-a-room', severity: 'error', from: {}, to: { pathNot: pathOf(...rooms) } },
     ...rooms.slice(0, -1).map((room, i) => ({
       name: `${room}-uses-nothing-above`,
       severity: 'error',
