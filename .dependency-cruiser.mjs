@@ -2,8 +2,8 @@
 // a circle. Imports of types count as well.
 const rooms = [
   // The ground: no tensor, no addon.
-  'errors', 'inspect', 'version', 'wrong-argument', 'user-function', 'options', 'write-aside', 'latency', 'numpy-random', 'half-to-even',
-  'progress-display',
+  'errors', 'inspect', 'version', 'wrong-argument', 'user-function', 'options', 'write-aside', 'latency', 'numpy-random',
+  'half-to-even', 'element-types', 'progress-display',
   // Which libtorch, and the door to it.
   'libtorch', 'native', 'threads', 'cuda',
   // PyTorch.

@@ -51,7 +51,7 @@ export { Tensor, type BackwardOptions, type NestedElements, type TensorElement }
 export { keep, tidy } from './tensor/tidy';
 export { getNumInteropThreads, getNumThreads, setNumInteropThreads, setNumThreads } from './threads';
 export { torch } from './torch';
-export type { DType, TypedArray } from './native/element-types';
+export type { DType, TypedArray } from './element-types';
 
 /** The version of the libtorch in use, `"2.13.0"` for example. */
 export const torchVersion: string = /^[\d.]+/.exec(loaded.candidate.place.version!)![0];

@@ -144,7 +144,7 @@ export function generateOperators(schemas: readonly OperatorSchema[], torchVersi
  * Written by scripts/generate-operators.ts from the schemas of libtorch ${torchVersion}; do not edit.
  * Operators whose name begins with an underscore, and out-variants, are reached as \`torch.ops.aten.NAME\`.
  */
-import type { DType } from '../native/element-types';
+import type { DType } from '../element-types';
 import type { Generator } from './generator';
 import type { Integer, Layout, MemoryFormat, Scalar } from './operator-types';
 import type { Tensor } from './tensor';

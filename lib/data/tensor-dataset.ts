@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 import { z } from 'zod';
+import type { TypedArray } from '../element-types';
 import { ContinualTorchError, describeValue } from '../errors';
 import { counted, listed, summary } from '../inspect';
 import { native } from '../native/binding';
-import type { TypedArray } from '../native/element-types';
 import type { NativeDataset } from '../native/types';
 import { instanceOf, integer, nonNegativeInteger, parseArgument, parseOptions } from '../options';
 import { cpuTensor } from '../tensor/creation';

@@ -1,5 +1,5 @@
+import type { TypedArray } from '../element-types';
 import { ContinualTorchError, describeValue } from '../errors';
-import type { TypedArray } from '../native/element-types';
 import { Complex } from '../tensor/complex';
 import { cpuTensor, type NestedNumbers } from '../tensor/creation';
 import { ops } from '../tensor/operators';

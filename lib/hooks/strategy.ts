@@ -83,6 +83,8 @@ export interface Evaluator {
   getAllMetrics(): AllMetrics;
   /** Forgets the latest values; curves and the accuracy matrix stay. */
   resetLastMetrics(): void;
+  /** Tells loggers how far the pass under way has come. A promise of theirs is to be awaited. */
+  onProgress(strategy: Strategy, progress: PassProgress): void | Promise<void>;
   /** @internal The value that came last of those whose name is asked for, and how many values had come before it. */
   latest(isAskedFor: (name: string) => boolean): { name: string; value: number | Tensor; order: number } | undefined;
   /** @internal How many values have come so far. */

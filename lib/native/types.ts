@@ -1,6 +1,6 @@
 /** The typed mirror of the addon: every name it exports, and nothing else. */
 
-import type { DType, TypedArray } from './element-types';
+import type { DType, TypedArray } from '../element-types';
 import type {
   NativeGenerator,
   NativeIndex,

@@ -1,7 +1,7 @@
 /** How layers make the tensors that they hold (PyTorch's factory kwargs). */
 import { z } from 'zod';
+import type { DType } from '../element-types';
 import { native } from '../native/binding';
-import type { DType } from '../native/element-types';
 import { deviceName } from '../options';
 import { getDefaultDevice } from '../tensor/default-device';
 import { ops } from '../tensor/operators';

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { z } from 'zod';
 import type { Inputs } from '../data/inputs';
+import type { DType } from '../element-types';
 import { ContinualTorchError, describeValue } from '../errors';
-import type { DType } from '../native/element-types';
 import type { NativeModule } from '../native/types';
 import { boolean, deviceName, parseArgument, parseOptions } from '../options';
 import { isDtype } from '../tensor/dtype';

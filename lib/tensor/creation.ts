@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { DType, TypedArray } from '../element-types';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
-import type { DType, TypedArray } from '../native/element-types';
 import { boolean, deviceName, nonNegativeInteger, parseOptions } from '../options';
 import { Complex } from './complex';
 import { getDefaultDevice } from './default-device';

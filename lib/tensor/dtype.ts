@@ -1,4 +1,4 @@
-import type { DType, TypedArray } from '../native/element-types';
+import type { DType, TypedArray } from '../element-types';
 
 type TypedArrayConstructor = { new (length: number): TypedArray; from(values: ArrayLike<number>): TypedArray };
 

@@ -1,4 +1,4 @@
-import type { DType } from '../native/element-types';
+import type { DType } from '../element-types';
 import type { Complex } from './complex';
 import { isComplexDtype, isInexactDtype } from './dtype';
 import { elementCount } from './element-count';

@@ -1,5 +1,5 @@
+import type { DType } from '../element-types';
 import { native } from '../native/binding';
-import type { DType } from '../native/element-types';
 import type { NativeAddon } from '../native/types';
 import { getDefaultDevice } from './default-device';
 import { formatElements, lineWidth } from './format-elements';

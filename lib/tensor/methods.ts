@@ -1,7 +1,7 @@
 /** What `Tensor` has beside the memory that it stands for: all that is made of operators, indices and text. */
+import type { DType } from '../element-types';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
-import type { DType } from '../native/element-types';
 import { isDtype } from './dtype';
 import { formatTensor } from './format';
 import { type TensorIndex, toNativeIndices } from './indexing';

@@ -2,7 +2,7 @@
  * Written by scripts/generate-operators.ts from the schemas of libtorch 2.13.0; do not edit.
  * Operators whose name begins with an underscore, and out-variants, are reached as `torch.ops.aten.NAME`.
  */
-import type { DType } from '../native/element-types';
+import type { DType } from '../element-types';
 import type { Generator } from './generator';
 import type { Integer, Layout, MemoryFormat, Scalar } from './operator-types';
 import type { Tensor } from './tensor';

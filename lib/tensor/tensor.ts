@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { z } from 'zod';
+import type { DType, TypedArray } from '../element-types';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
-import type { DType, TypedArray } from '../native/element-types';
 import type { NativeTensor } from '../native/types';
 import { boolean, instanceOf, parseOptions } from '../options';
 import { Complex } from './complex';
