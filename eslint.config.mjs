@@ -58,7 +58,7 @@ export default tseslint.config(
   },
   {
     files: ['lib/libtorch/*.js'],
-    languageOptions: { sourceType: 'commonjs', globals: { Buffer: 'readonly', module: 'writable', process: 'readonly', require: 'readonly' } },
+    languageOptions: { sourceType: 'commonjs', globals: { __dirname: 'readonly', __filename: 'readonly', Buffer: 'readonly', module: 'writable', process: 'readonly', require: 'readonly' } },
   },
   {
     files: ['scripts/**/*.mjs', '*.mjs'],

@@ -1,5 +1,5 @@
 // Each layer knows only the one below: Node-API stays in native/binding, and there in one header; the addon is loaded by
-// lib/native. In native/core no room uses one above it.
+// lib/libtorch for lib/native. In native/core no room uses one above it.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -8,7 +8,7 @@ const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.met
 const rules = [
   { folder: 'native', pattern: /#include\s*[<"]napi\.h[>"]/, allowed: ['native/binding/util/napi_setup.h'] },
   { folder: 'native/core', pattern: /#include\s*[<"](napi|node_api|binding\/)/, allowed: [] },
-  { folder: 'lib', pattern: /\.node['"`]/, allowed: ['lib/libtorch/candidates.ts', 'lib/libtorch/places.ts'] },
+  { folder: 'lib', pattern: /\.node['"`]/, allowed: ['lib/libtorch/candidates.ts', 'lib/libtorch/local-build.js'] },
 ];
 
 /** The rooms of native/core from the ground up: a file uses its own room and those below, error.h and torch.h. */

@@ -1,18 +1,17 @@
-// `npm run doctor`: what this machine has, what the set-up would use and why. It changes nothing.
-import { dirname } from 'node:path';
+// `npm run doctor`: what this machine has, what the set-up would use and why, and what the built package says of itself. It
+// changes nothing.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { printSections } from '../lib/libtorch/doctor.js';
 import { diagnose } from './setup/diagnosis.mjs';
-import { painter } from './setup/report.mjs';
 
-const paint = painter(process.stdout);
-const { sections, verdict } = diagnose({ root: dirname(dirname(fileURLToPath(import.meta.url))) });
-const width = Math.max(...sections.flatMap(({ rows }) => rows.map(({ name }) => name.length)));
-const mark = (ok) => (ok === null ? paint('dim', '-') : ok ? paint('green', '+') : paint('red', 'x'));
-
-for (const { title, rows } of sections) {
-  console.log(paint('bold', title));
-  for (const { name, ok, text } of rows) console.log(`  ${mark(ok)} ${name.padEnd(width)}  ${text}`);
-  console.log();
-}
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { sections, verdict, isBuilt } = diagnose({ root });
+printSections(sections);
+const compiled = join(root, 'dist', 'cli', 'doctor.js');
+let works = true;
+if (isBuilt && existsSync(compiled)) works = await createRequire(import.meta.url)(compiled).printLoaded();
 console.log(verdict.text);
-process.exitCode = verdict.ok ? 0 : 1;
+process.exitCode = verdict.ok && works ? 0 : 1;

@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
 import path from 'node:path';
+import { MANIFEST, manifestOf } from '../lib/libtorch/local-build.js';
 import { packageCommand } from './setup/dependencies.mjs';
 import { findLibtorch } from './setup/libtorch.mjs';
 import { buildJobs, nativePaths } from './setup/native.mjs';
@@ -19,7 +20,7 @@ export function buildSanitized(root, target) {
   const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) process.exit(1);
   copyFileSync(path.join(nativePaths(root).release, 'opener.node'), path.join(release, 'opener.node'));
-  writeStamp(path.join(release, 'manifest.json'), { libtorch: { root: chosen.root, version: chosen.version } });
+  writeStamp(path.join(release, MANIFEST), manifestOf(chosen));
   return release;
 }
 

@@ -61,23 +61,23 @@ async function prepare(version) {
   const libraries = join(folder, 'libraries');
   makeZlib({ folder: libraries, env });
   const machineOf = (name) => createMachine({ folder: join(folder, 'machines'), name, node, libraries });
-  return { machineOf, addon };
+  return { machineOf, addon, libtorch };
 }
 
 /** Runs one program on a machine; @returns whether it ended well */
-async function passes(name, command, args, { addon, more = {} }) {
+async function passes(name, command, args, { addon, libtorch, more = {} }) {
   const began = Date.now();
   console.log(`\n== ${name}`);
   const { code } = await run(command, args, {
     cwd: root,
-    env: { ...env, CONTINUAL_TORCH_ADDON: addon, LIBTORCH: '', OMP_WAIT_POLICY: 'PASSIVE', ...more },
+    env: { ...env, CONTINUAL_TORCH_ADDON: addon, LIBTORCH: libtorch, OMP_WAIT_POLICY: 'PASSIVE', ...more },
     onOutput: (text) => process.stdout.write(text),
   });
   console.log(`== ${name}: ${code === 0 ? 'passes' : `FAILS (${code ?? 'ended by a signal'})`}, ${Math.round((Date.now() - began) / 1000)} s`);
   return code === 0;
 }
 
-async function runAll({ machineOf, addon }) {
+async function runAll({ machineOf, addon, libtorch }) {
   const failed = [];
   for (const { processor, overrides, demo = false } of RUNS) {
     const machine = machineOf(processor);
@@ -92,14 +92,14 @@ async function runAll({ machineOf, addon }) {
     for (const [what, [command, args]] of Object.entries(programs)) {
       const name = `${what} on ${processor}${overrides && `, overrides ${overrides}`}`;
       const more = { CONTINUAL_TORCH_OVERRIDES: overrides };
-      if (!(await passes(name, command, args, { addon, more }))) failed.push(name);
+      if (!(await passes(name, command, args, { addon, libtorch, more }))) failed.push(name);
     }
   }
   return failed;
 }
 
 /** Under mocha; the compiler that tsx calls is this machine's own. */
-async function runFiles(files, { machineOf, addon }) {
+async function runFiles(files, { machineOf, addon, libtorch }) {
   const { processor } = RUNS.find(({ demo }) => demo);
   const machine = machineOf(processor);
   const mocha = join(root, 'node_modules', 'mocha', 'lib', 'cli', 'cli.js');
@@ -108,7 +108,7 @@ async function runFiles(files, { machineOf, addon }) {
     NODE_OPTIONS: `--require ${JSON.stringify(machine.preload)}`,
   };
   const name = `${files.join(' ')} on ${processor}`;
-  return (await passes(name, machine.node, [mocha, ...files], { addon, more })) ? [] : [name];
+  return (await passes(name, machine.node, [mocha, ...files], { addon, libtorch, more })) ? [] : [name];
 }
 
 async function main() {

@@ -1,12 +1,13 @@
-import { cpus } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ContinualTorchError } from '../errors';
 import { driverLibrary } from '../libtorch/cuda-libraries';
+import { machineSection, placeSection, printSections, type Row } from '../libtorch/doctor';
 import type { Loaded } from '../libtorch/load';
-import { type Machine, platformName, runtimeText, thisMachine } from '../libtorch/machine';
-import { libtorchPlaces, type Place } from '../libtorch/places';
+import { type Machine, thisMachine } from '../libtorch/machine';
+import { libtorchPlaces } from '../libtorch/places';
 import { readWheelRecord, wheelFaults } from '../libtorch/wheel-record';
+import type { NativeAddon } from '../native/types';
 import { version } from '../version';
 
 const help = `Tells which libtorch and which addon continual-torch uses on this machine and why, and explains every "no" of CUDA.
@@ -18,13 +19,6 @@ Usage: npx continual-torch doctor
 Exit status: 0 where the package works (with or without CUDA), 1 where it does not.
 `;
 
-interface Row {
-  name: string;
-  /** Good, bad, or neither. */
-  ok: boolean | null;
-  text: string;
-}
-
 /** `continual-torch doctor`. It changes nothing. */
 export async function doctor(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { help: { type: 'boolean', short: 'h' } } });
@@ -35,22 +29,30 @@ export async function doctor(args: string[]): Promise<number> {
   const machine = thisMachine();
   const places = libtorchPlaces(machine).map((look) => look());
   const loaded = await load();
-  print('This machine', machineRows(machine));
-  print('libtorch, in the order of search', placeRows(places, loaded));
+  const [used, attempts] = loaded instanceof Error ? [null, []] : [loaded.candidate.place, loaded.attempts];
+  printSections([machineSection(machine), placeSection(places, used, attempts)]);
+  return (await printLoaded(loaded, machine)) ? 0 : 1;
+}
+
+/** What can be told only where the addon is loaded; `npm run doctor` ends with it too. @returns whether it is */
+export async function printLoaded(loaded?: Loaded<NativeAddon> | ContinualTorchError, machine = thisMachine()): Promise<boolean> {
+  loaded ??= await load();
   if (loaded instanceof Error) {
     process.stdout.write(`${loaded.message}\n`);
-    return 1;
+    return false;
   }
-  print('Loaded', [{ name: 'addon', ok: true, text: loaded.candidate.addon }, await checksumRow(loaded)]);
-  print('Quicker than libtorch alone (CONTINUAL_TORCH_OVERRIDES, CONTINUAL_TORCH_VECTORS)', overrideRows(loaded));
-  print('CUDA', cudaRows(loaded, machine));
+  printSections([
+    { title: 'Loaded', rows: [{ name: 'addon', ok: true, text: loaded.candidate.addon }, await checksumRow(loaded)] },
+    { title: 'Quicker than libtorch alone (CONTINUAL_TORCH_OVERRIDES, CONTINUAL_TORCH_VECTORS)', rows: overrideRows(loaded) },
+    { title: 'CUDA', rows: cudaRows(loaded, machine) },
+  ]);
   const { version: libtorch, source } = loaded.candidate.place;
   process.stdout.write(`continual-torch ${version} works here, with libtorch ${libtorch} of ${source}.\n`);
-  return 0;
+  return true;
 }
 
 /** The error of an addon that cannot be loaded is part of what is to be told. */
-async function load(): Promise<Loaded | ContinualTorchError> {
+async function load(): Promise<Loaded<NativeAddon> | ContinualTorchError> {
   try {
     return (await import('../native/binding.js')).loaded;
   } catch (error) {
@@ -59,38 +61,11 @@ async function load(): Promise<Loaded | ContinualTorchError> {
   }
 }
 
-function machineRows(machine: Machine): Row[] {
-  const { platform, glibc } = machine;
-  return [
-    { name: 'runtime', ok: true, text: `${runtimeText(machine)}  ${process.execPath}` },
-    { name: 'platform', ok: null, text: platformName(machine) },
-    { name: 'processor', ok: null, text: processorText() },
-    ...(platform === 'linux' ? [{ name: 'glibc', ok: glibc !== null, text: glibc ?? 'none (musl)' }] : []),
-  ];
-}
-
-function processorText(): string {
-  const cores = cpus();
-  return `${cores[0]?.model.trim() ?? 'unknown'}, ${cores.length} core${cores.length === 1 ? '' : 's'}`;
-}
-
-function overrideRows({ addon }: Loaded): Row[] {
+function overrideRows({ addon }: Loaded<NativeAddon>): Row[] {
   return [
     ...addon.overrides().map(({ name, isOn, why }) => ({ name, ok: isOn ? true : null, text: `${isOn ? 'on' : 'off'}: ${why}` })),
     { name: 'vectors', ok: null, text: addon.vectorWidth },
   ];
-}
-
-function placeRows(places: Place[], loaded: Loaded | Error): Row[] {
-  const used = loaded instanceof Error ? undefined : loaded.candidate.place;
-  const failures = loaded instanceof Error ? [] : loaded.attempts;
-  return places.map(({ source, root, version, cuda, faults }) => {
-    const what = `${version ?? 'unknown version'} (${cuda === null ? 'CPU' : `CUDA ${cuda}`})  ${root}`;
-    const why = [...faults, ...failures.flatMap((failure) => (failure.source === source ? failure.why : []))];
-    if (source === used?.source) return { name: source, ok: true, text: `${what}  used` };
-    if (why.length === 0) return { name: source, ok: null, text: used === undefined ? what : `${what}  ${used.source} comes first` };
-    return { name: source, ok: root === null ? null : false, text: [...new Set(why)].join('; ') };
-  });
 }
 
 /** Whether the libraries are PyTorch's own, bit for bit; reading them takes a second. */
@@ -104,7 +79,7 @@ async function checksumRow({ candidate: { place, libraries } }: Loaded): Promise
   return { name, ok: true, text: `${names.join(' and ')} are those of PyTorch's wheel, bit for bit` };
 }
 
-function cudaRows({ candidate, opener, cudaProblem, addon }: Loaded, machine: Machine): Row[] {
+function cudaRows({ candidate, opener, cudaProblem, addon }: Loaded<NativeAddon>, machine: Machine): Row[] {
   const { cuda } = candidate.place;
   const rows: Row[] = [
     { name: 'libtorch', ok: cuda !== null, text: cuda === null ? 'is a CPU build' : `is built with CUDA ${cuda}` },
@@ -153,13 +128,4 @@ function whatNext(cuda: string | null, served: number | null): string | null {
   if (build === undefined) return 'a newer driver: PyTorch has no build any more for one this old';
   if (cuda !== null && tooOld(cuda, served) === null) return null;
   return `npx continual-torch fetch-libtorch --cuda ${build.name}, or LIBTORCH=/path/to/a/CUDA/PyTorch (site-packages/torch)`;
-}
-
-function print(title: string, rows: Row[]): void {
-  const colours = process.stdout.hasColors?.() ?? false;
-  const paint = (code: number, text: string) => (colours ? `\x1b[${code}m${text}\x1b[0m` : text);
-  const width = Math.max(...rows.map(({ name }) => name.length));
-  const mark = { true: paint(32, '+'), false: paint(31, 'x'), null: '-' };
-  const lines = rows.map(({ name, ok, text }) => `  ${mark[`${ok}`]} ${name.padEnd(width)}  ${text}`);
-  process.stdout.write(`${paint(1, title)}\n${lines.join('\n')}\n\n`);
 }

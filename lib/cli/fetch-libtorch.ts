@@ -2,11 +2,9 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ContinualTorchError } from '../errors';
 import { progressDisplay } from '../progress-display';
-import { cacheFolders, writableCache } from '../libtorch/cache-folder.js';
+import { cacheFolders, fetchedRoot, writableCache } from '../libtorch/cache-folder.js';
 import { TESTED_VERSION } from '../libtorch/libtorch-folder.js';
-import { cudaBuildRoot, fetchCudaBuild, isWhole } from '../libtorch/fetch/cuda-build';
-import { describeFileError, Dropped, FetchError } from '../libtorch/fetch/failure';
-import { platformOf } from '../libtorch/fetch/platform';
+import { describeFileError, Dropped, fetchBuild, FetchError, isWhole, platformOf } from '../libtorch/fetch';
 
 const pytorchIndex = 'https://download.pytorch.org/whl';
 
@@ -50,8 +48,8 @@ export async function fetchLibtorch(args: string[], env: NodeJS.ProcessEnv = pro
   try {
     platformOf();
     cache = writableCache(cacheFolders({ root: packageRoot, env }));
-    const root = cudaBuildRoot(cache, cuda);
-    if (isWhole(root)) {
+    const root = fetchedRoot(cache, cuda);
+    if (isWhole(cache, cuda)) {
       process.stderr.write(`PyTorch ${TESTED_VERSION} for ${cuda} is there already.\n`);
     } else {
       await fetchAndShow(cuda, index, cache);
@@ -73,7 +71,7 @@ async function fetchAndShow(cuda: string, index: URL, cache: string): Promise<vo
   const progress = progressDisplay('PyTorch');
   let shown = false;
   try {
-    await fetchCudaBuild(cuda, {
+    await fetchBuild(cuda, {
       index,
       cache,
       progress: {

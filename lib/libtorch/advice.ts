@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { TESTED_VERSION } from './libtorch-folder';
-import { type Machine, platformName } from './machine';
+import { isCheckout, type Machine, platformName } from './machine';
 import { addonPackage, libtorchPackage, PLATFORMS } from './platforms';
 
 /** What helps where nothing could be loaded, for this machine: each a sentence or a command to copy. */
@@ -64,7 +63,3 @@ const removal = ({ platform }: Machine): string =>
   platform === 'win32'
     ? 'Remove-Item -Recurse -Force node_modules, package-lock.json'
     : 'rm -rf node_modules package-lock.json';
-
-/** The sources are there, and the package lies in no `node_modules`. */
-const isCheckout = ({ root }: Machine): boolean =>
-  existsSync(path.join(root, 'native')) && existsSync(path.join(root, 'CMakeLists.txt'));

@@ -6,8 +6,6 @@ const { homedir } = require('node:os');
 const { dirname, isAbsolute, join } = require('node:path');
 const { TESTED_VERSION } = require('./libtorch-folder');
 
-const COPY_NAME = `libtorch-${TESTED_VERSION}-cpu`;
-
 /**
  * @param {NodeJS.ProcessEnv} env
  * @param {NodeJS.Platform} platform
@@ -45,16 +43,18 @@ function cacheFolders({ root, env = process.env, platform = process.platform, ho
 }
 
 /**
- * The folder of the set-up's copy of libtorch inside a cache folder.
+ * The folder of a fetched build inside a cache folder: the CPU's, which is the set-up's copy, or a CUDA's ("cu126").
  * @param {string} cache
+ * @param {string} variant
  */
-const copyFolder = (cache) => join(cache, COPY_NAME);
+const fetchedFolder = (cache, variant = 'cpu') => join(cache, `libtorch-${TESTED_VERSION}-${variant}`);
 
 /**
- * The libtorch inside that: wheel paths start with `torch/`.
+ * The libtorch inside that: wheel paths start with `torch/`, and `nvidia/` lies beside it, as its run paths want it.
  * @param {string} cache
+ * @param {string} variant
  */
-const copyRoot = (cache) => join(cache, COPY_NAME, 'torch');
+const fetchedRoot = (cache, variant = 'cpu') => join(fetchedFolder(cache, variant), 'torch');
 
 /**
  * The first cache folder that can be written, made if need be.
@@ -76,4 +76,4 @@ function writableCache(folders) {
   throw last;
 }
 
-module.exports = { cacheFolders, copyFolder, copyRoot, writableCache };
+module.exports = { cacheFolders, fetchedFolder, fetchedRoot, writableCache };

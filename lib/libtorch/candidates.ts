@@ -1,9 +1,10 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { libraryFault, libraryName, minorVersion, whyUnreadable } from './libtorch-folder';
+import { localBuild } from './local-build';
 import { type Machine, platformName } from './machine';
-import { libtorchPlaces, localBuild, type Place } from './places';
-import { packageFaults, prebuildsFolder } from './platform-packages';
+import { libtorchPlaces, type Place } from './places';
+import { packageFaults } from './platform-packages';
 import { addonPackage } from './platforms';
 
 /** Binaries that fit together, as far as can be told without loading them. Paths are absolute. */
@@ -71,7 +72,7 @@ function prebuiltAddon(minor: string, machine: Machine): Addon | string {
   if (root === null) return `${name} is not installed`;
   const faults = packageFaults(root, machine);
   if (faults.length > 0) return faults.join('; ');
-  const folder = prebuildsFolder(root, machine);
+  const folder = path.join(root, 'prebuilds', platformName(machine));
   const addon = path.join(folder, `libtorch-${minor}.node`);
   if (whyUnreadable(addon) === 'is missing') return `${name} is built for ${builtFor(folder).join(', ') || 'none'}`;
   return whole({ addon, opener: path.join(folder, 'opener.node') }, machine);
@@ -93,7 +94,7 @@ function locallyBuiltAddon(minor: string, machine: Machine): Addon | string {
   const build = localBuild(machine);
   if (build === null) return 'there is no local build';
   if (minorVersion(build.version) !== minor) {
-    return `the local build ${build.addon} is for libtorch ${build.version} (\`npm run setup\` builds it anew)`;
+    return `the local build ${build.addon} is for libtorch ${build.version} of ${build.libtorch} (\`npm run setup\` builds it anew)`;
   }
   return whole(build, machine);
 }

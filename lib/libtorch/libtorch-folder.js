@@ -16,6 +16,9 @@ function isAccepted(version) {
   return major === 2 && minor !== undefined && minor >= 9 && minor < 16;
 }
 
+/** @param {string | null} cuda */
+const describeCuda = (cuda) => (cuda === null ? 'CPU' : `CUDA ${cuda}`);
+
 /**
  * The addon is built once for each of these: "2.13" of "2.13.0+cpu".
  * @param {string} version
@@ -167,6 +170,7 @@ function inspectLibtorchFolder(root, { headers = false, platform = process.platf
 module.exports = {
   ACCEPTED_TEXT,
   TESTED_VERSION,
+  describeCuda,
   inspectLibtorchFolder,
   isAccepted,
   libraryFault,

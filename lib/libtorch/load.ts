@@ -6,14 +6,12 @@ import { type Attempt, type Candidate, candidates } from './candidates';
 import { keepAsOnlyCopy, refuseOtherBinaries, refuseOtherCopy } from './copies';
 import { type Opener, openCudaLibraries } from './cuda-libraries';
 import { type Machine, platformName, runtimeText, thisMachine } from './machine';
-import { pythonPlace } from './places';
-import { requireSwitches } from '../native/switches';
+import { askedTorch } from './places';
 import { trialMark, tryInChild } from './trial';
-import type { NativeAddon } from '../native/types';
 
-/** The addon, and where it and its libtorch came from. */
-export interface Loaded {
-  addon: NativeAddon;
+/** What is loaded, and where it came from. */
+export interface Loaded<Addon = unknown> {
+  addon: Addon;
   opener: Opener;
   candidate: Candidate;
   /** Why libtorch can use no CUDA as far as loading goes, or null. */
@@ -28,7 +26,6 @@ export interface Loaded {
  */
 export function loadAddon(machine: Machine = thisMachine()): Loaded {
   refuseUnfitProcess(machine);
-  requireSwitches(machine.env);
   refuseOtherCopy(machine, version);
   const attempts: Attempt[] = [];
   for (const candidate of candidates(machine, attempts)) {
@@ -71,16 +68,17 @@ function open(candidate: Candidate, machine: Machine): Pick<Loaded, 'addon' | 'o
   const opener = load(candidate.opener) as Opener;
   for (const library of candidate.libraries) opener.open(library);
   const cudaProblem = openCudaLibraries(opener, candidate, machine);
-  return { addon: load(candidate.addon) as NativeAddon, opener, cudaProblem };
+  return { addon: load(candidate.addon), opener, cudaProblem };
 }
 
 /** Someone who asks for the PyTorch of an environment and gets another should hear of it. */
 function warnOfPassedOver({ place }: Candidate, machine: Machine): void {
-  const asked = pythonPlace(machine);
-  if (asked.root === null || asked.root === place.root) return;
+  if (place.fromPython) return;
+  const asked = askedTorch(machine);
+  if (asked === null || asked === place.root) return;
   process.emitWarning(
     `continual-torch uses libtorch ${place.version} of ${place.source}, which comes before CONTINUAL_TORCH_USE_PYTORCH. ` +
-      `To use that PyTorch, set LIBTORCH=${asked.root}`,
+      `To use that PyTorch, set LIBTORCH=${asked}`,
     { code: 'CONTINUAL_TORCH_LIBTORCH' },
   );
 }

@@ -1,9 +1,11 @@
 import { ContinualTorchError } from '../errors';
 import { type Loaded, loadAddon } from '../libtorch/load';
+import { requireSwitches } from './switches';
 import type { NativeAddon } from './types';
 
-function load(): Loaded {
-  const loaded = loadAddon();
+function load(): Loaded<NativeAddon> {
+  requireSwitches(process.env);
+  const loaded = loadAddon() as Loaded<NativeAddon>;
   loaded.addon.setErrorClass(ContinualTorchError);
   process.once('exit', () => loaded.addon.stop());
   return loaded;

@@ -1,7 +1,7 @@
 // One addon for one libtorch, made by prebuildify. node-gyp deletes `build` before it builds, so it works on a copy of
 // the sources; npm packages are found further up, in the repository.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { packageCommand } from '../setup/dependencies.mjs';
 import { RUN_PATH_VARIABLE, buildEnvironment } from '../setup/native.mjs';
@@ -11,12 +11,18 @@ import { osAndCpu, runPath } from './platforms.mjs';
 
 /** The native tests are left out: what is published is not tested by them, and they take a quarter of the time. */
 const SOURCES = [
-  'native/core', 'native/binding', 'native/opener', 'lib/libtorch/cache-folder.js', 'lib/libtorch/libtorch-folder.js',
-  'scripts/build-native.mjs', 'scripts/setup', 'CMakeLists.txt', 'binding.gyp', 'package.json', 'package-lock.json',
+  'native/core', 'native/binding', 'native/opener', 'scripts/build-native.mjs', 'scripts/setup', 'CMakeLists.txt',
+  'binding.gyp', 'package.json', 'package-lock.json',
 ];
 
+/** Of lib the set-up, which runs before there is a compiler for it, reads what is JavaScript already. */
+function sourceNames(root) {
+  const inLibtorch = readdirSync(join(root, 'lib', 'libtorch')).filter((name) => name.endsWith('.js'));
+  return [...SOURCES, ...inLibtorch.map((name) => `lib/libtorch/${name}`)];
+}
+
 function sourceFiles(root) {
-  return SOURCES.map((name) => join(root, name)).flatMap((path) => (statSync(path).isFile() ? [path] : listFiles(path)));
+  return sourceNames(root).map((name) => join(root, name)).flatMap((path) => (statSync(path).isFile() ? [path] : listFiles(path)));
 }
 
 /** The headers beside the running Node, where it has them; else node-gyp fetches some. */
@@ -46,7 +52,7 @@ export async function prebuildAddon({ root, work, platform, libtorch }) {
       console.log(`prebuild: the addon for libtorch ${libtorch.version} in ${libtorch.root}, which takes minutes`);
       rmSync(work, { recursive: true, force: true });
       mkdirSync(work, { recursive: true });
-      for (const name of SOURCES) cpSync(join(root, name), join(work, name), { recursive: true });
+      for (const name of sourceNames(root)) cpSync(join(root, name), join(work, name), { recursive: true });
       const args = ['--napi', '--strip', '--name', `libtorch-${libtorch.minor}`];
       args.push('--platform', os, '--arch', arch, '--cwd', work);
       const prebuildify = packageCommand(root, 'prebuildify', 'prebuildify');

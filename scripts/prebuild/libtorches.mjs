@@ -28,8 +28,8 @@ function named(folder) {
 export function chooseLibtorches({ root, env = process.env, folders, find = findLibtorch }) {
   const given = folders.map(named);
   const found = find({ root, env, all: true }).looked
-    .filter(({ found: exists, reason, verdict }) => exists && (reason === '' || verdict === 'not needed'))
-    .map(({ path, version, cuda }) => ({ root: path, version, cuda }));
+    .filter(({ faults }) => faults.length === 0)
+    .map(({ root: path, version, cuda }) => ({ root: path, version, cuda }));
   const published = [...given, ...found].find(isPublished);
   if (published === undefined) {
     const what = `PyTorch ${TESTED_VERSION} (CPU), which is published, is nowhere`;

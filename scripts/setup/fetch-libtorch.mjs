@@ -1,25 +1,28 @@
-// Fetches PyTorch's CPU build with pip and keeps its C++ part in the cache folder. Everything is made in a folder
-// aside and renamed at the very end: what has the final name is whole.
-import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
+// PyTorch's CPU build for the cache folder: fetched as `continual-torch fetch-libtorch` fetches CUDA's, or else with pip,
+// which may know a mirror. npm's packages are there by now; what is TypeScript of lib is loaded by tsx.
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { copyFolder, copyRoot } from '../../lib/libtorch/cache-folder.js';
+import { TESTED_VERSION } from '../../lib/libtorch/libtorch-folder.js';
+import { pythonCommand } from '../../lib/libtorch/python-torch.js';
+import { packageFolder } from './dependencies.mjs';
 import { diskFullError, isDiskFull } from './failures.mjs';
-import { TESTED_VERSION, inspectLibtorchFolder } from '../../lib/libtorch/libtorch-folder.js';
-import { withLock } from './lock.mjs';
-import { describeOwner, isAlive } from './owner.mjs';
-import { downloadWheel } from './pip-download.mjs';
-import { pythonCommand } from './python.mjs';
+import { pythonVersions } from './python.mjs';
 import { SetupError } from './report.mjs';
-import { run } from './run.mjs';
-import { readStamp, writeStamp } from './stamp.mjs';
+import { interruptionSignal, run, throwIfInterrupted } from './run.mjs';
 
 const PYTORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu';
-// Wheel 0.2 GB, pip's own cache of it 0.2 GB, unpacked 0.5 GB, and room to breathe.
-const NEEDED_BYTES = 1.5e9;
-const FIRST_BYTE_MS = { pytorch: 20_000, users: 60_000 };
-const ASIDE = '.fetch-';
-const UNPACKER = fileURLToPath(new URL('unpack_wheel.py', import.meta.url));
+// An interpreter whose own tags match no wheel can still fetch one for another: no Python code of it is ever run.
+const OTHER_PYTHONS = ['3.13', '3.12', '3.11', '3.10'];
+const FIRST_BYTE_MS = 60_000; // The user's own index keeps the user's own patience.
+const STALLED_MS = 90_000;
+
+/** The fetcher, in lib/libtorch/fetch. */
+function loadFetcher(root) {
+  if (packageFolder(root, 'tsx') === null) throw new SetupError('tsx is not installed, and it loads what fetches libtorch. Run npm ci.');
+  const tsx = createRequire(join(root, 'package.json'))('tsx/cjs/api');
+  return tsx.require('../../lib/libtorch/fetch/index.ts', import.meta.url);
+}
 
 function waysOut(reasons) {
   return [
@@ -33,88 +36,171 @@ function waysOut(reasons) {
   ].join('\n');
 }
 
-/** Removes folders that a killed set-up left half made. One whose maker still lives is at work. */
-export function removeDeadAsides(cache) {
-  for (const name of readdirSync(cache).filter((each) => each.startsWith(ASIDE))) {
-    const owner = readStamp(join(cache, name, 'owner.json'));
-    if (owner === null || isAlive(owner) === false) rmSync(join(cache, name), { recursive: true, force: true });
+function largestFile(folder) {
+  let entries;
+  try {
+    entries = readdirSync(folder, { withFileTypes: true, recursive: true });
+  } catch {
+    return 0;
+  }
+  let largest = 0;
+  for (const entry of entries) {
+    // pip may remove a temporary file between the listing and this look at it.
+    const file = join(entry.parentPath ?? entry.path, entry.name);
+    const size = entry.isFile() ? (statSync(file, { throwIfNoEntry: false })?.size ?? 0) : 0;
+    largest = Math.max(largest, size);
+  }
+  return largest;
+}
+
+function announcedMegabytes(output) {
+  const [, number, unit] = /\.whl \((\d+(?:\.\d+)?) (kB|MB|GB)\)/.exec(output) ?? [];
+  return number === undefined ? null : Number(number) * { kB: 1e-3, MB: 1, GB: 1e3 }[unit];
+}
+
+const UNWANTED_SETTINGS =
+  /^PIP_(NO_BINARY|ONLY_BINARY|PLATFORM|PYTHON_VERSION|IMPLEMENTATION|ABI|PRE|REQUIRE_(VIRTUALENV|HASHES)|QUIET|LOG)$/i;
+
+/** Without pip's settings that would change what is asked for; its indexes, certificates and proxies stay. */
+function pipEnvironment(env, temporary) {
+  const kept = Object.entries(env).filter(([key]) => !UNWANTED_SETTINGS.test(key));
+  return {
+    ...Object.fromEntries(kept),
+    // pip downloads to its temporary folder first. Ours lies on the disk whose room was checked; /tmp may be small.
+    TMPDIR: temporary, TEMP: temporary, TMP: temporary,
+    PYTHONIOENCODING: 'utf-8',
+  };
+}
+
+/** What is left of a message of urllib3 when the objects it names are taken off. */
+function rootCause(message) {
+  const cause = /Caused by \w+\(['"]?(?:<[^>]*>: )?(.*?)['"]?\)+$/.exec(message)?.[1];
+  return (cause ?? message).slice(0, 250);
+}
+
+function verdictOf(output, code) {
+  if (isDiskFull(output)) return { kind: 'disk full' };
+  const unreachable = [...output.matchAll(/Could not fetch URL (\S+?):? (.*?)(?: - skipping)?$/gm)]
+    // One of several indexes of the user may well lack torch (404); it is the others that matter then.
+    .find(([, , why]) => !why.startsWith('404'));
+  if (unreachable) return { kind: 'unreachable', why: rootCause(unreachable[2]) };
+  if (/No matching distribution found|Could not find a version/.test(output)) return { kind: 'absent' };
+  const lastError = output.split('\n').filter((line) => /ERROR|Error/.test(line)).at(-1);
+  return { kind: 'failed', why: lastError?.trim().slice(0, 300) ?? `pip ended with status ${code}` };
+}
+
+/** One `pip download`, with a deadline while nothing arrives. */
+async function downloadOnce({ spec, python, folder, env, silentMs, largest, progress }) {
+  const temporary = join(folder, 'tmp');
+  const wheels = join(folder, 'wheel');
+  for (const each of [temporary, wheels]) {
+    rmSync(each, { recursive: true, force: true });
+    mkdirSync(each, { recursive: true });
+  }
+  const args = ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--no-input', '--progress-bar', 'off',
+    // Only its debug messages tell an index that cannot be reached from one that lacks the wheel.
+    '-vv', '--disable-pip-version-check', '--dest', wheels];
+  if (python !== null) args.push('--python-version', python, '--implementation', 'cp');
+
+  const deadline = new AbortController();
+  let stopped = null;
+  const stop = (verdict) => {
+    stopped ??= verdict;
+    deadline.abort();
+  };
+  let output = '';
+  let arrived = 0;
+  let lastSign = Date.now();
+  const watch = setInterval(() => {
+    const now = Math.max(largestFile(temporary), largestFile(wheels));
+    const announced = announcedMegabytes(output);
+    if (now > arrived) {
+      arrived = now;
+      lastSign = Date.now();
+    }
+    const silence = Date.now() - lastSign;
+    if ((announced ?? arrived / 1e6) > largest / 1e6) {
+      const size = announced ?? `over ${largest / 1e6}`;
+      stop({ kind: 'cuda', why: `the wheel there is a CUDA build (${size} MB)` });
+    } else if (silence > (arrived === 0 ? silentMs : STALLED_MS)) {
+      stop({ kind: 'unreachable', why: `nothing arrived for ${Math.round(silence / 1000)} s` });
+    }
+    const ofTotal = announced === null ? '' : ` of ${Math.round(announced)}`;
+    if (arrived > 1e6) progress(`${Math.round(arrived / 1e6)}${ofTotal} MB`);
+  }, 500);
+  try {
+    const { code } = await run(pythonCommand, [...args, spec], {
+      env: pipEnvironment(env, temporary), abort: deadline.signal, onOutput: (text) => { output += text; },
+    });
+    const wheel = readdirSync(wheels).find((name) => name.endsWith('.whl'));
+    if (code === 0 && wheel) {
+      if (/\+(cu|rocm|xpu)/.test(wheel)) return { kind: 'cuda', why: `what it has is no CPU build, ${wheel}` };
+      return { kind: 'arrived', wheel: join(wheels, wheel) };
+    }
+    return stopped ?? verdictOf(output, code);
+  } finally {
+    clearInterval(watch);
   }
 }
 
-function checkRoom(cache, statfs) {
-  const { bavail, bsize } = statfs(cache);
-  if (bavail * bsize >= NEEDED_BYTES) return;
-  throw new SetupError(
-    `too little room in ${cache}: PyTorch needs ${NEEDED_BYTES / 1e9} GB while it is unpacked ` +
-      `(0.5 GB afterwards), and ${(bavail * bsize / 1e9).toFixed(1)} GB are free.\n` +
-      'Free some space, or set XDG_CACHE_HOME (Linux) to a folder on a larger disk.',
-  );
-}
-
-async function unpack(wheel, folder, progress) {
-  const { code, output } = await run(pythonCommand, [UNPACKER, wheel, folder], {
-    onOutput: (text) => progress(`unpacking, ${text.trim().split('\n').at(-1)}`),
-  });
-  if (code === 0) return null;
-  if (code === 3) return 'what arrived is a CUDA build, which cannot load without the libraries of NVIDIA';
-  if (isDiskFull(output)) throw diskFullError('unpacking PyTorch', folder);
-  return `what arrived could not be unpacked: ${output.trim().split('\n').at(-1)}`;
-}
-
-async function fetchInto(aside, { indexes, env, cache, progress, pythons }) {
-  const reasons = [];
-  for (const index of indexes) {
-    progress(`asking ${index.name}`);
-    const { silentMs } = index;
-    const { wheel, why } = await downloadWheel({ index, folder: aside, env, progress, silentMs, pythons });
-    if (wheel === null) {
-      reasons.push(`${index.name}: ${why}`);
-      continue;
+/** Asks pip for the CPU wheel, under both of its names and for several Pythons. @returns the wheel, or why there is none */
+async function downloadWithPip({ folder, env, silentMs, largest, progress, pythons }) {
+  if (pythonVersions(env).pip === null) return { why: `there is no ${pythonCommand} with pip` };
+  for (const python of pythons) {
+    for (const spec of [`torch==${TESTED_VERSION}+cpu`, `torch==${TESTED_VERSION}`]) {
+      const answer = await downloadOnce({ spec, python, folder, env, silentMs, largest, progress });
+      if (answer.kind === 'arrived') return { wheel: answer.wheel };
+      if (answer.kind === 'disk full') throw diskFullError('the download of PyTorch', folder);
+      if (answer.kind !== 'absent') return { why: answer.why };
     }
-    const unpacked = join(aside, 'unpacked');
-    rmSync(unpacked, { recursive: true, force: true });
-    const problem = await unpack(wheel, unpacked, progress);
-    const { faults } = inspectLibtorchFolder(join(unpacked, 'torch'), { headers: true });
-    if (problem === null && faults.length === 0) {
-      rmSync(copyFolder(cache), { recursive: true, force: true });
-      renameSync(unpacked, copyFolder(cache));
-      return copyRoot(cache);
-    }
-    reasons.push(`${index.name}: ${problem ?? `what arrived ${faults.join('; ')}`}`);
   }
-  throw new SetupError(waysOut(reasons));
+  return { why: `it has no wheel of torch ${TESTED_VERSION} for this platform` };
 }
 
 /**
- * Fetches PyTorch's CPU build into a cache folder.
- *
  * @param {string} cache  a folder that can be written
- * @param {{env?: NodeJS.ProcessEnv, progress?: (text: string) => void, onWait?: () => void,
- *   statfs?: typeof statfsSync, pythons?: (string | null)[]}} options
+ * @param {{root: string, env?: NodeJS.ProcessEnv, progress?: (text: string) => void, onWait?: () => void,
+ *   statfs?: Function, waitsMs?: number[], silentMs?: number, pythons?: (string | null)[]}} options
+ *   `root`: of this package; `waitsMs`: between tries; `silentMs`: how long pip may bring nothing
  * @returns {Promise<string>} the libtorch root
  * @throws SetupError with every way out where no index gave a CPU build
  */
-export async function fetchLibtorch(
-  cache,
-  { env = process.env, progress = () => {}, onWait, statfs = statfsSync, pythons } = {},
-) {
+export async function fetchLibtorch(cache, {
+  root, env = process.env, progress = () => {}, onWait, statfs, waitsMs, silentMs = FIRST_BYTE_MS, pythons = [null, ...OTHER_PYTHONS],
+}) {
+  const { FetchError, NoRoom, fetchBuild, isWhole, largestCpuWheel, placeBuild, requireRoom } = loadFetcher(root);
+  mkdirSync(cache, { recursive: true });
   const own = env.CONTINUAL_TORCH_INDEX || PYTORCH_CPU_INDEX;
-  const indexes = [
-    { name: own, url: own, silentMs: FIRST_BYTE_MS.pytorch },
-    { name: "the index that this user's pip is set to", url: null, silentMs: FIRST_BYTE_MS.users },
+  const placing = { cache, onWait, signal: interruptionSignal, progress: { update: (_fraction, text) => progress(text), stop() {} } };
+  const ways = [
+    {
+      name: own.replace(/\/\/[^/@]*@/, '//'), // without user name and password
+      async fetch() {
+        if (!/^https?:/.test(own) || !URL.canParse(own)) throw new FetchError('is no http or https address');
+        return fetchBuild('cpu', { ...placing, index: new URL(own), statfs, waitsMs });
+      },
+    },
+    {
+      name: "the index that this user's pip is set to",
+      fetch: () => placeBuild('cpu', placing, async (_aside, scratch) => {
+        const { wheel, why } = await downloadWithPip({ folder: scratch, env, silentMs, largest: largestCpuWheel, progress, pythons });
+        if (wheel === undefined) throw new FetchError(why);
+        return [wheel];
+      }),
+    },
   ];
-  return withLock(join(cache, '.lock'), async () => {
-    removeDeadAsides(cache);
-    // Another checkout may have fetched the copy while this one waited for the lock.
-    if (inspectLibtorchFolder(copyRoot(cache), { headers: true }).faults.length === 0) return copyRoot(cache);
-    checkRoom(cache, statfs);
-    const aside = join(cache, `${ASIDE}${process.pid}`);
-    mkdirSync(aside, { recursive: true });
-    writeStamp(join(aside, 'owner.json'), describeOwner());
+  const reasons = [];
+  for (const { name, fetch } of ways) {
     try {
-      return await fetchInto(aside, { indexes, env, cache, progress, pythons });
-    } finally {
-      rmSync(aside, { recursive: true, force: true });
+      if (!isWhole(cache, 'cpu')) requireRoom(cache, undefined, statfs);
+      return await fetch();
+    } catch (error) {
+      throwIfInterrupted();
+      const advice = 'Free some space, or set XDG_CACHE_HOME (Linux) to a folder on a larger disk.';
+      if (error instanceof NoRoom) throw new SetupError(`${error.message}\n${advice}`);
+      if (!(error instanceof FetchError)) throw error;
+      reasons.push(`${name}: ${error.message}`);
     }
-  }, { onWait });
+  }
+  throw new SetupError(waysOut(reasons));
 }

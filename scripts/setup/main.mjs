@@ -2,10 +2,10 @@
 // next to nothing. Only then are tools checked, the lock taken, and the steps done in order.
 import { join } from 'node:path';
 import { cacheFolders, writableCache } from '../../lib/libtorch/cache-folder.js';
+import { TESTED_VERSION, describeCuda } from '../../lib/libtorch/libtorch-folder.js';
 import { describeFailure } from './failures.mjs';
 import { fetchLibtorch } from './fetch-libtorch.mjs';
-import { describeCuda, findLibtorch, passedOver } from './libtorch.mjs';
-import { TESTED_VERSION } from '../../lib/libtorch/libtorch-folder.js';
+import { findLibtorch, passedOver } from './libtorch.mjs';
 import { withLock } from './lock.mjs';
 import { buildNative, nativeStale } from './native.mjs';
 import { installPackages, packagesStale } from './npm-packages.mjs';
@@ -37,11 +37,11 @@ const nothingToDo = ({ packages, fetch, native, typescript }) => !packages && !f
 
 async function fetchMissing({ root, env, reporter, looked }) {
   for (const line of passedOver(looked)) reporter.say(`libtorch: ${line}`);
-  const why = `none was found, so PyTorch ${TESTED_VERSION} (CPU, a download of about 0.2 GB) is fetched with pip`;
+  const why = `none was found, so PyTorch ${TESTED_VERSION} (CPU, a download of about 0.2 GB) is fetched`;
   await runStep(reporter, 'libtorch', why, async (progress) => {
     const cache = writableCache(cacheFolders({ root, env }));
     const onWait = () => reporter.say('libtorch: another set-up is fetching it; waiting for that one');
-    const copy = await fetchLibtorch(cache, { env, progress, onWait });
+    const copy = await fetchLibtorch(cache, { root, env, progress, onWait });
     return `in ${copy}`;
   });
   return findLibtorch({ root, env }).chosen;
@@ -72,7 +72,7 @@ async function work({ root, env, reporter, nativeOnly, todo }) {
 export async function setup({ root, env = process.env, nativeOnly = false, reporter = createReporter({ env }) }) {
   let todo = plan({ root, env, nativeOnly });
   if (nothingToDo(todo)) return;
-  requireTools({ build: Boolean(todo.native), fetch: todo.fetch, env });
+  requireTools({ build: Boolean(todo.native), env });
   await withLock(join(root, '.cache', 'setup.lock'), async () => {
     todo = plan({ root, env, nativeOnly });
     if (!nothingToDo(todo)) await work({ root, env, reporter, nativeOnly, todo });

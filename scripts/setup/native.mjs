@@ -3,10 +3,11 @@
 import { availableParallelism } from 'node:os';
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { describeCuda } from '../../lib/libtorch/libtorch-folder.js';
+import { MANIFEST, manifestOf } from '../../lib/libtorch/local-build.js';
 import { packageCommand, packageVersion } from './dependencies.mjs';
 import { diskFullError, isDiskFull } from './failures.mjs';
-import { describeCuda } from './libtorch.mjs';
-import { describeOwner, isAlive } from './owner.mjs';
+import { describeOwner, isAlive } from './lock.mjs';
 import { SetupError, runStep } from './report.mjs';
 import { groupLives, run, signalGroup, sleep } from './run.mjs';
 import { hashFiles, listFiles, readStamp, sha256, writeStamp } from './stamp.mjs';
@@ -26,8 +27,9 @@ export function nativePaths(root) {
     cmake: join(build, 'cmake'),
     release: join(build, CONFIG),
     marker: join(build, '.building'),
-    /** What the loader reads (lib/libtorch/places.ts): for which libtorch the binaries in `release` are. */
-    manifest: join(build, CONFIG, 'manifest.json'),
+    /** What the loader reads: for which libtorch the binaries in `release` are. */
+    manifest: join(build, CONFIG, MANIFEST),
+    /** What the set-up reads: what the last build was made of. */
     stamp: join(build, '.continual-torch-native.json'),
     environment: join(build, 'cmake', '.continual-torch-environment.json'),
   };
@@ -144,7 +146,7 @@ function buildFailure(output, root) {
  * Copies a build's products where they are loaded from. Each appears whole or not at all, the manifest last: until then
  * programs that start load what was there before.
  */
-function publish(paths, { libtorch: { root, version } }) {
+function publish(paths, libtorch, env) {
   mkdirSync(paths.release, { recursive: true });
   const outputs = {};
   const moves = [];
@@ -157,7 +159,7 @@ function publish(paths, { libtorch: { root, version } }) {
     outputs[name] = statSync(aside).size;
   }
   for (const [aside, place] of moves) renameSync(aside, place);
-  writeStamp(paths.manifest, { libtorch: { root, version } });
+  writeStamp(paths.manifest, manifestOf(libtorch, libtorch.fromPython ? env : undefined));
   return outputs;
 }
 
@@ -188,7 +190,7 @@ export async function buildNative({ root, env, libtorch, reporter, why }) {
       });
       orderly = true;
       if (code !== 0) throw buildFailure(output, root);
-      writeStamp(paths.stamp, { hash, environment, outputs: publish(paths, environment) });
+      writeStamp(paths.stamp, { hash, environment, outputs: publish(paths, libtorch, env) });
     } catch (error) {
       orderly ||= error.killed === false;
       throw error;

@@ -15,6 +15,9 @@ export class Interrupted extends Error {
   }
 }
 
+/** Aborted where the user has asked to stop: for work that no child does. */
+export const interruptionSignal = /** @type {AbortSignal} */ (interruption.signal);
+
 /** Throws where the user has asked to stop; called between pieces of work that no child does. */
 export function throwIfInterrupted() {
   if (interruption.signal.aborted) throw interruption.signal.reason;

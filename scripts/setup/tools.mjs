@@ -1,7 +1,8 @@
 // The tools that the set-up needs but cannot fetch. All that is missing is told in one message.
-import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { pythonCommand, pythonVersions } from './python.mjs';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { which } from '../../lib/libtorch/python-torch.js';
+import { pythonVersions } from './python.mjs';
 import { SetupError } from './report.mjs';
 import { probe } from './run.mjs';
 
@@ -22,28 +23,7 @@ const HOW_TO = {
     windows: 'winget install Microsoft.VisualStudio.2022.BuildTools, with "Desktop development with C++"',
   },
   make: { debian: 'make', fedora: 'make', macos: 'xcode-select --install', windows: null },
-  python: {
-    debian: 'python3 python3-pip', fedora: 'python3 python3-pip', macos: 'brew install python',
-    windows: 'winget install Python.Python.3.13',
-  },
 };
-
-/** The full path of a command, or null. */
-export function which(command, env = process.env) {
-  const path = Object.entries(env).find(([key]) => key.toUpperCase() === 'PATH')?.[1] ?? '';
-  for (const folder of path.split(delimiter).filter(Boolean)) {
-    for (const suffix of windows ? ['.exe', '.cmd', '.bat'] : ['']) {
-      const file = join(folder, command + suffix);
-      try {
-        accessSync(file, constants.X_OK);
-        return file;
-      } catch {
-        // Not in this folder.
-      }
-    }
-  }
-  return null;
-}
 
 const firstLine = (text) => text.split('\n')[0].trim();
 
@@ -113,17 +93,16 @@ function howToGet(keys) {
 }
 
 /**
- * @param {{build: boolean, fetch: boolean, env?: NodeJS.ProcessEnv}} need
- *   `build`: the addon is to be compiled; `fetch`: libtorch is to be fetched.
+ * @param {{build: boolean, env?: NodeJS.ProcessEnv}} need  `build`: the addon is to be compiled
  * @throws SetupError that names all that is missing or too old, why it is needed, and how to get it
  */
-export function requireTools({ build, fetch, env = process.env }) {
+export function requireTools({ build, env = process.env }) {
+  if (!build) return;
   const checks = [
-    build && ['cmake', `CMake ${OLDEST_CMAKE.join('.')} or later`, 'it drives the native build', checkCMake],
-    build && ['compiler', 'a C++20 compiler', 'it compiles the native addon', checkCompiler],
-    build && ['make', 'make or ninja', 'CMake calls it to run the compiler', checkMake],
-    fetch && ['python', `${pythonCommand} with pip`, 'no libtorch was found, and pip fetches one', checkPython],
-  ].filter(Boolean);
+    ['cmake', `CMake ${OLDEST_CMAKE.join('.')} or later`, 'it drives the native build', checkCMake],
+    ['compiler', 'a C++20 compiler', 'it compiles the native addon', checkCompiler],
+    ['make', 'make or ninja', 'CMake calls it to run the compiler', checkMake],
+  ];
   const missing = checks
     .map(([key, name, why, check]) => ({ key, name, why, ...check(env) }))
     .filter((tool) => !tool.ok);

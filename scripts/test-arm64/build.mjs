@@ -2,12 +2,13 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MANIFEST, manifestOf } from '../../lib/libtorch/local-build.js';
+import { which } from '../../lib/libtorch/python-torch.js';
 import { packageCommand } from '../setup/dependencies.mjs';
 import { buildEnvironment, buildJobs, buildProgress } from '../setup/native.mjs';
 import { SetupError } from '../setup/report.mjs';
 import { run } from '../setup/run.mjs';
 import { readStamp, writeStamp } from '../setup/stamp.mjs';
-import { which } from '../setup/tools.mjs';
 import { COMPILER } from './tools.mjs';
 
 const TOOLCHAIN = fileURLToPath(new URL('toolchain.cmake', import.meta.url));
@@ -44,6 +45,6 @@ export async function crossBuild({ root, folder, libtorch, env, progress }) {
   writeStamp(stamp, environment);
   if (code !== 0) throw new SetupError(`the build for arm64 failed:\n${output.trimEnd()}`);
   const release = join(folder, 'Release');
-  writeStamp(join(release, 'manifest.json'), { libtorch });
+  writeStamp(join(release, MANIFEST), manifestOf(libtorch));
   return release;
 }

@@ -3,9 +3,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { pythonCommand } from '../../lib/libtorch/python-torch.js';
 import { diskFullError, isDiskFull } from '../setup/failures.mjs';
 import { npmCommand, npmEnvironment } from '../setup/npm-packages.mjs';
-import { pythonCommand } from '../setup/python.mjs';
 import { SetupError } from '../setup/report.mjs';
 import { run } from '../setup/run.mjs';
 

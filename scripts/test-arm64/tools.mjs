@@ -1,6 +1,7 @@
 // What the machine has to have: nothing is installed here.
 import { SetupError } from '../setup/report.mjs';
-import { checkCMake, checkMake, checkPython, which } from '../setup/tools.mjs';
+import { which } from '../../lib/libtorch/python-torch.js';
+import { checkCMake, checkMake, checkPython } from '../setup/tools.mjs';
 
 export const COMPILER = 'aarch64-linux-gnu-g++';
 export const EMULATOR = 'qemu-aarch64';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
-import { fetchCudaBuild } from '../../lib/libtorch/fetch/cuda-build';
+import { fetchBuild } from '../../lib/libtorch/fetch/build';
 import { describeFileError } from '../../lib/libtorch/fetch/failure';
 import { platformOf } from '../../lib/libtorch/fetch/platform';
 import { planWheels } from '../../lib/libtorch/fetch/plan';
@@ -129,7 +129,7 @@ describe('fetch-libtorch', function () {
   it('says which host cannot be reached and why, and leaves nothing behind', () =>
     withFolder(async (cache) => {
       const url = await withWheelIndex([], async (index) => index.url);
-      const promise = fetchCudaBuild('cu126', { index: url, cache, platform: linux });
+      const promise = fetchBuild('cu126', { index: url, cache, platform: linux });
       await rejectsWith(promise, new RegExp(`cannot reach ${url.host}: it refuses the connection`));
       assert.deepEqual(readdirSync(cache), []);
     }));
@@ -182,7 +182,7 @@ describe('fetch-libtorch', function () {
   it('tells in one line what keeps a file from being written', () =>
     withFolder(async (folder) => {
       writeFiles(folder, { file: '' });
-      const error: unknown = await fetchCudaBuild('cu126', {
+      const error: unknown = await fetchBuild('cu126', {
         index: new URL('http://127.0.0.1:1'),
         cache: join(folder, 'file'),
         platform: linux,

@@ -5,7 +5,8 @@ import { describe, it } from 'mocha';
 import { advice } from '../../lib/libtorch/advice';
 import { type Attempt, candidates } from '../../lib/libtorch/candidates';
 import { driverLibrary } from '../../lib/libtorch/cuda-libraries';
-import { atLeast, type Machine } from '../../lib/libtorch/machine';
+import type { Machine } from '../../lib/libtorch/machine';
+import { atLeast } from '../../lib/libtorch/platform-packages';
 import { withTempFolder } from '../support/temp-folder';
 
 const machine = (changes: Partial<Machine> = {}): Machine => ({
@@ -16,6 +17,7 @@ const machine = (changes: Partial<Machine> = {}): Machine => ({
   env: {},
   root: path.join('/project', 'node_modules', 'continual-torch'),
   packageFolder: () => null,
+  pythonTorch: () => ({ python: false, torch: null }),
   sharedObjects: () => [],
   ...changes,
 });

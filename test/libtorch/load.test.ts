@@ -6,7 +6,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -43,6 +42,15 @@ function writeLibtorch(folder: string, { version = '2.13.0' }: { version?: strin
   return folder;
 }
 
+/** A virtual environment whose Python says where its PyTorch is, and the PATH that makes it active. */
+function writeEnvironment(folder: string, { hasTorch = true } = {}): { torch: string; PATH: string } {
+  const environment = path.join(folder, 'venv');
+  const torch = path.join(environment, 'lib', 'python3.11', 'site-packages', 'torch');
+  mkdirSync(path.join(environment, 'bin'), { recursive: true });
+  writeFileSync(path.join(environment, 'bin', 'python3'), `#!/bin/sh\necho '${hasTorch ? torch : ''}'\n`, { mode: 0o755 });
+  return { torch, PATH: `${path.join(environment, 'bin')}${path.delimiter}${process.env['PATH']}` };
+}
+
 const library = (folder: string, name: string) => path.join(folder, 'lib', libraryName(name));
 
 /** Puts a real, writable copy of c10 in place of the link. */
@@ -77,30 +85,42 @@ describe('the loader', () => {
       assert.equal(reported(installation, { env: { LIBTORCH: path.dirname(own) } }).root, own);
     }));
 
-  it('takes the PyTorch of the active environment where it is asked for and there is no package', () =>
+  it('takes the PyTorch of the Python on PATH where it is asked for and there is no package', function () {
+    if (process.platform === 'win32') this.skip();
+    return withInstallation(
+      (installation) => {
+        const { torch, PATH } = writeEnvironment(installation.folder);
+        writeLibtorch(torch);
+        const asked = { PATH, CONTINUAL_TORCH_USE_PYTORCH: '1' };
+        assert.equal(reported(installation, { env: asked }).root, torch);
+        refused(installation, /CONTINUAL_TORCH_USE_PYTORCH: is not set to 1/, { PATH });
+        refused(installation, /is 1, but there is no python3 on PATH/, { ...asked, PATH: '' });
+        writeEnvironment(installation.folder, { hasTorch: false });
+        refused(installation, /python3 on PATH has no torch \(pip install torch\)/, asked);
+      },
+      { libtorch: false },
+    );
+  });
+
+  it('takes the copy in the cache where there is no package', () =>
     withInstallation(
       (installation) => {
-        const environment = path.join(installation.folder, 'venv');
-        const torch = writeLibtorch(path.join(environment, 'lib', 'python3.11', 'site-packages', 'torch'));
-        const asked = { VIRTUAL_ENV: environment, CONTINUAL_TORCH_USE_PYTORCH: '1' };
-        assert.equal(reported(installation, { env: asked }).root, torch);
-        refused(installation, /CONTINUAL_TORCH_USE_PYTORCH: is not set to 1/, { VIRTUAL_ENV: environment });
-        refused(installation, /no virtual environment is active/, { CONTINUAL_TORCH_USE_PYTORCH: '1' });
-        rmSync(torch, { recursive: true });
-        refused(installation, /has no torch \(pip install torch\)/, asked);
+        const copy = path.join(installation.cache, 'continual-torch', 'libtorch-2.13.0-cpu', 'torch');
+        writeLibtorch(copy);
+        assert.equal(reported(installation).root, copy);
       },
       { libtorch: false },
     ));
 
-  it('says so where the package comes before a PyTorch that was asked for', () =>
-    withInstallation((installation) => {
-      const environment = path.join(installation.folder, 'venv');
-      const torch = writeLibtorch(path.join(environment, 'lib', 'python3.11', 'site-packages', 'torch'));
-      const { stderr } = installation.run("require('continual-torch')", {
-        env: { VIRTUAL_ENV: environment, CONTINUAL_TORCH_USE_PYTORCH: '1' },
-      });
+  it('says so where the package comes before a PyTorch that was asked for', function () {
+    if (process.platform === 'win32') this.skip();
+    return withInstallation((installation) => {
+      const { torch, PATH } = writeEnvironment(installation.folder);
+      writeLibtorch(torch);
+      const { stderr } = installation.run("require('continual-torch')", { env: { PATH, CONTINUAL_TORCH_USE_PYTORCH: '1' } });
       assert.match(stderr, new RegExp(`comes before CONTINUAL_TORCH_USE_PYTORCH.*LIBTORCH=${torch}`));
-    }));
+    });
+  });
 
   for (const [what, version] of [
     ['an older', '2.8.0'],
@@ -164,12 +184,9 @@ describe('the loader', () => {
         for (const folder of [installation.folder, installation.modules]) chmodSync(folder, 0o755);
         // The checkout may lie where that user cannot look.
         const dependencies = path.join(installation.modules, 'continual-torch', 'node_modules');
-        for (const name of readdirSync(dependencies)) {
-          const link = path.join(dependencies, name);
-          const target = realpathSync(link);
-          rmSync(link);
-          cpSync(target, link, { recursive: true });
-        }
+        cpSync(dependencies, `${dependencies}.copy`, { recursive: true, dereference: true });
+        rmSync(dependencies, { recursive: true });
+        renameSync(`${dependencies}.copy`, dependencies);
         const readable = installation.run('', { uid: 65534 });
         assert.equal(readable.status, 0, readable.stderr);
         chmodSync(own, 0o700);
@@ -252,14 +269,16 @@ describe('the loader', () => {
       assert.equal(reported(installation, { env }).source, libtorchPackageName);
     }));
 
-  it('looks for PyTorch in an environment that is none, and goes on', () =>
-    withInstallation((installation) => {
-      const environment = path.join(installation.folder, 'venv');
-      mkdirSync(environment);
-      writeFileSync(path.join(environment, 'lib'), '');
-      const env = { VIRTUAL_ENV: environment, CONTINUAL_TORCH_USE_PYTORCH: '1' };
-      assert.equal(reported(installation, { env }).source, libtorchPackageName);
-    }));
+  it('asks a Python that does not answer, and goes on', function () {
+    if (process.platform === 'win32') this.skip();
+    return withInstallation((installation) => {
+      const { PATH } = writeEnvironment(installation.folder);
+      for (const program of ['#!/bin/sh\nexit 1\n', 'no program']) {
+        writeFileSync(path.join(installation.folder, 'venv', 'bin', 'python3'), program);
+        assert.equal(reported(installation, { env: { PATH, CONTINUAL_TORCH_USE_PYTORCH: '1' } }).source, libtorchPackageName);
+      }
+    });
+  });
 
   it('does without a trial where process.execPath is no Node.js', () =>
     withInstallation((installation) => {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { before, describe, it } from 'mocha';
+import { ignoreProxies } from '../libtorch/fetch/fetching';
 import {
   cleanEnvironment,
   fakeLibrary,
@@ -11,46 +13,55 @@ import {
   libtorchFiles,
   loadScript,
   prefixed,
+  scriptsFolder,
   withFolder,
   writeFiles,
   writeWheel,
 } from './support';
 
 interface FetchOptions {
+  root: string;
   env: NodeJS.ProcessEnv;
   pythons?: (string | null)[];
+  silentMs?: number;
+  waitsMs?: number[];
   statfs?: () => { bavail: number; bsize: number };
 }
 type Fetch = (cache: string, options: FetchOptions) => Promise<string>;
 
 interface Index {
   url: string;
-  asked: number;
+  /** The ranges that were asked for, of pages and wheels. */
+  asked: (string | undefined)[];
 }
 
-/** A package index on this machine. `answer` may take over the reply for a wheel. */
+interface IndexOptions {
+  /** Whether the page gives the wheels' checksums. Default true. */
+  tellsSha256?: boolean;
+  /** Takes over the reply for a wheel by returning true. */
+  answer?: (reply: ServerResponse, index: Index) => boolean;
+}
+
+/** A package index on this machine. */
 async function withIndex<T>(
   wheels: string[],
   work: (index: Index) => Promise<T>,
-  answer?: (reply: ServerResponse) => void,
+  { tellsSha256 = true, answer }: IndexOptions = {},
 ): Promise<T> {
-  const index: Index = { url: '', asked: 0 };
+  const index: Index = { url: '', asked: [] };
   const server = createServer((request, reply) => {
-    index.asked += 1;
+    index.asked.push(request.headers.range);
     const name = decodeURIComponent(basename(request.url ?? ''));
     if (request.url === '/torch/') {
       reply.setHeader('content-type', 'text/html');
-      reply.end(
-        wheels
-          .map((wheel) => `<a href="/files/${encodeURIComponent(basename(wheel))}">${basename(wheel)}</a>`)
-          .join('\n'),
-      );
+      const hash = (wheel: string) => (tellsSha256 ? `#sha256=${createHash('sha256').update(readFileSync(wheel)).digest('hex')}` : '');
+      const link = (wheel: string) => `<a href="/files/${encodeURIComponent(basename(wheel))}${hash(wheel)}">${basename(wheel)}</a>`;
+      reply.end(wheels.map(link).join('\n'));
       return;
     }
     const wheel = wheels.find((each) => basename(each) === name);
-    if (wheel !== undefined && answer) answer(reply);
-    else if (wheel !== undefined) reply.end(readFileSync(wheel));
-    else reply.writeHead(404).end();
+    if (wheel === undefined) reply.writeHead(404).end();
+    else if (!answer?.(reply, index)) sendRest(reply, readFileSync(wheel), request.headers.range);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   index.url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
@@ -62,18 +73,24 @@ async function withIndex<T>(
   }
 }
 
+function sendRest(reply: ServerResponse, bytes: Buffer, range: string | undefined): void {
+  const begin = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
+  if (begin > 0) reply.writeHead(206, { 'content-range': `bytes ${begin}-${bytes.length - 1}/${bytes.length}`, etag: '"one"' });
+  else reply.writeHead(200, { 'content-length': bytes.length, etag: '"one"' });
+  reply.end(bytes.subarray(begin));
+}
+
 /** The address of an index that nobody serves any more. */
 const deadUrl = () => withIndex([], (index) => Promise.resolve(index.url));
 
 describe('scripts/setup/fetch-libtorch', () => {
-  // Each case runs pip, which takes a second or two to start on a busy machine.
+  ignoreProxies();
   let fetchLibtorch: Fetch;
-  let downloadWheel: (options: object) => Promise<{ wheel: string | null; why?: string }>;
   before(async () => {
     ({ fetchLibtorch } = await loadScript<{ fetchLibtorch: Fetch }>('fetch-libtorch.mjs'));
-    ({ downloadWheel } = await loadScript<{ downloadWheel: typeof downloadWheel }>('pip-download.mjs'));
   });
 
+  const root = join(scriptsFolder, '..');
   const room = () => ({ bavail: 1e9, bsize: 4096 });
   const wheelFiles = {
     ...prefixed('torch/', libtorchFiles('2.13.0+cpu')),
@@ -95,8 +112,9 @@ describe('scripts/setup/fetch-libtorch', () => {
     withFolder((folder) =>
       withIndex([cpuWheel(folder)], async ({ url }) => {
         const cache = join(folder, 'cache');
-        const root = await fetchLibtorch(cache, { env: environment(url, url), statfs: room });
-        assert.equal(root, join(cache, 'libtorch-2.13.0-cpu', 'torch'));
+        // No Python is needed.
+        const env = { ...environment(url, url), PATH: '' };
+        assert.equal(await fetchLibtorch(cache, { root, env, statfs: room }), join(cache, 'libtorch-2.13.0-cpu', 'torch'));
         const kept = readdirSync(join(cache, 'libtorch-2.13.0-cpu'), { recursive: true, withFileTypes: true })
           .filter((entry) => entry.isFile())
           .map((entry) => join(entry.parentPath, entry.name).slice(join(cache, 'libtorch-2.13.0-cpu').length + 1))
@@ -110,40 +128,78 @@ describe('scripts/setup/fetch-libtorch', () => {
       }),
     ));
 
-  it('fails over from an index that cannot be reached to the one that pip is set to', () =>
-    withFolder(async (folder) => {
-      const dead = await deadUrl();
-      await withIndex([cpuWheel(folder)], async ({ url }) => {
-        const root = await fetchLibtorch(join(folder, 'cache'), { env: environment(dead, url), statfs: room });
-        assert.ok(existsSync(join(root, 'lib', libraryName('torch_cpu'))));
-      });
+  it('goes on where the connection broke off, in the same set-up and in the next', () =>
+    withFolder((folder) => {
+      const wheel = cpuWheel(folder);
+      const { length } = readFileSync(wheel);
+      const cache = join(folder, 'cache');
+      const part = join(cache, 'libtorch-2.13.0-cpu.partial', `${basename(wheel)}.part`);
+      let breaks = true;
+      const answer = (reply: ServerResponse, { asked }: Index) => {
+        if (reply.req.method === 'HEAD' || !breaks) return false;
+        const begin = Number(/\d+/.exec(asked.at(-1) ?? '')?.[0] ?? 0);
+        // The first brings a thousand bytes, those after it nothing.
+        const range = { 'content-range': `bytes ${begin}-${length - 1}/${length}` };
+        reply.writeHead(begin > 0 ? 206 : 200, { 'content-length': length - begin, etag: '"one"', ...(begin > 0 ? range : {}) });
+        if (begin === 0) reply.write(readFileSync(wheel).subarray(0, 1000));
+        else reply.flushHeaders();
+        const drop = () => ((statSync(part, { throwIfNoEntry: false })?.size ?? 0) < 1000 ? void setTimeout(drop, 5) : reply.destroy());
+        drop();
+        return true;
+      };
+      return withIndex(
+        [wheel],
+        async (index) => {
+          const options = { root, env: { ...environment(index.url, index.url), PATH: '' }, statfs: room, waitsMs: [0, 0] };
+          await assert.rejects(fetchLibtorch(cache, options), /did not send all.*\(tried 3 times\)[\s\S]*there is no python3? with pip/);
+          assert.equal(statSync(part).size, 1000);
+          breaks = false;
+          await fetchLibtorch(cache, options);
+          assert.equal(index.asked.at(-1), 'bytes=1000-');
+          assert.deepEqual(readdirSync(cache), ['libtorch-2.13.0-cpu']);
+        },
+        { answer },
+      );
     }));
 
-  it('gives up an index that accepts the connection and then says nothing', () =>
-    withFolder((folder) =>
-      withIndex(
+  it('fails over from an index that cannot be reached, or gives no checksums, to the one that pip is set to', () =>
+    withFolder(async (folder) => {
+      const copy = join(folder, 'cache');
+      const hasArrived = (torch: string) => assert.ok(existsSync(join(torch, 'lib', libraryName('torch_cpu'))));
+      const dead = await deadUrl();
+      await withIndex(
         [cpuWheel(folder)],
         async ({ url }) => {
-          const { wheel, why } = await downloadWheel({
-            index: { name: 'silent', url },
-            folder: join(folder, 'aside'),
-            env: environment(url, url),
-            silentMs: 3_000,
-          });
-          assert.equal(wheel, null);
-          assert.match(why ?? '', /nothing arrived/);
+          hasArrived(await fetchLibtorch(copy, { root, env: environment(dead, url), statfs: room }));
+          hasArrived(await fetchLibtorch(join(folder, 'other'), { root, env: environment(url, url), statfs: room }));
+          const withoutPip = { ...environment(url, dead), PATH: '' };
+          const neither = fetchLibtorch(join(folder, 'neither'), { root, env: withoutPip, statfs: room });
+          await assert.rejects(neither, /the index gives no SHA-256 for torch-2\.13\.0/);
         },
-        () => {
-          // The reply never comes.
+        { tellsSha256: false },
+      );
+      assert.deepEqual(readdirSync(copy), ['libtorch-2.13.0-cpu']);
+    }));
+
+  it('gives up an index of pip that accepts the connection and then says nothing', () =>
+    withFolder(async (folder) => {
+      const dead = await deadUrl();
+      await withIndex(
+        [cpuWheel(folder)],
+        async ({ url }) => {
+          const fetching = fetchLibtorch(join(folder, 'cache'), { root, env: environment(dead, url), statfs: room, silentMs: 3_000 });
+          await assert.rejects(fetching, /nothing arrived/);
         },
-      ),
-    ));
+        { answer: () => true /* The reply never comes. */ },
+      );
+    }));
 
   it('names every index it asked, what each answered, and every way out where none can be reached', () =>
     withFolder(async (folder) => {
       const [own, users] = [await deadUrl(), await deadUrl()];
+      const withPassword = own.replace('http://', 'http://me:secret@');
       await assert.rejects(
-        fetchLibtorch(join(folder, 'cache'), { env: environment(own, users), statfs: room }),
+        fetchLibtorch(join(folder, 'cache'), { root, env: environment(withPassword, users), statfs: room }),
         (error: Error) => {
           assert.equal(error.name, 'SetupError');
           for (const words of [
@@ -155,6 +211,7 @@ describe('scripts/setup/fetch-libtorch', () => {
           ]) {
             assert.ok(error.message.includes(words), `"${words}" is missing in: ${error.message}`);
           }
+          assert.doesNotMatch(error.message, /secret/);
           return true;
         },
       );
@@ -164,12 +221,11 @@ describe('scripts/setup/fetch-libtorch', () => {
   it('takes the wheel of another Python where the one on PATH has none', () =>
     withFolder((folder) =>
       withIndex([cpuWheel(folder, 'cp310-none-any')], async ({ url }) => {
-        const root = await fetchLibtorch(join(folder, 'cache'), {
-          env: environment(url, url),
-          statfs: room,
-          pythons: [null, '3.10'],
-        });
-        assert.ok(existsSync(join(root, 'version.py')));
+        for (const own of [url, await deadUrl()]) {
+          const cache = join(folder, `cache-${own === url ? 'own' : 'pip'}`);
+          const torch = await fetchLibtorch(cache, { root, env: environment(own, url), statfs: room, pythons: [null, '3.10'] });
+          assert.ok(existsSync(join(torch, 'version.py')));
+        }
       }),
     ));
 
@@ -178,8 +234,8 @@ describe('scripts/setup/fetch-libtorch', () => {
       const wheel = join(folder, 'torch-2.13.0-py3-none-any.whl');
       writeWheel(wheel, '2.13.0', prefixed('torch/', libtorchFiles('2.13.0+cu130', { cuda: '13.0' })));
       return withIndex([wheel], async ({ url }) => {
-        const fetching = fetchLibtorch(join(folder, 'cache'), { env: environment(url, url), statfs: room });
-        await assert.rejects(fetching, /CUDA build, which cannot load without the libraries of NVIDIA[\s\S]*Ways out/);
+        const fetching = fetchLibtorch(join(folder, 'cache'), { root, env: environment(url, url), statfs: room });
+        await assert.rejects(fetching, /(CUDA build, which cannot load without the libraries of NVIDIA[\s\S]*){2}Ways out/);
         assert.deepEqual(readdirSync(join(folder, 'cache')), []);
       });
     }));
@@ -189,12 +245,16 @@ describe('scripts/setup/fetch-libtorch', () => {
       withIndex(
         [cpuWheel(folder)],
         async ({ url }) => {
-          const fetching = fetchLibtorch(join(folder, 'cache'), { env: environment(url, url), statfs: room });
-          await assert.rejects(fetching, /the wheel there is a CUDA build \(873\.\d MB\)/);
+          const fetching = fetchLibtorch(join(folder, 'cache'), { root, env: environment(url, url), statfs: room });
+          await assert.rejects(fetching, /(the wheel there is a CUDA build \(873\.\d MB\)[\s\S]*){2}/);
         },
-        (reply) => {
-          reply.writeHead(200, { 'content-length': 873_400_000 });
-          reply.flushHeaders();
+        {
+          answer: (reply) => {
+            reply.writeHead(200, { 'content-length': 873_400_000 });
+            reply.flushHeaders();
+            if (reply.req.method === 'HEAD') reply.end();
+            return true;
+          },
         },
       ),
     ));
@@ -206,8 +266,8 @@ describe('scripts/setup/fetch-libtorch', () => {
       bytes[bytes.indexOf('__version__')] = 0;
       writeFiles(folder, { [basename(wheel)]: bytes });
       return withIndex([wheel], async ({ url }) => {
-        const fetching = fetchLibtorch(join(folder, 'cache'), { env: environment(url, url), statfs: room });
-        await assert.rejects(fetching, /could not be unpacked: .*version\.py/);
+        const fetching = fetchLibtorch(join(folder, 'cache'), { root, env: environment(url, url), statfs: room });
+        await assert.rejects(fetching, /(cannot unpack .*version\.py is damaged[\s\S]*){2}/);
         assert.deepEqual(readdirSync(join(folder, 'cache')), []);
       });
     }));
@@ -218,8 +278,8 @@ describe('scripts/setup/fetch-libtorch', () => {
       withIndex([cpuWheel(folder)], async ({ url }) => {
         const cache = join(folder, 'cache');
         const library = `libtorch-2.13.0-cpu/torch/lib/${libraryName('torch_cpu')}`;
-        writeFiles(cache, { [library]: 'torn', '.fetch-1/unpacked/torch/version.py': '' });
-        await fetchLibtorch(cache, { env: environment(url, url), statfs: room });
+        writeFiles(cache, { [library]: 'torn', 'libtorch-2.13.0-cpu.partial/scratch/unpacked/torch/version.py': '' });
+        await fetchLibtorch(cache, { root, env: environment(url, url), statfs: room });
         assert.deepEqual(readFileSync(join(cache, library)), fakeLibrary());
         assert.deepEqual(readdirSync(cache), ['libtorch-2.13.0-cpu']);
       }),
@@ -231,8 +291,8 @@ describe('scripts/setup/fetch-libtorch', () => {
       withIndex([cpuWheel(folder)], async (index) => {
         const cache = join(folder, 'cache');
         writeFiles(join(cache, 'libtorch-2.13.0-cpu/torch'), libtorchFiles('2.13.0+cpu'));
-        await fetchLibtorch(cache, { env: environment(index.url, index.url), statfs: room });
-        assert.equal(index.asked, 0);
+        await fetchLibtorch(cache, { root, env: environment(index.url, index.url), statfs: room });
+        assert.deepEqual(index.asked, []);
       }),
     ));
 
@@ -240,11 +300,12 @@ describe('scripts/setup/fetch-libtorch', () => {
     withFolder((folder) =>
       withIndex([cpuWheel(folder)], async (index) => {
         const fetching = fetchLibtorch(join(folder, 'cache'), {
+          root,
           env: environment(index.url, index.url),
           statfs: () => ({ bavail: 1000, bsize: 1_000_000 }),
         });
-        await assert.rejects(fetching, /needs 1\.5 GB.*1\.0 GB are free/);
-        assert.equal(index.asked, 0);
+        await assert.rejects(fetching, /1\.5 GB are needed, 1\.0 GB are free[\s\S]*Free some space/);
+        assert.deepEqual(index.asked, []);
       }),
     ));
 });

@@ -17,7 +17,7 @@ describe('scripts/setup/lock', () => {
   let describeOwner: () => { pid: number; start: string | null; host: string };
   before(async () => {
     ({ withLock } = await loadScript<{ withLock: WithLock }>('lock.mjs'));
-    ({ describeOwner } = await loadScript<{ describeOwner: typeof describeOwner }>('owner.mjs'));
+    ({ describeOwner } = await loadScript<{ describeOwner: typeof describeOwner }>('lock.mjs'));
   });
   const deadPid = () => spawnSync(process.execPath, ['-e', '0']).pid;
 

@@ -16,7 +16,7 @@ describe('scripts/setup/native', () => {
   let describeOwner: (pid?: number) => object;
   before(async () => {
     native = await loadScript<Native>('native.mjs');
-    ({ describeOwner } = await loadScript<{ describeOwner: typeof describeOwner }>('owner.mjs'));
+    ({ describeOwner } = await loadScript<{ describeOwner: typeof describeOwner }>('lock.mjs'));
   });
 
   it('keeps the objects of the same environment, and deletes those of another', () =>

@@ -323,9 +323,7 @@ describe('scripts/prebuild', () => {
   });
 
   describe('libtorches', () => {
-    const entry = (path: string, version: string, cuda: string | null = null) => ({
-      path, version, cuda, found: true, verdict: 'taken', reason: '',
-    });
+    const entry = (root: string, version: string, cuda: string | null = null) => ({ root, version, cuda, faults: [] });
 
     it('builds for the tested version and for each one named, the oldest first, one each minor version', () =>
       withFolder((folder) => {

@@ -1,6 +1,6 @@
 // What the tests of the set-up share: scripts loaded by path, temporary folders, and libraries that look real enough.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { devNull, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -166,7 +166,7 @@ export function writeProject(folder: string): { root: string; env: NodeJS.Proces
     ...fakePackage('typescript', '6.0.0', 'tsc', FAKE_TSC),
   });
   cpSync(scriptsFolder, join(root, 'scripts'), { recursive: true });
-  for (const name of ['cache-folder.js', 'libtorch-folder.js']) {
+  for (const name of readdirSync(libtorchFolder).filter((each) => each.endsWith('.js'))) {
     cpSync(join(libtorchFolder, name), join(root, 'lib', 'libtorch', name));
   }
   writeFiles(folder, { 'npm/npm-cli.js': FAKE_NPM, ...prefixed('libtorch/', libtorchFiles('2.13.0+cpu')) });

@@ -5,7 +5,7 @@ import { before, describe, it } from 'mocha';
 import { loadScript, withFolder, writeFiles } from './support';
 
 describe('scripts/setup/tools', () => {
-  let requireTools: (need: { build: boolean; fetch: boolean; env: NodeJS.ProcessEnv }) => void;
+  let requireTools: (need: { build: boolean; env: NodeJS.ProcessEnv }) => void;
   before(async () => {
     ({ requireTools } = await loadScript<{ requireTools: typeof requireTools }>('tools.mjs'));
   });
@@ -16,15 +16,14 @@ describe('scripts/setup/tools', () => {
     if (!posix) this.skip();
     return withFolder((folder) => {
       assert.throws(
-        () => requireTools({ build: true, fetch: true, env: { PATH: folder } }),
+        () => requireTools({ build: true, env: { PATH: folder } }),
         (error: Error) => {
           assert.equal(error.name, 'SetupError');
           for (const words of [
             'CMake 3.18 or later: it drives the native build',
             'a C++20 compiler: it compiles',
             'make or ninja: ',
-            'python3 with pip: no libtorch was found',
-            'sudo apt-get install cmake g++ make python3 python3-pip',
+            'sudo apt-get install cmake g++ make\n',
             'sudo dnf install cmake gcc-c++ make',
             'brew install cmake',
             'winget install Kitware.CMake',
@@ -37,9 +36,9 @@ describe('scripts/setup/tools', () => {
     });
   });
 
-  it('asks for nothing where nothing has to be built or fetched', () =>
+  it('asks for nothing where nothing has to be built', () =>
     withFolder((folder) => {
-      requireTools({ build: false, fetch: false, env: { PATH: folder } });
+      requireTools({ build: false, env: { PATH: folder } });
     }));
 
   it('tells the version of a CMake that is too old, and of a compiler without C++20', function () {
@@ -55,7 +54,7 @@ describe('scripts/setup/tools', () => {
       });
       for (const name of ['cmake', 'c++', 'make']) chmodSync(join(folder, name), 0o755);
       assert.throws(
-        () => requireTools({ build: true, fetch: false, env: { PATH: folder } }),
+        () => requireTools({ build: true, env: { PATH: folder } }),
         /CMake 3\.18 or later: .*\(found: 3\.16\.3\)\n.*compiler: .*\(found: g\+\+ 7\.5\.0, which fails on a C\+\+20 file: error: unrecognized option -std=c\+\+20\)\nHow/,
       );
     });

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, wr
 import path from 'node:path';
 import { minorVersion } from '../../lib/libtorch/libtorch-folder';
 import { thisMachine } from '../../lib/libtorch/machine';
-import { localBuild } from '../../lib/libtorch/places';
+import { localBuild } from '../../lib/libtorch/local-build';
 import { withTempFolder } from './temp-folder';
 
 const checkout = path.join(__dirname, '..', '..');
@@ -100,8 +100,8 @@ export function installMain(folder: string): void {
   cpSync(path.join(checkout, 'dist'), path.join(folder, 'dist'), { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name, version, main, dependencies }));
   const modules = path.join(folder, 'node_modules');
-  mkdirSync(modules);
   for (const dependency of Object.keys(dependencies)) {
+    mkdirSync(path.dirname(path.join(modules, dependency)), { recursive: true });
     symlinkSync(path.join(checkout, 'node_modules', dependency), path.join(modules, dependency));
   }
 }

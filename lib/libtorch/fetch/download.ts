@@ -42,7 +42,7 @@ export async function download(
       if (failures === waitsMs.length) {
         throw new FetchError(`${error.message} (tried ${failures + 1} times). What has arrived is kept.`, { cause: error });
       }
-      await sleep(waitsMs[failures++]);
+      await sleep(waitsMs[failures++], undefined, { signal: web.signal });
     }
   }
   const actual = await sha256Of(part);
@@ -83,12 +83,12 @@ async function fetchRest(web: Web, url: URL, part: string, onBytes: (bytes: numb
   const response = await web.request(url, have > 0 ? range : {});
   const { status } = response;
   if (status === 206 && firstByte(response) === have) {
-    await append(response, part, 'a', have, onBytes);
+    await append(web, response, part, 'a', have, onBytes);
     return;
   }
   if (status === 200) {
     await writeFile(validatorOf(part), validatorIn(response));
-    await append(response, part, 'w', 0, onBytes);
+    await append(web, response, part, 'w', 0, onBytes);
     return;
   }
   await response.body?.cancel();
@@ -103,6 +103,7 @@ async function fetchRest(web: Web, url: URL, part: string, onBytes: (bytes: numb
 }
 
 async function append(
+  web: Web,
   response: Response,
   part: string,
   flags: 'a' | 'w',
@@ -118,6 +119,7 @@ async function append(
       onBytes((have += bytes.length));
     }
   } catch (error) {
+    web.signal?.throwIfAborted();
     // What the stream throws is a TypeError, what the file throws is none.
     if (!(error instanceof TypeError)) throw error;
     const { host } = new URL(response.url);

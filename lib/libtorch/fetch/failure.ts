@@ -3,6 +3,11 @@ export class FetchError extends Error {
   override readonly name: string = 'FetchError';
 }
 
+/** The disk has too little room; another index would not help. */
+export class NoRoom extends FetchError {
+  override readonly name = 'NoRoom';
+}
+
 /** A request without an answer, or with one that may be another the next time. */
 export class Dropped extends FetchError {
   override readonly name = 'Dropped';

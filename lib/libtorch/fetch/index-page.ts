@@ -1,3 +1,4 @@
+import { valid } from '@renovatebot/pep440';
 import { Parser } from 'htmlparser2';
 import { FetchError } from './failure';
 import { describeNetworkError, type Web, withoutCredentials } from './web';
@@ -75,7 +76,7 @@ function wheelName(url: URL): Pick<Wheel, 'file' | 'version' | 'platformTags'> |
   // It becomes the name of a file here.
   if (!/^[\w.+-]+\.whl$/.test(file)) return null;
   const parts = file.slice(0, -'.whl'.length).split('-');
-  if (parts.length !== 5 && parts.length !== 6) return null;
+  if ((parts.length !== 5 && parts.length !== 6) || valid(parts[1]) === null) return null;
   return { file, version: parts[1]!, platformTags: parts.at(-1)!.split('.') };
 }
 

@@ -1,25 +1,28 @@
+import { compare, rcompare, satisfies } from '@renovatebot/pep440';
 import { TESTED_VERSION } from '../libtorch-folder.js';
 import { FetchError } from './failure';
 import { NoSuchPage, readIndexPage, type Wheel } from './index-page';
 import type { Platform } from './platform';
-import { compareVersions, type Requirement, requirementsIn, satisfies } from './requirements';
+import { type Requirement, requirementsIn } from './requirements';
 import { type Web, withoutCredentials } from './web';
 
 /** Holds no library: its extras say which version of each one belongs to a CUDA. */
 const toolkit = 'cuda-toolkit';
 
 /**
- * The wheels whose libraries make up PyTorch for a CUDA: PyTorch's own first, then NVIDIA's that it is linked with.
+ * The wheels whose libraries make up PyTorch: its own first; for a CUDA then NVIDIA's that it is linked with.
+ * @param variant "cpu", or a CUDA as wheels name it ("cu126")
  * @param metadataOf reads a wheel's metadata, of which the index may know without the wheel
  */
 export async function planWheels(
   web: Web,
   index: URL,
-  cuda: string,
+  variant: string,
   platform: Platform,
   metadataOf: (wheel: Wheel) => Promise<string>,
 ): Promise<Wheel[]> {
-  const torch = await findTorch(web, index, cuda, platform);
+  const torch = await findTorch(web, index, variant, platform);
+  if (variant === 'cpu') return [torch];
   // PyTorch names every library that it is linked with, so what these in turn require is among them.
   const isWanted = (name: string) => name === toolkit || name.startsWith('nvidia-');
   const required = requirementsIn(await metadataOf(torch), platform, isWanted);
@@ -30,15 +33,17 @@ export async function planWheels(
   }
   const wheels = [torch];
   for (const name of new Set(libraries.map((library) => library.name))) {
-    const versions = libraries.filter((library) => library.name === name).flatMap((library) => library.versions);
+    const all = libraries.filter((library) => library.name === name).map((library) => library.versions);
+    const versions = all.filter(Boolean).join(',');
     wheels.push(await findWheel(web, index, platform, { name, extras: [], versions }));
   }
   return wheels;
 }
 
-/** PyTorch's wheel for any CPython: no Python code of it is run. */
-async function findTorch(web: Web, index: URL, cuda: string, platform: Platform): Promise<Wheel> {
-  const version = `${TESTED_VERSION}+${cuda}`;
+/** PyTorch's wheel for any CPython: no Python code of it is run. The CPU's may go by the plain name, as on macOS. */
+async function findTorch(web: Web, index: URL, variant: string, platform: Platform): Promise<Wheel> {
+  const version = `${TESTED_VERSION}+${variant}`;
+  const names = variant === 'cpu' ? [version, TESTED_VERSION] : [version];
   let offered: Wheel[];
   try {
     offered = await readIndexPage(web, index, 'torch');
@@ -46,8 +51,11 @@ async function findTorch(web: Web, index: URL, cuda: string, platform: Platform)
     if (!(error instanceof NoSuchPage)) throw error;
     throw new FetchError(`${error.message}: no PyTorch there. ${await otherVariants(web, index, platform)}`);
   }
-  const wheel = offered.find((each) => each.version === version && each.platformTags.some(platform.accepts));
-  if (wheel) return wheel;
+  const fitting = offered.filter(({ platformTags }) => platformTags.some(platform.accepts));
+  for (const name of names) {
+    const wheel = fitting.find((each) => each.version === name);
+    if (wheel) return wheel;
+  }
   const versions = versionsFor(offered, platform);
   throw new FetchError(
     `${withoutCredentials(index)} has no torch ${version} for ${platform.name}. ` +
@@ -71,7 +79,7 @@ async function otherVariants(web: Web, index: URL, platform: Platform): Promise<
 
 function versionsFor(wheels: readonly Wheel[], platform: Platform): string[] {
   const fitting = wheels.filter((wheel) => wheel.platformTags.some(platform.accepts));
-  return [...new Set(fitting.map(({ version }) => version))].sort((a, b) => compareVersions(a, b) || (a < b ? -1 : 1));
+  return [...new Set(fitting.map(({ version }) => version))].sort(compare);
 }
 
 async function findWheel(web: Web, index: URL, platform: Platform, requirement: Requirement): Promise<Wheel> {
@@ -80,8 +88,8 @@ async function findWheel(web: Web, index: URL, platform: Platform, requirement: 
   const fitting = offered.filter(
     (wheel) => wheel.platformTags.some(platform.accepts) && satisfies(wheel.version, versions),
   );
-  if (fitting.length > 0) return fitting.reduce((a, b) => (compareVersions(a.version, b.version) >= 0 ? a : b));
-  const wanted = versions.map(({ operator, version }) => `${operator}${version}`).join(',');
+  const [newest] = fitting.sort((a, b) => rcompare(a.version, b.version));
+  if (newest) return newest;
   const there = versionsFor(offered, platform).slice(-12).join(', ') || 'none for this platform';
-  throw new FetchError(`${withoutCredentials(index)} has no ${name} ${wanted} for ${platform.name}. It has ${there}.`);
+  throw new FetchError(`${withoutCredentials(index)} has no ${name} ${versions} for ${platform.name}. It has ${there}.`);
 }

@@ -10,8 +10,28 @@ export interface Platform {
   accepts(tag: string): boolean;
 }
 
+const macOS: Platform = {
+  name: 'macOS arm64',
+  markers: { platform_system: 'Darwin', sys_platform: 'darwin', platform_machine: 'arm64', os_name: 'posix' },
+  accepts: (tag) => tag === 'any' || /^macosx_.*_(arm64|universal2)$/.test(tag),
+};
+
+/** @throws FetchError where PyTorch has no build for this machine */
+export function cpuPlatformOf(platform: NodeJS.Platform = process.platform, arch: string = process.arch): Platform {
+  const found = platform === 'darwin' && arch === 'arm64' ? macOS : cudaPlatform(platform, arch);
+  if (found === null) throw new FetchError(`PyTorch has no build for ${platform} ${arch}.`);
+  return found;
+}
+
 /** @throws FetchError where PyTorch has no CUDA build for this machine */
 export function platformOf(platform: NodeJS.Platform = process.platform, arch: string = process.arch): Platform {
+  const found = cudaPlatform(platform, arch);
+  if (found !== null) return found;
+  const why = platform === 'darwin' ? 'CUDA does not exist on macOS' : `PyTorch has no CUDA build for ${platform} ${arch}`;
+  throw new FetchError(`${why}. The CPU build needs nothing of this command.`);
+}
+
+function cudaPlatform(platform: NodeJS.Platform, arch: string): Platform | null {
   const machine = { x64: 'x86_64', arm64: 'aarch64' }[arch];
   if (platform === 'linux' && machine !== undefined) {
     return {
@@ -27,6 +47,5 @@ export function platformOf(platform: NodeJS.Platform = process.platform, arch: s
       accepts: (tag) => tag === 'any' || tag === 'win_amd64',
     };
   }
-  const why = platform === 'darwin' ? 'CUDA does not exist on macOS' : `PyTorch has no CUDA build for ${platform} ${arch}`;
-  throw new FetchError(`${why}. The CPU build needs nothing of this command.`);
+  return null;
 }

@@ -1,9 +1,5 @@
-import {
-  type EnvironmentMarker,
-  type EnvironmentMarkerLeaf,
-  parsePipRequirementsLine,
-  type VersionSpec,
-} from 'pip-requirements-js';
+import { validRange } from '@renovatebot/pep440';
+import { type EnvironmentMarker, type EnvironmentMarkerLeaf, parsePipRequirementsLine } from 'pip-requirements-js';
 import { FetchError } from './failure';
 import type { Platform } from './platform';
 
@@ -12,7 +8,8 @@ export interface Requirement {
   /** As an index names its pages: small letters, one hyphen between words. */
   name: string;
   extras: string[];
-  versions: VersionSpec[];
+  /** PEP 440's: `<14,>=13.0.88`; empty: any. */
+  versions: string;
 }
 
 /**
@@ -33,7 +30,7 @@ export function requirementsIn(
     if (text === undefined || name === undefined || !isWanted(name)) continue;
     const parsed = parse(text);
     if (parsed.environmentMarkerTree && !holds(parsed.environmentMarkerTree, platform, extras)) continue;
-    requirements.push({ name, extras: parsed.extras ?? [], versions: parsed.versionSpec ?? [] });
+    requirements.push({ name, extras: parsed.extras ?? [], versions: parsed.versions });
   }
   return requirements;
 }
@@ -41,7 +38,10 @@ export function requirementsIn(
 function parse(text: string) {
   try {
     const parsed = parsePipRequirementsLine(text);
-    if (parsed?.type === 'ProjectName') return parsed;
+    if (parsed?.type === 'ProjectName') {
+      const versions = (parsed.versionSpec ?? []).map(({ operator, version }) => `${operator}${version}`).join(',');
+      if (validRange(versions)) return { ...parsed, versions };
+    }
   } catch {
     // The message is for people who write requirements.
   }
@@ -60,41 +60,4 @@ function holds(marker: EnvironmentMarker, platform: Platform, extras: readonly s
   if (operator === '==') return actual.includes(wanted);
   if (operator === '!=') return !actual.includes(wanted);
   return true;
-}
-
-/** Whether a version of plain numbers, as NVIDIA's are, is among those that will do. */
-export function satisfies(version: string, versions: readonly VersionSpec[]): boolean {
-  return versions.every(({ operator, version: wanted }) => {
-    const numbers = wanted.replace(/\.\*$/, '').split('.').length;
-    const beginsAlike = (count: number) =>
-      compareVersions(version.split('.').slice(0, count).join('.'), wanted.split('.').slice(0, count).join('.')) === 0;
-    const order = compareVersions(version, wanted);
-    switch (String(operator)) {
-      case '==':
-      case '===':
-        return wanted.endsWith('.*') ? beginsAlike(numbers) : order === 0;
-      case '!=':
-        return wanted.endsWith('.*') ? !beginsAlike(numbers) : order !== 0;
-      case '<':
-        return order < 0;
-      case '<=':
-        return order <= 0;
-      case '>':
-        return order > 0;
-      case '>=':
-        return order >= 0;
-      default:
-        return order >= 0 && beginsAlike(numbers - 1); // ~=
-    }
-  });
-}
-
-/** Negative where `a` comes before `b`; 13.0.3 and 13.0.3.0 are the same. */
-export function compareVersions(a: string, b: string): number {
-  const [left, right] = [a, b].map((version) => version.split('.').map((part) => Number.parseInt(part, 10) || 0));
-  for (let i = 0; i < Math.max(left!.length, right!.length); i++) {
-    const difference = (left![i] ?? 0) - (right![i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }

@@ -9,15 +9,18 @@ const defaultSilentMs = 30_000;
 /** HTTP as this command needs it: proxies of the environment, redirects, no endless silence, errors that say who and why. */
 export class Web {
   private readonly agent: Agent;
+  readonly signal: AbortSignal | undefined;
 
   /**
    * @param home its user name and password, if it has any, go to its own host and nowhere else
    * @param silentMs how long a server may send nothing
+   * @param signal ends every request
    */
   constructor(
     private readonly home: URL,
-    silentMs = defaultSilentMs,
+    { silentMs = defaultSilentMs, signal }: { silentMs?: number; signal?: AbortSignal | undefined } = {},
   ) {
+    this.signal = signal;
     const timeouts = { headersTimeout: silentMs, bodyTimeout: silentMs };
     const connect = { timeout: connectMs };
     this.agent = new Agent({
@@ -49,8 +52,10 @@ export class Web {
           ...headers,
         },
         dispatcher: this.agent,
+        signal: this.signal,
       });
     } catch (error) {
+      this.signal?.throwIfAborted();
       throw new Dropped(`cannot reach ${url.host}${this.proxyNote(url)}: ${describeNetworkError(error)}`, { cause: error });
     }
   }

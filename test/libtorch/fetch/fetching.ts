@@ -1,7 +1,7 @@
 // What the tests of the fetching of a CUDA build share.
 import assert from 'node:assert/strict';
 import { after, before } from 'mocha';
-import { type CudaBuildOptions, fetchCudaBuild } from '../../../lib/libtorch/fetch/cuda-build';
+import { type BuildOptions, fetchBuild } from '../../../lib/libtorch/fetch/build';
 import { FetchError } from '../../../lib/libtorch/fetch/failure';
 import { platformOf } from '../../../lib/libtorch/fetch/platform';
 import type { WheelIndex } from './wheel-index';
@@ -9,8 +9,8 @@ import type { WheelIndex } from './wheel-index';
 export const linux = platformOf('linux');
 export const folderName = 'libtorch-2.13.0-cu126';
 
-export function fetchFrom(index: WheelIndex, cache: string, options: Partial<CudaBuildOptions> = {}): Promise<string> {
-  return fetchCudaBuild('cu126', { index: index.url, cache, platform: linux, waitsMs: [0, 0], ...options });
+export function fetchFrom(index: WheelIndex, cache: string, options: Partial<BuildOptions> = {}): Promise<string> {
+  return fetchBuild('cu126', { index: index.url, cache, platform: linux, waitsMs: [0, 0], ...options });
 }
 
 export const rejectsWith = (promise: Promise<unknown>, ...patterns: RegExp[]): Promise<void> =>

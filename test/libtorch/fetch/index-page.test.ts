@@ -42,6 +42,7 @@ describe('fetch-libtorch, a page of an index', () => {
     '%E0%A4%A-1-py3-none-any.whl',
     'http://[',
     'torch-1-py3-none-any.whl.metadata',
+    'torch-latest-py3-none-any.whl',
   ]) {
     it(`leaves ${href} out`, () => {
       assert.deepEqual(parseIndexPage(`<a href="${href}#sha256=${sum}">x</a>`, base), []);

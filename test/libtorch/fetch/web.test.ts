@@ -3,7 +3,7 @@ import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
-import { fetchCudaBuild } from '../../../lib/libtorch/fetch/cuda-build';
+import { fetchBuild } from '../../../lib/libtorch/fetch/build';
 import { withFolder } from '../../scripts/support';
 import { cudaBuild, withWheelIndex } from './wheel-index';
 import { fetchFrom, folderName, ignoreProxies, linux, rejectsWith } from './fetching';
@@ -35,13 +35,13 @@ describe('requests', function () {
             const url = new URL(index.url);
             url.username = 'me';
             url.password = 'p%40ss';
-            await fetchCudaBuild('cu126', { index: url, cache, platform: linux });
+            await fetchBuild('cu126', { index: url, cache, platform: linux });
             assert.deepEqual([...authorizations], [`Basic ${Buffer.from('me:p@ss').toString('base64')}`]);
             assert.deepEqual(new Set(files.answered.map(({ authorization }) => authorization)), new Set([undefined]));
             index.url.username = 'me';
             index.url.password = 'secret';
             index.url.pathname = '/whl/none';
-            await assert.rejects(fetchCudaBuild('cu126', { index: index.url, cache: join(cache, '..', 'none'), platform: linux }), (error: Error) => {
+            await assert.rejects(fetchBuild('cu126', { index: index.url, cache: join(cache, '..', 'none'), platform: linux }), (error: Error) => {
               assert.doesNotMatch(error.message, /secret/);
               return true;
             });
@@ -82,13 +82,13 @@ describe('requests', function () {
           await withEnvironment({ HTTP_PROXY: address, HTTPS_PROXY: address, NO_PROXY: '127.0.0.1' }, async () => {
             // Nobody but the proxy knows this name.
             const named = new URL('http://wheels.invalid/whl/cu126');
-            await fetchCudaBuild('cu126', { index: named, cache, platform: linux });
+            await fetchBuild('cu126', { index: named, cache, platform: linux });
             assert.deepEqual(new Set(asked), new Set(['wheels.invalid']));
             asked.length = 0;
             await fetchFrom(index, join(cache, folderName));
             assert.deepEqual(asked, []);
             const secure = new URL('https://wheels.invalid/whl/cu126');
-            const other = fetchCudaBuild('cu128', { index: secure, cache, platform: linux });
+            const other = fetchBuild('cu128', { index: secure, cache, platform: linux });
             await rejectsWith(other, /cannot reach wheels\.invalid through the proxy 127\.0\.0\.1:\d+: .*502/);
             assert.deepEqual(asked, ['CONNECT wheels.invalid:443']);
           });
