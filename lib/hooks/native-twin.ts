@@ -35,7 +35,7 @@ export function hasNativeTwin<Owner>(
 }
 
 /** The phase that may run in place of `method`. */
-export function nativeTwin(method: Method, owner: object, strategy: Strategy): ReturnType<Twin<never>> {
+export function nativeTwin(method: Method, owner: object, strategy: Strategy): NativePhase | null | undefined {
   return twins.get(method)?.(owner as never, strategy);
 }
 
