@@ -1,11 +1,11 @@
 /** How fast this package is beside its peers: `npm run bench`, see docs/performance.md. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { progressDisplay } from '../lib/progress-display';
 import { prepare } from './programs';
-import { BenchError, chooseQuestions, questionsFor } from './question';
+import { BenchError, chooseQuestions, questionsAgainst, questionsFor } from './question';
 import { questions } from './questions/index';
 import { describeMachine, page, table, toJson, withResults } from './report';
 import { loadSetUp, root, type SetUp } from './set-up';
@@ -19,6 +19,7 @@ Usage: npm run bench -- [options] [question ...]
   --trials N    how often each side runs; the numbers are medians. Default 5
   --threads N   of libtorch, on both sides. Default: all cores
   --json        prints one JSON object on stdout and nothing else there (with npm: npm run --silent bench -- --json)
+  --against DIR compares with another checkout, built, in place of the peers
   --device NAME cuda or cuda:N: on a GPU, the questions that can be asked there. Default: cpu
   --write       keeps the results in docs/performance.md; of all questions alone
   -h, --help    this text
@@ -37,6 +38,7 @@ function parseCommandLine() {
         trials: { type: 'string', default: '5' },
         threads: { type: 'string', default: String(os.availableParallelism()) },
         device: { type: 'string', default: 'cpu' },
+        against: { type: 'string' },
         json: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
@@ -52,18 +54,24 @@ function positive(option: string, text: string): number {
   throw new BenchError(`expected --${option} to be a positive integer, got "${text}"`, 2);
 }
 
+function checkoutAt(folder: string): string {
+  const checkout = path.resolve(folder);
+  if (existsSync(path.join(checkout, 'dist', 'index.js')) && existsSync(path.join(checkout, 'bench', 'workloads'))) return checkout;
+  throw new BenchError(`expected --against to be a checkout that \`npm run setup\` has built, got "${folder}"`, 2);
+}
+
 async function main(setUp: SetUp): Promise<void> {
   const { values, positionals } = parseCommandLine();
   if (values.help) return void process.stdout.write(help);
   if (!/^(cpu|cuda(:\d+)?)$/.test(values.device)) {
     throw new BenchError(`expected --device to be cpu, cuda or cuda:N, got "${values.device}"`, 2);
   }
-  const askable = questionsFor(values.device, questions);
+  const askable = questionsFor(values.device, values.against ? questionsAgainst(checkoutAt(values.against), questions) : questions);
   if (values.list) return void process.stdout.write(askable.map(({ name, asks }) => `${name.padEnd(24)}${asks}\n`).join(''));
   const chosen = chooseQuestions(askable, positionals);
   const [trials, threads] = [positive('trials', values.trials), positive('threads', values.threads)];
-  if (values.write && (values.device !== 'cpu' || chosen.length < askable.length)) {
-    throw new BenchError('--write keeps a whole run on the CPU: leave names and device out', 2);
+  if (values.write && (values.against || values.device !== 'cpu' || chosen.length < askable.length)) {
+    throw new BenchError('--write keeps a whole run with the peers on the CPU: leave names, device and checkout out', 2);
   }
 
   const programs = await prepare(setUp, chosen, { threads, device: values.device }, (text) => process.stderr.write(`bench: ${text}\n`));

@@ -7,7 +7,7 @@ import { BenchError, type Program, type Question } from './question';
 import { root, type SetUp } from './set-up';
 import type { Measured } from './trials';
 
-const compiled = path.join(root, '.cache', 'bench');
+const compiledIn = (checkout: string) => path.join(checkout, '.cache', 'bench');
 const cmakeFolder = path.join(root, 'build', 'cmake');
 
 export interface Programs {
@@ -33,7 +33,7 @@ export async function prepare(
 ): Promise<Programs> {
   const programs = questions.flatMap(({ ours, peer }) => [ours.program, ...(peer ? [peer.program] : [])]);
   const env = { ...process.env, OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads), BENCH_DEVICE: device };
-  compileWorkloads();
+  for (const checkout of new Set([root, ...programs.flatMap(({ checkout: other }) => other ?? [])])) compileWorkloads(checkout);
   const print = 'process.stdout.write(require("continual-torch").torchVersion)';
   const { output: torch } = await succeeded(setUp, process.execPath, ['-e', print], process.env);
   const targets = new Set(programs.filter(({ runs }) => runs === 'native').map(({ file }) => `bench_${file}`));
@@ -44,8 +44,8 @@ export async function prepare(
   }
   const python = programs.some(({ runs }) => runs === 'python') ? await peerPython(setUp, torch) : null;
 
-  function command({ runs, file }: Program): string[] {
-    if (runs === 'node') return [process.execPath, path.join(compiled, `${file}.js`)];
+  function command({ runs, file, checkout = root }: Program): string[] {
+    if (runs === 'node') return [process.execPath, path.join(compiledIn(checkout), `${file}.js`)];
     if (runs === 'python') return [python!.executable, path.join(root, 'bench', 'peers', `${file}.py`)];
     return [path.join(cmakeFolder, 'Release', `bench_${file}`)];
   }
@@ -66,8 +66,9 @@ export async function prepare(
 }
 
 /** Our side runs as a user's program does: plain Node on what is published, without a TypeScript loader in the process. */
-function compileWorkloads(): void {
-  const sources = path.join(root, 'bench', 'workloads');
+function compileWorkloads(checkout: string): void {
+  const sources = path.join(checkout, 'bench', 'workloads');
+  const compiled = compiledIn(checkout);
   mkdirSync(compiled, { recursive: true });
   for (const file of readdirSync(sources)) {
     const source = readFileSync(path.join(sources, file), 'utf8');

@@ -7,6 +7,8 @@ export interface Program {
   /** Its name without the ending. */
   file: string;
   args?: readonly (string | number)[];
+  /** Another checkout than this, whose program it is. */
+  checkout?: string;
 }
 
 export interface Side {
@@ -59,4 +61,14 @@ export function chooseQuestions(all: readonly Question[], names: readonly string
     throw new BenchError(`no such question: ${unknown.join(', ')}\nThere are:\n  ${known.join('\n  ')}`, 2);
   }
   return all.filter(({ name }) => names.length === 0 || names.includes(name));
+}
+
+/** The questions that our side answers in Node, asked of this checkout and of another one. */
+export function questionsAgainst(checkout: string, all: readonly Question[]): Question[] {
+  return all
+    .filter(({ ours }) => ours.program.runs === 'node')
+    .map((question) => {
+      const { program, value } = question.ours;
+      return { ...question, peer: { name: 'there', program: { ...program, checkout }, value }, ratio: 'ours / peer', toReach: null };
+    });
 }
