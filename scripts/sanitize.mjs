@@ -20,7 +20,7 @@ export function buildSanitized(root, target) {
   const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) process.exit(1);
   copyFileSync(path.join(nativePaths(root).release, 'opener.node'), path.join(release, 'opener.node'));
-  writeStamp(path.join(release, MANIFEST), manifestOf(chosen));
+  writeStamp(path.join(release, MANIFEST), manifestOf(chosen, process.env));
   return release;
 }
 

@@ -14,13 +14,12 @@ const { pythonKey } = require('./python-torch');
 const MANIFEST = 'manifest.json';
 
 /**
- * @param {{root: string, version: string}} libtorch
- * @param {NodeJS.ProcessEnv} [fromPython]  the environment of the Python that has named it
+ * @param {{root: string, version: string, fromPython?: boolean}} libtorch
+ * @param {NodeJS.ProcessEnv} env  in which it was found
  * @returns {Manifest}
  */
-function manifestOf({ root, version }, fromPython) {
-  const python = fromPython && { python: { key: pythonKey(fromPython), torch: root } };
-  return { libtorch: { root, version }, ...python };
+function manifestOf({ root, version, fromPython = false }, env) {
+  return { libtorch: { root, version }, ...(fromPython ? { python: { key: pythonKey(env), torch: root } } : {}) };
 }
 
 /**

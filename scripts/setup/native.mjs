@@ -159,7 +159,7 @@ function publish(paths, libtorch, env) {
     outputs[name] = statSync(aside).size;
   }
   for (const [aside, place] of moves) renameSync(aside, place);
-  writeStamp(paths.manifest, manifestOf(libtorch, libtorch.fromPython ? env : undefined));
+  writeStamp(paths.manifest, manifestOf(libtorch, env));
   return outputs;
 }
 

@@ -45,6 +45,6 @@ export async function crossBuild({ root, folder, libtorch, env, progress }) {
   writeStamp(stamp, environment);
   if (code !== 0) throw new SetupError(`the build for arm64 failed:\n${output.trimEnd()}`);
   const release = join(folder, 'Release');
-  writeStamp(join(release, MANIFEST), manifestOf(libtorch));
+  writeStamp(join(release, MANIFEST), manifestOf(libtorch, env));
   return release;
 }
