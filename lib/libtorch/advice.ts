@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { TESTED_VERSION } from './libtorch-folder';
+import { localBuild } from './local-build';
 import { isCheckout, type Machine, platformName } from './machine';
 import { addonPackage, libtorchPackage, PLATFORMS } from './platforms';
 
@@ -35,7 +36,11 @@ export function advice(machine: Machine, reasons: string): string[] {
 }
 
 function installAdvice(machine: Machine, reasons: string): string[] {
-  if (isCheckout(machine)) return ['this is a clone of the repository: npm run setup'];
+  if (isCheckout(machine)) {
+    const build = localBuild(machine);
+    const again = build === null ? '' : `; the last build is for ${build.version}, LIBTORCH=${build.libtorch}`;
+    return [`this is a clone of the repository: npm run setup${again}`];
+  }
   const name = platformName(machine);
   const packages = [addonPackage(name), libtorchPackage(name)];
   const missing = packages.filter((each) => machine.packageFolder(each) === null);

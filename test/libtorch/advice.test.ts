@@ -5,6 +5,7 @@ import { describe, it } from 'mocha';
 import { advice } from '../../lib/libtorch/advice';
 import { type Attempt, candidates } from '../../lib/libtorch/candidates';
 import { driverLibrary } from '../../lib/libtorch/cuda-libraries';
+import { MANIFEST, manifestOf } from '../../lib/libtorch/local-build';
 import type { Machine } from '../../lib/libtorch/machine';
 import { atLeast } from '../../lib/libtorch/platform-packages';
 import { withTempFolder } from '../support/temp-folder';
@@ -48,6 +49,17 @@ describe('advice where nothing can be loaded', () => {
     assert.match(said({ electron: '40.0.0', root }), /asarUnpack: \['node_modules\/@continual-torch\/\*\*'\]/);
     assert.doesNotMatch(said({ electron: '40.0.0' }), /asar/);
   });
+
+  it('sends a clone to its set-up, and says which libtorch it was built for', () =>
+    withTempFolder(async (root) => {
+      mkdirSync(path.join(root, 'native'));
+      writeFileSync(path.join(root, 'CMakeLists.txt'), '');
+      assert.equal(said({ root }), 'this is a clone of the repository: npm run setup');
+      mkdirSync(path.join(root, 'build', 'Release'), { recursive: true });
+      const manifest = manifestOf({ root: '/mine', version: '2.12.0' }, {});
+      writeFileSync(path.join(root, 'build', 'Release', MANIFEST), JSON.stringify(manifest));
+      assert.match(said({ root }), /npm run setup; the last build is for 2\.12\.0, LIBTORCH=\/mine$/);
+    }));
 
   it('says what a system needs whose glibc is too old, or whose processor lacks instructions', () => {
     const packageFolder = (name: string) => `/project/node_modules/${name}`;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
@@ -6,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { before, describe, it } from 'mocha';
 import { ignoreProxies } from '../libtorch/fetch/fetching';
+import { hasBytes } from '../libtorch/fetch/wheel-index';
 import {
   cleanEnvironment,
   fakeLibrary,
@@ -161,6 +163,45 @@ describe('scripts/setup/fetch-libtorch', () => {
         { answer },
       );
     }));
+
+  it('ends at once where the set-up is interrupted, and keeps what has arrived', function () {
+    if (process.platform === 'win32') this.skip();
+    return withFolder((folder) => {
+      const wheel = cpuWheel(folder);
+      const cache = join(folder, 'cache');
+      const part = join(cache, 'libtorch-2.13.0-cpu.partial', `${basename(wheel)}.part`);
+      const program = `
+        const [, cache, root] = process.argv;
+        const load = (name) => import(root + '/scripts/setup/' + name + '.mjs');
+        Promise.all([load('run'), load('fetch-libtorch')]).then(async ([{ installSignalHandlers }, { fetchLibtorch }]) => {
+          installSignalHandlers();
+          await fetchLibtorch(cache, { root, statfs: () => ({ bavail: 1e9, bsize: 4096 }) }).catch(({ message }) => console.log(message));
+        });`;
+      return withIndex(
+        [wheel],
+        async ({ url }) => {
+          const child = spawn(process.execPath, ['-e', program, cache, root], { env: environment(url, url), stdio: ['ignore', 'pipe', 'inherit'] });
+          let stdout = '';
+          child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+          const ended = new Promise((resolve) => child.once('close', resolve));
+          await Promise.race([hasBytes(part, 1000), ended]);
+          child.kill('SIGINT');
+          await ended;
+          assert.equal(stdout, 'interrupted by SIGINT\n');
+          assert.equal(statSync(part).size, 1000);
+          assert.deepEqual(readdirSync(cache), ['libtorch-2.13.0-cpu.partial'], 'the lock is given back');
+        },
+        {
+          answer: (reply) => {
+            if (reply.req.method === 'HEAD') return false;
+            reply.writeHead(200, { 'content-length': readFileSync(wheel).length, etag: '"one"' });
+            reply.write(readFileSync(wheel).subarray(0, 1000));
+            return true;
+          },
+        },
+      );
+    });
+  });
 
   it('fails over from an index that cannot be reached, or gives no checksums, to the one that pip is set to', () =>
     withFolder(async (folder) => {
