@@ -92,8 +92,6 @@ export class Module<Output = Tensor> {
 
   static {
     stateOf = (module) => module.#state;
-    modulesAre(Module);
-    statesAre(stateOf);
   }
 
   /** @internal Layers pass the TorchScript that holds their parameters and is their forward. */
@@ -375,6 +373,8 @@ export class Module<Output = Tensor> {
     return this.toString();
   }
 }
+modulesAre(Module);
+statesAre(stateOf);
 runsTorchScript(Module.prototype.forward);
 
 /** @internal The native module, with the parameters, buffers and children that the module has now. @throws ERR_BUSY */
