@@ -2,9 +2,19 @@
 //   bare       the native phases that an iteration consists of, a whole epoch of them as one job, no strategy at all
 //   strategy   a strategy to which nobody listens
 //   listeners  a strategy with an empty synchronous function on every hook
-import { benchmarkFromDatasets, DataLoader, hookNames, manualSeed, models, optim, type Plugin, SupervisedTemplate } from 'continual-torch';
+import {
+  benchmarkFromDatasets,
+  DataLoader,
+  hookNames,
+  manualSeed,
+  models,
+  optim,
+  Phase,
+  type Plugin,
+  SupervisedTemplate,
+} from 'continual-torch';
 import { native } from '../../dist/native/binding';
-import { type NativeMiniBatches, type NativeModule, type NativeOptimizer, Phase } from '../../dist/native/types';
+import type { NativeMiniBatches, NativeModule, NativeOptimizer } from '../../dist/native/types';
 import * as modules from '../../dist/nn/module';
 import { printResult, randomDataset, runProgram } from './workload';
 

@@ -1,7 +1,6 @@
-export { Phase } from '../native/types';
-export type { NativePhase, NativePluginPhase } from '../native/types';
+export { Phase, type PluginPhase } from '../phase';
 export { hookNames, type HookName } from './hook-names';
-export { hasNativeTwin } from './native-twin';
+export { hasNativeTwin } from './twins';
 export { SupervisedPlugin } from './plugin';
 export type { Counters, Evaluator, Hook, Logger, PassProgress, Plugin, Strategy } from './strategy';
 export type { AnyExperience, Experiences, TrainOptions } from './train-options';

@@ -1,8 +1,9 @@
 import type { Dataset, MiniBatch, MiniBatchSource } from '../data/dataset';
 import type { Inputs } from '../data/inputs';
-import type { NativePhase, NativeTrainingStep } from '../native/types';
+import type { NativeTrainingStep } from '../native/types';
 import type { Module } from '../nn/module';
 import type { Optimizer } from '../optim/optimizer';
+import type { Phase } from '../phase';
 import type { EvaluationResults } from '../results/evaluation-results';
 import type { AllMetrics, EmittedMetric, LastMetrics } from '../results/metric-values';
 import type { Generator } from '../tensor/generator';
@@ -197,7 +198,7 @@ export interface Strategy {
    * Runs phases on the compute thread, once: those of `Phase`, of a `QuadraticPenalty`, and others of plugins.
    * @throws what a phase reports; ERR_BUSY outside of the strategy's hooks, while it is at work
    */
-  runNative(phases: NativePhase[]): Promise<void>;
+  runNative(phases: Phase[]): Promise<void>;
   /** @internal A promise that someone who is told returns is to be awaited. @throws ERR_HOOK */
   reportProgress(progress: PassProgress): void | Promise<void>;
   /** @internal The experience, for what cannot do without. @throws ERR_CALL_ORDER */

@@ -1,6 +1,7 @@
 /** The typed mirror of the addon: every name it exports, and nothing else. */
 
 import type { DType, TypedArray } from '../element-types';
+import type { Phase, PluginPhase } from '../phase';
 import type {
   NativeGenerator,
   NativeIndex,
@@ -139,12 +140,6 @@ export interface NativeMiniBatches {
   next(): [x: NativeInputs, y: NativeTensor, taskId: NativeTensor] | null;
 }
 
-/** Opaque: a phase that a plugin adds to an iteration. */
-export interface NativePluginPhase {
-  /** Tells it from other objects. */
-  readonly __pluginPhase: never;
-}
-
 /** What a method is called, in messages; `codes` is what its codes of errors begin with. */
 export interface MethodNames {
   method: string;
@@ -155,7 +150,7 @@ export interface MethodNames {
 
 export interface NativeQuadraticPenalty {
   /** Adds the penalty to the loss. */
-  phase(): NativePluginPhase;
+  phase(): PluginPhase;
   memory(): [name: string, importance: NativeTensor, anchor: NativeTensor][];
   /** Copies of these. */
   setMemory(memory: [name: string, importance: NativeTensor, anchor: NativeTensor][]): void;
@@ -163,35 +158,11 @@ export interface NativeQuadraticPenalty {
 
 /** The stages of a pass that measures importances; it ends by one of the last two. */
 export interface NativeImportancePass {
-  begin: NativePluginPhase;
-  accumulate: NativePluginPhase;
-  replace: NativePluginPhase;
-  merge: NativePluginPhase;
+  begin: PluginPhase;
+  accumulate: PluginPhase;
+  replace: PluginPhase;
+  merge: PluginPhase;
 }
-
-/** Phases of an iteration that a plugin may run too, by `strategy.runNative` or in `passOver`. */
-// The numbers are those of `native/core/training/training_step.h`.
-export const Phase = {
-  /** Puts the next mini-batch in place, where C++ gathers them. */
-  fetch: 0,
-  /** Clears gradients; the loss is 0. */
-  zeroGrad: 1,
-  /** The model's output for the mini-batch. */
-  forward: 2,
-  /** The loss of the output, added to the loss in training. */
-  criterion: 3,
-  /** Gradients of the loss. */
-  backward: 5,
-  /** A step of the optimizer. */
-  update: 6,
-  /** Adds the mini-batch to the statistics of the pass. */
-  measure: 7,
-  /** The same, and ERR_ACCURACY_TARGET where predictions cannot be compared with the targets. */
-  measureAccuracy: 8,
-} as const;
-
-/** A phase that C++ runs: one of `Phase`, or one of a plugin's. */
-export type NativePhase = (typeof Phase)[keyof typeof Phase] | NativePluginPhase;
 
 export interface Progress {
   /** Iterations that ran to their end. */
@@ -225,7 +196,7 @@ export interface NativeTrainingStep {
   checkLoss(): void;
   /** What takes no longer than `patienceUs` comes back at once. */
   run(
-    plan: NativePhase[],
+    plan: Phase[],
     gradEnabled: boolean,
     maxIterations: number,
     budgetMs: number,

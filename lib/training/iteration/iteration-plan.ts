@@ -1,11 +1,11 @@
 import { iterationsBetweenLooks } from '../../latency';
-import type { NativePhase, Progress } from '../../native/types';
-import { Phase } from '../../native/types';
+import type { Progress } from '../../native/types';
+import { Phase } from '../../phase';
 import { isThenable } from '../../user-function';
 
 /** @internal One step of an iteration: a phase that C++ runs, a call of JavaScript, or a call that may come later. */
 export type PlanStep =
-  | { kind: 'native'; phase: NativePhase }
+  | { kind: 'native'; phase: Phase }
   | { kind: 'call'; call: () => void | Promise<void> }
   | { kind: 'later'; call: () => void | Promise<void> };
 
@@ -13,7 +13,7 @@ export type PlanStep =
 export type PlanPart = () => PlanStep[];
 
 /** @internal Runs native phases as one job, `maxIterations` times or for as long as a job may take; what is short at once. */
-export type RunNative = (phases: NativePhase[], maxIterations: number) => Progress | Promise<Progress>;
+export type RunNative = (phases: Phase[], maxIterations: number) => Progress | Promise<Progress>;
 
 /** @internal Puts the next mini-batch in place, from JavaScript; false at the end. */
 export type FetchMiniBatch = () => Promise<boolean>;
@@ -81,7 +81,7 @@ export class IterationPlan {
 
   private async advanceOne(): Promise<Progress> {
     if (this.fetchMiniBatch && !(await this.fetchMiniBatch())) return atTheEnd;
-    let phases: NativePhase[] = this.fetchMiniBatch ? [] : [Phase.fetch];
+    let phases: Phase[] = this.fetchMiniBatch ? [] : [Phase.fetch];
     for (const part of this.parts) {
       for (const step of part()) {
         if (step.kind === 'native') {

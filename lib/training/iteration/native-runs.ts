@@ -1,8 +1,9 @@
 import type { Strategy } from '../../hooks/strategy';
 import { jobBudgetMs, LoopTurns } from '../../latency';
 import { job } from '../../native/binding';
-import type { NativePhase, Progress } from '../../native/types';
+import type { Progress } from '../../native/types';
 import { stateOf } from '../../nn/module';
+import type { Phase } from '../../phase';
 
 /** Runs phases of a strategy's iterations on the compute thread. */
 export class NativeRuns {
@@ -11,7 +12,7 @@ export class NativeRuns {
   constructor(private readonly strategy: Pick<Strategy, 'step' | 'model' | 'isTraining'>) {}
 
   /** As one job, `maxIterations` times or for as long as a job may take; what is short at once. */
-  run(phases: NativePhase[], maxIterations: number): Progress | Promise<Progress> {
+  run(phases: Phase[], maxIterations: number): Progress | Promise<Progress> {
     const { step, model, isTraining } = this.strategy;
     stateOf(model).keepUp();
     const patience = maxIterations === 1 ? this.loop.patienceUs() : 0;

@@ -1,7 +1,7 @@
 import type { HookName } from '../../hooks/hook-names';
-import { isDeferred, nativeTwin } from '../../hooks/native-twin';
 import { listener } from '../../hooks/plugin';
 import type { Plugin, Strategy } from '../../hooks/strategy';
+import { isDeferred, nativeTwin } from '../../hooks/twins';
 import type { PlanPart, PlanStep } from './iteration-plan';
 
 /** @internal A method of the strategy: its native twin, where it has one at present, else `call`. */

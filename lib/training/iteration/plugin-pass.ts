@@ -1,6 +1,6 @@
 import type { MiniBatchSource } from '../../data/dataset';
 import type { Strategy } from '../../hooks/strategy';
-import { type NativePhase, Phase } from '../../native/types';
+import { Phase } from '../../phase';
 import { callUser, isThenable } from '../../user-function';
 import { IterationPlan, type PlanPart } from './iteration-plan';
 import { openSource } from './mini-batch-source';
@@ -12,7 +12,7 @@ export interface PluginPass {
   /** Whether the criterion's loss is computed too. Default false. */
   criterion?: boolean;
   /** What comes after that, in this order: native phases, which are one job where no function stands between them, or functions. */
-  steps: readonly (NativePhase | (() => void | Promise<void>))[];
+  steps: readonly (Phase | (() => void | Promise<void>))[];
   /** Called every few milliseconds, in mini-batches; `total` is NaN where the data does not know its length. */
   onProgress?(done: number, total: number): void | Promise<void>;
 }

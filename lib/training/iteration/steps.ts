@@ -1,8 +1,8 @@
 import { ContinualTorchError } from '../../errors';
-import { hasNativeTwin } from '../../hooks/native-twin';
 import type { Strategy } from '../../hooks/strategy';
-import { Phase } from '../../native/types';
+import { hasNativeTwin } from '../../hooks/twins';
 import { Optimizer } from '../../optim/optimizer';
+import { Phase } from '../../phase';
 import { elementCount } from '../../tensor/element-count';
 import { ops } from '../../tensor/operators';
 import { requireTensor, Tensor } from '../../tensor/tensor';

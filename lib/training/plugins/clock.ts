@@ -1,6 +1,6 @@
-import { mayRunLater } from '../../hooks/native-twin';
 import { SupervisedPlugin } from '../../hooks/plugin';
 import type { Counters } from '../../hooks/strategy';
+import { mayRunLater } from '../../hooks/twins';
 
 /** Counts what a strategy has done. The last of its plugins, so that all others see the counters before they advance. */
 export class Clock extends SupervisedPlugin implements Counters {

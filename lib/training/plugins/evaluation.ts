@@ -8,12 +8,12 @@ import type { PluginMetric } from '../../evaluation/metric';
 import { needsLabels } from '../../evaluation/metrics/accuracy';
 import { experienceKey, Numbering } from '../../evaluation/trained-steps';
 import { type HookName, hookNames } from '../../hooks/hook-names';
-import { hasNativeTwin } from '../../hooks/native-twin';
 import { pluginName, SupervisedPlugin } from '../../hooks/plugin';
 import type { Evaluator, Logger, PassProgress, Strategy } from '../../hooks/strategy';
+import { hasNativeTwin } from '../../hooks/twins';
 import { counted, listed, summary } from '../../inspect';
-import { type NativePhase, Phase } from '../../native/types';
 import { boolean, parseArgument, parseOptions } from '../../options';
+import { Phase } from '../../phase';
 import { type Curve, EvaluationResults } from '../../results/evaluation-results';
 import type { AllMetrics, EmittedMetric, LastMetrics, MetricValue } from '../../results/metric-values';
 import { Tensor } from '../../tensor/tensor';
@@ -70,7 +70,7 @@ export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
   private hasWarnedOfNames = false;
   private isActive = true;
   /** @internal What adds a mini-batch to the statistics of the pass. */
-  readonly measurement: NativePhase;
+  readonly measurement: Phase;
 
   /**
    * @param metrics of `accuracyMetrics`, `lossMetrics` and their like, or your own (see `PluginMetric`); arrays are

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../../errors';
-import { mayRunLater } from '../../hooks/native-twin';
 import { SupervisedPlugin } from '../../hooks/plugin';
 import type { Hook, Strategy } from '../../hooks/strategy';
+import { mayRunLater } from '../../hooks/twins';
 import type { LRScheduler } from '../../optim/lr-scheduler';
 import { Optimizer } from '../../optim/optimizer';
 import { boolean, parseArgument, parseOptions } from '../../options';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { hasNativeTwin } from '../../hooks/native-twin';
 import { SupervisedPlugin } from '../../hooks/plugin';
 import type { Strategy } from '../../hooks/strategy';
 import type { TrainOptions } from '../../hooks/train-options';
+import { hasNativeTwin } from '../../hooks/twins';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
 import type { Tensor } from '../../tensor/tensor';
 import { ImportancePass } from './importance-pass';

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../../errors';
 import { native } from '../../native/binding';
-import type { MethodNames, NativePhase, NativeQuadraticPenalty } from '../../native/types';
+import type { MethodNames, NativeQuadraticPenalty } from '../../native/types';
 import { nonNegativeNumber, parseOptions } from '../../options';
+import type { Phase } from '../../phase';
 import { requireTensor, Tensor } from '../../tensor/tensor';
 
 const schema = z.object({ lambda: nonNegativeNumber.default(1) });
@@ -44,7 +45,7 @@ export class QuadraticPenalty {
   /** Its weight in the loss. */
   readonly lambda: number;
   /** Adds the penalty to the loss, in place. */
-  readonly phase: NativePhase;
+  readonly phase: Phase;
   /** @internal */
   readonly handle: NativeQuadraticPenalty;
   /** @internal */

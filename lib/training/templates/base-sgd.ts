@@ -1,15 +1,15 @@
 import { inspect } from 'node:util';
 import { z } from 'zod';
 import type { HookName } from '../../hooks/hook-names';
-import { hasNativeTwin, nativeTwin } from '../../hooks/native-twin';
 import { pluginName, SupervisedPlugin } from '../../hooks/plugin';
 import type { PassProgress, Strategy } from '../../hooks/strategy';
 import type { Experiences, TrainOptions } from '../../hooks/train-options';
+import { hasNativeTwin, nativeTwin } from '../../hooks/twins';
 import { counted, listed, summary } from '../../inspect';
-import { Phase } from '../../native/types';
 import { CrossEntropyLoss } from '../../nn/losses';
 import type { Module } from '../../nn/module';
 import { parseOptions } from '../../options';
+import { Phase } from '../../phase';
 import type { LastMetrics } from '../../results/metric-values';
 import type { Tensor } from '../../tensor/tensor';
 import { callUser, isThenable } from '../../user-function';

@@ -1,11 +1,12 @@
 import type { Dataset, MiniBatch, MiniBatchSource } from '../../data/dataset';
 import { fromNativeInputs, type Inputs, requireInputs, requireOneInput, toNativeInputs } from '../../data/inputs';
 import { native } from '../../native/binding';
-import type { NativePhase, NativeTrainingStep } from '../../native/types';
+import type { NativeTrainingStep } from '../../native/types';
 import { CrossEntropyLoss } from '../../nn/losses';
 import { isScripted, type Module, nativeModule } from '../../nn/module';
 import type { Optimizer } from '../../optim/optimizer';
 import { parseArgument } from '../../options';
+import type { Phase } from '../../phase';
 import { requireTensor, Tensor } from '../../tensor/tensor';
 import { succeeded } from '../iteration/iteration-plan';
 import { requireMiniBatch } from '../iteration/mini-batch-source';
@@ -144,7 +145,7 @@ export abstract class MiniBatchTemplate extends BaseTemplate {
   }
 
   /** Runs phases on the compute thread, once: those of `Phase`, of a `QuadraticPenalty`, and others of plugins. */
-  async runNative(phases: NativePhase[]): Promise<void> {
+  async runNative(phases: Phase[]): Promise<void> {
     succeeded(await this.nativeRuns.run(phases, 1));
   }
 

@@ -1,10 +1,10 @@
 import { DataLoader, TaskBalancedDataLoader } from '../../data/data-loader';
 import { TensorDataset } from '../../data/tensor-dataset';
-import { hasNativeTwin } from '../../hooks/native-twin';
 import type { AnyExperience, TrainOptions } from '../../hooks/train-options';
+import { hasNativeTwin } from '../../hooks/twins';
 import { avalancheModelAdaptation } from '../../models/model-adaptation';
-import { Phase } from '../../native/types';
 import { forwardBatch, isScripted, type Module, nativeModule } from '../../nn/module';
+import { Phase } from '../../phase';
 import type { Tensor } from '../../tensor/tensor';
 import { BaseSGDTemplate } from './base-sgd';
 import { checkInputs } from './input-check';

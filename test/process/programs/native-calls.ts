@@ -1,8 +1,9 @@
 /** A call of every function of the addon and of every method of its classes, with arguments that it takes. */
 import { jit, models, nn, tensor, TensorDataset, type Tensor } from '../../../lib/index';
 import { native } from '../../../lib/native/binding';
+import type { NativeAddon, NativeQuadraticPenalty, NativeTensor } from '../../../lib/native/types';
 import { nativeModule } from '../../../lib/nn/module';
-import { Phase, type NativeAddon, type NativeQuadraticPenalty, type NativeTensor } from '../../../lib/native/types';
+import { Phase } from '../../../lib/phase';
 
 const long = { dtype: 'int64', device: 'cpu' } as const;
 const handle = (values: unknown = [1, 2, 3, 4], options = {}) => tensor(values as number[], { device: 'cpu', ...options }).handle;

@@ -1,11 +1,12 @@
 // Calls the native entries of training step, MAS, optimizer and mini-batches in a random order, from a seed: each call may
 // throw an error of this package, and none may end the process.
-import '../../support/device';
 import { ContinualTorchError, errorCodes, MASPlugin, nn, ops, optim, SupervisedTemplate, tensor, type Tensor } from '../../../lib/index';
 import { native } from '../../../lib/native/binding';
-import type { NativePhase, Progress } from '../../../lib/native/types';
+import type { Progress } from '../../../lib/native/types';
 import { nativeModule } from '../../../lib/nn/module';
+import type { Phase } from '../../../lib/phase';
 import { FuzzRandom } from '../../fuzz/random';
+import '../../support/device';
 import { smallDataset, smallModel } from '../../support/small-runs';
 
 const [seed, sequences] = process.argv.slice(2).map(Number) as [number, number];
@@ -41,7 +42,7 @@ function calls(random: FuzzRandom): (() => unknown)[] {
   const batches = () =>
     native.createMiniBatches(dataset, { batchSize: random.below(4), shuffle: yes(), dropLast: yes(), groups: [], oversample: yes(), generator: null });
   let open = native.createMiniBatches(dataset, { batchSize: 2, shuffle: false, dropLast: false, groups: [], oversample: false, generator: null });
-  const phases: (() => NativePhase)[] = [() => any([0, 1, 2, 3, 5, 6, 7] as const), plugin];
+  const phases: (() => Phase)[] = [() => any([0, 1, 2, 3, 5, 6, 7] as const), plugin];
   const plan = () => Array.from({ length: 1 + random.below(6) }, () => any(phases)());
   const { handle: first } = optimizers[0]!;
   return [

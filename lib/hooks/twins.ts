@@ -1,11 +1,11 @@
-import type { NativePhase } from '../native/types';
 import { ContinualTorchError, describeValue } from '../errors';
+import type { Phase } from '../phase';
 import type { Strategy } from './strategy';
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- methods of all classes and signatures
 type Method = (...args: any[]) => unknown;
 
-type Twin<Owner> = (owner: Owner, strategy: Strategy) => NativePhase | null | undefined;
+type Twin<Owner> = (owner: Owner, strategy: Strategy) => Phase | null | undefined;
 
 const twins = new WeakMap<Method, Twin<never>>();
 const deferred = new WeakSet<Method>();
@@ -25,7 +25,7 @@ const deferred = new WeakSet<Method>();
 export function hasNativeTwin<Owner>(
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- methods of all classes and signatures
   method: (...args: any[]) => unknown,
-  twin: (owner: Owner, strategy: Strategy) => NativePhase | null | undefined,
+  twin: (owner: Owner, strategy: Strategy) => Phase | null | undefined,
 ): void {
   for (const [name, value] of Object.entries({ method, twin })) {
     if (typeof value === 'function') continue;
@@ -35,7 +35,7 @@ export function hasNativeTwin<Owner>(
 }
 
 /** The phase that may run in place of `method`. */
-export function nativeTwin(method: Method, owner: object, strategy: Strategy): NativePhase | null | undefined {
+export function nativeTwin(method: Method, owner: object, strategy: Strategy): Phase | null | undefined {
   return twins.get(method)?.(owner as never, strategy);
 }
 

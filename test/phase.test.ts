@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Phase } from '../../lib/index';
+import { Phase } from '../lib/index';
 
 describe('the phases of an iteration', () => {
   it('are those of C++, in their order', () => {
-    const header = readFileSync(path.join(__dirname, '..', '..', 'native', 'core', 'training', 'training_step.h'), 'utf8');
+    const header = readFileSync(path.join(__dirname, '..', 'native', 'core', 'training', 'training_step.h'), 'utf8');
     const [, body] = /enum class Phase : int \{([^}]*)\}/.exec(header)!;
     const names = [...body!.matchAll(/k(\w+)/g)].map(([, name]) => name!.charAt(0).toLowerCase() + name!.slice(1));
     const inCpp = Object.fromEntries(names.map((name, number) => [name, number]));
