@@ -4,12 +4,12 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildSanitized, sanitizedAddon } from './sanitize.mjs';
+import { buildSanitizedAddon, sanitizedAddon } from './sanitize.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const args = process.argv.slice(2);
 const sanitize = args.includes('--sanitize');
-if (sanitize) buildSanitized(root, 'continual_torch');
+if (sanitize) buildSanitizedAddon(root);
 const { status, signal } = spawnSync(
   process.execPath,
   ['--import', 'tsx', path.join(root, 'test', 'fuzz', 'main.ts'), ...args.filter((arg) => arg !== '--sanitize')],

@@ -10,8 +10,8 @@ import { writeStamp } from './setup/stamp.mjs';
 
 const releaseFolder = (root) => path.join(root, 'build', 'sanitize', 'Release');
 
-/** Builds one target of CMakeLists.txt, and ends the process where that fails; the folder with what it is made of. */
-export function buildSanitized(root, target) {
+/** Builds one target of CMakeLists.txt, and ends the process where that fails. */
+function build(root, target) {
   const { chosen } = findLibtorch({ root, env: process.env });
   const release = releaseFolder(root);
   const command = [packageCommand(root, 'cmake-js', 'cmake-js'), 'build', '--config', 'Release', '--out', path.dirname(release),
@@ -19,9 +19,19 @@ export function buildSanitized(root, target) {
     `--CDLIBTORCH_ROOT=${chosen.root}`];
   const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) process.exit(1);
+  return { release, chosen };
+}
+
+/** Builds the core's test; its path. */
+export function buildSanitizedTest(root) {
+  return path.join(build(root, 'continual_torch_core_test').release, 'continual_torch_core_test');
+}
+
+/** Builds the addon; the opener is the usual one. */
+export function buildSanitizedAddon(root) {
+  const { release, chosen } = build(root, 'continual_torch');
   copyFileSync(path.join(nativePaths(root).release, 'opener.node'), path.join(release, 'opener.node'));
   writeStamp(path.join(release, MANIFEST), manifestOf(chosen, process.env));
-  return release;
 }
 
 /** For every program of that build. */
