@@ -40,10 +40,10 @@ function libtorchPlaces(machine, { headers = false } = {}) {
   return [
     () => namedPlace(machine, inspect),
     () => packagePlace(machine, inspect),
-    () => (isAsked ? pythonPlace(askedSource, 'is 1, but', machine, inspect) : nowhere(askedSource, 'is not set to 1')),
+    () => (isAsked ? pythonPlace(true, machine, inspect) : nowhere(askedSource, 'is not set to 1')),
     () => fetchedPlace(machine, inspect),
     // Where an addon is built, a PyTorch that is there spares the download of one.
-    ...(isCheckout(machine) && !isAsked ? [() => pythonPlace(pythonSource, '', machine, inspect)] : []),
+    ...(isCheckout(machine) && !isAsked ? [() => pythonPlace(false, machine, inspect)] : []),
   ];
 }
 
@@ -127,17 +127,16 @@ function packagePlace(machine, inspect) {
 }
 
 /**
- * @param {string} source
- * @param {string} before  what is said before the reason
+ * @param {boolean} isAsked
  * @param {Machine} machine
  * @param {Inspect} inspect
  * @returns {Place}
  */
-function pythonPlace(source, before, machine, inspect) {
-  const { python, torch } = machine.pythonTorch();
-  const say = (/** @type {string} */ text) => nowhere(source, `${before} ${text}`.trim());
-  if (!python) return say(before === '' ? 'there is none' : `there is no ${pythonSource}`);
-  if (torch === null) return say(before === '' ? 'has no torch' : `${pythonSource} has no torch (pip install torch)`);
+function pythonPlace(isAsked, { pythonTorch }, inspect) {
+  const source = isAsked ? askedSource : pythonSource;
+  const { python, torch } = pythonTorch();
+  if (!python) return nowhere(source, isAsked ? `is 1, but there is no ${pythonSource}` : 'there is none');
+  if (torch === null) return nowhere(source, isAsked ? `is 1, but ${pythonSource} has no torch (pip install torch)` : 'has no torch');
   return { ...inspect(source, torch), fromPython: true };
 }
 
