@@ -5,7 +5,7 @@ import { driverLibrary } from '../libtorch/cuda-libraries';
 import { machineSection, placeSection, printSections, type Row } from '../libtorch/doctor';
 import type { Loaded } from '../libtorch/load';
 import { type Machine, thisMachine } from '../libtorch/machine';
-import { libtorchPlaces } from '../libtorch/places';
+import { libtorchPlaces } from '../libtorch/search-order';
 import { readWheelRecord, wheelFaults } from '../libtorch/wheel-record';
 import type { NativeAddon } from '../native/types';
 import { version } from '../version';

@@ -164,7 +164,7 @@ export interface Strategy {
   train(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics>;
   /** Measures one or more experiences in eval mode, also in the middle of training, which goes on afterwards. */
   eval(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics>;
-  /** Ends training on this experience after the current iteration. */
+  /** Ends training on this experience: after the current iteration when called in a hook, else at the end of the job under way. */
   stopTraining(): void;
 
   /** The model's output for the current mini-batch. */

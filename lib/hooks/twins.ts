@@ -18,7 +18,7 @@ const deferred = new WeakSet<Method>();
  *     hasNativeTwin<MyPlugin>(MyPlugin.prototype.beforeBackward, (plugin, strategy) => plugin.penalty.phase);
  *
  * @param method the function that the prototype has
- * @param twin is asked at the beginning of a job: the phase; null where there is nothing to do at present; undefined where the
+ * @param twin is asked at the beginning of a job: the phase; null where a hook has nothing to do at present; undefined where the
  * method itself must be called
  * @throws ERR_INVALID_ARG_TYPE
  */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { libraryFault, libraryName, minorVersion, whyUnreadable } from './libtorch-folder';
 import { localBuild } from './local-build';
 import { type Machine, platformName } from './machine';
-import { libtorchPlaces, type Place } from './places';
+import { libtorchPlaces, type Place } from './search-order';
 import { packageFaults } from './platform-packages';
 import { addonPackage } from './platforms';
 

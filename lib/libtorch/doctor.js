@@ -9,7 +9,7 @@ const { platformName, runtimeText } = require('./machine');
  * `ok`: good, bad, or neither.
  * @typedef {{name: string, ok: boolean | null, text: string}} Row
  * @typedef {{title: string, rows: Row[]}} Section
- * @typedef {import('./places').Place} Place
+ * @typedef {import('./search-order').Place} Place
  */
 
 /**

@@ -6,7 +6,7 @@ import { type Attempt, type Candidate, candidates } from './candidates';
 import { keepAsOnlyCopy, refuseOtherBinaries, refuseOtherCopy } from './copies';
 import { type Opener, openCudaLibraries } from './cuda-libraries';
 import { type Machine, platformName, runtimeText, thisMachine } from './machine';
-import { askedTorch } from './places';
+import { askedTorch } from './search-order';
 import { trialMark, tryInChild } from './trial';
 
 /** What is loaded, and where it came from. */

@@ -1,6 +1,7 @@
 /** The typed mirror of the addon: every name it exports, and nothing else. */
 
 import type { DType, TypedArray } from '../element-types';
+import type { ErrorCode } from '../errors';
 import type { Phase, PluginPhase } from '../phase';
 import type {
   NativeGenerator,
@@ -140,17 +141,19 @@ export interface NativeMiniBatches {
   next(): [x: NativeInputs, y: NativeTensor, taskId: NativeTensor] | null;
 }
 
-/** What a method is called, in messages; `codes` is what its codes of errors begin with. */
+/** What a method is called, in messages, and the codes of its errors. */
 export interface MethodNames {
   method: string;
   plugin: string;
   weight: string;
-  codes: string;
+  noImportanceCode: ErrorCode;
+  shapeCode: ErrorCode;
 }
 
 export interface NativeQuadraticPenalty {
   /** Adds the penalty to the loss. */
   phase(): PluginPhase;
+  isEmpty(): boolean;
   memory(): [name: string, importance: NativeTensor, anchor: NativeTensor][];
   /** Copies of these. */
   setMemory(memory: [name: string, importance: NativeTensor, anchor: NativeTensor][]): void;

@@ -1,11 +1,11 @@
 // Which libtorch the addon is built for: the first place with one that can be built against, in the order of
-// lib/libtorch/places.js.
+// lib/libtorch/search-order.js.
 import { ACCEPTED_TEXT, TESTED_VERSION } from '../../lib/libtorch/libtorch-folder.js';
 import { thisMachine } from '../../lib/libtorch/machine.js';
-import { libtorchPlaces } from '../../lib/libtorch/places.js';
+import { libtorchPlaces } from '../../lib/libtorch/search-order.js';
 import { askPython, pythonCommand } from '../../lib/libtorch/python-torch.js';
 
-/** @typedef {import('../../lib/libtorch/places.js').Place} Place */
+/** @typedef {import('../../lib/libtorch/search-order.js').Place} Place */
 
 /** Faults name the folder, where the sentence around them does too. */
 const faultsIn = ({ root, faults }) => faults.map((fault) => fault.replace(`${root} `, '')).join('; ');

@@ -6,7 +6,7 @@ import { describe, it } from 'mocha';
 import { type Attempt, candidates } from '../../lib/libtorch/candidates';
 import { placeSection } from '../../lib/libtorch/doctor';
 import { type Machine, thisMachine } from '../../lib/libtorch/machine';
-import { libtorchPlaces } from '../../lib/libtorch/places';
+import { libtorchPlaces } from '../../lib/libtorch/search-order';
 import { addonPackage, libtorchPackage } from '../../lib/libtorch/platforms';
 import { fakeLibrary, type FileMap, libtorchFiles, prefixed, runScript, withFolder, writeFiles, writeProject } from '../scripts/support';
 

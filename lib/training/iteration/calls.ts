@@ -6,7 +6,7 @@ export function callOverride<T>(name: string, call: () => T): T {
   return callUser('ERR_CALLBACK', `${name} failed`, call);
 }
 
-/** @internal Calls JavaScript with recording for backward on in training and off in evaluation. */
+/** @internal Calls JavaScript with recording for backward on in training and off in evaluation, there up to its first `await`. */
 export function inGradModeOf<T>({ isTraining }: { isTraining: boolean }, fn: () => T): T {
   return isTraining ? fn() : noGrad(fn);
 }

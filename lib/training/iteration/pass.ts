@@ -2,9 +2,9 @@ import { DataLoader } from '../../data/data-loader';
 import { ContinualTorchError } from '../../errors';
 import type { Strategy } from '../../hooks/strategy';
 import { counted } from '../../inspect';
-import { callUser } from '../../user-function';
 import { IterationPlan, type PlanPart, type RunNative } from './iteration-plan';
 import { openSource } from './mini-batch-source';
+import { runPlan } from './run-plan';
 import { withWayOut } from './way-out';
 
 /** @internal One pass over `strategy.dataloader`. */
@@ -26,47 +26,36 @@ export interface Pass {
  */
 export async function runPass(strategy: Strategy, pass: Pass): Promise<void> {
   const { dataloader } = strategy;
+  const { phase, isStopped } = pass;
   const source = openSource(dataloader, strategy.step, (batch) => (strategy.mbatch = batch));
   const plan = new IterationPlan(pass.iteration, pass.runNative, source && source.fetch);
-  let done = 0;
+  const onProgress = (done: number, total: number) => {
+    if (done === 0) warnOfEmptyPass(strategy, phase);
+    return strategy.reportProgress({ phase, done, total });
+  };
   try {
-    const total = callUser('ERR_DATA_SOURCE', 'dataloader: failed', () => dataloader.length) ?? NaN;
-    for (let exhausted = false; !exhausted; ) {
-      if (pass.isStopped()) {
-        // The reference fetches the next mini-batch before it looks whether to stop.
-        await plan.fetch();
-        break;
-      }
-      const progress = await plan.advance();
-      done += progress.iterations;
-      exhausted = progress.exhausted;
-      const reported = strategy.reportProgress({ phase: pass.phase, done, total });
-      if (reported) await reported;
-      if (exhausted && done === 0) warnOfEmptyPass(strategy, pass.phase);
-    }
+    await runPlan(plan, dataloader, source, { isStopped, onProgress });
   } catch (error) {
     const explained = withWayOut(error, strategy.model, strategy.mbInputs, strategy.mbY, pass.lossFunction);
-    // What came first is what is reported, also where the source cannot be closed after it.
-    await source?.close().catch(() => {});
-    throw pass.phase === 'train' ? located(explained, strategy) : explained;
+    throw phase === 'train' ? located(explained, strategy) : explained;
   }
-  await source?.close();
 }
 
 const warnedOf = new WeakMap<Strategy, WeakSet<object>>();
 
 /** Once for each experience. */
 function warnOfEmptyPass(strategy: Strategy, phase: Pass['phase']): void {
-  const { adaptedDataset, dataloader, experience, trainMbSize, clock } = strategy;
+  const { adaptedDataset, dataloader, clock } = strategy;
+  const experience = strategy.requireExperience(phase);
   const experiences = warnedOf.get(strategy) ?? new WeakSet();
   warnedOf.set(strategy, experiences);
-  if (experiences.has(experience!)) return;
-  experiences.add(experience!);
-  const { currentExperience, originStream } = experience!;
+  if (experiences.has(experience)) return;
+  experiences.add(experience);
+  const { currentExperience, originStream } = experience;
   const where = `experience ${currentExperience} of stream "${originStream.name}"`;
   const drops = dataloader instanceof DataLoader && dataloader.dropLast;
   const why = drops
-    ? `${where} has ${counted(adaptedDataset?.length, 'sample')}, too few for a mini-batch of ${trainMbSize}, and dropLast leaves them out`
+    ? `${where} has ${counted(adaptedDataset?.length, 'sample')}, too few for a mini-batch of ${dataloader.batchSize}, and dropLast leaves them out`
     : `the dataloader gave no mini-batch${phase === 'train' ? ` in epoch ${clock.trainExpEpochs}` : ''} for ${where}`;
   const what = phase === 'train' ? 'nothing is trained' : 'nothing is measured';
   process.emitWarning(`${phase}: ${why}: ${what}.`, 'ContinualTorchWarning');

@@ -1,10 +1,10 @@
 import type { MiniBatchSource } from '../../data/dataset';
 import type { Strategy } from '../../hooks/strategy';
 import { Phase } from '../../phase';
-import { callUser, isThenable } from '../../user-function';
 import { IterationPlan, type PlanPart } from './iteration-plan';
 import { openSource } from './mini-batch-source';
 import { NativeRuns } from './native-runs';
+import { runPlan } from './run-plan';
 import { stepsOf } from './steps';
 
 /** What a plugin does with the mini-batches of a pass of its own. */
@@ -34,7 +34,8 @@ export interface PluginPass {
  */
 export async function passOver(strategy: Strategy, data: MiniBatchSource, pass: PluginPass): Promise<void> {
   const { step, model } = strategy;
-  const { forward, criterion } = stepsOf(strategy);
+  const training = { step, model, isTraining: true };
+  const { forward, criterion } = stepsOf(strategy, training);
   const plugins = pass.steps.map(
     (of): PlanPart =>
       () => [typeof of === 'function' ? { kind: 'call', call: of } : { kind: 'native', phase: of }],
@@ -43,23 +44,9 @@ export async function passOver(strategy: Strategy, data: MiniBatchSource, pass: 
   step.open(true);
   try {
     const source = openSource(data, step, (batch) => (strategy.mbatch = batch));
-    const runs = new NativeRuns({ step, model, isTraining: true });
+    const runs = new NativeRuns(training);
     const plan = new IterationPlan(parts, (phases, most) => runs.run(phases, most), source && source.fetch);
-    try {
-      const total = callUser('ERR_DATA_SOURCE', 'data: failed', () => data.length) ?? NaN;
-      for (let done = 0, exhausted = false; !exhausted; ) {
-        const progress = await plan.advance();
-        ({ exhausted } = progress);
-        done += progress.iterations;
-        const reported = pass.onProgress?.(done, total);
-        if (isThenable(reported)) await reported;
-      }
-    } catch (error) {
-      // What came first is what is reported, also where the source cannot be closed after it.
-      await source?.close().catch(() => {});
-      throw error;
-    }
-    await source?.close();
+    await runPlan(plan, data, source, { onProgress: (done, total) => pass.onProgress?.(done, total) });
   } finally {
     step.close();
   }

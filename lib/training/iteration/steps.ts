@@ -11,8 +11,18 @@ import { callOverride, inGradModeOf } from './calls';
 import type { PlanPart } from './iteration-plan';
 import { methodPart } from './plan-parts';
 
-/** @internal What a strategy does with each mini-batch. A step is its native twin where there is one, else a call of the method. */
-export function stepsOf(strategy: Strategy): Record<'zeroGrad' | 'forward' | 'criterion' | 'backward' | 'optimizerStep', PlanPart> {
+interface Mode {
+  readonly isTraining: boolean;
+}
+
+/**
+ * @internal What a strategy does with each mini-batch. A step is its native twin where there is one, else a call of the method.
+ * @param mode whether what JavaScript computes is recorded for backward, and the loss added to; the strategy's own
+ */
+export function stepsOf(
+  strategy: Strategy,
+  mode: Mode = strategy,
+): Record<'zeroGrad' | 'forward' | 'criterion' | 'backward' | 'optimizerStep', PlanPart> {
   const step = (method: () => () => unknown, call: () => void | Promise<void>) => methodPart(strategy, method, call);
   return {
     zeroGrad: step(
@@ -21,11 +31,11 @@ export function stepsOf(strategy: Strategy): Record<'zeroGrad' | 'forward' | 'cr
     ),
     forward: step(
       () => strategy.forward,
-      () => takeOutput(strategy),
+      () => takeOutput(strategy, mode),
     ),
     criterion: step(
       () => strategy.criterion,
-      () => takeLoss(strategy),
+      () => takeLoss(strategy, mode),
     ),
     backward: step(
       () => strategy.backward,
@@ -50,17 +60,17 @@ function zeroGrad(strategy: Strategy): void {
   strategy.loss = ops.aten.zeros!([1], { device: strategy.device }) as Tensor;
 }
 
-function takeOutput(strategy: Strategy): Promise<void> {
+function takeOutput(strategy: Strategy, mode: Mode): Promise<void> {
   return callUser('ERR_FORWARD', 'forward: failed', async () => {
-    strategy.mbOutput = requireOutput(await inGradModeOf(strategy, () => strategy.forward()));
+    strategy.mbOutput = requireOutput(await inGradModeOf(mode, () => strategy.forward()));
   });
 }
 
-function takeLoss(strategy: Strategy): Promise<void> {
+function takeLoss(strategy: Strategy, mode: Mode): Promise<void> {
   return callUser('ERR_CRITERION', 'criterion: failed', async () => {
-    const value = requireLoss(await inGradModeOf(strategy, () => strategy.criterion()));
+    const value = requireLoss(await inGradModeOf(mode, () => strategy.criterion()));
     // In training plugins add to the loss in place, which keeps its shape [1].
-    strategy.loss = strategy.isTraining ? (ops.aten.add_!(strategy.loss, value) as Tensor) : value;
+    strategy.loss = mode.isTraining ? (ops.aten.add_!(strategy.loss, value) as Tensor) : value;
   });
 }
 

@@ -18,7 +18,7 @@ export interface MeasureOptions {
   mode?: 'train' | 'eval';
   /** Whether the criterion's loss is computed, for rules that differentiate it. Default false. */
   criterion?: boolean;
-  /** Leaves out an incomplete last mini-batch, unless it is the only one. Default false. */
+  /** Leaves out an incomplete last mini-batch, unless it is the only one of data that knows its length. Default false. */
   dropLast?: boolean;
   /** Shows progress on stderr. Default false. */
   verbose?: boolean;
@@ -53,7 +53,7 @@ export class ImportancePass {
    * Measures on the experience's own data, in its order, in mini-batches of `strategy.trainMbSize`; what a plugin has put
    * into `adaptedDataset` is of other experiences. For `afterTrainingExp`. A `forward` that the strategy overrides is used.
    * @throws ERR_CALL_ORDER where the model changes meanwhile, or outside of a training; ERR_EMPTY_EXPERIENCE where there is no
-   * mini-batch; ERR_IMPORTANCE where the model fails; ..._NO_IMPORTANCE where there is nothing to merge with
+   * mini-batch; ERR_IMPORTANCE where the model fails, ERR_FORWARD where a `forward` of yours does; ..._NO_IMPORTANCE where there is nothing to merge with
    */
   async measure(strategy: Strategy, { isFirst, mode = 'train', criterion, dropLast, verbose }: MeasureOptions): Promise<void> {
     const { plugin, method } = this.penalty.names;
@@ -68,7 +68,8 @@ export class ImportancePass {
         criterion,
         steps: [accumulate],
         onProgress: (done, total) => {
-          display.update(done / total, `${done}/${total} mini-batches`, Math.floor((4 * done) / total));
+          if (Number.isNaN(total)) display.update(0, `${done} mini-batches`, Math.floor(done / 100));
+          else display.update(done / total, `${done}/${total} mini-batches`, Math.floor((4 * done) / total));
           return strategy.reportProgress({ phase: 'importance', done, total });
         },
       });
@@ -94,8 +95,7 @@ function dataOf(strategy: Strategy, hook: string, dropLast: boolean): DataLoader
 function ofThePass(error: unknown, hook: string): unknown {
   if (!(error instanceof ContinualTorchError)) return error;
   const { code, message } = error;
-  const native = 'forward: the model failed';
-  if (code === 'ERR_FORWARD' && message.startsWith(native)) {
+  if (code === 'ERR_FORWARD' && message.startsWith('forward: the model failed')) {
     return new ContinualTorchError('ERR_IMPORTANCE', message.replace('forward', 'importance'), { cause: error });
   }
   if (code === 'ERR_INPUTS') {

@@ -15,7 +15,13 @@ export const masOptions = {
   verbose: boolean.default(false),
 };
 const schema = z.object(masOptions);
-const names = { method: 'MAS', plugin: 'MASPlugin', weight: 'lambdaReg', codes: 'ERR_MAS' };
+const names = {
+  method: 'MAS',
+  plugin: 'MASPlugin',
+  weight: 'lambdaReg',
+  noImportanceCode: 'ERR_MAS_NO_IMPORTANCE',
+  shapeCode: 'ERR_MAS_SHAPE',
+} as const;
 
 /** Options of `MASPlugin`. */
 export interface MASPluginOptions {
@@ -51,7 +57,7 @@ export interface MASPluginOptions {
  * @throws ERR_INVALID_ARG_VALUE for a negative or NaN `lambdaReg` or an `alpha` outside [0, 1]; ERR_UNKNOWN_OPTION; while
  * training ERR_MAS_NO_IMPORTANCE where the plugin joins a strategy that has trained before, ERR_CALL_ORDER where the model
  * changes while importances are measured, or where a hook is called outside of a training, ERR_EMPTY_EXPERIENCE where there
- * is no mini-batch to measure them on
+ * is no mini-batch to measure them on, ERR_IMPORTANCE where the model fails on one, ERR_MAS_SHAPE where a parameter has shrunk
  */
 export class MASPlugin extends SupervisedPlugin {
   override readonly supportsDistributed = false;
@@ -59,7 +65,7 @@ export class MASPlugin extends SupervisedPlugin {
   readonly lambdaReg: number;
   /** The share of the old importances where new ones are merged in. */
   readonly alpha: number;
-  /** Whether the importance pass reports its progress. */
+  /** Whether the importance pass shows its progress on stderr; `onProgress` is told in any case. */
   readonly verbose: boolean;
   /** @internal */
   readonly penalty: QuadraticPenalty;

@@ -14,7 +14,13 @@ export interface QuadraticPenaltyOptions {
   lambda?: number;
 }
 
-const ownNames: MethodNames = { method: 'the plugin', plugin: 'QuadraticPenalty', weight: 'lambda', codes: 'ERR_PENALTY' };
+const ownNames: MethodNames = {
+  method: 'the plugin',
+  plugin: 'QuadraticPenalty',
+  weight: 'lambda',
+  noImportanceCode: 'ERR_PENALTY_NO_IMPORTANCE',
+  shapeCode: 'ERR_PENALTY_SHAPE',
+};
 
 /**
  * What methods of importance have in common: the price of moving weights that matter away from where they were,
@@ -28,7 +34,7 @@ const ownNames: MethodNames = { method: 'the plugin', plugin: 'QuadraticPenalty'
  *     class Anchored extends SupervisedPlugin {
  *       readonly penalty = new QuadraticPenalty({ lambda: 10 });
  *       override async beforeBackward(strategy: Strategy) {
- *         if (this.penalty.importance) await strategy.runNative([this.penalty.phase]);
+ *         if (!this.penalty.isEmpty) await strategy.runNative([this.penalty.phase]);
  *       }
  *       override afterTrainingExp({ model }: Strategy) {
  *         const anchor = new Map(model.namedParameters());
@@ -36,7 +42,7 @@ const ownNames: MethodNames = { method: 'the plugin', plugin: 'QuadraticPenalty'
  *         this.penalty.set(importance, anchor);
  *       }
  *     }
- *     hasNativeTwin<Anchored>(Anchored.prototype.beforeBackward, ({ penalty }) => (penalty.importance ? penalty.phase : null));
+ *     hasNativeTwin<Anchored>(Anchored.prototype.beforeBackward, ({ penalty }) => (penalty.isEmpty ? null : penalty.phase));
  *
  * `phase` throws ERR_PENALTY_NO_IMPORTANCE where nothing has been set or measured, ERR_PENALTY_SHAPE where a parameter has
  * become smaller.
@@ -61,6 +67,11 @@ export class QuadraticPenalty {
     this.names = names;
     this.handle = native.createQuadraticPenalty(lambda, names);
     this.phase = this.handle.phase();
+  }
+
+  /** Whether nothing has been set or measured yet. @throws ERR_BUSY while a job uses it */
+  get isEmpty(): boolean {
+    return this.handle.isEmpty();
   }
 
   /**

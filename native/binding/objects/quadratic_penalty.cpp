@@ -8,7 +8,8 @@
 namespace continual::binding {
 namespace {
 
-/// Native: createQuadraticPenalty(lambda: number, names: { method, plugin, weight, codes: string }) -> QuadraticPenalty
+/// Native: createQuadraticPenalty(lambda: number, names: { method, plugin, weight, noImportanceCode,
+/// shapeCode: string }) -> QuadraticPenalty
 Napi::Value create_quadratic_penalty(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -16,7 +17,8 @@ Napi::Value create_quadratic_penalty(const Napi::CallbackInfo& info) {
     if (!info[1].IsObject()) wrong_argument("names to be an object");
     const auto given = info[1].As<Napi::Object>();
     const auto name = [&](const char* of) { return string_argument(given.Get(of), of); };
-    const MethodNames names{name("method"), name("plugin"), name("weight"), name("codes")};
+    const MethodNames names{name("method"), name("plugin"), name("weight"), name("noImportanceCode"),
+                            name("shapeCode")};
     return QuadraticPenaltyHandle::make(
         Environment::of(env).quadratic_penalty_class,
         std::make_shared<Shared<QuadraticPenalty>>(std::make_shared<QuadraticPenalty>(names, lambda)));
@@ -61,8 +63,8 @@ void QuadraticPenaltyHandle::define(Napi::Env env, Napi::Object exports) {
   using Self = QuadraticPenaltyHandle;
   const Napi::Function constructor =
       DefineClass(env, kName,
-                  {InstanceMethod<&Self::phase>("phase"), InstanceMethod<&Self::memory>("memory"),
-                   InstanceMethod<&Self::set_memory>("setMemory")});
+                  {InstanceMethod<&Self::phase>("phase"), InstanceMethod<&Self::is_empty>("isEmpty"),
+                   InstanceMethod<&Self::memory>("memory"), InstanceMethod<&Self::set_memory>("setMemory")});
   Environment::of(env).quadratic_penalty_class = Napi::Persistent(constructor);
   exports.Set("createQuadraticPenalty", Napi::Function::New(env, create_quadratic_penalty, "createQuadraticPenalty"));
   exports.Set("createImportancePass", Napi::Function::New(env, create_importance_pass, "createImportancePass"));
@@ -72,6 +74,13 @@ void QuadraticPenaltyHandle::define(Napi::Env env, Napi::Object exports) {
 Napi::Value QuadraticPenaltyHandle::phase(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return PluginPhaseHandle::wrap(info.Env(), {value_->object, value_});
+  });
+}
+
+/// isEmpty() -> boolean: nothing has been set or measured.
+Napi::Value QuadraticPenaltyHandle::is_empty(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Boolean::New(info.Env(), !value_->idle("importance").has_memory());
   });
 }
 

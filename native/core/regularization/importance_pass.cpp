@@ -88,15 +88,15 @@ void ImportancePass::accumulate(const Iteration& iteration) {
 
 void ImportancePass::end(const std::shared_ptr<FlatParameters>& flat, bool first_experience) {
   require(flat);
-  if (!first_experience && !penalty_->has_memory()) throw penalty_->no_importance(where());
-  if (batches_ == 0) {
-    throw Error("ERR_EMPTY_EXPERIENCE", where() + ": expected mini-batches to measure importances on, got none");
-  }
   // Over, also where the penalty cannot take it.
   const FlatTensors sum = std::exchange(sum_, {});
   const std::vector<at::Tensor> latest = std::exchange(latest_, {});
   slices_.clear();
   flat_.reset();
+  if (!first_experience && !penalty_->has_memory()) throw penalty_->no_importance(where());
+  if (batches_ == 0) {
+    throw Error("ERR_EMPTY_EXPERIENCE", where() + ": expected mini-batches to measure importances on, got none");
+  }
   at::NoGradGuard no_grad;
   for (const at::Tensor& buffer : sum) buffer.div_(static_cast<double>(batches_));
   if (first_experience) penalty_->forget();

@@ -1,31 +1,55 @@
 #include "core/regularization/importance_rule.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace continual {
 namespace {
 
-std::map<std::string, ImportanceRule::Make>& known_rules() {
-  static std::map<std::string, ImportanceRule::Make> rules;
+struct KnownRule {
+  std::vector<std::string> options;
+  ImportanceRule::Make make;
+};
+
+std::map<std::string, KnownRule>& known_rules() {
+  static std::map<std::string, KnownRule> rules;
   return rules;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
 }
 
 }  // namespace
 
-ImportanceRule::Known::Known(const std::string& name, Make make) { known_rules().emplace(name, std::move(make)); }
+ImportanceRule::Known::Known(const std::string& name, std::vector<std::string> options, Make make) {
+  known_rules()[name] = {std::move(options), std::move(make)};
+}
 
 std::unique_ptr<ImportanceRule> ImportanceRule::make(const std::string& name, const Options& options) {
   const auto found = known_rules().find(name);
   if (found == known_rules().end()) {
-    std::string names;
-    for (const auto& [known, make_it] : known_rules()) names += (names.empty() ? "" : ", ") + known;
-    throw Error("ERR_INVALID_ARG_VALUE", "importance: expected a rule among " + names + ", got \"" + name + '"');
+    std::vector<std::string> names;
+    for (const auto& [known, rule] : known_rules()) names.push_back(known);
+    throw Error("ERR_INVALID_ARG_VALUE",
+                "importance: expected a rule among " + listed(names) + ", got \"" + name + '"');
   }
-  try {
-    return found->second(options);
-  } catch (const std::out_of_range&) {
-    throw Error("ERR_INVALID_ARG_VALUE", "importance: an option of the rule \"" + name + "\" is missing");
+  const auto& [known, make_it] = found->second;
+  const auto of_the_rule = " of the rule \"" + name + '"';
+  for (const auto& [option, value] : options) {
+    if (std::find(known.begin(), known.end(), option) != known.end()) continue;
+    throw Error("ERR_UNKNOWN_OPTION",
+                "importance: expected options among " + listed(known) + of_the_rule + ", got \"" + option + '"');
   }
+  for (const std::string& option : known) {
+    if (options.count(option)) continue;
+    throw Error("ERR_INVALID_ARG_VALUE",
+                "importance: expected the option \"" + option + '"' + of_the_rule + ", got none");
+  }
+  return make_it(options);
 }
 
 }  // namespace continual

@@ -27,12 +27,12 @@ class ImportanceRule {
   using Options = std::map<std::string, double>;
   using Make = std::function<std::unique_ptr<ImportanceRule>(const Options& options)>;
 
-  /// A static one of these makes a rule known under a name.
+  /// A static one of these makes a rule known under a name, with the options that it takes.
   struct Known {
-    Known(const std::string& name, Make make);
+    Known(const std::string& name, std::vector<std::string> options, Make make);
   };
 
-  /// Throws ERR_INVALID_ARG_VALUE where no rule is known under the name, or an option is missing.
+  /// Throws ERR_INVALID_ARG_VALUE where no rule is known under the name or an option is missing, ERR_UNKNOWN_OPTION.
   static std::unique_ptr<ImportanceRule> make(const std::string& name, const Options& options);
 };
 

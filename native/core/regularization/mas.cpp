@@ -12,13 +12,17 @@ namespace {
 /// and later experiences  Omega <- alpha Omega_old + (1 - alpha) Omega_new.
 class Mas final : public ImportanceRule {
  public:
-  explicit Mas(double alpha) : alpha_(alpha) {}
+  explicit Mas(double alpha) : alpha_(alpha) {
+    if (alpha >= 0 && alpha <= 1) return;
+    throw Error("ERR_INVALID_ARG_VALUE",
+                "importance: expected alpha of the rule \"mas\" in [0, 1], got " + c10::str(alpha));
+  }
 
   void differentiate(const Iteration& iteration) const override {
     const at::Tensor& output = iteration.output;
     if (output.dim() == 0) {
       throw Error("ERR_IMPORTANCE",
-                  "MASPlugin.afterTrainingExp: expected an output for each sample, [B, C] or [B], got a single number");
+                  "importance: expected an output for each sample, [B, C] or [B], got a single number");
     }
     if (output.scalar_type() == at::kFloat || output.scalar_type() == at::kDouble) {
       // d/dF mean ||F||^2 = 2 F / (number of norms), without a graph through norm, square and mean.
@@ -40,7 +44,7 @@ class Mas final : public ImportanceRule {
   double alpha_;
 };
 
-const ImportanceRule::Known mas("mas", [](const ImportanceRule::Options& options) {
+const ImportanceRule::Known mas("mas", {"alpha"}, [](const ImportanceRule::Options& options) {
   return std::make_unique<Mas>(options.at("alpha"));
 });
 

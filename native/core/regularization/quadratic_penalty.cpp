@@ -17,8 +17,8 @@ void copy_to_low_indices(const MethodNames& names, const std::string& name, cons
   bool fits = from.dim() == to.dim();
   for (int64_t d = 0; fits && d < to.dim(); ++d) fits = from.size(d) <= to.size(d);
   if (!fits) {
-    throw Error(names.codes + "_SHAPE", names.method + ": expected parameter \"" + name + "\" to keep its shape " +
-                                            shape_of(from) + " or to grow, got " + shape_of(to));
+    throw Error(names.shape_code, names.method + ": expected parameter \"" + name + "\" to keep its shape " +
+                                      shape_of(from) + " or to grow, got " + shape_of(to));
   }
   for (int64_t d = 0; d < to.dim(); ++d) to = to.narrow(d, 0, from.size(d));
   to.copy_(from);
@@ -40,7 +40,12 @@ void QuadraticPenalty::align(const std::shared_ptr<FlatParameters>& flat) {
   std::vector<Entry> memory = memory_;
   for (Entry& entry : memory) {
     const auto found = slot_of.find(entry.name);
-    if (found == slot_of.end()) continue;
+    if (found == slot_of.end()) {
+      // What has left the model shall not keep the whole of it.
+      entry.importance = entry.importance.clone();
+      entry.anchor = entry.anchor.clone();
+      continue;
+    }
     const size_t slot = found->second;
     copy_to_low_indices(names_, entry.name, entry.importance, flat->slice(omega, slot));
     copy_to_low_indices(names_, entry.name, entry.anchor, flat->slice(anchor, slot));
@@ -56,7 +61,7 @@ void QuadraticPenalty::align(const std::shared_ptr<FlatParameters>& flat) {
 }
 
 Error QuadraticPenalty::no_importance(const std::string& where) const {
-  return {names_.codes + "_NO_IMPORTANCE",
+  return {names_.no_importance_code,
           where +
               ": expected importances of an earlier experience, found none: a plugin must take part in a strategy's "
               "training from its first experience on"};

@@ -10,7 +10,8 @@ struct MethodNames {
   std::string method = "the plugin";        // "MAS"
   std::string plugin = "QuadraticPenalty";  // "MASPlugin"
   std::string weight = "lambda";            // "lambdaReg"
-  std::string codes = "ERR_PENALTY";        // "ERR_MAS": what its codes of errors begin with
+  std::string no_importance_code = "ERR_PENALTY_NO_IMPORTANCE";
+  std::string shape_code = "ERR_PENALTY_SHAPE";
 };
 
 /// P(theta) = lambda sum_k Omega_k (theta_k - theta*_k)^2 over the elements k of all parameters, added to the loss.
@@ -37,8 +38,8 @@ class QuadraticPenalty final : public PluginPhase {
   void set_memory(const std::vector<Entry>& memory);
   void forget();
 
-  /// loss += P(theta), in place and differentiable: one pass yields value and gradient. Throws `no_importance` without
-  /// memory, ..._SHAPE where a parameter has become smaller.
+  /// loss += P(theta), in place and differentiable: one pass yields value and gradient. Throws `no_importance_code`
+  /// without memory, `shape_code` where a parameter has become smaller.
   void add_to(at::Tensor& loss, const std::shared_ptr<FlatParameters>& flat);
   void run(const Iteration& iteration) override { add_to(iteration.loss, iteration.parameters); }
 
@@ -60,7 +61,7 @@ class QuadraticPenalty final : public PluginPhase {
 
   MethodNames names_;
   double lambda_;
-  std::vector<Entry> memory_;             // views of the flat tensors below, where aligned
+  std::vector<Entry> memory_;             // of parameters that the model has views of the flat tensors below
   std::shared_ptr<FlatParameters> flat_;  // the layout of the next three
   FlatTensors omega_;
   FlatTensors anchor_;

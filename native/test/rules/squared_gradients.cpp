@@ -1,10 +1,11 @@
-// A second rule of importance, for the tests: a method is this file and a plugin (test/training/plugins/second-method.ts).
+// A second rule of importance, for the tests: a method is this file and a plugin (test/support/squared-gradients.ts).
 #include "core/regularization/importance_rule.h"
 
 namespace continual {
 namespace {
 
-///   Omega = 1/B sum_b (d L_b / d theta)^2,  L_b the criterion's value of a mini-batch;  Omega <- decay Omega_old + Omega.
+///   Omega = 1/B sum_b (d L_b / d theta)^2,  L_b the criterion's value of a mini-batch;  Omega <- decay Omega_old +
+///   Omega.
 class SquaredGradients final : public ImportanceRule {
  public:
   explicit SquaredGradients(double decay) : decay_(decay) {}
@@ -23,9 +24,10 @@ class SquaredGradients final : public ImportanceRule {
   double decay_;
 };
 
-const ImportanceRule::Known squared_gradients("test::squaredGradients", [](const ImportanceRule::Options& options) {
-  return std::make_unique<SquaredGradients>(options.at("decay"));
-});
+const ImportanceRule::Known squared_gradients("test::squaredGradients", {"decay"},
+                                              [](const ImportanceRule::Options& options) {
+                                                return std::make_unique<SquaredGradients>(options.at("decay"));
+                                              });
 
 }  // namespace
 }  // namespace continual

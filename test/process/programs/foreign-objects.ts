@@ -28,7 +28,7 @@ const foreign: unknown[] = [
   // An External of Node's own: what it points to is none of ours.
   (createSecureContext().context as unknown as { _external: unknown })._external,
   ...Object.values(objects).filter((object) => object !== objects.tensor && object !== objects.disposed).flatMap((object) => [Object.create(object) as object, new Proxy(object, {}), Object.setPrototypeOf({}, Object.getPrototypeOf(object) as object) as object]),
-  Object.setPrototypeOf(native.createQuadraticPenalty(1, { method: '', plugin: '', weight: '', codes: '' }), Object.getPrototypeOf(module) as object),
+  Object.setPrototypeOf(native.createQuadraticPenalty(1, { method: '', plugin: '', weight: '', noImportanceCode: 'ERR_TORCH', shapeCode: 'ERR_SHAPE' }), Object.getPrototypeOf(module) as object),
   Object.setPrototypeOf(native.createGenerator('cpu'), Object.getPrototypeOf(objects.optimizer) as object),
   Object.create(tensor([1])), tensor([1]), constructor, class extends constructor {}, native, native.createQuadraticPenalty, () => 1,
   throwing, revoked.proxy, circle, [objects.tensor], [objects.module], [['a', objects.tensor]], [{}], [[]], [null], [1, 2], ['x'],

@@ -42,7 +42,7 @@ export const objects = {
 };
 
 function penalty(): NativeQuadraticPenalty {
-  return native.createQuadraticPenalty(1, { method: 'M', plugin: 'P', weight: 'w', codes: 'ERR_PENALTY' });
+  return native.createQuadraticPenalty(1, { method: 'M', plugin: 'P', weight: 'w', noImportanceCode: 'ERR_TORCH', shapeCode: 'ERR_SHAPE' });
 }
 
 function disposed(): NativeTensor {
@@ -126,7 +126,7 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   createDataset: () => [description()],
   transformed: () => [handle([[1, 2], [3, 4]]), transform()],
   createMiniBatches: () => [dataset.toNative(), sampling()],
-  createQuadraticPenalty: () => [1, { method: 'M', plugin: 'P', weight: 'w', codes: 'ERR_PENALTY' }],
+  createQuadraticPenalty: () => [1, { method: 'M', plugin: 'P', weight: 'w', noImportanceCode: 'ERR_TORCH', shapeCode: 'ERR_SHAPE' }],
   createImportancePass: () => ['mas', { alpha: 0.5 }, penalty()],
   createTrainingStep: () => [nativeModule(linear), optimizer(), { weight: handle([1, 1]), ignoreIndex: -100, labelSmoothing: 0 }, 'cpu'],
 };
@@ -198,7 +198,7 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
   PluginPhase: { on: () => penalty().phase(), calls: {} },
   QuadraticPenalty: {
     on: penalty,
-    calls: { phase: () => [], memory: () => [], setMemory: () => [[['weight', handle([[1, 1], [1, 1]]), handle([[1, 1], [1, 1]])]]] }, // prettier-ignore
+    calls: { phase: () => [], isEmpty: () => [], memory: () => [], setMemory: () => [[['weight', handle([[1, 1], [1, 1]]), handle([[1, 1], [1, 1]])]]] }, // prettier-ignore
   },
   TrainingStep: {
     on: () => step,

@@ -31,7 +31,7 @@ class MASInTypeScript extends SupervisedPlugin {
   readonly penalty = new QuadraticPenalty({ lambda: 1 });
 
   override async beforeBackward(strategy: Strategy): Promise<void> {
-    if (this.penalty.importance) await strategy.runNative([this.penalty.phase]);
+    if (!this.penalty.isEmpty) await strategy.runNative([this.penalty.phase]);
   }
 
   override async afterTrainingExp(strategy: Strategy): Promise<void> {
@@ -58,7 +58,7 @@ class MASInTypeScript extends SupervisedPlugin {
 }
 
 hasNativeTwin<MASInTypeScript>(MASInTypeScript.prototype.beforeBackward, ({ penalty }) =>
-  penalty.importance ? penalty.phase : null,
+  penalty.isEmpty ? null : penalty.phase,
 );
 
 function strategyWith(plugin: Plugin, seed = 3): SupervisedTemplate {
@@ -225,7 +225,9 @@ describe('the door of methods', () => {
     it('of rules', () => {
       const penalty = new QuadraticPenalty();
       throwsWithCode(() => new ImportancePass('ewc2', {}, penalty), 'ERR_INVALID_ARG_VALUE', /a rule among mas,.*got "ewc2"/);
-      throwsWithCode(() => new ImportancePass('mas', {}, penalty), 'ERR_INVALID_ARG_VALUE', /option of the rule "mas" is missing/);
+      throwsWithCode(() => new ImportancePass('mas', {}, penalty), 'ERR_INVALID_ARG_VALUE', /expected the option "alpha" of the rule "mas", got none/);
+      throwsWithCode(() => new ImportancePass('mas', { alpha: 7 }, penalty), 'ERR_INVALID_ARG_VALUE', /alpha of the rule "mas" in \[0, 1\], got 7/);
+      throwsWithCode(() => new ImportancePass('mas', { alpha: 1, beta: 1 }, penalty), 'ERR_UNKNOWN_OPTION', /among alpha of the rule "mas", got "beta"/);
       throwsWithCode(() => new ImportancePass('mas', { alpha: 'x' as never }, penalty), 'ERR_INVALID_ARG_TYPE', /alpha/);
       throwsWithCode(() => new ImportancePass('mas', { alpha: 1 }, {} as never), 'ERR_INVALID_ARG_TYPE', /QuadraticPenalty/);
     });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { before, describe, it } from 'mocha';
 import { cacheFolders } from '../../lib/libtorch/cache-folder';
 import { type Machine, thisMachine } from '../../lib/libtorch/machine';
-import type { Place } from '../../lib/libtorch/places';
+import type { Place } from '../../lib/libtorch/search-order';
 import type { PythonTorch } from '../../lib/libtorch/python-torch';
 import { fakeLibrary, libraryName, libtorchFiles, loadScript, prefixed, withFolder, writeFiles } from '../scripts/support';
 
