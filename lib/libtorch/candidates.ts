@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { cudaLibraryNames } from './cuda-libraries';
 import { libraryFault, libraryName, minorVersion, whyUnreadable } from './libtorch-folder';
 import { localBuild } from './local-build';
 import { type Machine, platformName } from './machine';
@@ -44,7 +45,7 @@ export function* candidates(machine: Machine, attempts: Attempt[]): Generator<Ca
           addon,
           opener,
           libraries: ['c10', 'torch_cpu'].map(library),
-          cudaLibraries: cuda === null ? [] : ['c10_cuda', 'torch_cuda'].map(library),
+          cudaLibraries: cuda === null ? [] : cudaLibraryNames.map(library),
         };
       }
       if (fitting === 0) attempts.push({ source, why: `no addon for libtorch ${version} in ${root}: ${why.join('; ')}` });

@@ -1,7 +1,9 @@
 import { libraryFault } from './libtorch-folder';
 import type { Machine } from './machine';
 import { tryInChild } from './trial';
-import type { Candidate } from './candidates';
+
+/** What registers CUDA with libtorch, in the order of loading. */
+export const cudaLibraryNames = ['c10_cuda', 'torch_cuda'];
 
 /** NVIDIA's driver, as the system finds it. */
 export const driverLibrary = ({ platform }: Pick<Machine, 'platform'>): string =>
@@ -28,7 +30,7 @@ export interface CudaDriver {
  */
 export function openCudaLibraries(
   loaded: Opener,
-  { opener, libraries, cudaLibraries }: Candidate,
+  { opener, libraries, cudaLibraries }: { opener: string; libraries: string[]; cudaLibraries: string[] },
   machine: Machine,
 ): string | null {
   if (cudaLibraries.length === 0) return 'this libtorch is a CPU build';

@@ -1,7 +1,6 @@
 #include "core/training/training_step.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <unordered_set>
 
@@ -9,6 +8,7 @@
 #include "core/compute/work_size.h"
 #include "core/error.h"
 #include "core/models/script_errors.h"
+#include "core/training/loss_not_finite.h"
 
 namespace continual {
 namespace {
@@ -196,7 +196,7 @@ void TrainingStep::look_at_losses(Progress& progress) {
     go_back_to(std::move(found->moment));
     optimizer_->zero_grad();
     guard_.reset();
-    throw_not_finite();
+    throw loss_not_finite(moment(), *model_, *optimizer_);
   } catch (const Error&) {
     progress.error = std::current_exception();
   } catch (...) {
@@ -298,31 +298,7 @@ void TrainingStep::update() {
 }
 
 void TrainingStep::check_loss() const {
-  if (loss.numel() == 1 && !std::isfinite(loss.item<double>())) throw_not_finite();
-}
-
-void TrainingStep::throw_not_finite() const {
-  const auto wrong = [](const at::Tensor& tensor) {
-    return tensor.defined() && !at::isfinite(tensor).all().item<bool>();
-  };
-  std::string cause = "output and parameters are finite: the criterion, or a penalty added to it, is not";
-  if (std::any_of(batch.x.tensors.begin(), batch.x.tensors.end(), wrong)) {
-    cause = "the mini-batch holds NaN or infinity";
-  } else {
-    for (const auto& [name, parameter] : model_->named_parameters()) {
-      if (!wrong(parameter)) continue;
-      cause = "parameter \"" + name + "\" holds NaN or infinity";
-      break;
-    }
-    if (cause[0] == 'o' && wrong(output)) {
-      cause = "the model's output overflowed: the learning rate or the inputs are too large, or training diverges";
-    }
-    for (const std::shared_ptr<PluginPhase>& phase : phases_) {
-      if (const std::string advice = phase->advice(*optimizer_); !advice.empty()) cause += ". " + advice;
-    }
-  }
-  throw Error("ERR_LOSS_NOT_FINITE",
-              "backward: expected a finite loss, got " + std::to_string(loss.item<double>()) + " (" + cause + ")");
+  if (!is_finite(loss)) throw loss_not_finite(moment(), *model_, *optimizer_);
 }
 
 void TrainingStep::measure(bool needs_labels) {

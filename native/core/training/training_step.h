@@ -100,7 +100,6 @@ class TrainingStep {
   /// Learns whether the guarded losses were finite. Goes back to the first that was not, which ends the run there
   /// whatever came later.
   void look_at_losses(Progress& progress);
-  [[noreturn]] void throw_not_finite() const;
   void run_phase(const PlannedPhase& planned, bool grad_enabled);
   void zero_grad();
   void forward(bool training);
