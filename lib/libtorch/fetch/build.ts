@@ -66,7 +66,7 @@ export function placeBuild(
 ): Promise<string> {
   const folder = fetchedFolder(cache, variant);
   const aside = `${folder}.partial`;
-  return withLock(folder, onWait, async () => {
+  return withLock(folder, { onWait, signal }, async () => {
     if (isWhole(cache, variant)) return fetchedRoot(cache, variant);
     const scratch = path.join(aside, 'scratch');
     const unpacked = path.join(scratch, 'unpacked');

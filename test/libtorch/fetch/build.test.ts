@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
 import { fetchBuild } from '../../../lib/libtorch/fetch/build';
@@ -66,6 +66,21 @@ describe('the build that is fetched', function () {
         assert.equal(statSync(join(root, 'lib', 'libc10.so')).size, 128);
       }),
     ));
+
+  it('waits for another process until it is interrupted, and for nothing but that process', () =>
+    withFolder(async (cache) => {
+      const lock = join(cache, `${folderName}.lock`);
+      const options = { index: new URL('http://127.0.0.1:1'), platform: linux };
+      mkdirSync(lock);
+      const interruption = new AbortController();
+      const waiting = fetchBuild('cu126', { ...options, cache, onWait: () => interruption.abort(), signal: interruption.signal });
+      await assert.rejects(waiting, { name: 'AbortError' });
+      assert.deepEqual(readdirSync(cache), [`${folderName}.lock`], 'the lock is left to its owner');
+      const folder = join(cache, 'folder');
+      mkdirSync(join(folder, `${folderName}.lock`), { recursive: true });
+      const gone = fetchBuild('cu126', { ...options, cache: folder, onWait: () => rmSync(folder, { recursive: true }) });
+      await assert.rejects(gone, { code: 'ENOENT' });
+    }));
 
   it('uses the metadata that an index offers apart from the wheel, and the wheel where the index has the page alone', () =>
     withFolder(async (cache) => {
