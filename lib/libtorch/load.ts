@@ -6,7 +6,7 @@ import { type Attempt, type Candidate, candidates } from './candidates';
 import { keepAsOnlyCopy, refuseOtherBinaries, refuseOtherCopy } from './copies';
 import { type Opener, openCudaLibraries } from './cuda-libraries';
 import { type Machine, platformName, runtimeText, thisMachine } from './machine';
-import { askedTorch } from './search-order';
+import { askedSource, askedTorch } from './search-order';
 import { trialMark, tryInChild } from './trial';
 
 /** What is loaded, and where it came from. */
@@ -43,7 +43,7 @@ export function loadAddon(machine: Machine = thisMachine()): Loaded {
       continue;
     }
     keepAsOnlyCopy(machine, version);
-    warnOfPassedOver(candidate, machine);
+    warnOfPassedOver(candidate, attempts, machine);
     return { ...opened, candidate, attempts };
   }
   throw new ContinualTorchError('ERR_ADDON', failure(machine, attempts));
@@ -71,16 +71,17 @@ function open(candidate: Candidate, machine: Machine): Pick<Loaded, 'addon' | 'o
   return { addon: load(candidate.addon), opener, cudaProblem };
 }
 
-/** Someone who asks for the PyTorch of an environment and gets another should hear of it. */
-function warnOfPassedOver({ place }: Candidate, machine: Machine): void {
-  if (place.fromPython) return;
+/** Someone who asks for the PyTorch of an environment and gets another should hear of it, and why. */
+function warnOfPassedOver({ place }: Candidate, attempts: readonly Attempt[], machine: Machine): void {
   const asked = askedTorch(machine);
-  if (asked === null || asked === place.root) return;
-  process.emitWarning(
-    `continual-torch uses libtorch ${place.version} of ${place.source}, which comes before CONTINUAL_TORCH_USE_PYTORCH. ` +
-      `To use that PyTorch, set LIBTORCH=${asked}`,
-    { code: 'CONTINUAL_TORCH_LIBTORCH' },
-  );
+  // What LIBTORCH names is no surprise.
+  if (place.fromPython || place.final || machine.env[askedSource] !== '1' || asked === place.root) return;
+  const attempt = attempts.find(({ source }) => source === askedSource);
+  if (attempt === undefined && asked === null) return;
+  const why = attempt
+    ? `${askedSource} was passed over: ${attempt.why}`
+    : `it comes before ${askedSource}. To use that PyTorch, set LIBTORCH=${asked}`;
+  process.emitWarning(`continual-torch uses libtorch ${place.version} of ${place.source}; ${why}`, { code: 'CONTINUAL_TORCH_LIBTORCH' });
 }
 
 function failure(machine: Machine, attempts: Attempt[]): string {

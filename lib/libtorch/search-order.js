@@ -152,4 +152,4 @@ function fetchedPlace(machine, inspect) {
   return places.find(({ faults }) => faults.length === 0) ?? places[0] ?? nowhere(fetchedSource, `is not there (${roots[0]})`);
 }
 
-module.exports = { askedTorch, libtorchPlaces, resolveNamed };
+module.exports = { askedSource, askedTorch, libtorchPlaces, resolveNamed };

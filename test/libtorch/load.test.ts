@@ -122,6 +122,23 @@ describe('the loader', () => {
     });
   });
 
+  it('says why where a PyTorch that was asked for does not do and another is taken', function () {
+    if (process.platform === 'win32') this.skip();
+    return withInstallation(
+      (installation) => {
+        writeLibtorch(path.join(installation.cache, 'continual-torch', 'libtorch-2.13.0-cpu', 'torch'));
+        const { torch, PATH } = writeEnvironment(installation.folder);
+        writeLibtorch(torch, { version: '2.8.0' });
+        const warned = () => installation.run("require('continual-torch')", { env: { PATH, CONTINUAL_TORCH_USE_PYTORCH: '1' } }).stderr;
+        assert.match(warned(), /uses libtorch 2\.13\.0 of the copy.*CONTINUAL_TORCH_USE_PYTORCH was passed over: .* is version 2\.8\.0/);
+        assert.doesNotMatch(warned(), /comes before|set LIBTORCH/);
+        writeEnvironment(installation.folder, { hasTorch: false });
+        assert.match(warned(), /was passed over: is 1, but python3 on PATH has no torch/);
+      },
+      { libtorch: false },
+    );
+  });
+
   for (const [what, version] of [
     ['an older', '2.8.0'],
     ['a newer', '2.16.0+cu130'],
