@@ -23,15 +23,17 @@ export class Web {
     this.signal = signal;
     const timeouts = { headersTimeout: silentMs, bodyTimeout: silentMs };
     const connect = { timeout: connectMs };
+    // A proxy's agent passes timeouts on neither to what asks for a tunnel nor to what goes without one.
+    const pool = (origin: string | URL, options: object) => new Pool(origin, { ...options, ...timeouts });
     this.agent = new Agent({
       ...timeouts,
       connect,
       // Chosen for each host, so that a redirect may lead past the proxy.
       factory: (origin, options) => {
         const uri = getProxyForUrl(String(origin));
-        if (uri === '') return new Pool(origin, options);
+        if (uri === '') return pool(origin, options);
         // An address of plain http is asked of the proxy itself: many let nothing but https through a tunnel.
-        return new ProxyAgent({ uri, proxyTunnel: false, ...timeouts, proxyTls: connect, requestTls: connect });
+        return new ProxyAgent({ uri, proxyTunnel: false, proxyTls: connect, requestTls: connect, factory: pool, clientFactory: pool });
       },
     });
   }

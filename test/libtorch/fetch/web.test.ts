@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { createServer, request as httpRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSocketServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
 import { fetchBuild } from '../../../lib/libtorch/fetch/build';
+import { Web } from '../../../lib/libtorch/fetch/web';
 import { withFolder } from '../../scripts/support';
 import { cudaBuild, withWheelIndex } from './wheel-index';
 import { fetchFrom, folderName, ignoreProxies, linux, rejectsWith } from './fetching';
@@ -98,4 +99,25 @@ describe('requests', function () {
         }
       }),
     ));
+
+  it('gives up a proxy that falls silent', async () => {
+    const sockets: Socket[] = [];
+    const proxy = createSocketServer((socket) => sockets.push(socket));
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    try {
+      await withEnvironment({ HTTP_PROXY: address, HTTPS_PROXY: address, NO_PROXY: '' }, async () => {
+        for (const scheme of ['http', 'https']) {
+          const url = new URL(`${scheme}://wheels.invalid/whl/cu126/`);
+          const web = new Web(url, { silentMs: 100 });
+          await rejectsWith(web.request(url), /cannot reach wheels\.invalid through the proxy 127\.0\.0\.1:\d+: it went silent/);
+          await web.close();
+        }
+      });
+      assert.equal(sockets.length, 2);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      proxy.close();
+    }
+  });
 });
