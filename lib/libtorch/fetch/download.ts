@@ -7,7 +7,7 @@ import type { Response } from 'undici';
 import { Dropped, FetchError } from './failure';
 import { describeNetworkError, type Web, withoutCredentials } from './web';
 
-/** How long to wait after each failure in a row; a try that brought bytes begins the row anew. */
+/** How long to wait after each failure in a row; a try that came further than all before begins the row anew. */
 const defaultWaitsMs = [1_000, 2_000, 4_000, 8_000, 16_000];
 
 export interface DownloadOptions {
@@ -31,14 +31,17 @@ export async function download(
   // An index may have got another file of the same name since.
   if ((await sizeOf(path)) > 0 && (await sha256Of(path)) === sha256) return onBytes(await sizeOf(path));
   const part = `${path}.part`;
+  let most = await sizeOf(part);
   for (let failures = 0; ; ) {
-    const before = await sizeOf(part);
     try {
       await fetchRest(web, url, part, onBytes);
       break;
     } catch (error) {
       if (!(error instanceof Dropped)) throw error;
-      if ((await sizeOf(part)) > before) failures = 0;
+      const arrived = await sizeOf(part);
+      // Where a server does not know ranges, every try begins anew.
+      if (arrived > most) failures = 0;
+      most = Math.max(most, arrived);
       if (failures === waitsMs.length) {
         throw new FetchError(`${error.message} (tried ${failures + 1} times). What has arrived is kept.`, { cause: error });
       }

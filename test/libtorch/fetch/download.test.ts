@@ -85,6 +85,31 @@ describe('a download', function () {
       ),
     ));
 
+  it('gives up a server without ranges that breaks off now here, now there', () =>
+    withFolder((cache) => {
+      const places = [50_000, 80_000];
+      let tries = 0;
+      return withWheelIndex(
+        cudaBuild(),
+        async (index) => {
+          await rejectsWith(fetchFrom(index, cache), /did not send all.*\(tried 3 times\)/);
+          assert.equal(tries, 4);
+        },
+        {
+          answer: (request, reply, file) => {
+            if (request.method !== 'GET' || !file?.name.startsWith('torch-')) return false;
+            const bytes = places[tries++ % 2]!;
+            reply.writeHead(200, { 'content-length': file.bytes.length });
+            reply.write(file.bytes.subarray(0, bytes));
+            // What an earlier try has left is longer, until it is written anew.
+            const drop = () => (statSync(partOf(cache, file), { throwIfNoEntry: false })?.size === bytes ? reply.destroy() : void setTimeout(drop, 5));
+            drop();
+            return true;
+          },
+        },
+      );
+    }));
+
   it('begins anew where the file has become another since', () =>
     withFolder((cache) =>
       withWheelIndex(
