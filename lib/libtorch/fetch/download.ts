@@ -4,7 +4,7 @@ import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Response } from 'undici';
-import { Dropped, FetchError } from './failure';
+import { Dropped, FetchError, mayPass } from './failure';
 import { describeNetworkError, type Web, withoutCredentials } from './web';
 
 /** How long to wait after each failure in a row; a try that came further than all before begins the row anew. */
@@ -101,7 +101,7 @@ async function fetchRest(web: Web, url: URL, part: string, onBytes: (bytes: numb
     await forget(part);
     throw new Dropped(`${said} to a request for the rest`);
   }
-  if (status >= 500 || status === 408 || status === 429) throw new Dropped(said);
+  if (mayPass(status)) throw new Dropped(said);
   throw new FetchError(said);
 }
 

@@ -13,6 +13,9 @@ export class Dropped extends FetchError {
   override readonly name = 'Dropped';
 }
 
+/** Statuses of which another try may find another. */
+export const mayPass = (status: number): boolean => status >= 500 || status === 408 || status === 429;
+
 /** The message for an error of the file system; what is none of these is a defect and thrown on. */
 export function describeFileError(error: unknown, folder: string): string {
   if (!(error instanceof Error && 'syscall' in error)) throw error;

@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { valid } from '@renovatebot/pep440';
 import { Parser } from 'htmlparser2';
-import { FetchError } from './failure';
-import { describeNetworkError, type Web, withoutCredentials } from './web';
+import { Dropped, FetchError, mayPass } from './failure';
+import { describeNetworkError, isConnectTimeout, type Web, withoutCredentials } from './web';
 
 /** A wheel that an index offers. */
 export interface Wheel {
@@ -20,6 +21,9 @@ export interface Wheel {
 /** An answer of an index that is none: it lacks the page. */
 export class NoSuchPage extends FetchError {}
 
+/** Before a page that did not arrive is asked for once more. */
+const waitMs = 1_000;
+
 /**
  * The wheels on an index's page of one project (the HTML form of Python's simple repository API).
  * @param index the folder that holds the projects' folders
@@ -29,18 +33,33 @@ export async function readIndexPage(web: Web, index: URL, project: string): Prom
   const folder = new URL(index);
   if (!folder.pathname.endsWith('/')) folder.pathname += '/';
   const page = new URL(`${project}/`, folder);
+  try {
+    return await readPage(web, page);
+  } catch (error) {
+    // Who waited long for a connection need not wait as long again.
+    if (!(error instanceof Dropped) || isConnectTimeout(error)) throw error;
+  }
+  await sleep(waitMs, undefined, { signal: web.signal });
+  return readPage(web, page);
+}
+
+async function readPage(web: Web, page: URL): Promise<Wheel[]> {
   const response = await web.request(page, { accept: 'text/html' });
   if (!response.ok) {
     await response.body?.cancel();
     const message = `${withoutCredentials(page)} answers ${response.status}`;
+    if (mayPass(response.status)) throw new Dropped(message);
     // PyTorch's own server says 403 of what it does not have.
     throw [403, 404].includes(response.status) ? new NoSuchPage(message) : new FetchError(message);
   }
+  let html: string;
   try {
-    return parseIndexPage(await response.text(), new URL(response.url));
+    html = await response.text();
   } catch (error) {
-    throw new FetchError(`cannot read ${withoutCredentials(page)}: ${describeNetworkError(error)}`, { cause: error });
+    web.signal?.throwIfAborted();
+    throw new Dropped(`cannot read ${withoutCredentials(page)}: ${describeNetworkError(error)}`, { cause: error });
   }
+  return parseIndexPage(html, new URL(response.url));
 }
 
 /** The wheels that a page links to; `base` is where the page lies. */

@@ -89,10 +89,21 @@ export function withoutCredentials(url: URL): string {
   return bare.href;
 }
 
-/** Why a request or the rest of its answer failed; what `fetch` throws says so in its innermost cause. */
-export function describeNetworkError(error: unknown): string {
+/** What `fetch` throws says why in its innermost cause. */
+function innermost(error: unknown): Error & { code?: string } {
   let inner = error as Error & { code?: string };
   while (inner.cause instanceof Error) inner = inner.cause;
+  return inner;
+}
+
+/** Whether there was no connection for as long as one is waited for. */
+export function isConnectTimeout(error: unknown): boolean {
+  return ['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT'].includes(innermost(error).code ?? '');
+}
+
+/** Why a request or the rest of its answer failed. */
+export function describeNetworkError(error: unknown): string {
+  const inner = innermost(error);
   switch (inner.code) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':

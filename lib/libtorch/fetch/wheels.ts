@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { noProgressDisplay, type ProgressDisplay } from '../../progress-display';
 import { download, sizeOf } from './download';
-import { FetchError, NoRoom } from './failure';
+import { Dropped, FetchError, NoRoom } from './failure';
 import type { Wheel } from './index-page';
 import type { Platform } from './platform';
 import { planWheels } from './plan';
@@ -92,9 +92,15 @@ function sha256Of({ file, sha256 }: Wheel): string {
   throw new FetchError(`the index gives no SHA-256 for ${file}, so that nobody could tell whether it arrives whole.`);
 }
 
+/** Null where the server does not tell: the download itself then says why, and goes on after a failure. */
 async function announcedSize(web: Web, { url }: Wheel): Promise<number | null> {
-  const { ok, headers } = await web.request(url, {}, 'HEAD');
-  return ok && headers.has('content-length') ? Number(headers.get('content-length')) : null;
+  try {
+    const { ok, headers } = await web.request(url, {}, 'HEAD');
+    return ok && headers.has('content-length') ? Number(headers.get('content-length')) : null;
+  } catch (error) {
+    if (error instanceof Dropped) return null;
+    throw error;
+  }
 }
 
 const arrivedOf = async (file: string): Promise<number> => Math.max(await sizeOf(file), await sizeOf(`${file}.part`));

@@ -140,6 +140,44 @@ describe('the build that is fetched', function () {
       ),
     ));
 
+  it('asks once more for a page that did not arrive, and goes without a size that did not', () =>
+    withFolder((cache) => {
+      const asked = new Map<string, number>();
+      return withWheelIndex(
+        cudaBuild(),
+        async (index) => {
+          assert.equal(await fetchFrom(index, cache, { statfs: () => ({ bavail: 1e9, bsize: 4096 }) }), join(cache, folderName, 'torch'));
+          assert.deepEqual([...asked.values()], [2, 2, 2]);
+          mkdirSync(join(cache, 'other'));
+          await rejectsWith(fetchFrom({ ...index, url: new URL('/down', index.url) }, join(cache, 'other')), /down\/torch\/ answers 503$/);
+          assert.equal(index.answered.filter(({ path }) => path.startsWith('/down')).length, 2);
+        },
+        {
+          answer: (request, reply) => {
+            if (request.method === 'HEAD') request.socket.destroy();
+            else if (request.url!.startsWith('/down')) reply.writeHead(503).end();
+            else {
+              const failures: Record<string, () => unknown> = {
+                '/whl/cu126/torch/': () => request.socket.destroy(),
+                '/whl/cu126/cuda-toolkit/': () => reply.writeHead(503).end(),
+                '/whl/cu126/nvidia-cublas/': () => {
+                  reply.writeHead(200, { 'content-length': 1000 });
+                  reply.write('<a', () => reply.destroy());
+                },
+              };
+              const fail = failures[request.url!];
+              if (fail === undefined) return false;
+              const times = (asked.get(request.url!) ?? 0) + 1;
+              asked.set(request.url!, times);
+              if (times > 1) return false;
+              fail();
+            }
+            return true;
+          },
+        },
+      );
+    }));
+
   it('says which host cannot be reached and why, and leaves nothing behind', () =>
     withFolder(async (cache) => {
       const url = await withWheelIndex([], async (index) => index.url);
