@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { TESTED_VERSION } from '../../lib/libtorch/libtorch-folder.js';
 import { pythonCommand } from '../../lib/libtorch/python-torch.js';
 import { packageFolder } from './dependencies.mjs';
-import { diskFullError, isDiskFull } from './failures.mjs';
+import { isDiskFull } from './failures.mjs';
 import { pythonVersions } from './python.mjs';
 import { SetupError } from './report.mjs';
 import { interruptionSignal, run, throwIfInterrupted } from './run.mjs';
@@ -145,12 +145,11 @@ async function downloadOnce({ spec, python, folder, env, silentMs, largest, prog
 
 /** Asks pip for the CPU wheel, under both of its names and for several Pythons. @returns the wheel, or why there is none */
 async function downloadWithPip({ folder, env, silentMs, largest, progress, pythons }) {
-  if (pythonVersions(env).pip === null) return { why: `there is no ${pythonCommand} with pip` };
   for (const python of pythons) {
     for (const spec of [`torch==${TESTED_VERSION}+cpu`, `torch==${TESTED_VERSION}`]) {
       const answer = await downloadOnce({ spec, python, folder, env, silentMs, largest, progress });
       if (answer.kind === 'arrived') return { wheel: answer.wheel };
-      if (answer.kind === 'disk full') throw diskFullError('the download of PyTorch', folder);
+      if (answer.kind === 'disk full') throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' });
       if (answer.kind !== 'absent') return { why: answer.why };
     }
   }
@@ -168,7 +167,7 @@ async function downloadWithPip({ folder, env, silentMs, largest, progress, pytho
 export async function fetchLibtorch(cache, {
   root, env = process.env, progress = () => {}, onWait, statfs, waitsMs, silentMs = FIRST_BYTE_MS, pythons = [null, ...OTHER_PYTHONS],
 }) {
-  const { FetchError, NoRoom, fetchBuild, isWhole, largestCpuWheel, placeBuild, requireRoom } = loadFetcher(root);
+  const { FetchError, NoRoom, fetchBuild, largestCpuWheel, placeBuild, requireRoom } = loadFetcher(root);
   mkdirSync(cache, { recursive: true });
   const own = env.CONTINUAL_TORCH_INDEX || PYTORCH_CPU_INDEX;
   const placing = { cache, onWait, signal: interruptionSignal, progress: { update: (_fraction, text) => progress(text), stop() {} } };
@@ -182,22 +181,27 @@ export async function fetchLibtorch(cache, {
     },
     {
       name: "the index that this user's pip is set to",
-      fetch: () => placeBuild('cpu', placing, async (_aside, scratch) => {
-        const { wheel, why } = await downloadWithPip({ folder: scratch, env, silentMs, largest: largestCpuWheel, progress, pythons });
-        if (wheel === undefined) throw new FetchError(why);
-        return [wheel];
-      }),
+      fetch() {
+        // Before the lock, which cannot be kept up while a process is waited for.
+        if (pythonVersions(env).pip === null) throw new FetchError(`there is no ${pythonCommand} with pip`);
+        return placeBuild('cpu', placing, async (_aside, scratch) => {
+          requireRoom(cache, undefined, statfs);
+          const { wheel, why } = await downloadWithPip({ folder: scratch, env, silentMs, largest: largestCpuWheel, progress, pythons });
+          if (wheel === undefined) throw new FetchError(why);
+          return [wheel];
+        });
+      },
     },
   ];
   const reasons = [];
   for (const { name, fetch } of ways) {
     try {
-      if (!isWhole(cache, 'cpu')) requireRoom(cache, undefined, statfs);
       return await fetch();
     } catch (error) {
       throwIfInterrupted();
       const advice = 'Free some space, or set XDG_CACHE_HOME (Linux) to a folder on a larger disk.';
       if (error instanceof NoRoom) throw new SetupError(`${error.message}\n${advice}`);
+      if (isDiskFull(error)) throw new SetupError(`the disk is full: the download of PyTorch needs more room in ${cache}.\n${advice}`);
       if (!(error instanceof FetchError)) throw error;
       reasons.push(`${name}: ${error.message}`);
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
@@ -28,6 +28,7 @@ interface FetchOptions {
   silentMs?: number;
   waitsMs?: number[];
   statfs?: () => { bavail: number; bsize: number };
+  onWait?: () => void;
 }
 type Fetch = (cache: string, options: FetchOptions) => Promise<string>;
 
@@ -349,4 +350,33 @@ describe('scripts/setup/fetch-libtorch', () => {
         assert.deepEqual(index.asked, []);
       }),
     ));
+
+  it('asks for no room where another set-up fetches the copy, and is waited for', () =>
+    withFolder(async (folder) => {
+      const cache = join(folder, 'cache');
+      const lock = join(cache, 'libtorch-2.13.0-cpu.lock');
+      mkdirSync(lock, { recursive: true });
+      const dead = await deadUrl();
+      const onWait = () => {
+        writeFiles(join(cache, 'libtorch-2.13.0-cpu/torch'), libtorchFiles('2.13.0+cpu'));
+        rmSync(lock, { recursive: true });
+      };
+      const full = () => ({ bavail: 0, bsize: 4096 });
+      assert.ok(existsSync(await fetchLibtorch(cache, { root, env: environment(dead, dead), statfs: full, onWait })));
+    }));
+
+  it('names the folder of the cache, and how to choose another, where its disk becomes full', () =>
+    withFolder(async (folder) => {
+      const dead = await deadUrl();
+      const statfs = () => {
+        throw Object.assign(new Error('no space left'), { code: 'ENOSPC', syscall: 'write' });
+      };
+      const cache = join(folder, 'cache');
+      await assert.rejects(fetchLibtorch(cache, { root, env: environment(dead, dead), statfs }), (error: Error) => {
+        assert.equal(error.name, 'SetupError');
+        assert.ok(error.message.includes(`more room in ${cache}`));
+        assert.match(error.message, /XDG_CACHE_HOME/);
+        return true;
+      });
+    }));
 });

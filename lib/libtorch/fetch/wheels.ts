@@ -46,6 +46,8 @@ const kindOf = (variant: string) => (variant === 'cpu' ? 'cpu' : 'cuda');
 export async function fetchWheels(variant: string, options: FetchOptions): Promise<string[]> {
   const { index, platform, cache, aside, silentMs, waitsMs, statfs, signal, progress = noProgressDisplay } = options;
   const kind = kindOf(variant);
+  // Every CPU wheel is about as large, so that nobody need be asked.
+  if (kind === 'cpu') requireRoom(cache, neededAtLeast.cpu, statfs);
   progress.update(0, `asking ${index.host}`);
   const web = new Web(index, { silentMs, signal });
   const fileOf = (wheel: Wheel) => path.join(aside, wheel.file);
