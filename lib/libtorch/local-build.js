@@ -3,6 +3,7 @@
 // itself reads and writes it.
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
+const { whyUnreadable } = require('./libtorch-folder');
 const { pythonKey } = require('./python-torch');
 
 /**
@@ -56,7 +57,8 @@ function localBuild(machine) {
  */
 function rememberedTorch(machine) {
   const { python } = readManifest(machine)?.manifest ?? {};
-  return python?.key === pythonKey(machine.env) ? { python: true, torch: python.torch } : null;
+  if (python?.key !== pythonKey(machine.env) || whyUnreadable(python.torch) === 'is missing') return null;
+  return { python: true, torch: python.torch };
 }
 
 module.exports = { MANIFEST, localBuild, manifestOf, rememberedTorch };

@@ -54,24 +54,31 @@ function askPython(env) {
   if (python === null) return { python: false, torch: null };
   try {
     const { status, stdout } = spawnSync(python, ['-c', WHERE_IS_TORCH], {
-      env,
+      // On Windows it would write to a pipe in the code page of the system.
+      env: { ...env, PYTHONIOENCODING: 'utf-8' },
       encoding: 'utf8',
       timeout: patienceMs,
       windowsHide: true,
     });
-    return status === 0 ? { python: true, torch: stdout.trim() || null } : { python: false, torch: null };
+    if (status !== 0) return { python: false, torch: null };
+    // What is before it comes from a sitecustomize.
+    const answer = stdout.replace(/\r?\n$/, '').split(/\r?\n/).at(-1);
+    return { python: true, torch: answer || null };
   } catch {
     // Node's permission model throws.
     return { python: false, torch: null };
   }
 }
 
+/** What in the environment decides which Python that is, and where it looks. */
+const decisive = ['PYTHONPATH', 'PYTHONHOME', 'PYTHONNOUSERSITE', 'VIRTUAL_ENV', 'CONDA_PREFIX', 'PYENV_VERSION'];
+
 /**
  * What decides the answer of `askPython`, as far as it can be told without starting Python.
  * @param {NodeJS.ProcessEnv} env
  */
 function pythonKey(env) {
-  return [which(pythonCommand, env), env.PYTHONPATH, env.PYTHONHOME].map((part) => part ?? '').join('\n');
+  return [which(pythonCommand, env), ...decisive.map((name) => env[name])].map((part) => part ?? '').join('\n');
 }
 
 module.exports = { askPython, pythonCommand, pythonKey, which };

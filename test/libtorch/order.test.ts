@@ -1,11 +1,12 @@
 // One order: in each situation the set-up, the loader and both doctors take the same libtorch.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
 import { type Attempt, candidates } from '../../lib/libtorch/candidates';
 import { placeSection } from '../../lib/libtorch/doctor';
 import { type Machine, thisMachine } from '../../lib/libtorch/machine';
+import { askPython, which } from '../../lib/libtorch/python-torch';
 import { libtorchPlaces } from '../../lib/libtorch/search-order';
 import { addonPackage, libtorchPackage } from '../../lib/libtorch/platforms';
 import { fakeLibrary, type FileMap, libtorchFiles, prefixed, runScript, withFolder, writeFiles, writeProject } from '../scripts/support';
@@ -66,9 +67,9 @@ function lay(folder: string, { there, asks = false }: Pick<Situation, 'there' | 
   return { root, env: environment, machine: { ...thisMachine({ root, env: environment }), packageFolder } };
 }
 
-/** A Python that says where its torch is, and notes each time that it is asked. */
+/** A Python that says where its torch is, after words of a sitecustomize, and notes each time that it is asked. */
 function writePython(folder: string, torch: string): void {
-  writeFiles(folder, { 'bin/python3': `#!/bin/sh\necho x >> '${folder}/asked'\necho '${torch}'\n` });
+  writeFiles(folder, { 'bin/python3': `#!/bin/sh\necho x >> '${folder}/asked'\necho welcome\necho '${torch}'\n` });
   chmodSync(join(folder, 'bin/python3'), 0o755);
 }
 
@@ -141,8 +142,25 @@ describe('the order of search', function () {
       chmodSync(join(folder, 'other/bin/python3'), 0o755);
       const other = { ...env, PATH: `${join(folder, 'other/bin')}:${env['PATH']}` };
       assert.equal(thisMachine({ root, env: other }).pythonTorch().torch, '/elsewhere/torch');
+      // Nor is an answer of use that another environment gave, or of which the folder is gone.
+      assert.equal(thisMachine({ root, env: { ...env, VIRTUAL_ENV: folder } }).pythonTorch().torch, torch);
+      assert.equal(timesAsked(folder), times + 1);
+      renameSync(torch, `${torch}.away`);
+      assert.equal(thisMachine({ root, env }).pythonTorch().torch, torch);
+      assert.equal(timesAsked(folder), times + 2);
+      renameSync(`${torch}.away`, torch);
       // The set-up asks every time.
       writePython(folder, '');
       assert.equal(usedIn(runScript(root, 'doctor.mjs', env).stdout), null);
     }));
+
+  it('reads from Python a path beyond ASCII, whatever encoding the environment gives it', function () {
+    if (which('python3') === null) this.skip();
+    return withFolder((folder) => {
+      const torch = join(folder, 'Grüße', 'torch');
+      writeFiles(torch, { '__init__.py': '' });
+      const env = { ...process.env, PYTHONPATH: join(folder, 'Grüße'), PYTHONIOENCODING: 'latin-1' };
+      assert.deepEqual(askPython(env), { python: true, torch });
+    });
+  });
 });
