@@ -12,9 +12,14 @@ const releaseFolder = (root) => path.join(root, 'build', 'sanitize', 'Release');
 
 /** Builds one target of CMakeLists.txt, and ends the process where that fails. */
 function build(root, target) {
-  const { chosen } = findLibtorch({ root, env: process.env });
+  const { chosen, refusal } = findLibtorch({ root, env: process.env });
+  const cmake = packageCommand(root, 'cmake-js', 'cmake-js');
+  if (chosen === null || cmake === null) {
+    console.error(refusal ?? `${cmake === null ? "npm's packages are not installed" : 'there is no libtorch to build against'}: run npm run setup`);
+    process.exit(1);
+  }
   const release = releaseFolder(root);
-  const command = [packageCommand(root, 'cmake-js', 'cmake-js'), 'build', '--config', 'Release', '--out', path.dirname(release),
+  const command = [cmake, 'build', '--config', 'Release', '--out', path.dirname(release),
     '--parallel', String(buildJobs()), '--target', target, '--CDSANITIZE=address,undefined',
     `--CDLIBTORCH_ROOT=${chosen.root}`];
   const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });

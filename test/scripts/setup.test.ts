@@ -253,6 +253,21 @@ describe('scripts/setup', function () {
       assert.equal(lines('cmake.log').length, 2);
       assert.equal(text(root, 'dist/index.js'), 'one');
     }));
+
+  it('is what a build with sanitizers asks for where something is missing, and a LIBTORCH that does not do is refused there too', () =>
+    withProject(({ root, folder, env, setup }) => {
+      const sanitized = (extra: NodeJS.ProcessEnv) => {
+        const { code, stderr } = runScript(root, 'test-native.mjs', { ...env, ...extra }, ['--sanitize']);
+        assert.equal(code, 1);
+        return stderr;
+      };
+      mkdirSync(join(folder, 'empty'));
+      const nothing = { PATH: join(folder, 'empty'), LIBTORCH: '' };
+      assert.equal(sanitized(nothing), "npm's packages are not installed: run npm run setup\n");
+      assert.equal(setup().code, 0);
+      assert.equal(sanitized(nothing), 'there is no libtorch to build against: run npm run setup\n');
+      assert.match(sanitized({ LIBTORCH: join(folder, 'empty') }), /^LIBTORCH names .*empty, which cannot be used/);
+    }));
 });
 
 describe('scripts/doctor', () => {

@@ -185,8 +185,8 @@ export interface Ended {
 }
 
 /** Runs one of a project's scripts to its end. */
-export function runScript(root: string, script: string, env: NodeJS.ProcessEnv): Ended {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'scripts', script)], {
+export function runScript(root: string, script: string, env: NodeJS.ProcessEnv, args: string[] = []): Ended {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'scripts', script), ...args], {
     cwd: root,
     env,
     encoding: 'utf8',
