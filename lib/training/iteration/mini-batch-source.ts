@@ -30,20 +30,17 @@ export function openSource(
   if (spent.has(iterator)) throw spentSource();
   // A generator object is its own iterator: it gives nothing once it has come to its end.
   if ((iterator as unknown) === dataloader) spent.add(iterator);
-  let isOver = false;
   return {
     fetch: () =>
       explained(async () => {
-        isOver = true; // as `for await` has it, also where `next` fails
         const next: IteratorResult<unknown, unknown> = await iterator.next();
         if (next.done) return false;
-        isOver = false;
         take(next.value as MiniBatch<Inputs>);
         return true;
       }),
     close: () =>
       explained(async () => {
-        if (!isOver) await iterator.return?.();
+        await iterator.return?.();
       }),
   };
 }
