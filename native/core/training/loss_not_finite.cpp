@@ -25,7 +25,7 @@ std::string cause_of(const Moment& moment, const Model& model) {
 bool is_finite(const at::Tensor& loss) { return loss.numel() != 1 || std::isfinite(loss.item<double>()); }
 
 Error loss_not_finite(const Moment& moment, const Model& model, const Optimizer& optimizer) {
-  const std::vector<at::Tensor>& inputs = moment.batch.x.tensors;
+  const auto& inputs = moment.batch.x.tensors;
   std::string cause = "the mini-batch holds NaN or infinity";
   if (std::none_of(inputs.begin(), inputs.end(), holds_others)) {
     cause = cause_of(moment, model);
