@@ -91,7 +91,8 @@ describe('requests', function () {
             const secure = new URL('https://wheels.invalid/whl/cu126');
             const other = fetchBuild('cu128', { index: secure, cache, platform: linux });
             await rejectsWith(other, /cannot reach wheels\.invalid through the proxy 127\.0\.0\.1:\d+: .*502/);
-            assert.deepEqual(asked, ['CONNECT wheels.invalid:443']);
+            // Once more, since a proxy's 502 may pass.
+            assert.deepEqual(asked, ['CONNECT wheels.invalid:443', 'CONNECT wheels.invalid:443']);
           });
         } finally {
           proxy.closeAllConnections();
