@@ -52,7 +52,7 @@ describe('the switches of what is done otherwise than libtorch does it', functio
     assert.equal(plain.vectors, 'baseline');
     const byItself = train({ CONTINUAL_TORCH_OVERRIDES: '', CONTINUAL_TORCH_VECTORS: '' });
     const on = train({ CONTINUAL_TORCH_OVERRIDES: 'on', CONTINUAL_TORCH_VECTORS: 'avx2', OMP_NUM_THREADS: '3' });
-    for (const { isOn, why } of on.overrides) assert.ok(isOn || /without oneDNN|needs AVX-512/.test(why), why);
+    for (const { isOn, why } of on.overrides) assert.ok(isOn || /without oneDNN|another product of oneDNN|needs AVX-512/.test(why), why);
     assert.ok(['avx2', 'baseline'].includes(on.vectors));
     for (const { norms, overrides } of [byItself, on]) {
       assert.deepEqual(overrides.map(({ name }) => name), names);

@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import type { MiniBatchSource } from '../../data/dataset';
 import type { Strategy } from '../../hooks/strategy';
+import { boolean, parseOptions } from '../../options';
 import { Phase } from '../../phase';
 import { IterationPlan, type PlanPart } from './iteration-plan';
 import { openSource } from './mini-batch-source';
@@ -7,12 +9,22 @@ import { NativeRuns } from './native-runs';
 import { runPlan } from './run-plan';
 import { stepsOf } from './steps';
 
+type Step = Phase | (() => void | Promise<void>);
+const isStep = (value: unknown): boolean =>
+  typeof value === 'function' || typeof value === 'number' || (typeof value === 'object' && value !== null);
+
+const schema = z.object({
+  criterion: boolean.default(false),
+  steps: z.array(z.custom<Step>(isStep, 'a phase or a function'), 'an array of phases and functions'),
+  onProgress: z.custom<NonNullable<PluginPass['onProgress']>>((value) => typeof value === 'function', 'a function').optional(),
+});
+
 /** What a plugin does with the mini-batches of a pass of its own. */
 export interface PluginPass {
   /** Whether the criterion's loss is computed too. Default false. */
   criterion?: boolean;
   /** What comes after that, in this order: native phases, which are one job where no function stands between them, or functions. */
-  steps: readonly (Phase | (() => void | Promise<void>))[];
+  steps: readonly Step[];
   /** Called every few milliseconds, in mini-batches; `total` is NaN where the data does not know its length. */
   onProgress?(done: number, total: number): void | Promise<void>;
 }
@@ -30,23 +42,24 @@ export interface PluginPass {
  *
  * @param data a `DataLoader`, or anything that gives mini-batches
  * @throws ERR_FORWARD, ERR_CRITERION, ERR_DATA_SOURCE, or what a step throws; ERR_INVALID_ARG_TYPE where `data` gives no
- * mini-batches; ERR_BUSY outside of the strategy's hooks, while it is at work
+ * mini-batches; ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_BUSY outside of the strategy's hooks, while it is at work
  */
 export async function passOver(strategy: Strategy, data: MiniBatchSource, pass: PluginPass): Promise<void> {
+  const { steps, criterion: withCriterion, onProgress } = parseOptions('passOver', schema, pass);
   const { step, model } = strategy;
   const training = { step, model, isTraining: true };
   const { forward, criterion } = stepsOf(strategy, training);
-  const plugins = pass.steps.map(
+  const plugins = steps.map(
     (of): PlanPart =>
       () => [typeof of === 'function' ? { kind: 'call', call: of } : { kind: 'native', phase: of }],
   );
-  const parts: PlanPart[] = [clear, forward, ...(pass.criterion ? [criterion] : []), ...plugins];
+  const parts: PlanPart[] = [clear, forward, ...(withCriterion ? [criterion] : []), ...plugins];
   step.open(true);
   try {
     const source = openSource(data, step, (batch) => (strategy.mbatch = batch));
     const runs = new NativeRuns(training);
     const plan = new IterationPlan(parts, (phases, most) => runs.run(phases, most), source && source.fetch);
-    await runPlan(plan, data, source, { onProgress: (done, total) => pass.onProgress?.(done, total) });
+    await runPlan(plan, data, source, onProgress ? { onProgress } : {});
   } finally {
     step.close();
   }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { DataLoader } from '../../data/data-loader';
 import type { Dataset } from '../../data/dataset';
 import type { Inputs } from '../../data/inputs';
@@ -6,9 +7,19 @@ import type { Strategy } from '../../hooks/strategy';
 import { native } from '../../native/binding';
 import type { NativeImportancePass } from '../../native/types';
 import { nativeModule } from '../../nn/module';
+import { boolean, instanceOf, parseArgument, parseOptions } from '../../options';
 import { noProgressDisplay, progressDisplay } from '../../progress-display';
 import { passOver } from '../iteration/plugin-pass';
-import type { QuadraticPenalty } from './quadratic-penalty';
+import { QuadraticPenalty } from './quadratic-penalty';
+
+const penaltySchema = instanceOf(QuadraticPenalty, 'a QuadraticPenalty');
+const schema = z.object({
+  isFirst: boolean,
+  mode: z.enum(['train', 'eval'], '"train" or "eval"').default('train'),
+  criterion: boolean.default(false),
+  dropLast: boolean.default(false),
+  verbose: boolean.default(false),
+});
 
 /** How `ImportancePass.measure` goes about it. */
 export interface MeasureOptions {
@@ -45,7 +56,7 @@ export class ImportancePass {
 
   /** @throws ERR_INVALID_ARG_VALUE for a rule that is not known, or an option that it lacks; ERR_INVALID_ARG_TYPE */
   constructor(rule: string, options: Readonly<Record<string, number>>, penalty: QuadraticPenalty) {
-    this.penalty = penalty;
+    this.penalty = parseArgument('ImportancePass', 'penalty', penaltySchema, penalty);
     this.#stages = native.createImportancePass(rule, options, penalty.handle);
   }
 
@@ -53,12 +64,14 @@ export class ImportancePass {
    * Measures on the experience's own data, in its order, in mini-batches of `strategy.trainMbSize`; what a plugin has put
    * into `adaptedDataset` is of other experiences. For `afterTrainingExp`. A `forward` that the strategy overrides is used.
    * @throws ERR_CALL_ORDER where the model changes meanwhile, or outside of a training; ERR_EMPTY_EXPERIENCE where there is no
-   * mini-batch; ERR_IMPORTANCE where the model fails, ERR_FORWARD where a `forward` of yours does; ..._NO_IMPORTANCE where there is nothing to merge with
+   * mini-batch; ERR_IMPORTANCE where the model fails, ERR_FORWARD where a `forward` of yours does; ..._NO_IMPORTANCE where
+   * there is nothing to merge with; ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
    */
-  async measure(strategy: Strategy, { isFirst, mode = 'train', criterion, dropLast, verbose }: MeasureOptions): Promise<void> {
+  async measure(strategy: Strategy, options: MeasureOptions): Promise<void> {
+    const { isFirst, mode, criterion, dropLast, verbose } = parseOptions('ImportancePass.measure', schema, options);
     const { plugin, method } = this.penalty.names;
     const hook = `${plugin}.afterTrainingExp`;
-    const data = dataOf(strategy, hook, dropLast ?? false);
+    const data = dataOf(strategy, hook, dropLast);
     strategy.model.train(mode === 'train');
     const { begin, accumulate, replace, merge } = this.#stages;
     const display = verbose ? progressDisplay(`${method} importance`) : noProgressDisplay;

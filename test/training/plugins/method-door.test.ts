@@ -176,6 +176,25 @@ describe('the door of methods', () => {
       assert.deepEqual(seen, [3, 1, '1/3', 3, 1, '2/3', 2, 1, '3/3', '3/3']);
     });
 
+    it('records gradients and adds to the loss in an evaluation too, also where forward is overridden', async () => {
+      class Own extends SupervisedTemplate {
+        override forward() {
+          return this.model.forward(this.mbX!);
+        }
+      }
+      for (const template of [SupervisedTemplate, Own]) {
+        const seen: unknown[] = [];
+        const model = smallModel();
+        const beforeEvalExp = async (strategy: Strategy) => {
+          const data = new DataLoader(strategy.experience!.dataset, { batchSize: 4 });
+          await passOver(strategy, data, { criterion: true, steps: [() => void seen.push(strategy.loss.shape.length, strategy.loss.requiresGrad)] });
+        };
+        const options = { model, optimizer: new optim.SGD(model.parameters()), evaluator: null, plugins: [{ beforeEvalExp }] };
+        await new template(options).eval(smallBenchmark({ evaluation: 4 }).testStream.at(0)!);
+        assert.deepEqual(seen, [1, true], template.name);
+      }
+    });
+
     it('takes mini-batches of JavaScript, and reports what a step throws', async () => {
       const cause = new Error('no');
       const one = [tensor([[1, 2, 3, 4]]).to('float32'), tensor([1], { dtype: 'int64' })] as [Tensor, Tensor];
@@ -184,6 +203,9 @@ describe('the door of methods', () => {
         await passOver(strategy, [one, one], { steps: [() => void steps++] });
         const fails = passOver(strategy, [one], { steps: [() => Promise.reject(cause)] });
         await assert.rejects(fails, cause);
+        await rejectsWithCode(passOver(strategy, [one], {} as never), 'ERR_INVALID_ARG_TYPE', /passOver: expected steps to be an array of phases/);
+        await rejectsWithCode(passOver(strategy, [one], { steps: [], epochs: 2 } as never), 'ERR_UNKNOWN_OPTION', /epochs/);
+        await rejectsWithCode(passOver(strategy, [one], { steps: [4 as never] }), 'ERR_INVALID_ARG_TYPE', /a phase/);
         await rejectsWithCode(passOver(strategy, 3 as never, { steps: [] }), 'ERR_INVALID_ARG_TYPE', /dataloader: expected/);
         await rejectsWithCode(passOver(strategy, [3 as never], { steps: [] }), 'ERR_INVALID_ARG_TYPE', /mini-batch: expected/);
       });
@@ -222,6 +244,14 @@ describe('the door of methods', () => {
       await rejectsWithCode(train(), 'ERR_PENALTY_SHAPE', /"0\.weight" to keep its shape \[10, 6\] or to grow, got \[5, 4\]/);
     });
 
+    it('of measure', async () => {
+      const pass = new ImportancePass('mas', { alpha: 1 }, new QuadraticPenalty());
+      const strategy = strategyWith({});
+      await rejectsWithCode(pass.measure(strategy, undefined as never), 'ERR_INVALID_ARG_TYPE', /ImportancePass.measure: expected/);
+      await rejectsWithCode(pass.measure(strategy, { isFirst: true, mode: 'test' as never }), 'ERR_INVALID_ARG_VALUE', /"train" or "eval"/);
+      await rejectsWithCode(pass.measure(strategy, { isFirst: true, epochs: 1 } as never), 'ERR_UNKNOWN_OPTION', /epochs/);
+    });
+
     it('of rules', () => {
       const penalty = new QuadraticPenalty();
       throwsWithCode(() => new ImportancePass('ewc2', {}, penalty), 'ERR_INVALID_ARG_VALUE', /a rule among mas,.*got "ewc2"/);
@@ -229,7 +259,7 @@ describe('the door of methods', () => {
       throwsWithCode(() => new ImportancePass('mas', { alpha: 7 }, penalty), 'ERR_INVALID_ARG_VALUE', /alpha of the rule "mas" in \[0, 1\], got 7/);
       throwsWithCode(() => new ImportancePass('mas', { alpha: 1, beta: 1 }, penalty), 'ERR_UNKNOWN_OPTION', /among alpha of the rule "mas", got "beta"/);
       throwsWithCode(() => new ImportancePass('mas', { alpha: 'x' as never }, penalty), 'ERR_INVALID_ARG_TYPE', /alpha/);
-      throwsWithCode(() => new ImportancePass('mas', { alpha: 1 }, {} as never), 'ERR_INVALID_ARG_TYPE', /QuadraticPenalty/);
+      throwsWithCode(() => new ImportancePass('mas', { alpha: 1 }, null as never), 'ERR_INVALID_ARG_TYPE', /QuadraticPenalty/);
     });
   });
 
