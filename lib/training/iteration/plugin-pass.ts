@@ -9,13 +9,12 @@ import { NativeRuns } from './native-runs';
 import { runPlan } from './run-plan';
 import { stepsOf } from './steps';
 
-type Step = Phase | (() => void | Promise<void>);
 const isStep = (value: unknown): boolean =>
   typeof value === 'function' || typeof value === 'number' || (typeof value === 'object' && value !== null);
 
 const schema = z.object({
   criterion: boolean.default(false),
-  steps: z.array(z.custom<Step>(isStep, 'a phase or a function'), 'an array of phases and functions'),
+  steps: z.array(z.custom<PluginPass['steps'][number]>(isStep, 'a phase or a function'), 'an array of phases and functions'),
   onProgress: z.custom<NonNullable<PluginPass['onProgress']>>((value) => typeof value === 'function', 'a function').optional(),
 });
 
@@ -24,7 +23,7 @@ export interface PluginPass {
   /** Whether the criterion's loss is computed too. Default false. */
   criterion?: boolean;
   /** What comes after that, in this order: native phases, which are one job where no function stands between them, or functions. */
-  steps: readonly Step[];
+  steps: readonly (Phase | (() => void | Promise<void>))[];
   /** Called every few milliseconds, in mini-batches; `total` is NaN where the data does not know its length. */
   onProgress?(done: number, total: number): void | Promise<void>;
 }
