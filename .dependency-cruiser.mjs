@@ -7,7 +7,7 @@ const rooms = [
   // Which libtorch, and the door to it.
   'libtorch', 'native', 'threads', 'cuda',
   // PyTorch.
-  'tensor', 'random', 'data', 'nn', 'jit', 'optim', 'amp', 'weights', 'torch',
+  'tensor', 'state', 'random', 'data', 'nn', 'jit', 'optim', 'amp', 'weights', 'checkpoint', 'torch',
   // Continual learning.
   'benchmarks', 'models', 'results', 'hooks', 'evaluation', 'logging', 'training',
   // What users and the command line see.
