@@ -58,6 +58,11 @@ const codes = {
   ERR_TORCH_FILE_FORMAT: 'a file is none of torch.save, or is truncated or damaged',
   ERR_UNSAFE_GLOBAL: 'a file of torch.save names a Python class or function other than those that tensors need',
   ERR_WEIGHTS_SAVE: 'a file of weights cannot be written',
+  ERR_CHECKPOINT_NOT_FOUND: 'no checkpoint in a folder',
+  ERR_CHECKPOINT_FORMAT: 'a checkpoint is damaged, incomplete, or of a newer version',
+  ERR_CHECKPOINT_MISMATCH: 'a checkpoint of another model, optimizer or plugin list',
+  ERR_CHECKPOINT_STATE: 'a state that a checkpoint cannot hold: a function, or an object that is inside itself',
+  ERR_CHECKPOINT_SAVE: 'a checkpoint cannot be written, or its folder belongs to another run',
   ERR_ADDON: 'no libtorch, or no addon for it, can be loaded here',
   ERR_TWO_COPIES: 'two copies of this package, or of libtorch, in one process',
 } as const;

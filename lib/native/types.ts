@@ -115,8 +115,8 @@ export interface NativeOptimizer {
   /** In place of those that the group has; "" keeps the name that a parameter has in the optimizer. */
   setGroupParameters(group: number, params: [name: string, parameter: NativeTensor][]): void;
   addGroup(kind: NativeOptimizerKind, group: NativeParameterGroup): void;
-  /** `step` where it is counted, and copies under PyTorch's names; null where there is no state. */
-  state(parameter: NativeTensor): Record<string, number | NativeTensor> | null;
+  /** `step` where it is counted, and tensors under PyTorch's names; null where there is no state. */
+  state(parameter: NativeTensor, copied: boolean): Record<string, number | NativeTensor> | null;
   /** All groups, and all parameters in them. */
   load(
     kind: NativeOptimizerKind,
@@ -139,6 +139,20 @@ export interface NativeDataset {
 export interface NativeMiniBatches {
   length(): number;
   next(): [x: NativeInputs, y: NativeTensor, taskId: NativeTensor] | null;
+  /** Behind the mini-batch that was given last. */
+  position(): NativePassPosition;
+  goTo(position: NativePassPosition): void;
+}
+
+/** In each group of samples: null where they come in their order, or no order has been drawn yet. */
+export type NativePassPosition = (readonly [order: NativeTensor | null, next: number, hasEnded: boolean])[];
+
+/** Sums over the mini-batches of a pass, weighted by samples. */
+export interface NativeStatistics {
+  lossSum: number;
+  samples: number;
+  correct: number;
+  compared: number;
 }
 
 /** What a method is called, in messages, and the codes of its errors. */
@@ -212,7 +226,10 @@ export interface NativeTrainingStep {
   set(name: 'x', inputs: NativeInputs): void;
   set(name: 'x' | 'y' | 'output' | 'loss', tensor: NativeTensor): void;
   /** Sums over the open pass, weighted by samples. */
-  statistics(): { lossSum: number; samples: number; correct: number; compared: number };
+  statistics(): NativeStatistics;
+  setStatistics(statistics: NativeStatistics): void;
+  /** All of the tensors at their offsets in `size` bytes, those given where they are as many, as they are between two iterations. */
+  pack(tensors: (readonly [tensor: NativeTensor, offset: number])[], size: number, bytes: NativeTensor | null): Promise<NativeTensor>;
 }
 
 /** Something that is done otherwise than libtorch does it, where that is quicker. */
@@ -324,6 +341,8 @@ export interface NativeAddon {
   describeStorage(tensor: NativeTensor): NativeStorageView;
   writeFile(path: string, parts: readonly NativePart[]): Promise<void>;
   writeZip(path: string, records: readonly NativePart[]): Promise<void>;
+  /** The one behind the other, beside the compute thread; the CRC-32 of both. */
+  writePacked(path: string, header: Uint8Array, bytes: NativeTensor): Promise<number>;
   manualSeed(seed: bigint): void;
   setNumThreads(threads: number): void;
   getNumThreads(): number;

@@ -96,7 +96,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
    * @throws ERR_INVALID_ARG_TYPE, ERR_BUSY
    */
   state(parameter: Tensor): ParameterState | null {
-    const state = this.handle.state(requireTensor('state', parameter).handle);
+    const state = this.handle.state(requireTensor('state', parameter).handle, true);
     if (state === null) return null;
     const wrapped = Object.entries(state).map(([name, value]) => [
       toCamelCase(name),
@@ -117,7 +117,12 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
    * @throws ERR_BUSY
    */
   stateDict(): OptimizerStateDict {
-    return writeStateDict(this.kind, this.handle, this.settings);
+    return writeStateDict(this.kind, this.handle, this.settings, true);
+  }
+
+  /** @internal The same with the tensors that it works with. */
+  liveStateDict(): OptimizerStateDict {
+    return writeStateDict(this.kind, this.handle, this.settings, false);
   }
 
   /**

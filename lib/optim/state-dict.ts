@@ -35,11 +35,12 @@ const leftAside = new Set([
   ...['max_lr', 'min_lr', 'max_momentum', 'base_momentum'],
 ]);
 
-/** @internal What `Optimizer.stateDict` returns. */
+/** @internal What `Optimizer.stateDict` returns: copies, or the memory that the next update changes. */
 export function writeStateDict<Options extends object>(
   kind: OptimizerKind<Options>,
   handle: NativeOptimizer,
   settings: readonly GroupSettings<Options>[],
+  copied: boolean,
 ): OptimizerStateDict {
   const groups = settings.map((_, i) => handle.groupParameters(i));
   const names = namesOf(handle, settings.length)?.flat();
@@ -49,7 +50,7 @@ export function writeStateDict<Options extends object>(
     const params = groups[i]!.map(([, parameter]) => {
       const key = names?.[position] ?? position;
       position++;
-      const remembered = handle.state(parameter);
+      const remembered = handle.state(parameter, copied);
       if (remembered !== null) {
         const wrapped = Object.entries(remembered).map(([name, value]): [string, Tensor | number] => [
           name,

@@ -6,15 +6,12 @@ import { job, native } from '../native/binding';
 import type { NativePart } from '../native/types';
 import { boolean, deviceName, parseOptions } from '../options';
 import { getDefaultDevice } from '../tensor/default-device';
-import { ops } from '../tensor/operators';
 import { Tensor } from '../tensor/tensor';
 import { requirePath, writeAside } from '../write-aside';
 import { inPlaceOfStateDict } from '../wrong-argument';
-import { dtypes, readHeader, readTensors, withBytes } from './safetensors-file';
-import { maxHeaderLength, writeHeader } from './safetensors-header';
+import { readHeader, readTensors, withBytes } from './safetensors-file';
 import { isIndex, loadShards } from './safetensors-index';
-
-const formatNames = new Map([...dtypes].map(([format, { dtype }]) => [dtype, format]));
+import { layOutFile } from './safetensors-layout';
 
 /** How a file of weights is read. */
 export interface LoadOptions {
@@ -84,25 +81,8 @@ export async function saveSafetensors(
   const operation = 'saveSafetensors';
   const { metadata = {} } = parseOptions(operation, saveSchema, options);
   requirePath(operation, path);
-  const entries = namedTensors(operation, tensors).map(([name, tensor]) => ({ name, ...describe(name, tensor) }));
-  // Wide elements first, so that each tensor begins at a multiple of its element's size.
-  const inFile = entries.toSorted((a, b) => b.size - a.size);
-  let end = 0;
-  for (const entry of inFile) {
-    entry.begin = end;
-    end += entry.length;
-  }
-  const header = writeHeader({
-    metadata: new Map(Object.entries(metadata)),
-    tensors: new Map(
-      entries.map(({ name, dtype, shape, begin, length }) => [name, { dtype, shape, begin, end: begin + length }]),
-    ),
-  });
-  if (header.length - 8 > maxHeaderLength) {
-    const message = `${operation}: expected names and metadata of at most ${maxHeaderLength} bytes, got ${header.length}`;
-    throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', message);
-  }
-  const parts: NativePart[] = [['header', header], ...inFile.map(({ name, handle }): NativePart => [name, handle])];
+  const { header, placed } = layOutFile(operation, namedTensors(operation, tensors), metadata);
+  const parts: NativePart[] = [['header', header], ...placed.map(({ name, handle }): NativePart => [name, handle])];
   await writeAside(operation, path, 'ERR_WEIGHTS_SAVE', (aside) => job(native.writeFile(aside, parts)));
 }
 
@@ -125,28 +105,4 @@ function namedTensors(operation: string, tensors: unknown): [string, Tensor][] {
     throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', message);
   }
   return entries as [string, Tensor][];
-}
-
-function describe(name: string, tensor: Tensor) {
-  // A conjugated or negated view is a flag over other elements.
-  const conjugated = ops.aten.resolve_conj!(tensor) as Tensor;
-  const plain = ops.aten.resolve_neg!(conjugated) as Tensor;
-  const { dtype, shape } = native.describeStorage(plain.handle);
-  const format = formatNames.get(dtype);
-  if (format === undefined) {
-    const message = `saveSafetensors: expected "${name}" to have one of ${[...formatNames.keys()].join(', ')}, got ${dtype}`;
-    throw new ContinualTorchError('ERR_UNSUPPORTED_DTYPE', message);
-  }
-  const size = native.dtypeSize(dtype);
-  const length = shape.reduce((product, n) => product * n, size);
-  return { handle: plain.handle, dtype: format, shape: inFormat(name, format, shape), size, length, begin: 0 };
-}
-
-/** Where one element of libtorch is two of the format, the last dimension is twice as long. */
-function inFormat(name: string, format: string, shape: number[]): number[] {
-  const { dtype, packed } = dtypes.get(format)!;
-  if (packed === 1) return shape;
-  const last = shape.at(-1);
-  if (last !== undefined) return [...shape.slice(0, -1), last * packed];
-  throw new ContinualTorchError('ERR_SHAPE', `saveSafetensors: expected "${name}" of ${dtype} to have a dimension, got shape []`);
 }

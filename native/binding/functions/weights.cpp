@@ -5,9 +5,11 @@
 
 #include "binding/objects/tensor.h"
 #include "binding/util/arguments.h"
+#include "binding/util/beside_worker.h"
 #include "binding/util/promise_worker.h"
 #include "core/files/byte_files.h"
 #include "core/files/byte_storage.h"
+#include "core/files/packed_tensors.h"
 
 namespace continual::binding {
 namespace {
@@ -193,6 +195,25 @@ Napi::Value write_parts(const Napi::CallbackInfo& info) {
   });
 }
 
+/// Native: writePacked(path: string, header: Uint8Array, bytes: Tensor) -> Promise<number>, beside the compute thread:
+/// the CRC-32 of the file, which holds the one behind the other.
+Napi::Value write_packed(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (!info[1].IsTypedArray()) wrong_argument("header to be a Uint8Array");
+    const auto array = info[1].As<Napi::Uint8Array>();
+    const at::Tensor& bytes = TensorHandle::tensor(info[2]);
+    if (bytes.scalar_type() != at::kByte || !bytes.device().is_cpu() || !bytes.is_contiguous()) {
+      wrong_argument("bytes on the CPU");
+    }
+    return run_beside(
+        info.Env(),
+        [path = string_argument(info[0], "path"),
+         header = std::string(reinterpret_cast<const char*>(array.Data()), array.ByteLength()),
+         bytes] { return continual::write_packed(path, header, bytes); },
+        [](Napi::Env env, uint32_t sum) { return Napi::Number::New(env, sum); });
+  });
+}
+
 }  // namespace
 
 void define_weights(Napi::Env env, Napi::Object exports) {
@@ -212,6 +233,7 @@ void define_weights(Napi::Env env, Napi::Object exports) {
   add("storageKind", storage_kind);
   add("writeFile", write_parts<write_file>);
   add("writeZip", write_parts<write_zip>);
+  add("writePacked", write_packed);
 }
 
 }  // namespace continual::binding

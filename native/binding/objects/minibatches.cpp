@@ -42,7 +42,9 @@ Napi::Value create_mini_batches(const Napi::CallbackInfo& info) {
 void MiniBatchesHandle::define(Napi::Env env, Napi::Object exports) {
   using Self = MiniBatchesHandle;
   const Napi::Function constructor =
-      DefineClass(env, kName, {InstanceMethod<&Self::length>("length"), InstanceMethod<&Self::next>("next")});
+      DefineClass(env, kName,
+                  {InstanceMethod<&Self::length>("length"), InstanceMethod<&Self::next>("next"),
+                   InstanceMethod<&Self::position>("position"), InstanceMethod<&Self::go_to>("goTo")});
   Environment::of(env).mini_batches_class = Napi::Persistent(constructor);
   exports.Set("createMiniBatches", Napi::Function::New(env, create_mini_batches, "createMiniBatches"));
 }
@@ -64,6 +66,41 @@ Napi::Value MiniBatchesHandle::next(const Napi::CallbackInfo& info) {
     result.Set(1u, TensorHandle::wrap(env, batch.y));
     result.Set(2u, TensorHandle::wrap(env, batch.task_id));
     return result;
+  });
+}
+
+/// position() -> [order: Tensor | null, next: number, hasEnded: boolean][]: of each group.
+Napi::Value MiniBatchesHandle::position(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const PassPosition position = value_->position();
+    Napi::Array result = Napi::Array::New(env, position.groups.size());
+    for (uint32_t i = 0; i < position.groups.size(); ++i) {
+      const auto& [order, next, has_ended] = position.groups[i];
+      Napi::Array group = Napi::Array::New(env, 3);
+      group.Set(0u, TensorHandle::wrap(env, order));
+      group.Set(1u, static_cast<double>(next));
+      group.Set(2u, has_ended);
+      result.Set(i, group);
+    }
+    return result;
+  });
+}
+
+/// goTo(position) -> void
+Napi::Value MiniBatchesHandle::go_to(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    PassPosition position;
+    position.groups = array_argument(info[0], "position", [](const Napi::Value& value) {
+      if (!value.IsArray()) wrong_argument("a group to be an array");
+      const auto group = value.As<Napi::Array>();
+      const Napi::Value order = group.Get(0u);
+      return PassPosition::OfGroup{.order = is_absent(order) ? at::Tensor() : TensorHandle::tensor(order),
+                                   .next = integer_argument(group.Get(1u), "next"),
+                                   .has_ended = boolean_argument(group.Get(2u), "hasEnded")};
+    });
+    value_->go_to(position);
+    return info.Env().Undefined();
   });
 }
 

@@ -17,6 +17,8 @@ class MiniBatchesHandle : public Wrapped<MiniBatchesHandle, std::shared_ptr<Mini
  private:
   Napi::Value length(const Napi::CallbackInfo& info);
   Napi::Value next(const Napi::CallbackInfo& info);
+  Napi::Value position(const Napi::CallbackInfo& info);
+  Napi::Value go_to(const Napi::CallbackInfo& info);
 };
 
 }  // namespace continual::binding

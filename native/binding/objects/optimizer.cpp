@@ -219,7 +219,8 @@ Napi::Value OptimizerHandle::add_group(const Napi::CallbackInfo& info) {
   });
 }
 
-/// state(parameter: Tensor) -> { step?: number, [name: string]: Tensor } | null, with PyTorch's names
+/// state(parameter: Tensor, copied: boolean) -> { step?: number, [name: string]: Tensor } | null, with PyTorch's names;
+/// unless copied the memory that the next update changes.
 Napi::Value OptimizerHandle::state(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -228,7 +229,9 @@ Napi::Value OptimizerHandle::state(const Napi::CallbackInfo& info) {
     if (!state) return env.Null();
     Napi::Object object = Napi::Object::New(env);
     if (optimizer.groups().front().rule->counts_steps()) object.Set("step", static_cast<double>(state->steps));
-    for (const auto& [name, tensor] : state->tensors) object.Set(name, TensorHandle::wrap(env, tensor));
+    const bool copied = boolean_argument(info[1], "copied");
+    for (const auto& [name, tensor] : state->tensors)
+      object.Set(name, TensorHandle::wrap(env, copied ? tensor.clone() : tensor));
     return object;
   });
 }

@@ -9,6 +9,7 @@
 #include "binding/objects/tensor.h"
 #include "binding/util/inputs.h"
 #include "binding/util/promise_worker.h"
+#include "core/files/packed_tensors.h"
 #include "core/overrides/cpu_block_cache.h"
 
 namespace continual::binding {
@@ -89,7 +90,9 @@ void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
                                                   InstanceMethod<&Self::clear>("clear"),
                                                   InstanceMethod<&Self::get>("get"),
                                                   InstanceMethod<&Self::set>("set"),
-                                                  InstanceMethod<&Self::statistics>("statistics")});
+                                                  InstanceMethod<&Self::statistics>("statistics"),
+                                                  InstanceMethod<&Self::set_statistics>("setStatistics"),
+                                                  InstanceMethod<&Self::pack>("pack")});
   Environment::of(env).training_step_class = Napi::Persistent(constructor);
   exports.Set("createTrainingStep", Napi::Function::New(env, create_training_step, "createTrainingStep"));
 }
@@ -264,10 +267,10 @@ Napi::Value TrainingStepHandle::close(const Napi::CallbackInfo& info) {
   });
 }
 
-/// What fails ends the run and stands in the result, beside the iterations that had come to their end. A run that takes a
-/// few microseconds is no job. For one that takes no longer than `patienceUs` this thread waits, and no promise is made.
-/// run(plan: (number | PluginPhase)[], gradEnabled: boolean, maxIterations: number, budgetMs: number, patienceUs: number) ->
-/// Progress | Promise<Progress>
+/// What fails ends the run and stands in the result, beside the iterations that had come to their end. A run that takes
+/// a few microseconds is no job. For one that takes no longer than `patienceUs` this thread waits, and no promise is
+/// made. run(plan: (number | PluginPhase)[], gradEnabled: boolean, maxIterations: number, budgetMs: number, patienceUs:
+/// number) -> Progress | Promise<Progress>
 Napi::Value TrainingStepHandle::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const bool grad = boolean_argument(info[1], "gradEnabled");
@@ -344,6 +347,49 @@ Napi::Value TrainingStepHandle::statistics(const Napi::CallbackInfo& info) {
     object.Set("correct", static_cast<double>(statistics.correct));
     object.Set("compared", static_cast<double>(statistics.compared));
     return object;
+  });
+}
+
+/// setStatistics({ lossSum, samples, correct, compared }) -> void: the open pass goes on from these.
+Napi::Value TrainingStepHandle::set_statistics(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    if (!info[0].IsObject()) wrong_argument("statistics to be an object");
+    const auto object = info[0].As<Napi::Object>();
+    const auto count = [&](const char* name) { return integer_argument(object.Get(name), name); };
+    idle().set_statistics({.loss_sum = number_argument(object.Get("lossSum"), "lossSum"),
+                           .samples = count("samples"),
+                           .correct = count("correct"),
+                           .compared = count("compared")});
+    return info.Env().Undefined();
+  });
+}
+
+/// pack(tensors: [Tensor, offset: number][], size: number, bytes: Tensor | null) -> Promise<Tensor>: all of them at
+/// their places, as they are between two iterations; model and optimizer are occupied meanwhile.
+Napi::Value TrainingStepHandle::pack(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    idle();
+    const int64_t size = integer_argument(info[1], "size");
+    auto tensors = array_argument(info[0], "tensors", [size](const Napi::Value& value) {
+      if (!value.IsArray()) wrong_argument("a tensor with its place");
+      const auto entry = value.As<Napi::Array>();
+      PlacedTensor placed{TensorHandle::tensor(entry.Get(0u)), integer_argument(entry.Get(1u), "offset")};
+      const auto length = static_cast<int64_t>(placed.tensor.nbytes());
+      if (placed.offset < 0 || length > size - placed.offset || placed.offset % placed.tensor.itemsize() != 0) {
+        wrong_argument("a place for a tensor within the bytes");
+      }
+      return placed;
+    });
+    at::Tensor bytes = is_absent(info[2]) ? at::Tensor() : TensorHandle::tensor(info[2]);
+    if (bytes.defined() && (bytes.scalar_type() != at::kByte || !bytes.device().is_cpu() || !bytes.is_contiguous())) {
+      wrong_argument("bytes on the CPU");
+    }
+    return run_on_compute_thread(
+        info.Env(), {value_.step, value_.model, value_.optimizer},
+        [tensors = std::move(tensors), size, bytes = std::move(bytes)]() mutable {
+          return continual::pack(tensors, size, std::move(bytes));
+        },
+        [](Napi::Env env, at::Tensor packed) { return TensorHandle::wrap(env, std::move(packed)); });
   });
 }
 

@@ -58,6 +58,8 @@ class TrainingStepHandle : public Wrapped<TrainingStepHandle, SharedStep> {
   Napi::Value get(const Napi::CallbackInfo& info);
   Napi::Value set(const Napi::CallbackInfo& info);
   Napi::Value statistics(const Napi::CallbackInfo& info);
+  Napi::Value set_statistics(const Napi::CallbackInfo& info);
+  Napi::Value pack(const Napi::CallbackInfo& info);
 };
 
 }  // namespace continual::binding

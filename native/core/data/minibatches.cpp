@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include "core/compute/threads.h"
+#include "core/error.h"
 
 namespace continual {
 namespace {
@@ -55,8 +56,8 @@ void MiniBatches::start(Group& group) const {
   }
 }
 
-/// What PyTorch's sampler does with a generator that it was given when it is asked for more samples than there are, also
-/// for a mini-batch that is dropped.
+/// What PyTorch's sampler does with a generator that it was given when it is asked for more samples than there are,
+/// also for a mini-batch that is dropped.
 void MiniBatches::end(Group& group) const {
   if (!shuffle_ || !generator_ || group.has_ended || group.size == 0) return;
   if (group.length() == 0) start(group);
@@ -96,6 +97,50 @@ std::optional<Positions> MiniBatches::draw() {
   return drawn;
 }
 
+std::optional<Positions> MiniBatches::draw_ahead() {
+  for (Group& group : groups_) {
+    group.next_before = group.next;
+    group.had_ended_before = group.has_ended;
+  }
+  return draw();
+}
+
+PassPosition MiniBatches::position() const {
+  PassPosition result;
+  for (const Group& group : groups_) {
+    if (ahead_.valid()) result.groups.push_back({group.order, group.next_before, group.had_ended_before});
+    else result.groups.push_back({group.order, group.next, group.has_ended});
+  }
+  return result;
+}
+
+void MiniBatches::go_to(const PassPosition& position) {
+  const auto refuse = [](const std::string& expected, const std::string& got) {
+    throw Error("ERR_STATE_DICT", "mini-batches: expected " + expected + ", got " + got);
+  };
+  if (position.groups.size() != groups_.size()) {
+    refuse(c10::str("a position in ", groups_.size(), " groups of samples"), c10::str(position.groups.size()));
+  }
+  std::vector<at::Tensor> orders;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const auto& [order, next, has_ended] = position.groups[i];
+    const int64_t size = groups_[i].size;
+    if (next < 0 || next > size) refuse(c10::str("a position among ", size, " samples"), c10::str(next));
+    orders.push_back(order.defined() ? order.to(at::kCPU, at::kLong).contiguous() : at::Tensor());
+    if (!order.defined()) continue;
+    const bool is_order = order.dim() == 1 && order.numel() == size && size > 0 &&
+                          orders.back().min().item<int64_t>() >= 0 &&
+                          orders.back().max().item<int64_t>() < dataset_->size();
+    if (!is_order) refuse(c10::str("an order of ", size, " samples"), c10::str("another, of shape ", order.sizes()));
+  }
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    Group& group = groups_[i];
+    group.order = orders[i];
+    group.next = position.groups[i].next;
+    group.has_ended = position.groups[i].has_ended;
+  }
+}
+
 bool MiniBatches::draws_random_numbers() const {
   return std::any_of(groups_.begin(), groups_.end(), [this](const Group& group) {
     return starts_next(group) || (generator_ && shuffle_ && !group.has_ended && group.remaining() < group.batch_size);
@@ -104,7 +149,7 @@ bool MiniBatches::draws_random_numbers() const {
 
 void MiniBatches::prepare() {
   if (!gatherer_ || ahead_.valid() || draws_random_numbers()) return;
-  const std::optional<Positions> drawn = draw();
+  const std::optional<Positions> drawn = draw_ahead();
   if (!drawn) return;
   // Not the end of this iteration if it fails, but of the next one.
   std::packaged_task<MiniBatch()> task([&] { return (*gatherer_)(*drawn); });
@@ -119,7 +164,7 @@ bool MiniBatches::is_prepared() const {
 void MiniBatches::prepare_meanwhile() {
   if (!gatherer_ || ahead_.valid() || draws_random_numbers()) return;
   if (!gatherer_->is_for_gpu() && !has_core_to_spare()) return;
-  const std::optional<Positions> drawn = draw();
+  const std::optional<Positions> drawn = draw_ahead();
   if (!drawn) return;
   if (!helper_) {
     helper_ = std::make_unique<ComputeThread>();

@@ -13,10 +13,7 @@
 #include "core/files/crc32.h"
 #include "core/files/output_file.h"
 #include "core/files/paths.h"
-
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
+#include "core/memory/large_pages.h"
 
 namespace continual {
 namespace {
@@ -30,17 +27,6 @@ constexpr int64_t kStretchesOfThread = 4;
 /// Throws what went wrong.
 void close(OutputFile& output) {
   if (const std::string reason = output.close(); !reason.empty()) throw Error("ERR_WEIGHTS_SAVE", reason);
-}
-
-/// Memory of this size is new, and the system hands it out page by page: larger pages are handed out hundreds of times
-/// faster.
-void prefer_large_pages([[maybe_unused]] void* data, [[maybe_unused]] size_t size) {
-#ifdef MADV_HUGEPAGE
-  constexpr std::uintptr_t kLargePage = std::uintptr_t{1} << 21;
-  const auto begin = (reinterpret_cast<std::uintptr_t>(data) + kLargePage - 1) / kLargePage * kLargePage;
-  const auto end = (reinterpret_cast<std::uintptr_t>(data) + size) / kLargePage * kLargePage;
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#endif
 }
 
 /// Calls `write(data, length)` with the bytes of a part.

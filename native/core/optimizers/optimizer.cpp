@@ -189,8 +189,7 @@ std::optional<ParameterState> Optimizer::state(const at::Tensor& parameter) cons
       const auto found = state_.buffers.find(name);
       // An option that has been set since the last step may want more than there is.
       const bool is_there = found != state_.buffers.end() && found->second[slot.buffer].defined();
-      state.tensors.emplace_back(name,
-                                 is_there ? flat_->slice(found->second, i).clone() : at::zeros_like(slot.parameter));
+      state.tensors.emplace_back(name, is_there ? flat_->slice(found->second, i) : at::zeros_like(slot.parameter));
     }
     return state;
   }

@@ -56,7 +56,7 @@ class Optimizer {
   /// What updates a parameter; null where nothing does.
   const UpdateRule* rule_for(const at::Tensor& parameter) const;
 
-  /// Copies of what is remembered of a parameter; nothing where it has seen no update.
+  /// What is remembered of a parameter, which the next update changes; nothing where it has seen no update.
   std::optional<ParameterState> state(const at::Tensor& parameter) const;
 
   /// Puts these rules and copies of these states in place of its own; they stand as the groups and the parameters in

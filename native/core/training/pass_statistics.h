@@ -17,6 +17,10 @@ struct RunningStatistics {
 /// Adds them up, on a device without a read by the host. A copy stays what it was when it was made.
 class PassStatistics {
  public:
+  PassStatistics() = default;
+  /// Goes on from these.
+  explicit PassStatistics(const RunningStatistics& sums) : sums_(sums) {}
+
   void add_loss(const at::Tensor& loss, int64_t samples);
 
   /// Compares the predictions of `output` [B, C, ...] with `target`: labels [B, ...], or a number for each class, as

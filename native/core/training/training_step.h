@@ -87,6 +87,10 @@ class TrainingStep {
   RunningStatistics statistics() const {
     return passes_.empty() ? RunningStatistics{} : passes_.back().statistics.read();
   }
+  /// The open pass goes on from these.
+  void set_statistics(const RunningStatistics& sums) {
+    if (!passes_.empty()) passes_.back().statistics = PassStatistics(sums);
+  }
 
   MiniBatch batch;
   at::Tensor output;

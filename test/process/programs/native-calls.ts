@@ -113,6 +113,7 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   describeStorage: () => [handle()],
   writeFile: () => ['written', [['a', new Uint8Array(3)], ['b', bytes(), 0, 4], ['c', handle()]]], // prettier-ignore
   writeZip: () => ['written.zip', [['a', new Uint8Array(3)], ['b', bytes(), 0, 4], ['c', handle()]]], // prettier-ignore
+  writePacked: () => ['packed', new Uint8Array(8), handle([1, 2, 3], { dtype: 'uint8' })],
   manualSeed: () => [1n],
   setGeneratorLookup: () => [() => undefined],
   setNumThreads: () => [native.getNumThreads()],
@@ -188,13 +189,16 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       setGroupParameters: () => [0, [['another', handle()]]],
       setGroupOptions: () => [0, 'SGD', sgd],
       addGroup: () => ['SGD', { params: [['another', handle()]], options: sgd }],
-      state: () => [linear.parameters()[0]!.handle],
+      state: () => [linear.parameters()[0]!.handle, true],
       load: () => ['SGD', [{ options: sgd, states: [{ step: 1, tensors: [['momentum_buffer', handle([[1, 2], [3, 4]])]] }, null] }]], // prettier-ignore
     },
   },
   Generator: { on: () => native.createGenerator('cpu'), calls: {} },
   Dataset: { on: () => native.createDataset(description()), calls: {} },
-  MiniBatches: { on: miniBatches, calls: { length: () => [], next: () => [] } },
+  MiniBatches: {
+    on: miniBatches,
+    calls: { length: () => [], next: () => [], position: () => [], goTo: () => [[[handle([0, 1], long), 1, false]]] },
+  },
   PluginPhase: { on: () => penalty().phase(), calls: {} },
   QuadraticPenalty: {
     on: penalty,
@@ -220,6 +224,8 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       get: () => ['x'],
       set: () => ['output', handle([[1, 2]])],
       statistics: () => [],
+      setStatistics: () => [{ lossSum: 1, samples: 2, correct: 1, compared: 2 }],
+      pack: () => [[[handle(), 0]], 16, null],
       close: () => [],
     },
   },

@@ -72,6 +72,8 @@ function calls(random: FuzzRandom): (() => unknown)[] {
     () => any(plugins).importance,
     () => (open = batches()),
     () => [open.length(), open.next()],
+    () => open.goTo(open.position()),
+    () => step.setStatistics(step.statistics()),
     () => any(models).to(any(['float32', 'float64'] as const)),
     () => Object.assign(models[0]!, { extra: new nn.Linear(1, 1) }),
     () => first.step(),

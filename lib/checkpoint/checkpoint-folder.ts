@@ -1,0 +1,215 @@
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ContinualTorchError } from '../errors';
+import { native } from '../native/binding';
+import type { NativeTensor } from '../native/types';
+import type { State } from '../state';
+import type { Layout } from '../weights/safetensors-layout';
+import { loadSafetensors } from '../weights/safetensors';
+import { toDisk } from './durable';
+import { format, type Manifest, readManifest, surroundings, thisRun, writeManifest } from './manifest';
+import { putTogether } from './state-tree';
+
+const jsonFile = 'checkpoint.json';
+const tensorFile = 'tensors.safetensors';
+const checkpointName = /^checkpoint-(\d{6,})$/;
+const partialName = /^\.partial-(\d+)-/;
+
+/** What a checkpoint holds, taken at one moment. */
+export interface Snapshot {
+  about: unknown;
+  /** The JSON part of the state. */
+  json: unknown;
+  layout: Layout;
+  /** The tensors, packed as the layout says. */
+  bytes: NativeTensor;
+}
+
+/** A checkpoint that has been read and is whole. */
+export interface ReadCheckpoint {
+  path: string;
+  manifest: Manifest;
+  state: State;
+}
+
+/**
+ * A folder of checkpoints, `checkpoint-000001` and so on, each a folder of two files: `checkpoint.json` and
+ * `tensors.safetensors`. One is written beside the others under another name, put on disk and renamed: whatever happens, those
+ * that are there stay whole. The checkpoints of a folder are those of one run, which may go on in other processes: who has
+ * neither written nor read the latest one is refused.
+ */
+export class CheckpointFolder {
+  /** The number that this process has written or read last. */
+  private latest = 0;
+
+  constructor(
+    private readonly operation: string,
+    readonly folder: string,
+  ) {}
+
+  /** Writes the next one, and takes away those that `keeps` does not want. @returns its path @throws ERR_CHECKPOINT_SAVE */
+  async write(snapshot: Snapshot, keeps: (numbers: readonly number[]) => readonly number[]): Promise<string> {
+    try {
+      return await this.writeNext(snapshot, keeps);
+    } catch (error) {
+      if (error instanceof ContinualTorchError && error.code === 'ERR_CHECKPOINT_SAVE') throw error;
+      throw this.cannotSave((error as Error).message, error);
+    }
+  }
+
+  /**
+   * The latest one that is whole, or the one that the folder itself is. Those that are damaged are named in a warning.
+   * @throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT where none is whole
+   */
+  async read(): Promise<ReadCheckpoint> {
+    const names = await this.names();
+    if (names.includes(jsonFile)) {
+      const checkpoint = await this.readOne(this.folder);
+      this.latest = checkpoint.manifest.number;
+      return checkpoint;
+    }
+    const numbers = numbersAmong(names);
+    const problems: string[] = [];
+    for (const number of numbers.toReversed()) {
+      try {
+        const checkpoint = await this.readOne(this.pathOf(number));
+        if (problems.length > 0) {
+          process.emitWarning(`${this.operation}: ${problems.join('; ')}: "${checkpoint.path}" is used in its place.`, 'ContinualTorchWarning');
+        }
+        this.latest = numbers.at(-1)!;
+        return checkpoint;
+      } catch (error) {
+        if (!(error instanceof ContinualTorchError) || error.code !== 'ERR_CHECKPOINT_FORMAT') throw error;
+        problems.push(error.message.replace(`${this.operation}: `, ''));
+      }
+    }
+    if (problems.length > 0) throw new ContinualTorchError('ERR_CHECKPOINT_FORMAT', `${this.operation}: ${problems.join('; ')}`);
+    throw new ContinualTorchError(
+      'ERR_CHECKPOINT_NOT_FOUND',
+      `${this.operation}: expected checkpoints in "${this.folder}", found none`,
+    );
+  }
+
+  private async writeNext({ about, json, layout, bytes }: Snapshot, keeps: (numbers: readonly number[]) => readonly number[]): Promise<string> {
+    await mkdir(this.folder, { recursive: true });
+    const names = await this.names();
+    const numbers = numbersAmong(names);
+    const last = numbers.at(-1) ?? 0;
+    if (last !== this.latest) await this.refuseOthers(last);
+    await this.removePartial(names);
+    const number = last + 1;
+    const partial = path.join(this.folder, `.partial-${process.pid}-${thisRun.slice(0, 8)}-${number}`);
+    try {
+      await mkdir(partial);
+      const tensors = path.join(partial, tensorFile);
+      const crc32 = await native.writePacked(tensors, layout.header, bytes);
+      const manifest: Manifest = {
+        format,
+        number,
+        run: thisRun,
+        time: Date.now(),
+        surroundings: surroundings(),
+        tensors: { size: layout.header.length + layout.size, crc32 },
+        about,
+        state: json,
+      };
+      const text = path.join(partial, jsonFile);
+      await writeFile(text, writeManifest(manifest));
+      await toDisk(tensors);
+      await toDisk(text);
+      await toDisk(partial);
+      // Fails where another process has come first: a folder that has files is never replaced.
+      await rename(partial, this.pathOf(number));
+    } catch (error) {
+      await rm(partial, { recursive: true, force: true }).catch(() => undefined);
+      throw error;
+    }
+    await toDisk(this.folder);
+    this.latest = number;
+    const kept = new Set([...keeps([...numbers, number]), number]);
+    for (const old of numbers) if (!kept.has(old)) await rm(this.pathOf(old), { recursive: true, force: true });
+    return this.pathOf(number);
+  }
+
+  private async refuseOthers(last: number): Promise<void> {
+    const found = last === 0 ? 'it is gone' : `"${this.pathOf(last)}" is there${await this.writtenBy(last)}`;
+    const expected = this.latest === 0 ? 'a folder without checkpoints' : `checkpoint ${this.latest}, the last one that this run has written or loaded, to be the latest`;
+    throw this.cannotSave(
+      `expected ${expected}, but ${found}: load it first, or give each run a folder of its own`,
+    );
+  }
+
+  private async writtenBy(number: number): Promise<string> {
+    try {
+      const { time, run } = readManifest(await readFile(path.join(this.pathOf(number), jsonFile), 'utf8'));
+      return `, written ${run === thisRun ? 'by another strategy of this process' : 'by another process'} at ${new Date(time).toISOString()}`;
+    } catch {
+      return '';
+    }
+  }
+
+  /** What writers have left that were ended. */
+  private async removePartial(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const pid = Number(partialName.exec(name)?.[1] ?? NaN);
+      if (Number.isNaN(pid) || (isAlive(pid) && !name.includes(thisRun.slice(0, 8)))) continue;
+      await rm(path.join(this.folder, name), { recursive: true, force: true });
+    }
+  }
+
+  private async names(): Promise<string[]> {
+    try {
+      return await readdir(this.folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw new ContinualTorchError('ERR_CHECKPOINT_NOT_FOUND', `${this.operation}: cannot read "${this.folder}": ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  private async readOne(checkpoint: string): Promise<ReadCheckpoint> {
+    const damaged = (detail: string, cause?: unknown) =>
+      new ContinualTorchError('ERR_CHECKPOINT_FORMAT', `${this.operation}: "${checkpoint}" cannot be used: ${detail}`, { cause });
+    let manifest: Manifest;
+    try {
+      manifest = readManifest(await readFile(path.join(checkpoint, jsonFile), 'utf8'));
+    } catch (error) {
+      throw damaged((error as Error).message, error);
+    }
+    if (!(manifest.format <= format)) {
+      throw damaged(`it has format ${manifest.format}, and this version (${surroundings().package}) reads up to ${format}: update continual-torch`);
+    }
+    const file = path.join(checkpoint, tensorFile);
+    try {
+      const { size } = await stat(file);
+      if (size !== manifest.tensors.size) throw new Error(`${tensorFile} has ${size} bytes, expected ${manifest.tensors.size}`);
+      const { bytes } = await native.readFile(file, Infinity);
+      const [sum] = await native.crc32(bytes, [[0, size]]);
+      if (sum !== manifest.tensors.crc32) throw new Error(`${tensorFile} is damaged: it has another CRC-32 than ${jsonFile} says`);
+      const tensors = await loadSafetensors(file, { device: 'cpu', mmap: false });
+      return { path: checkpoint, manifest, state: putTogether({ json: manifest.state, tensors }) };
+    } catch (error) {
+      throw damaged((error as Error).message, error);
+    }
+  }
+
+  private pathOf(number: number): string {
+    return path.join(this.folder, `checkpoint-${String(number).padStart(6, '0')}`);
+  }
+
+  private cannotSave(detail: string, cause?: unknown): ContinualTorchError {
+    return new ContinualTorchError('ERR_CHECKPOINT_SAVE', `${this.operation}: cannot save to "${this.folder}": ${detail}`, { cause });
+  }
+}
+
+function numbersAmong(names: readonly string[]): number[] {
+  return names.flatMap((name) => checkpointName.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
