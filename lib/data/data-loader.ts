@@ -5,6 +5,7 @@ import { counted, summary } from '../inspect';
 import { native } from '../native/binding';
 import type { NativeMiniBatches, NativeTensor } from '../native/types';
 import { boolean, instanceOf, parseArgument, parseOptions, positiveInteger } from '../options';
+import type { State } from '../state';
 import { cpuGenerator, type Generator } from '../tensor/generator';
 import { ops } from '../tensor/operators';
 import { cpuTensor } from '../tensor/creation';
@@ -13,6 +14,7 @@ import type { Dataset, MiniBatch } from './dataset';
 import { IterableDataset } from './iterable-dataset';
 import { TensorDataset } from './tensor-dataset';
 import { fromNativeInputs, type Inputs } from './inputs';
+import { PassInJavaScript } from './pass-position';
 import { applyFunction } from './transform';
 
 const shape = {
@@ -81,15 +83,26 @@ export class DataLoader<Data extends Dataset = Dataset, X extends Inputs = Tenso
   }
 
   /** One pass: `[x, y, taskId]` of each mini-batch. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<MiniBatch<X>> {
+  [Symbol.asyncIterator](): AsyncGenerator<MiniBatch<X>> {
+    return this.batches(new PassInJavaScript());
+  }
+
+  /** @internal The same, of a pass that says where it stands, and may begin there; null where the class has an iterator of its own. */
+  openAt(begin: State | null): { iterator: AsyncGenerator<MiniBatch<X>>; position: () => State | null } | null {
+    if (this.isOverridden) return null;
+    const pass = new PassInJavaScript(begin);
+    return { iterator: this.batches(pass), position: () => pass.position() };
+  }
+
+  private async *batches(underWay: PassInJavaScript): AsyncGenerator<MiniBatch<X>> {
     const { dataset } = this;
     if (dataset instanceof IterableDataset) {
       ops.aten.random_!(cpuTensor(0, { dtype: 'int64' }), { generator: this.generator }); // as PyTorch when it opens a loader
-      yield* dataset.miniBatches(this.batchSize, this.dropLast) as AsyncGenerator<MiniBatch<X>>;
+      yield* dataset.miniBatches(this.batchSize, this.dropLast, underWay) as AsyncGenerator<MiniBatch<X>>;
       return;
     }
     const inMemory = dataset as Dataset as TensorDataset;
-    const pass = this.open(inMemory);
+    const pass = underWay.gathers(this.open(inMemory));
     const { transform } = inMemory;
     for (let batch = pass.next(); batch; batch = pass.next()) {
       const x = fromNativeInputs(batch[0]);
@@ -102,8 +115,11 @@ export class DataLoader<Data extends Dataset = Dataset, X extends Inputs = Tenso
   openNative(): NativeMiniBatches | null {
     const { dataset } = this;
     if (!(dataset instanceof TensorDataset) || typeof dataset.transform === 'function') return null;
-    const isOverridden = this[Symbol.asyncIterator] !== DataLoader.prototype[Symbol.asyncIterator];
-    return isOverridden ? null : this.open(dataset);
+    return this.isOverridden ? null : this.open(dataset);
+  }
+
+  private get isOverridden(): boolean {
+    return this[Symbol.asyncIterator] !== DataLoader.prototype[Symbol.asyncIterator];
   }
 
   /** @internal Positions of the samples of each group that has a share in every mini-batch; none: all are one group. */

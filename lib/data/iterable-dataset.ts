@@ -9,6 +9,7 @@ import { Tensor } from '../tensor/tensor';
 import { failure } from '../user-function';
 import type { Dataset, MiniBatch } from './dataset';
 import { type Inputs, kindOfInputs, mapInputs } from './inputs';
+import { PassInJavaScript } from './pass-position';
 import { applyFunction, type TransformFunction } from './transform';
 import { areSeveral, type InputValues, inputValues, requireSameKind, targetValues, type Values } from './values';
 
@@ -103,17 +104,17 @@ export class IterableDataset implements Dataset {
    * @throws ERR_DATA_SOURCE where the source fails (its error is the cause), gives nothing, or gives samples of other inputs
    * than the first; ERR_SHAPE for samples of different shapes
    */
-  async *miniBatches(batchSize: number, dropLast: boolean): AsyncGenerator<MiniBatch<Inputs>> {
+  async *miniBatches(batchSize: number, dropLast: boolean, pass = new PassInJavaScript()): AsyncGenerator<MiniBatch<Inputs>> {
     let samples: Sample[] = [];
     let count = 0;
-    for await (const sample of this.samples()) {
+    for await (const sample of this.samples(pass)) {
       samples.push(sample);
       count++;
       if (samples.length < batchSize) continue;
       yield await this.collate(samples);
       samples = [];
     }
-    if (count === 0) {
+    if (count === 0 && pass.begin === null) {
       throw new ContinualTorchError('ERR_DATA_SOURCE', 'IterableDataset: expected samples from the source, got none');
     }
     if (samples.length > 0 && !dropLast) yield await this.collate(samples);
@@ -123,11 +124,11 @@ export class IterableDataset implements Dataset {
     return summary('IterableDataset', counted(this.length, 'sample'), listed('task labels', this.taskLabels));
   }
 
-  private async *samples(): AsyncGenerator<Sample> {
+  private async *samples(pass: PassInJavaScript): AsyncGenerator<Sample> {
     let count = 0;
     let kind: string | null = null;
     try {
-      for await (const sample of this.source()) {
+      for await (const sample of pass.opens(this.source())) {
         requireSample(sample, count);
         kind ??= kindOf(sample);
         if (kindOf(sample) !== kind) throw otherInputs(kind, kindOf(sample), count);
