@@ -194,6 +194,12 @@ export interface Strategy {
 
   /** @internal */
   readonly step: NativeTrainingStep;
+  /** @internal What waits for a moment at which nothing of the strategy is at work; see `SafePoints`. */
+  readonly safePoints: {
+    serve(): void | Promise<void>;
+    quiet(): void | Promise<void>;
+    job<T>(running: Promise<T>): Promise<T>;
+  };
   /**
    * Runs phases on the compute thread, once: those of `Phase`, of a `QuadraticPenalty`, and others of plugins.
    * @throws what a phase reports; ERR_BUSY outside of the strategy's hooks, while it is at work

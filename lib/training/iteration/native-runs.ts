@@ -9,15 +9,17 @@ import type { Phase } from '../../phase';
 export class NativeRuns {
   private readonly loop = new LoopTurns();
 
-  constructor(private readonly strategy: Pick<Strategy, 'step' | 'model' | 'isTraining'>) {}
+  constructor(private readonly strategy: Pick<Strategy, 'step' | 'model' | 'isTraining' | 'safePoints'>) {}
 
   /** As one job, `maxIterations` times or for as long as a job may take; what is short at once. */
   run(phases: Phase[], maxIterations: number): Progress | Promise<Progress> {
-    const { step, model, isTraining } = this.strategy;
+    const { step, model, isTraining, safePoints } = this.strategy;
+    const served = safePoints.quiet();
+    if (served) return served.then(() => this.run(phases, maxIterations));
     stateOf(model).keepUp();
     const patience = maxIterations === 1 ? this.loop.patienceUs() : 0;
     const ran = step.run(phases, isTraining, maxIterations, jobBudgetMs, patience);
     const isPromise = ran instanceof Promise;
-    return patience > 0 && !isPromise ? ran : this.loop.turn(isPromise ? job(ran) : ran);
+    return patience > 0 && !isPromise ? ran : this.loop.turn(isPromise ? safePoints.job(job(ran)) : ran);
   }
 }

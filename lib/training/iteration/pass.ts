@@ -34,7 +34,8 @@ export async function runPass(strategy: Strategy, pass: Pass): Promise<void> {
     return strategy.reportProgress({ phase, done, total });
   };
   try {
-    await runPlan(plan, dataloader, source, { isStopped, onProgress });
+    const safePoint = () => strategy.safePoints.serve();
+    await runPlan(plan, dataloader, source, { safePoint, isStopped, onProgress });
   } catch (error) {
     const explained = withWayOut(error, strategy.model, strategy.mbInputs, strategy.mbY, pass.lossFunction);
     throw phase === 'train' ? located(explained, strategy) : explained;

@@ -45,8 +45,8 @@ export interface PluginPass {
  */
 export async function passOver(strategy: Strategy, data: MiniBatchSource, pass: PluginPass): Promise<void> {
   const { steps, criterion: withCriterion, onProgress } = parseOptions('passOver', schema, pass);
-  const { step, model } = strategy;
-  const training = { step, model, isTraining: true };
+  const { step, model, safePoints } = strategy;
+  const training = { step, model, safePoints, isTraining: true };
   const { forward, criterion } = stepsOf(strategy, training);
   const plugins = steps.map(
     (of): PlanPart =>
@@ -58,7 +58,7 @@ export async function passOver(strategy: Strategy, data: MiniBatchSource, pass: 
     const source = openSource(data, step, (batch) => (strategy.mbatch = batch));
     const runs = new NativeRuns(training);
     const plan = new IterationPlan(parts, (phases, most) => runs.run(phases, most), source && source.fetch);
-    await runPlan(plan, data, source, onProgress ? { onProgress } : {});
+    await runPlan(plan, data, source, { safePoint: () => safePoints.serve(), ...(onProgress && { onProgress }) });
   } finally {
     step.close();
   }

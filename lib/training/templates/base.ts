@@ -16,6 +16,7 @@ import { cpuGenerator, drawingFrom, type Generator } from '../../tensor/generato
 import type { Tensor } from '../../tensor/tensor';
 import { callUser, callUserAtOnce, finishing } from '../../user-function';
 import { callOverride, inGradModeOf } from '../iteration/calls';
+import { SafePoints } from '../iteration/safe-points';
 import { groupByStream, requireNamesApart, toExperiences, toGroups } from './experiences';
 import { hookAround, hooksAround, insideHook } from './hook-call';
 
@@ -91,6 +92,9 @@ export abstract class BaseTemplate {
   evalStreams: AnyExperience[][] = [];
   /** The experiences of the evaluation under way. */
   currentEvalStream: readonly AnyExperience[] = [];
+
+  /** @internal */
+  readonly safePoints = new SafePoints();
 
   private currentModel: Module;
   #experience: AnyExperience | null = null;
@@ -240,7 +244,7 @@ export abstract class BaseTemplate {
       hooks.map((hook) => hook.call),
     );
     this.#calls.push(call);
-    const working = finishing(work, [() => void this.#calls.pop(), () => this.releaseModel()]);
+    const working = finishing(() => this.safePoints.during(work), [() => void this.#calls.pop(), () => this.releaseModel()]);
     // A hook may leave it alone; who waits for the hook may not.
     if (isShared || hookAround()?.strategy === this) for (const hook of hooks) hook.begun.push(working);
     await working;
@@ -325,6 +329,8 @@ export abstract class BaseTemplate {
     for (const [index, plugin] of [...this.plugins].entries()) {
       const called = this.callHook(plugin, name, options, index);
       if (called) await called;
+      const served = this.safePoints.serve();
+      if (served) await served;
     }
   }
 
