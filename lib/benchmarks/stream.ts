@@ -5,6 +5,7 @@ import type { TensorDataset } from '../data/tensor-dataset';
 import { ContinualTorchError, describeValue } from '../errors';
 import { counted, listed, summary } from '../inspect';
 import { integer, parseArgument } from '../options';
+import { BenchmarkIdentity } from './benchmark-identity';
 import { ClassesTimeline } from './classes-timeline';
 
 const places = z.array(integer, 'an integer or an array of integers');
@@ -205,7 +206,7 @@ export class Benchmark<Data extends Dataset = TensorDataset> {
   constructor(
     streams: Record<string, readonly ExperienceData<Data>[]>,
     /** @internal What benchmarks of the same data have in common, experience by experience. */
-    readonly identity: object = {},
+    readonly identity = new BenchmarkIdentity(),
   ) {
     this.streams = new Map(Object.entries(streams).map(([name, data]) => [name, Stream.of(name, this, data)]));
     for (const [name, value] of this.streams) Object.defineProperty(this, `${name}Stream`, { value });

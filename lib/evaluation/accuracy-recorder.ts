@@ -1,10 +1,13 @@
+import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import type { Strategy } from '../hooks/strategy';
 import type { AccuracyMatrix } from '../results/accuracy-matrix';
+import { nonNegativeInteger } from '../options';
+import { anyNumber, arrayOf, object } from '../state';
 import { correctPredictions } from './metrics/accuracy';
 import { ratio } from './metrics/mean-metric';
-import { type Numbering, TrainedSteps } from './trained-steps';
+import { TrainedSteps, trainedStepsState } from './trained-steps';
 
 type Row = Map<number, number>;
 
@@ -17,6 +20,17 @@ interface StreamAccuracies {
   rows: Map<number | null, Row>;
 }
 
+const name = z.string('a name');
+const cell = z.tuple([nonNegativeInteger, anyNumber], 'an index and an accuracy');
+const rowState = z.tuple([nonNegativeInteger.nullable(), arrayOf(cell)], 'an index and a row');
+
+/** What an `AccuracyRecorder` keeps: of streams, rows and accuracies what the maps above hold, in order. */
+export const accuracyRecorderState = object({
+  trained: trainedStepsState,
+  streams: arrayOf(object({ key: name, name, benchmark: nonNegativeInteger, width: nonNegativeInteger, rows: arrayOf(rowState) })),
+});
+type AccuracyRecorderState = z.output<typeof accuracyRecorderState>;
+
 /**
  * Keeps the accuracy of every experience that was evaluated: the latest for each experience of its benchmark trained on
  * before. What is evaluated while another benchmark is learned has no row.
@@ -24,11 +38,7 @@ interface StreamAccuracies {
 export class AccuracyRecorder {
   /** The one recorded last stands last. */
   private readonly streams = new Map<string, StreamAccuracies>();
-  private readonly trained: TrainedSteps;
-
-  constructor(benchmarks: Numbering) {
-    this.trained = new TrainedSteps(benchmarks);
-  }
+  private readonly trained = new TrainedSteps();
 
   beforeTrainingExp({ experience }: Strategy): void {
     this.trained.add(experience!);
@@ -50,6 +60,30 @@ export class AccuracyRecorder {
   /** Number of the benchmark that the values of an experience go with. */
   benchmarkOf(experience: Experience<Dataset>): number {
     return this.trained.benchmarkOf(experience);
+  }
+
+  /** How many numbers `benchmarkOf` has given. */
+  get benchmarkCount(): number {
+    return this.trained.benchmarkCount;
+  }
+
+  /** All matrices. */
+  stateDict(): AccuracyRecorderState {
+    const streams = [...this.streams].map(([key, { rows, ...rest }]) => ({
+      key,
+      ...rest,
+      rows: [...rows].map(([trainedOn, row]): z.output<typeof rowState> => [trainedOn, [...row]]),
+    }));
+    return { trained: this.trained.stateDict(), streams };
+  }
+
+  /** Takes over what was checked. */
+  loadStateDict({ trained, streams }: AccuracyRecorderState): void {
+    this.trained.loadStateDict(trained);
+    this.streams.clear();
+    for (const { key, rows, ...rest } of streams) {
+      this.streams.set(key, { ...rest, rows: new Map(rows.map(([trainedOn, row]) => [trainedOn, new Map(row)])) });
+    }
   }
 
   /** The matrix of each stream of a benchmark that was evaluated after training; of all of them, of several of one name the latest. */

@@ -2,6 +2,7 @@ import type { Experience } from '../benchmarks/stream';
 import type { HookName } from '../hooks/hook-names';
 import type { Strategy } from '../hooks/strategy';
 import type { MetricValue } from '../results/metric-values';
+import type { Stateful } from '../state';
 import type { Tensor } from '../tensor/tensor';
 
 /**
@@ -14,12 +15,14 @@ import type { Tensor } from '../tensor/tensor';
  * };
  * new EvaluationPlugin(accuracyMetrics({ stream: true }), gradientNorm);
  * ```
+ * What it keeps for later hooks goes into checkpoints where it has `stateDict` and `loadStateDict`.
+ *
  * A metric that listens inside the iteration keeps iterations from being joined into one native job.
  */
 export type PluginMetric = {
   // A method's type: a metric may be written for a strategy of one's own.
   [name in HookName]?: { hook(strategy: Strategy): MetricValue[] | void | Promise<MetricValue[] | void> }['hook'];
-};
+} & Partial<Stateful>;
 
 /** Which parts a name has behind metric, phase and stream. */
 export interface NameParts {

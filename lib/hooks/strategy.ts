@@ -6,6 +6,7 @@ import type { Optimizer } from '../optim/optimizer';
 import type { Phase } from '../phase';
 import type { EvaluationResults } from '../results/evaluation-results';
 import type { AllMetrics, EmittedMetric, LastMetrics } from '../results/metric-values';
+import type { Stateful } from '../state';
 import type { Generator } from '../tensor/generator';
 import type { Tensor } from '../tensor/tensor';
 import type { HookName } from './hook-names';
@@ -18,7 +19,7 @@ import type { AnyExperience, Experiences, TrainOptions } from './train-options';
 export type Hook = { hook(strategy: Strategy, options: TrainOptions): void | Promise<void> }['hook'];
 
 /** Anything with some of the hooks. Members that begin with `before` or `after` and are no hook are warned about. */
-export type Plugin = { [name in HookName]?: Hook } & {
+export type Plugin = { [name in HookName]?: Hook } & Partial<Stateful> & {
   /** Of the reference's plugins; says nothing here. */
   readonly supportsDistributed?: boolean;
 };
@@ -34,7 +35,9 @@ export type Logger = {
   logMetrics(values: readonly EmittedMetric[]): void | Promise<void>;
   /** Called every few milliseconds of a pass over an experience's data. */
   onProgress?(strategy: Strategy, progress: PassProgress): void | Promise<void>;
-} & {
+  /** Called before a checkpoint counts: everything logged so far is to be on disk when it resolves. */
+  flush?(): void | Promise<void>;
+} & Partial<Stateful> & {
   [name in HookName]?: {
     hook(strategy: Strategy, values: readonly EmittedMetric[]): void | Promise<void>;
   }['hook'];
@@ -51,7 +54,7 @@ export interface PassProgress {
 }
 
 /** How many iterations, epochs and experiences there have been; see `Clock`. */
-export interface Counters {
+export interface Counters extends Stateful {
   /** Training iterations since the strategy was made. */
   trainIterations: number;
   /** Experiences trained on. */
@@ -67,7 +70,7 @@ export interface Counters {
 }
 
 /** What has been measured so far; see `EvaluationPlugin`. */
-export interface Evaluator {
+export interface Evaluator extends Stateful {
   /** Off: no metric and no logger is called, and nothing is measured. */
   active: boolean;
   /** Where values go. */

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { parseMetricName } from '../evaluation/metric';
-import { Numbering } from '../evaluation/trained-steps';
+import { Numbering } from '../evaluation/numbering';
 import type { Logger, Strategy } from '../hooks/strategy';
 import { parseArgument } from '../options';
 import type { EmittedMetric } from '../results/metric-values';

@@ -6,11 +6,11 @@ export { baseSGDOptions, type BaseSGDTemplateOptions, type Criterion } from './t
 export { parseOptions } from '../options';
 export { Naive } from './supervised/naive';
 export { MAS, type MASOptions } from './supervised/mas';
-export { MASPlugin, masOptions, type MASPluginOptions } from './plugins/mas';
-export { QuadraticPenalty, type QuadraticPenaltyOptions } from './plugins/quadratic-penalty';
+export { MASPlugin, masOptions, type MASPluginOptions, type MASStateDict } from './plugins/mas';
+export { QuadraticPenalty, type QuadraticPenaltyOptions, type QuadraticPenaltyStateDict } from './plugins/quadratic-penalty';
 export { ImportancePass, type MeasureOptions } from './plugins/importance-pass';
 export { passOver, type PluginPass } from './iteration/plugin-pass';
-export { Clock } from './plugins/clock';
+export { Clock, type ClockStateDict } from './plugins/clock';
 export { PeriodicEval, type PevalMode } from './plugins/periodic-eval';
 export { EarlyStoppingPlugin, type EarlyStoppingPluginOptions } from './plugins/early-stopping';
 export { LRSchedulerPlugin, type LRSchedulerPluginOptions } from './plugins/lr-scheduler';

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Strategy } from '../../hooks/strategy';
 import { boolean, parseOptions } from '../../options';
+import { checkState } from '../../state';
 import type { PluginMetric } from '../metric';
-import { TrainedSteps } from '../trained-steps';
+import { TrainedSteps, trainedStepsState } from '../trained-steps';
 import {
   levelOptions,
   type MeanMetric,
@@ -87,12 +88,17 @@ function accuracy(ofPass: MeanMetric['ofPass']): MeanMetric {
   };
 }
 
+const trainedAccuracy = 'Accuracy_On_Trained_Experiences';
+const trainedAccuracyState = z.object({ metric: z.literal(trainedAccuracy, `"${trainedAccuracy}"`), trained: trainedStepsState });
+
 function trainedExperienceAccuracy(): PluginMetric {
   const trained = new TrainedSteps();
   const nothing = { sum: 0, weight: 0 };
   return {
     afterTrainingExp: ({ experience }) => trained.add(experience!),
-    ...streamMean('Accuracy_On_Trained_Experiences', (strategy) => {
+    stateDict: () => ({ metric: trainedAccuracy, trained: trained.stateDict() }),
+    loadStateDict: (state) => trained.loadStateDict(checkState(`the metric ${trainedAccuracy}`, trainedAccuracyState, state).trained),
+    ...streamMean(trainedAccuracy, (strategy) => {
       const experience = strategy.experience!;
       // Before any training the first experience counts, as in the reference.
       const lastTrained = trained.isEmpty ? 0 : trained.lastOfBenchmark(experience);

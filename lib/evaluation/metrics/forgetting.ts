@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { boolean, parseOptions } from '../../options';
 import { mean } from '../../results/mean';
+import { anyNumber, byName, checkState } from '../../state';
 import { emit, type PluginMetric } from '../metric';
-import { TrainedSteps } from '../trained-steps';
+import { TrainedSteps, trainedStepsState } from '../trained-steps';
 import { experienceAccuracy, needingLabels } from './accuracy';
 import { ofExperience, ofStream } from './mean-metric';
 
@@ -44,8 +45,14 @@ function changeOfAccuracy(
   levels: TransferLevels,
 ): PluginMetric[] {
   if (!levels.experience && !levels.stream) return [];
-  const initial = new Map<string, number>();
-  const last = new Map<string, number>();
+  const stateSchema = z.object({
+    metric: z.literal(name, `"${name}"`),
+    trained: trainedStepsState,
+    initial: byName(anyNumber),
+    last: byName(anyNumber),
+  });
+  let initial = new Map<string, number>();
+  let last = new Map<string, number>();
   const trained = new TrainedSteps();
   const valueOf = (key: string) => {
     const before = initial.get(key);
@@ -68,6 +75,18 @@ function changeOfAccuracy(
         if (!levels.stream) return [];
         const values = [...last.keys()].map(valueOf).filter((value) => value !== undefined);
         return emit(`Stream${name}`, strategy, ofStream, mean(values));
+      },
+      stateDict: () => ({
+        metric: name,
+        trained: trained.stateDict(),
+        initial: Object.fromEntries(initial),
+        last: Object.fromEntries(last),
+      }),
+      loadStateDict: (state) => {
+        const loaded = checkState(`the metric ${name}`, stateSchema, state);
+        trained.loadStateDict(loaded.trained);
+        initial = new Map(Object.entries(loaded.initial));
+        last = new Map(Object.entries(loaded.last));
       },
     },
   ]);

@@ -1,11 +1,20 @@
+import { z } from 'zod';
 import { ContinualTorchError } from '../../errors';
 import { parseOptions } from '../../options';
 import { mean } from '../../results/mean';
+import { anyNumber, byName, checkState } from '../../state';
 import { emit, type PluginMetric } from '../metric';
-import { TrainedSteps } from '../trained-steps';
+import { TrainedSteps, trainedStepsState } from '../trained-steps';
 import { experienceAccuracy, needingLabels } from './accuracy';
 import { type TransferLevels, transferSchema } from './forgetting';
 import { ofExperience, ofStream } from './mean-metric';
+
+const stateSchema = z.object({
+  metric: z.literal('ForwardTransfer', '"ForwardTransfer"'),
+  trained: trainedStepsState,
+  initial: byName(anyNumber),
+  transfer: byName(anyNumber),
+});
 
 /**
  * Forward transfer to experience k: its accuracy in the latest evaluation made while k - 1 was the last experience trained
@@ -19,8 +28,8 @@ import { ofExperience, ofStream } from './mean-metric';
 export function forwardTransferMetrics(asked?: TransferLevels): PluginMetric[] {
   const levels = parseOptions('forwardTransferMetrics', transferSchema, asked);
   if (!levels.experience && !levels.stream) return [];
-  const initial = new Map<string, number>();
-  const transfer = new Map<string, number>();
+  let initial = new Map<string, number>();
+  let transfer = new Map<string, number>();
   let evaluated: string[] = [];
   const trained = new TrainedSteps();
   return needingLabels([
@@ -54,6 +63,18 @@ export function forwardTransferMetrics(asked?: TransferLevels): PluginMetric[] {
         if (!levels.stream) return [];
         const values = evaluated.map((key) => transfer.get(key)).filter((value) => value !== undefined);
         return emit('StreamForwardTransfer', strategy, ofStream, mean(values));
+      },
+      stateDict: () => ({
+        metric: 'ForwardTransfer',
+        trained: trained.stateDict(),
+        initial: Object.fromEntries(initial),
+        transfer: Object.fromEntries(transfer),
+      }),
+      loadStateDict: (state) => {
+        const loaded = checkState('the metric ForwardTransfer', stateSchema, state);
+        trained.loadStateDict(loaded.trained);
+        initial = new Map(Object.entries(loaded.initial));
+        transfer = new Map(Object.entries(loaded.transfer));
       },
     },
   ]);

@@ -1,6 +1,21 @@
+import { z } from 'zod';
 import { SupervisedPlugin } from '../../hooks/plugin';
 import type { Counters } from '../../hooks/strategy';
 import { mayRunLater } from '../../hooks/twins';
+import { nonNegativeInteger } from '../../options';
+import { checkState } from '../../state';
+
+const stateSchema = z.object({
+  trainIterations: nonNegativeInteger,
+  trainExpCounter: nonNegativeInteger,
+  trainExpEpochs: nonNegativeInteger,
+  trainExpIterations: nonNegativeInteger,
+  trainEpochIterations: nonNegativeInteger,
+  totalIterations: nonNegativeInteger,
+});
+
+/** The counters of a `Clock`. */
+export type ClockStateDict = z.output<typeof stateSchema>;
 
 /** Counts what a strategy has done. The last of its plugins, so that all others see the counters before they advance. */
 export class Clock extends SupervisedPlugin implements Counters {
@@ -45,6 +60,17 @@ export class Clock extends SupervisedPlugin implements Counters {
 
   override afterEvalIteration(): void {
     this.totalIterations++;
+  }
+
+  /** All counters. */
+  stateDict(): ClockStateDict {
+    const { trainIterations, trainExpCounter, trainExpEpochs, trainExpIterations, trainEpochIterations, totalIterations } = this;
+    return { trainIterations, trainExpCounter, trainExpEpochs, trainExpIterations, trainEpochIterations, totalIterations };
+  }
+
+  /** Counts on from those of a state. @throws ERR_STATE_DICT */
+  loadStateDict(state: unknown): void {
+    Object.assign(this, checkState('Clock', stateSchema, state));
   }
 }
 

@@ -3,19 +3,35 @@ import { z } from 'zod';
 import type { Experience } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
 import { ContinualTorchError, describeValue } from '../../errors';
-import { AccuracyRecorder } from '../../evaluation/accuracy-recorder';
+import { AccuracyRecorder, accuracyRecorderState } from '../../evaluation/accuracy-recorder';
 import type { PluginMetric } from '../../evaluation/metric';
 import { needsLabels } from '../../evaluation/metrics/accuracy';
-import { experienceKey, Numbering } from '../../evaluation/trained-steps';
+import { experienceKey } from '../../evaluation/trained-steps';
 import { type HookName, hookNames } from '../../hooks/hook-names';
 import { pluginName, SupervisedPlugin } from '../../hooks/plugin';
 import type { Evaluator, Logger, PassProgress, Strategy } from '../../hooks/strategy';
 import { hasNativeTwin } from '../../hooks/twins';
 import { counted, listed, summary } from '../../inspect';
-import { boolean, parseArgument, parseOptions } from '../../options';
+import { boolean, integer, nonNegativeInteger, parseArgument, parseOptions } from '../../options';
 import { Phase } from '../../phase';
 import { type Curve, EvaluationResults } from '../../results/evaluation-results';
 import type { AllMetrics, EmittedMetric, LastMetrics, MetricValue } from '../../results/metric-values';
+import {
+  anyNumber,
+  anyState,
+  arrayOf,
+  byName,
+  checkState,
+  copyOf,
+  isStateful,
+  loadTogether,
+  misfit,
+  object,
+  type State,
+  type Stateful,
+  stateOf,
+  tensorState,
+} from '../../state';
 import { Tensor } from '../../tensor/tensor';
 import { isThenable } from '../../user-function';
 
@@ -28,6 +44,22 @@ const schema = z.object({
   collectAll: boolean.default(true),
   strictChecks: boolean.default(false),
 });
+
+const value = z.union([anyNumber, tensorState], 'a number or a tensor');
+const part = object({ name: z.string('a name'), state: anyState.optional() });
+const stateSchema = z.object({
+  active: boolean,
+  count: nonNegativeInteger,
+  last: byName(object({ value, order: nonNegativeInteger })),
+  curves: byName(object({ x: arrayOf(anyNumber), y: arrayOf(value), of: arrayOf(integer) })),
+  accuracies: accuracyRecorderState,
+  hasWarnedOfNames: boolean,
+  metrics: arrayOf(part),
+  loggers: arrayOf(part),
+});
+
+/** What an `EvaluationPlugin` has measured, and the state of its metrics and loggers in their order. */
+export type EvaluationStateDict = z.output<typeof stateSchema>;
 
 /** Options of `EvaluationPlugin`. */
 export interface EvaluationPluginOptions {
@@ -58,8 +90,7 @@ export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
   /** Whether an unusual evaluation stream is an error instead of a warning. */
   readonly strictChecks: boolean;
   private readonly metrics: PluginMetric[];
-  private readonly benchmarks = new Numbering();
-  private readonly accuracies = new AccuracyRecorder(this.benchmarks);
+  private readonly accuracies = new AccuracyRecorder();
   /** The one that came last stands last. */
   private readonly last = new Map<string, { value: number | Tensor; order: number }>();
   private readonly curves = new Map<string, MarkedCurve>();
@@ -134,6 +165,49 @@ export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
     return this.count;
   }
 
+  /**
+   * Everything measured so far, and the state of each metric and logger that has one, by place and class. What a metric sums up
+   * within one evaluation is not part of it: checkpoints are taken outside of them.
+   */
+  stateDict(): EvaluationStateDict {
+    const { active, count, hasWarnedOfNames } = this;
+    const curves = [...this.curves].map(([name, { x, y, of }]): [string, MarkedCurve] => [name, { x: [...x], y: [...y], of: [...of] }]);
+    return {
+      active,
+      count,
+      last: Object.fromEntries([...this.last].map(([name, latest]) => [name, { ...latest }])),
+      curves: Object.fromEntries(curves),
+      accuracies: this.accuracies.stateDict(),
+      hasWarnedOfNames,
+      metrics: statesOf(this.metrics),
+      loggers: statesOf(this.loggers),
+    };
+  }
+
+  /**
+   * Measures on behind a state. Benchmarks that come up from now on are taken for those of the state by their place among the
+   * benchmarks of the program and by what they look like: streams, experiences, samples.
+   * @throws ERR_STATE_DICT, also where metrics or loggers are others; nothing is changed then
+   */
+  loadStateDict(state: unknown): void {
+    const loaded = checkState('EvaluationPlugin', stateSchema, state);
+    const parts = [...partsOf('metrics', this.metrics, loaded.metrics), ...partsOf('loggers', this.loggers, loaded.loggers)];
+    const copied = (given: number | Tensor) => (given instanceof Tensor ? copyOf(given) : given);
+    const last = Object.entries(loaded.last).sort(([, one], [, other]) => one.order - other.order);
+    const ours = last.map(([name, { value, order }]) => [name, { value: copied(value), order }] as const);
+    const curves = Object.entries(loaded.curves).map(([name, { x, y, of }]): [string, MarkedCurve] => {
+      if (x.length === y.length && y.length === of.length) return [name, { x, y: y.map(copied), of }];
+      throw misfit('EvaluationPlugin', `expected curves.${name} to have as many x, y and of, got ${x.length}, ${y.length} and ${of.length}`);
+    });
+    loadTogether(parts);
+    this.accuracies.loadStateDict(loaded.accuracies);
+    refill(this.last, ours);
+    refill(this.curves, curves);
+    this.count = loaded.count;
+    this.isActive = loaded.active;
+    this.hasWarnedOfNames = loaded.hasWarnedOfNames;
+  }
+
   /** Forgets the latest values; curves and the accuracy matrix stay. */
   resetLastMetrics(): void {
     this.last.clear();
@@ -141,7 +215,7 @@ export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
 
   /** All curves and the accuracy matrix of each stream so far. An evaluator without metrics measures nothing. */
   get results(): EvaluationResults {
-    const { count } = this.benchmarks;
+    const count = this.accuracies.benchmarkCount;
     return this.resultsOf(undefined, count > 1 ? [...Array(count).keys()].map((i) => this.resultsOf(i)) : []);
   }
 
@@ -235,7 +309,7 @@ export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
     }
     const x = strategy.clock.trainIterations;
     const { experience } = strategy;
-    const of = experience ? this.accuracies.benchmarkOf(experience) : null;
+    const of = experience ? this.accuracies.benchmarkOf(experience) : -1;
     if (name === 'afterEvalExp') this.warnOfNames(values, experience!);
     return values.map(({ name: key, value }) => {
       this.last.delete(key);
@@ -266,9 +340,31 @@ export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
   }
 }
 
-/** A curve, and for each value the number of the benchmark that it was measured on; null where no experience was set. */
+/** A curve, and for each value the number of the benchmark that it was measured on; -1 where no experience was set. */
 interface MarkedCurve extends Curve {
-  of: (number | null)[];
+  of: number[];
+}
+
+type PartState = z.output<typeof part>;
+
+function statesOf(parts: readonly object[]): PartState[] {
+  return parts.map((each) => ({ name: pluginName(each), ...(isStateful(each) && { state: stateOf(each) }) }));
+}
+
+/** The parts that have a state, each with its own. */
+function partsOf(what: 'metrics' | 'loggers', parts: readonly object[], states: readonly PartState[]): [Stateful, State][] {
+  const shape = (each: PartState) => each.name + (each.state === undefined ? ' without a state' : '');
+  const ours = parts.map((each) => shape({ name: pluginName(each), ...(isStateful(each) && { state: null }) }));
+  const theirs = states.map(shape);
+  if (list(ours) === list(theirs)) return parts.flatMap((each, i): [Stateful, State][] => (isStateful(each) ? [[each, states[i]!.state!]] : []));
+  throw misfit('EvaluationPlugin', `expected ${what} ${list(ours)}, got ${list(theirs)}`);
+}
+
+const list = (names: readonly string[]) => `[${names.join(', ')}]`;
+
+function refill<T>(map: Map<string, T>, entries: Iterable<readonly [string, T]>): void {
+  map.clear();
+  for (const [name, item] of entries) map.set(name, item);
 }
 
 function curveOf({ x, y, of }: MarkedCurve, benchmark: number | undefined): Curve {

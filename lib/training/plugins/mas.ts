@@ -4,9 +4,10 @@ import type { Strategy } from '../../hooks/strategy';
 import type { TrainOptions } from '../../hooks/train-options';
 import { hasNativeTwin } from '../../hooks/twins';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
+import { anyNumber, byName, checkState, tensorState } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
 import { ImportancePass } from './importance-pass';
-import { QuadraticPenalty } from './quadratic-penalty';
+import { QuadraticPenalty, requireSameOptions } from './quadratic-penalty';
 
 /** The option schema of `MASPlugin`, for strategies that add options of their own. */
 export const masOptions = {
@@ -22,6 +23,25 @@ const names = {
   noImportanceCode: 'ERR_MAS_NO_IMPORTANCE',
   shapeCode: 'ERR_MAS_SHAPE',
 } as const;
+
+const stateSchema = z.object({
+  lambdaReg: anyNumber.optional(),
+  alpha: anyNumber.optional(),
+  importance: byName(tensorState),
+  anchor: byName(tensorState),
+});
+
+/** What a `MASPlugin` remembers. */
+export type MASStateDict = {
+  /** The weight of the penalty. */
+  lambdaReg: number;
+  /** The share of the old importances. */
+  alpha: number;
+  /** Omega by parameter name; empty before the first experience has ended. */
+  importance: Record<string, Tensor>;
+  /** theta* by parameter name. */
+  anchor: Record<string, Tensor>;
+};
 
 /** Options of `MASPlugin`. */
 export interface MASPluginOptions {
@@ -70,6 +90,8 @@ export class MASPlugin extends SupervisedPlugin {
   /** @internal */
   readonly penalty: QuadraticPenalty;
   readonly #pass: ImportancePass;
+  /** Whether the memory was loaded: then it counts, whatever the strategy has trained. */
+  #isLoaded = false;
 
   constructor(options?: MASPluginOptions) {
     super();
@@ -95,18 +117,42 @@ export class MASPlugin extends SupervisedPlugin {
     return this.penalty.anchor;
   }
 
+  /** Importances and anchors, the memory itself, and the options. @throws ERR_BUSY while a job uses it */
+  stateDict(): MASStateDict {
+    const { importance, anchor } = this.penalty.stateDict();
+    return { lambdaReg: this.lambdaReg, alpha: this.alpha, importance, anchor };
+  }
+
+  /**
+   * Goes on with copies of what a state remembers: of `stateDict`, or of another model whose parameters have the same names. The
+   * next experience is then charged for it and merged with it, also where it is the strategy's first; where parameters have
+   * grown since, as heads do, their low indices are held. `lambdaReg` and `alpha` may be left out.
+   * @throws ERR_STATE_DICT, also where `lambdaReg` or `alpha` are others; ERR_BUSY while a job uses the memory
+   */
+  loadStateDict(state: unknown): void {
+    const { lambdaReg, alpha, importance, anchor } = checkState('MASPlugin', stateSchema, state);
+    requireSameOptions('MASPlugin', { lambdaReg: this.lambdaReg, alpha: this.alpha }, { lambdaReg, alpha });
+    this.penalty.loadStateDict({ importance, anchor });
+    this.#isLoaded = Object.keys(importance).length > 0;
+  }
+
   /** Adds the penalty to `strategy.loss`, in place; not during the first experience. */
   override async beforeBackward(strategy: Strategy): Promise<void> {
-    if (strategy.clock.trainExpCounter > 0) await strategy.runNative([this.penalty.phase]);
+    if (this.hasMemory(strategy)) await strategy.runNative([this.penalty.phase]);
   }
 
   /** Measures the importance of the experience that has just been learned and merges it. */
   override async afterTrainingExp(strategy: Strategy, { dropLast }: TrainOptions = {}): Promise<void> {
     const { verbose } = this;
-    await this.#pass.measure(strategy, { isFirst: strategy.clock.trainExpCounter === 0, dropLast, verbose });
+    await this.#pass.measure(strategy, { isFirst: !this.hasMemory(strategy), dropLast, verbose });
+  }
+
+  /** @internal Whether an earlier experience is to be remembered: of this strategy's, not of one that had the plugin before. */
+  hasMemory({ clock }: Strategy): boolean {
+    return clock.trainExpCounter > 0 || this.#isLoaded;
   }
 }
 
-hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, ({ penalty }, { clock }) =>
-  clock.trainExpCounter > 0 ? penalty.phase : null,
+hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, (plugin, strategy) =>
+  plugin.hasMemory(strategy) ? plugin.penalty.phase : null,
 );

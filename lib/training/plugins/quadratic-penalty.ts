@@ -1,18 +1,30 @@
 import { z } from 'zod';
-import { ContinualTorchError } from '../../errors';
+import { ContinualTorchError, describeValue } from '../../errors';
 import { native } from '../../native/binding';
 import type { MethodNames, NativeQuadraticPenalty } from '../../native/types';
 import { nonNegativeNumber, parseOptions } from '../../options';
 import type { Phase } from '../../phase';
+import { anyNumber, byName, checkState, misfit, tensorState } from '../../state';
 import { requireTensor, Tensor } from '../../tensor/tensor';
 
 const schema = z.object({ lambda: nonNegativeNumber.default(1) });
+const stateSchema = z.object({ lambda: anyNumber.optional(), importance: byName(tensorState), anchor: byName(tensorState) });
 
 /** Options of `QuadraticPenalty`. */
 export interface QuadraticPenaltyOptions {
   /** Weight of the penalty, at least 0. Default 1. */
   lambda?: number;
 }
+
+/** What a `QuadraticPenalty` remembers. */
+export type QuadraticPenaltyStateDict = {
+  /** Its weight. */
+  lambda: number;
+  /** By parameter name. */
+  importance: Record<string, Tensor>;
+  /** By parameter name. */
+  anchor: Record<string, Tensor>;
+};
 
 const ownNames: MethodNames = {
   method: 'the plugin',
@@ -97,22 +109,55 @@ export class QuadraticPenalty {
   set(importance: ReadonlyMap<string, Tensor>, anchor: ReadonlyMap<string, Tensor>): void {
     requireMap('importance', importance);
     requireMap('anchor', anchor);
-    const lone = [...anchor.keys()].find((name) => !importance.has(name));
-    if (lone !== undefined) throw mismatch(`an importance for the anchor "${lone}"`, 'none');
-    this.handle.setMemory(
-      [...importance].map(([name, of]) => {
-        const at = anchor.get(name);
-        if (!at) throw mismatch(`an anchor for the importance "${name}"`, 'none');
-        const [a, b] = [requireTensor(`importance "${name}"`, of).shape, requireTensor(`anchor "${name}"`, at).shape];
-        if (a.join() !== b.join()) throw mismatch(`the importance "${name}" in its anchor's shape [${b.join(', ')}]`, `[${a.join(', ')}]`);
-        if (!/float/.test(of.dtype) || !/float|complex/.test(at.dtype)) {
-          throw mismatch(`a real importance and a floating-point anchor of "${name}"`, `${of.dtype} and ${at.dtype}`);
-        }
-        const sparse = [of, at].find(({ handle }) => native.tensorLayout(handle) !== 'strided');
-        if (sparse) throw mismatch(`dense tensors of "${name}"`, native.tensorLayout(sparse.handle));
-        return [name, of.handle, at.handle];
-      }),
-    );
+    this.handle.setMemory(pairs(importance, anchor, refused));
+  }
+
+  /** Importances and anchors, the memory itself, and `lambda`; both empty before there is something. @throws ERR_BUSY */
+  stateDict(): QuadraticPenaltyStateDict {
+    const { lambda, importance, anchor } = this;
+    return { lambda, importance: Object.fromEntries(importance ?? []), anchor: Object.fromEntries(anchor ?? []) };
+  }
+
+  /**
+   * Puts copies of what a state holds in place of what there was: of `stateDict`, or of another model whose parameters have the
+   * same names. Where the model's have grown since, the low indices are held. `lambda` may be left out.
+   * @throws ERR_STATE_DICT, also where `lambda` is another; ERR_BUSY while a job uses it
+   */
+  loadStateDict(state: unknown): void {
+    const { names } = this;
+    const refuse: Refuse = (expected, got) => misfit(names.plugin, `expected ${expected}, got ${got}`);
+    const { lambda, importance, anchor } = checkState(names.plugin, stateSchema, state);
+    requireSameOptions(names.plugin, { lambda: this.lambda }, { lambda });
+    this.handle.setMemory(pairs(new Map(Object.entries(importance)), new Map(Object.entries(anchor)), refuse));
+  }
+}
+
+type Refuse = (expected: string, got: string) => ContinualTorchError;
+
+/** The importance and the anchor of each name. */
+function pairs(importance: ReadonlyMap<string, Tensor>, anchor: ReadonlyMap<string, Tensor>, refuse: Refuse): [string, ...Tensors][] {
+  const lone = [...anchor.keys()].find((name) => !importance.has(name));
+  if (lone !== undefined) throw refuse(`an importance for the anchor "${lone}"`, 'none');
+  return [...importance].map(([name, of]) => {
+    const at = anchor.get(name);
+    if (!at) throw refuse(`an anchor for the importance "${name}"`, 'none');
+    const [a, b] = [requireTensor(`importance "${name}"`, of).shape, requireTensor(`anchor "${name}"`, at).shape];
+    if (a.join() !== b.join()) throw refuse(`the importance "${name}" in its anchor's shape [${b.join(', ')}]`, `[${a.join(', ')}]`);
+    if (!/float/.test(of.dtype) || !/float|complex/.test(at.dtype)) {
+      throw refuse(`a real importance and a floating-point anchor of "${name}"`, `${of.dtype} and ${at.dtype}`);
+    }
+    const sparse = [of, at].find(({ handle }) => native.tensorLayout(handle) !== 'strided');
+    if (sparse) throw refuse(`dense tensors of "${name}"`, native.tensorLayout(sparse.handle));
+    return [name, of.handle, at.handle];
+  });
+}
+
+/** Options that cannot be changed: a state of another value is of another penalty. */
+export function requireSameOptions(what: string, own: Readonly<Record<string, number>>, state: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(own)) {
+    const given = state[name];
+    if (given === undefined || Object.is(given, value)) continue;
+    throw misfit(what, `expected ${name} ${value}, got ${describeValue(given)}: it is not changed by loading; leave it out of the state to keep it`);
   }
 }
 
@@ -129,6 +174,6 @@ function requireMap(name: string, value: unknown): void {
   throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `QuadraticPenalty.set: expected ${name} to be a Map of tensors by parameter name`);
 }
 
-function mismatch(expected: string, got: string): ContinualTorchError {
+function refused(expected: string, got: string): ContinualTorchError {
   return new ContinualTorchError('ERR_INVALID_ARG_VALUE', `QuadraticPenalty.set: expected ${expected}, got ${got}`);
 }
