@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { ContinualTorchError } from '../errors';
+import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
 import type { NativeTensor } from '../native/types';
 import type { State } from '../state';
@@ -14,6 +14,10 @@ const jsonFile = 'checkpoint.json';
 const tensorFile = 'tensors.safetensors';
 const checkpointName = /^checkpoint-(\d{6,})$/;
 const partialName = /^\.partial-(\d+)-/;
+
+/** Checkpoints that this process has begun to write, and the names of those that it is writing. */
+let partials = 0;
+const underWay = new Set<string>();
 
 /** What a checkpoint holds, taken at one moment. */
 export interface Snapshot {
@@ -42,55 +46,68 @@ export class CheckpointFolder {
   /** The number that this process has written or read last. */
   private latest = 0;
 
-  constructor(
-    private readonly operation: string,
-    readonly folder: string,
-  ) {}
+  constructor(readonly folder: string) {}
 
-  /** Writes the next one, and takes away those that `keeps` does not want. @returns its path @throws ERR_CHECKPOINT_SAVE */
-  async write(snapshot: Snapshot, keeps: (numbers: readonly number[]) => readonly number[]): Promise<string> {
+  /**
+   * Writes the next one, and takes away those that `keeps` does not want.
+   * @param first comes before it counts
+   * @returns its path
+   * @throws ERR_CHECKPOINT_SAVE, and what `first` throws
+   */
+  async write(snapshot: Snapshot, keeps: (numbers: readonly number[]) => readonly number[], first: () => Promise<void>): Promise<string> {
     try {
-      return await this.writeNext(snapshot, keeps);
+      return await this.writeNext(snapshot, keeps, first);
     } catch (error) {
-      if (error instanceof ContinualTorchError && error.code === 'ERR_CHECKPOINT_SAVE') throw error;
+      if (error instanceof ContinualTorchError && /^ERR_(CHECKPOINT_SAVE|LOG_WRITE)$/.test(error.code)) throw error;
       throw this.cannotSave((error as Error).message, error);
     }
   }
 
+  /** The number of the next one. */
+  get nextNumber(): number {
+    return this.latest + 1;
+  }
+
   /**
-   * The latest one that is whole, or the one that the folder itself is. Those that are damaged are named in a warning.
+   * The latest one that is whole, that of this number, or the one that the folder itself is. Those that are damaged are named in
+   * a warning.
    * @throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT where none is whole
    */
-  async read(): Promise<ReadCheckpoint> {
+  async read(given?: number): Promise<ReadCheckpoint> {
     const names = await this.names();
-    if (names.includes(jsonFile)) {
-      const checkpoint = await this.readOne(this.folder);
-      this.latest = checkpoint.manifest.number;
+    if (names.includes(jsonFile)) return this.readOne(this.folder);
+    const numbers = numbersAmong(names);
+    if (given !== undefined && numbers.includes(given)) {
+      const checkpoint = await this.readOne(this.pathOf(given));
+      this.latest = numbers.at(-1)!;
       return checkpoint;
     }
-    const numbers = numbersAmong(names);
     const problems: string[] = [];
-    for (const number of numbers.toReversed()) {
+    for (const number of given === undefined ? numbers.toReversed() : []) {
       try {
         const checkpoint = await this.readOne(this.pathOf(number));
         if (problems.length > 0) {
-          process.emitWarning(`${this.operation}: ${problems.join('; ')}: "${checkpoint.path}" is used in its place.`, 'ContinualTorchWarning');
+          process.emitWarning(`load: ${problems.join('; ')}: "${checkpoint.path}" is used in its place.`, 'ContinualTorchWarning');
         }
         this.latest = numbers.at(-1)!;
         return checkpoint;
       } catch (error) {
         if (!(error instanceof ContinualTorchError) || error.code !== 'ERR_CHECKPOINT_FORMAT') throw error;
-        problems.push(error.message.replace(`${this.operation}: `, ''));
+        problems.push(error.message.replace(`load: `, ''));
       }
     }
-    if (problems.length > 0) throw new ContinualTorchError('ERR_CHECKPOINT_FORMAT', `${this.operation}: ${problems.join('; ')}`);
+    if (problems.length > 0) throw new ContinualTorchError('ERR_CHECKPOINT_FORMAT', `load: ${problems.join('; ')}`);
     throw new ContinualTorchError(
       'ERR_CHECKPOINT_NOT_FOUND',
-      `${this.operation}: expected checkpoints in "${this.folder}", found none`,
+      `load: expected ${given === undefined ? 'checkpoints' : `checkpoint ${given}`} in "${this.folder}", found none`,
     );
   }
 
-  private async writeNext({ about, json, layout, bytes }: Snapshot, keeps: (numbers: readonly number[]) => readonly number[]): Promise<string> {
+  private async writeNext(
+    { about, json, layout, bytes }: Snapshot,
+    keeps: (numbers: readonly number[]) => readonly number[],
+    first: () => Promise<void>,
+  ): Promise<string> {
     await mkdir(this.folder, { recursive: true });
     const names = await this.names();
     const numbers = numbersAmong(names);
@@ -98,7 +115,8 @@ export class CheckpointFolder {
     if (last !== this.latest) await this.refuseOthers(last);
     await this.removePartial(names);
     const number = last + 1;
-    const partial = path.join(this.folder, `.partial-${process.pid}-${thisRun.slice(0, 8)}-${number}`);
+    const partial = path.join(this.folder, `.partial-${process.pid}-${thisRun.slice(0, 8)}-${++partials}`);
+    underWay.add(path.basename(partial));
     try {
       await mkdir(partial);
       const tensors = path.join(partial, tensorFile);
@@ -118,16 +136,20 @@ export class CheckpointFolder {
       await toDisk(tensors);
       await toDisk(text);
       await toDisk(partial);
+      await first();
       // Fails where another process has come first: a folder that has files is never replaced.
       await rename(partial, this.pathOf(number));
     } catch (error) {
       await rm(partial, { recursive: true, force: true }).catch(() => undefined);
       throw error;
+    } finally {
+      underWay.delete(path.basename(partial));
     }
     await toDisk(this.folder);
     this.latest = number;
     const kept = new Set([...keeps([...numbers, number]), number]);
-    for (const old of numbers) if (!kept.has(old)) await rm(this.pathOf(old), { recursive: true, force: true });
+    // One that cannot be taken away is no reason to say that nothing was saved.
+    for (const old of numbers) if (!kept.has(old)) await rm(this.pathOf(old), { recursive: true, force: true }).catch(() => undefined);
     return this.pathOf(number);
   }
 
@@ -152,7 +174,8 @@ export class CheckpointFolder {
   private async removePartial(names: readonly string[]): Promise<void> {
     for (const name of names) {
       const pid = Number(partialName.exec(name)?.[1] ?? NaN);
-      if (Number.isNaN(pid) || (isAlive(pid) && !name.includes(thisRun.slice(0, 8)))) continue;
+      const isOurs = pid === process.pid && name.includes(thisRun.slice(0, 8));
+      if (Number.isNaN(pid) || (isOurs ? underWay.has(name) : isAlive(pid) && pid !== process.pid)) continue;
       await rm(path.join(this.folder, name), { recursive: true, force: true });
     }
   }
@@ -162,13 +185,13 @@ export class CheckpointFolder {
       return await readdir(this.folder);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw new ContinualTorchError('ERR_CHECKPOINT_NOT_FOUND', `${this.operation}: cannot read "${this.folder}": ${(error as Error).message}`, { cause: error });
+      throw new ContinualTorchError('ERR_CHECKPOINT_NOT_FOUND', `load: cannot read "${this.folder}": ${(error as Error).message}`, { cause: error });
     }
   }
 
   private async readOne(checkpoint: string): Promise<ReadCheckpoint> {
     const damaged = (detail: string, cause?: unknown) =>
-      new ContinualTorchError('ERR_CHECKPOINT_FORMAT', `${this.operation}: "${checkpoint}" cannot be used: ${detail}`, { cause });
+      new ContinualTorchError('ERR_CHECKPOINT_FORMAT', `load: "${checkpoint}" cannot be used: ${detail}`, { cause });
     let manifest: Manifest;
     try {
       manifest = readManifest(await readFile(path.join(checkpoint, jsonFile), 'utf8'));
@@ -197,12 +220,24 @@ export class CheckpointFolder {
   }
 
   private cannotSave(detail: string, cause?: unknown): ContinualTorchError {
-    return new ContinualTorchError('ERR_CHECKPOINT_SAVE', `${this.operation}: cannot save to "${this.folder}": ${detail}`, { cause });
+    return new ContinualTorchError('ERR_CHECKPOINT_SAVE', `save: cannot save to "${this.folder}": ${detail}`, { cause });
   }
 }
 
+/** The number in the name of a checkpoint's folder; null for another name. */
+export function numberOf(name: string): number | null {
+  const digits = checkpointName.exec(name)?.[1];
+  return digits === undefined ? null : Number(digits);
+}
+
 function numbersAmong(names: readonly string[]): number[] {
-  return names.flatMap((name) => checkpointName.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b);
+  return names.flatMap((name) => numberOf(name) ?? []).sort((a, b) => a - b);
+}
+
+/** @throws ERR_INVALID_ARG_TYPE for what is no name of a folder */
+export function folderName(operation: string, folder: unknown): string {
+  if (typeof folder === 'string' && folder !== '' && !folder.includes('\0')) return folder;
+  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected the name of a folder, got ${describeValue(folder)}`);
 }
 
 function isAlive(pid: number): boolean {

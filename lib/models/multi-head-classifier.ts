@@ -6,13 +6,14 @@ import { Module, nativeModule, stateOf } from '../nn/module';
 import { describeModule } from '../nn/repr';
 import { scriptModule } from '../nn/script-module';
 import { boolean, parseArgument, parseOptions, positiveInteger } from '../options';
+import { checkState, type State } from '../state';
 import { slice } from '../tensor/indexing';
 import { ops } from '../tensor/operators';
 import type { Tensor } from '../tensor/tensor';
 import { classesOf, taskLabelsOf } from './dynamic-module';
 import { IncrementalClassifier, maskValue, requireUnits, unitCount } from './incremental-classifier';
 import { multiHeadMethods, unitsName } from './multi-head-script';
-import { noteClasses, ScriptedMultiTaskModule } from './multi-task-module';
+import { extraSchema, noteClasses, ScriptedMultiTaskModule } from './multi-task-module';
 import { activate, grown, noUnits } from './units';
 
 /** @internal What models with such a classifier let through to it. */
@@ -26,6 +27,8 @@ const schema = z.object({
   maskValue: maskValue.default(-1000),
   ...headOptions,
 });
+
+const headsSchema = extraSchema.extend({ heads: z.array(z.int().min(0)) });
 
 /** Options of `models.MultiHeadClassifier`. */
 export interface MultiHeadClassifierOptions {
@@ -175,13 +178,32 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
     const native = nativeModule(this);
     native.checkIdle('adaptation');
     super.adaptation(experience);
-    native.setAttribute('max_class_label', this.maxClassLabel);
-    native.setAttribute('known_train_tasks_labels', this.knownTrainTasksLabels);
+    this.#noteInScript();
     for (const task of tasks) {
       const head = this.classifiers.get(task) ?? this.#addHead(task);
       head.adaptation(experience);
       if (this.masking) this.#activate(task, requireUnits(head.classifier).weight.size(0), classes);
     }
+  }
+
+  /** What the methods in TorchScript read. */
+  #noteInScript(): void {
+    const native = nativeModule(this);
+    native.setAttribute('max_class_label', this.maxClassLabel);
+    native.setAttribute('known_train_tasks_labels', this.knownTrainTasksLabels);
+  }
+
+  /** Classes, tasks, and which of them have a head. */
+  override getExtraState(): State {
+    return { ...(super.getExtraState() as object), heads: [...this.classifiers.keys()] };
+  }
+
+  /** Makes the heads that there were. @throws ERR_STATE_DICT, ERR_BUSY */
+  override setExtraState(state: State): void {
+    const { heads, ...rest } = checkState('MultiHeadClassifier', headsSchema, state);
+    super.setExtraState(rest);
+    for (const task of heads) if (!this.classifiers.has(task)) this.#addHead(task);
+    this.#noteInScript();
   }
 
   /**

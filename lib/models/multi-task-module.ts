@@ -1,9 +1,17 @@
+import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { ContinualTorchError, describeValue } from '../errors';
 import { isScripted, runScript, runsTorchScript, stateOf } from '../nn/module';
+import { checkState, type State } from '../state';
 import { requireTensor, Tensor } from '../tensor/tensor';
-import { classesOf, DynamicModule, taskLabelsOf } from './dynamic-module';
+import { classesOf, DynamicModule, maxClasses, taskLabelsOf } from './dynamic-module';
+
+/** @internal */
+export const extraSchema = z.object({
+  maxClassLabel: z.int().min(0).max(maxClasses),
+  knownTrainTasksLabels: z.array(z.int().min(0)),
+});
 
 /** @internal There are at least this many classes. */
 export let noteClasses: (module: MultiTaskModule<unknown>, classes: number) => void;
@@ -46,6 +54,19 @@ export abstract class MultiTaskModule<Output = Tensor> extends DynamicModule<Out
     const tasks = taskLabelsOf(operation, experience);
     noteClasses(this, Math.max(...classesOf(operation, experience)) + 1);
     if (this.training) for (const task of tasks) this.#trainTasks.add(task);
+  }
+
+  /** Classes and tasks, for a checkpoint; see `nn.HasExtraState`. */
+  getExtraState(): State {
+    return { maxClassLabel: this.#classes, knownTrainTasksLabels: this.knownTrainTasksLabels };
+  }
+
+  /** Takes what `getExtraState` gave. @throws ERR_STATE_DICT */
+  setExtraState(state: State): void {
+    const { maxClassLabel, knownTrainTasksLabels } = checkState(this.constructor.name, extraSchema, state);
+    this.#classes = maxClassLabel;
+    this.#trainTasks.clear();
+    for (const task of knownTrainTasksLabels) this.#trainTasks.add(task);
   }
 
   /**

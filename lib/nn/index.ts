@@ -1,6 +1,7 @@
 /** Initial values (`torch.nn.init`). */
 export * as init from './init';
 export { type AnyModule, Module, type Target } from './module';
+export type { HasExtraState } from './extra-state';
 export type { FactoryOptions } from './factory';
 export { Parameter, type ParameterOptions } from './parameter';
 export type { IncompatibleKeys, StateDict } from './state-dict';

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { pluginName } from '../../hooks/plugin';
+import type { Plugin, Strategy } from '../../hooks/strategy';
+import { nativeModule } from '../../nn/module';
+import { checkState, isStateful, type State } from '../../state';
+import { callUserAtOnce } from '../../user-function';
+import { generatorState, loadGeneratorState } from './generator-state';
+import { differencesOfModel, loadModelState, modelState } from './model-state';
+
+const part = z.object({ name: z.string(), state: z.unknown() });
+const schema = z.object({
+  model: z.unknown(),
+  optimizer: z.object({ name: z.string(), isKnown: z.boolean(), state: z.unknown() }),
+  plugins: z.array(part),
+  generators: z.unknown(),
+});
+
+/** Everything that a strategy has learned and counted, by its parts; the tensors are those that it works with. */
+export function strategyState(strategy: Strategy): Record<string, State> {
+  const { model, optimizer, plugins, step } = strategy;
+  const { state, param_groups } = optimizer.liveStateDict();
+  const byName = Object.fromEntries([...state].map(([name, of]) => [String(name), of]));
+  return {
+    model: modelState(model),
+    optimizer: {
+      name: optimizer.constructor.name,
+      isKnown: step.knowsOptimizer(),
+      state: { state: byName, param_groups },
+    },
+    plugins: plugins.map((plugin) => ({ name: pluginName(plugin), state: stateOfPlugin(plugin) })),
+    generators: generatorState(strategy),
+  };
+}
+
+function stateOfPlugin(plugin: Plugin): State {
+  if (!isStateful(plugin)) return null;
+  return callUserAtOnce('ERR_CHECKPOINT_STATE', `stateDict of ${pluginName(plugin)} failed`, () => plugin.stateDict());
+}
+
+/** Why a state is not one of this strategy, in words. @throws ERR_STATE_DICT where it is none at all */
+export function differencesOfStrategy(strategy: Strategy, given: unknown): string[] {
+  const { model, optimizer, plugins } = checkState('the strategy', schema, given);
+  const ours = strategy.plugins.map(pluginName).join(', ');
+  const theirs = plugins.map(({ name }) => name).join(', ');
+  const ourOptimizer = strategy.optimizer.constructor.name;
+  return [
+    ...differencesOfModel(strategy.model, model),
+    ...(optimizer.name === ourOptimizer ? [] : [`the optimizer is ${optimizer.name} in the checkpoint, ${ourOptimizer} in the strategy`]),
+    ...(ours === theirs ? [] : [`the plugins are ${theirs} in the checkpoint, ${ours} in the strategy`]),
+  ];
+}
+
+/** Gives each part its state. @throws ERR_STATE_DICT, ERR_CHECKPOINT_MISMATCH, and what a plugin throws */
+export function loadStrategyState(strategy: Strategy, given: unknown): void {
+  const { model, optimizer, plugins, generators } = checkState('the strategy', schema, given);
+  const { step } = strategy;
+  nativeModule(strategy.model);
+  // The first time before the model grows, so that the optimizer sees which parameter a grown one replaces.
+  if (optimizer.isKnown && !step.knowsOptimizer()) step.updateOptimizer(false, false);
+  loadModelState(strategy.model, model);
+  nativeModule(strategy.model);
+  if (optimizer.isKnown) step.updateOptimizer(false, false);
+  strategy.optimizer.loadStateDict(optimizer.state);
+  strategy.optimizer.isResumed = optimizer.isKnown;
+  plugins.forEach(({ state }, i) => {
+    const plugin = strategy.plugins[i];
+    if (state !== null && isStateful(plugin)) {
+      callUserAtOnce('ERR_HOOK', `loadStateDict of ${pluginName(plugin)} failed`, () => plugin.loadStateDict(state as State));
+    }
+  });
+  loadGeneratorState(strategy, generators); // last: parts that have grown anew have drawn
+}
