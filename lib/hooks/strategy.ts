@@ -204,6 +204,15 @@ export interface Strategy {
     job<T>(running: Promise<T>): Promise<T>;
   };
   /**
+   * @internal Comes to a safe point of a pass: `iteration` of a training epoch comes next; null in other passes.
+   * @throws ERR_ABORTED
+   */
+  pause(iteration: number | null): void | Promise<void>;
+  /** @internal Signals that abort every call. */
+  readonly abortSignals: Set<AbortSignal>;
+  /** @internal What the promise gives, if it comes before the call is aborted; else as `pause`. */
+  unlessAborted<T>(promise: PromiseLike<T>, iteration: number | null): PromiseLike<T>;
+  /**
    * Runs phases on the compute thread, once: those of `Phase`, of a `QuadraticPenalty`, and others of plugins.
    * @throws what a phase reports; ERR_BUSY outside of the strategy's hooks, while it is at work
    */

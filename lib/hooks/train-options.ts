@@ -19,4 +19,11 @@ export interface TrainOptions {
   resetOptimizerState?: boolean;
   /** Takes parameters that the model no longer has out of the optimizer. Default false. */
   removeParams?: boolean;
+  /**
+   * Aborts the call after the current iteration, or before the next hook outside of iterations: it rejects with ERR_ABORTED,
+   * evaluations and importance passes inside it too. Hooks may watch it while they work.
+   */
+  signal?: AbortSignal;
+  /** Begins anew although an experience is half ended: what its last hooks have done is given up. Default false. */
+  restart?: boolean;
 }

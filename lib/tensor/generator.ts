@@ -90,6 +90,31 @@ export function defaultGenerator(): Generator {
   return chosen.getStore() ?? (own ??= fromHandle(native.defaultGenerator('cpu')));
 }
 
+/** @internal What is drawn on the CPU and on a device where no generator is given: taken back, it is drawn again. */
+export class DrawsOf {
+  private states: { generator: Generator; state: Tensor }[] = [];
+
+  constructor(private readonly device: string) {}
+
+  /** From here on. */
+  keep(): void {
+    this.forget();
+    const generators = [defaultGenerator()];
+    if (this.device.startsWith('cuda')) generators.push(fromHandle(native.defaultGenerator(this.device)));
+    this.states = generators.map((generator) => ({ generator, state: generator.getState() }));
+  }
+
+  /** What has been drawn since `keep` comes again. */
+  takeBack(): void {
+    for (const { generator, state } of this.states) generator.setState(state);
+  }
+
+  /** Lets what is kept go. */
+  forget(): void {
+    for (const { state } of this.states.splice(0)) state.dispose();
+  }
+}
+
 function fromHandle(handle: NativeGenerator): Generator {
   return Object.assign(Object.create(Generator.prototype) as Generator, { cannotBeCloned: notCloned, handle });
 }

@@ -5,42 +5,55 @@ import { ContinualTorchError, describeValue } from '../../errors';
 import type { NativeTrainingStep } from '../../native/types';
 import { ops } from '../../tensor/operators';
 import { requireTensor, type Tensor } from '../../tensor/tensor';
-import { callUser } from '../../user-function';
+import { callUser, isThenable } from '../../user-function';
 import type { FetchMiniBatch } from './iteration-plan';
 
 /** @internal A pass over mini-batches that come from JavaScript. */
 export interface OpenSource {
   fetch: FetchMiniBatch;
-  /** Lets the source free what it holds. @throws ERR_DATA_SOURCE where it fails */
+  /**
+   * Lets the source free what it holds. One that has been asked for a mini-batch and does not answer is told to end, and not
+   * waited for.
+   * @throws ERR_DATA_SOURCE where it fails
+   */
   close(): Promise<void>;
 }
 
 /** @internal Begins a pass whose mini-batches go to `take`; null where C++ gathers them. @throws ERR_INVALID_ARG_TYPE */
 export function openSource(
   dataloader: MiniBatchSource,
-  step: NativeTrainingStep,
+  strategy: { step: NativeTrainingStep; unlessAborted<T>(promise: PromiseLike<T>): PromiseLike<T> },
   take: (batch: MiniBatch<Inputs>) => void,
 ): OpenSource | null {
   const pass = dataloader instanceof DataLoader ? dataloader.openNative() : null;
   if (pass) {
-    step.load(pass);
+    strategy.step.load(pass);
     return null;
   }
   const iterator = explained(() => iteratorOf(dataloader));
   if (spent.has(iterator)) throw spentSource();
   // A generator object is its own iterator: it gives nothing once it has come to its end.
   if ((iterator as unknown) === dataloader) spent.add(iterator);
+  let isAsked = false;
+  const hasAnswered = () => void (isAsked = false);
   return {
     fetch: () =>
       explained(async () => {
-        const next: IteratorResult<unknown, unknown> = await iterator.next();
+        const given = iterator.next();
+        if (isThenable(given)) {
+          isAsked = true;
+          given.then(hasAnswered, hasAnswered);
+        }
+        const next: IteratorResult<unknown, unknown> = isThenable(given) ? await strategy.unlessAborted(given) : given;
         if (next.done) return false;
         take(next.value as MiniBatch<Inputs>);
         return true;
       }),
     close: () =>
       explained(async () => {
-        await iterator.return?.();
+        const returned = iterator.return?.();
+        if (!isAsked) await returned;
+        else if (isThenable(returned)) returned.then(undefined, () => {}); // its turn comes behind what it owes
       }),
   };
 }

@@ -27,14 +27,19 @@ export interface Pass {
 export async function runPass(strategy: Strategy, pass: Pass): Promise<void> {
   const { dataloader } = strategy;
   const { phase, isStopped } = pass;
-  const source = openSource(dataloader, strategy.step, (batch) => (strategy.mbatch = batch));
+  let iteration: number | null = null;
+  const unlessAborted = <T>(promise: PromiseLike<T>) => strategy.unlessAborted(promise, iteration);
+  const source = openSource(dataloader, { step: strategy.step, unlessAborted }, (batch) => (strategy.mbatch = batch));
   const plan = new IterationPlan(pass.iteration, pass.runNative, source && source.fetch);
   const onProgress = (done: number, total: number) => {
     if (done === 0) warnOfEmptyPass(strategy, phase);
     return strategy.reportProgress({ phase, done, total });
   };
   try {
-    const safePoint = () => strategy.safePoints.serve();
+    const safePoint = (done: number) => {
+      if (phase === 'train') iteration = done;
+      return strategy.pause(iteration);
+    };
     await runPlan(plan, dataloader, source, { safePoint, isStopped, onProgress });
   } catch (error) {
     const explained = withWayOut(error, strategy.model, strategy.mbInputs, strategy.mbY, pass.lossFunction);

@@ -41,7 +41,8 @@ export interface PluginPass {
  *
  * @param data a `DataLoader`, or anything that gives mini-batches
  * @throws ERR_FORWARD, ERR_CRITERION, ERR_DATA_SOURCE, or what a step throws; ERR_INVALID_ARG_TYPE where `data` gives no
- * mini-batches; ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_BUSY outside of the strategy's hooks, while it is at work
+ * mini-batches; ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_BUSY outside of the strategy's hooks, while it is at work;
+ * ERR_ABORTED
  */
 export async function passOver(strategy: Strategy, data: MiniBatchSource, pass: PluginPass): Promise<void> {
   const { steps, criterion: withCriterion, onProgress } = parseOptions('passOver', schema, pass);
@@ -55,10 +56,11 @@ export async function passOver(strategy: Strategy, data: MiniBatchSource, pass: 
   const parts: PlanPart[] = [clear, forward, ...(withCriterion ? [criterion] : []), ...plugins];
   step.open(true);
   try {
-    const source = openSource(data, step, (batch) => (strategy.mbatch = batch));
+    const unlessAborted = <T>(promise: PromiseLike<T>) => strategy.unlessAborted(promise, null);
+    const source = openSource(data, { step, unlessAborted }, (batch) => (strategy.mbatch = batch));
     const runs = new NativeRuns(training);
     const plan = new IterationPlan(parts, (phases, most) => runs.run(phases, most), source && source.fetch);
-    await runPlan(plan, data, source, { safePoint: () => safePoints.serve(), ...(onProgress && { onProgress }) });
+    await runPlan(plan, data, source, { safePoint: () => strategy.pause(null), ...(onProgress && { onProgress }) });
   } finally {
     step.close();
   }

@@ -6,7 +6,7 @@ import type { OpenSource } from './mini-batch-source';
 /** @internal Who looks at a plan that runs, between two jobs. */
 export interface Watcher {
   /** Called where all of an iteration is done and nothing is at work; a promise is awaited. */
-  safePoint?: () => void | Promise<void>;
+  safePoint?: (done: number) => void | Promise<void>;
   /** Whether to stop here. */
   isStopped?: () => boolean;
   /** Mini-batches so far and in all; NaN where the data does not know its length. */
@@ -28,7 +28,7 @@ export async function runPlan(
   try {
     const total = callUser('ERR_DATA_SOURCE', 'dataloader: failed', () => data.length) ?? NaN;
     for (let exhausted = false; !exhausted; ) {
-      const served = safePoint?.();
+      const served = safePoint?.(done);
       if (isThenable(served)) await served;
       if (isStopped?.()) {
         // The reference fetches the next mini-batch before it looks whether to stop.

@@ -168,6 +168,10 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
     return isThenable(told) ? told.then(tellLoggers) : tellLoggers();
   }
 
+  protected override progressOfExperience(): { epoch: number; iteration: number } {
+    return { epoch: this.clock.trainExpEpochs, iteration: this.clock.trainEpochIterations };
+  }
+
   protected override async beforeTrainingExp(options: TrainOptions): Promise<void> {
     this.stopRequested = false;
     await this.dispatch('beforeTrainDatasetAdaptation', options);

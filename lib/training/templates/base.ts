@@ -12,13 +12,18 @@ import { native } from '../../native/binding';
 import { Module, nativeModule } from '../../nn/module';
 import { boolean, deviceName, instanceOf, parseArgument, parseOptions } from '../../options';
 import { getDefaultDevice } from '../../tensor/default-device';
-import { cpuGenerator, drawingFrom, type Generator } from '../../tensor/generator';
+import { cpuGenerator, drawingFrom, DrawsOf, type Generator } from '../../tensor/generator';
 import type { Tensor } from '../../tensor/tensor';
-import { callUser, callUserAtOnce, finishing } from '../../user-function';
+import { callUser, callUserAtOnce, finishing, runEvery } from '../../user-function';
 import { callOverride, inGradModeOf } from '../iteration/calls';
 import { SafePoints } from '../iteration/safe-points';
+import { abortError, isOfAbort, signalSchema } from './abort';
+import { type Call, CallsUnderWay } from './calls-under-way';
 import { groupByStream, requireNamesApart, toExperiences, toGroups } from './experiences';
+import { HalfEnded } from './half-ended';
 import { hookAround, hooksAround, insideHook } from './hook-call';
+import { tellOfInterruption } from './interruption';
+import { describePlace, isStage, type Place, placeBefore } from './place';
 
 /** @internal The option schema of `train` and `eval`. */
 export const trainSchema = z.object({
@@ -32,6 +37,8 @@ export const trainSchema = z.object({
   dropLast: boolean.default(false),
   resetOptimizerState: boolean.default(false),
   removeParams: boolean.default(false),
+  signal: signalSchema.optional(),
+  restart: boolean.default(false),
 });
 
 /** The option schema, for templates that add options of their own. */
@@ -98,9 +105,13 @@ export abstract class BaseTemplate {
 
   private currentModel: Module;
   #experience: AnyExperience | null = null;
-  /** The calls of `train` and `eval` under way, the innermost last. */
-  readonly #calls: number[] = [];
+  /** @internal */
+  protected readonly callsUnderWay = new CallsUnderWay();
   #isEvaluating = false;
+  /** Where the training under way stands; null inside an iteration. */
+  #place: Place | null = null;
+  /** @internal What the latest training has left to be ended. */
+  protected halfEnded: HalfEnded | null = null;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseTemplateOptions) {
@@ -148,19 +159,20 @@ export abstract class BaseTemplate {
   }
 
   /**
-   * Learns from one or more experiences, one after the other.
-   * @throws ERR_BUSY while the strategy trains or evaluates; ERR_EMPTY_EXPERIENCE; ERR_UNKNOWN_OPTION; whatever the model
-   * (ERR_FORWARD), the criterion (ERR_CRITERION, ERR_LABEL_RANGE) or a hook (ERR_HOOK) reports. The strategy can be used
-   * again afterwards.
+   * Learns from one or more experiences, one after the other. Where the first one is half ended, because a hook of
+   * `afterTrainingExp` has failed, it goes on with that hook.
+   * @throws ERR_CALL_ORDER where another experience is half ended, unless `restart` is given; ERR_BUSY while the strategy trains or evaluates; ERR_EMPTY_EXPERIENCE; ERR_UNKNOWN_OPTION; whatever the model
+   * (ERR_FORWARD), the criterion (ERR_CRITERION, ERR_LABEL_RANGE) or a hook (ERR_HOOK) reports; ERR_ABORTED. The strategy can
+   * be used again afterwards.
    */
   async train(experiences: Experiences, options?: TrainOptions): Promise<unknown> {
     const list = toExperiences('train', experiences);
     const parsed = parseOptions('train', trainSchema, options) as TrainOptions;
     const evalStreams = groupByStream(toGroups(parsed.evalStreams ?? list).flatMap((group) => toExperiences('train', group)));
     if (parsed.evalStreams) requireNamesApart(evalStreams);
-    if (this.#calls.length > 0) throw busy('train');
-    if (list.length === 0) warnOfNoExperience('train', 'trained');
-    await this.#occupy('train', () => drawingFrom(this.generator, () => this.#learn(list, evalStreams, parsed)));
+    if (this.callsUnderWay.count > 0) throw busy('train');
+    if (list[0] && !parsed.restart) this.halfEnded?.require(list[0]);
+    await this.#occupy('train', list, parsed, (call) => this.#learn(call, evalStreams, parsed));
     return undefined;
   }
 
@@ -172,9 +184,8 @@ export abstract class BaseTemplate {
   async eval(experiences: Experiences, options?: TrainOptions): Promise<unknown> {
     const list = toExperiences('eval', experiences);
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
-    if (this.#isEvaluating || (this.#calls.length > 0 && hookAround()?.strategy !== this)) throw busy('eval');
-    if (list.length === 0) warnOfNoExperience('eval', 'measured');
-    await this.#occupy('eval', () => drawingFrom(this.generator, () => this.#evaluate(list, parsed)));
+    if (this.#isEvaluating || (this.callsUnderWay.count > 0 && hookAround()?.strategy !== this)) throw busy('eval');
+    await this.#occupy('eval', list, parsed, (call) => this.#evaluate(call, parsed));
     return undefined;
   }
 
@@ -219,6 +230,11 @@ export abstract class BaseTemplate {
     ];
   }
 
+  /** @internal What puts back, step by step, the mini-batch that the last hooks of an experience find. */
+  protected saveMiniBatch(): (() => void)[] {
+    return [];
+  }
+
   /**
    * @internal Takes what the call works with away from all other strategies, but those that call this one in a hook and wait for it.
    * @returns a number for the call, and whether it works with the same as one of those calls
@@ -237,21 +253,33 @@ export abstract class BaseTemplate {
   protected checkExperiences(_experiences: readonly AnyExperience[]): void {}
 
   /** A call of `train` or `eval`, to its end. */
-  async #occupy(operation: string, work: () => Promise<void>): Promise<void> {
+  async #occupy(
+    operation: Call['operation'],
+    experiences: readonly AnyExperience[],
+    { signal }: TrainOptions,
+    work: (call: Call) => Promise<void>,
+  ): Promise<void> {
+    const aborted = this.callsUnderWay.aborted(signal);
+    if (aborted) throw abortError(operation, 'before it began', aborted);
+    if (experiences.length === 0) warnOfNoExperience(operation);
     const hooks = hooksAround();
-    const { call, isShared } = this.holdModel(
+    const { call: number, isShared } = this.holdModel(
       operation,
       hooks.map((hook) => hook.call),
     );
-    this.#calls.push(call);
-    const working = finishing(() => this.safePoints.during(work), [() => void this.#calls.pop(), () => this.releaseModel()]);
+    const call = this.callsUnderWay.begin({ number, operation, experiences, signal });
+    const working = finishing(
+      () => this.safePoints.during(() => drawingFrom(this.generator, () => work(call))),
+      [() => this.callsUnderWay.end(), () => this.releaseModel()],
+    );
     // A hook may leave it alone; who waits for the hook may not.
     if (isShared || hookAround()?.strategy === this) for (const hook of hooks) hook.begun.push(working);
     await working;
   }
 
   /** What `train` does. */
-  async #learn(list: AnyExperience[], evalStreams: AnyExperience[][], options: TrainOptions): Promise<void> {
+  async #learn(call: Call, evalStreams: AnyExperience[][], options: TrainOptions): Promise<void> {
+    const { experiences } = call;
     const epochs = async () => {
       this.isTraining = true;
       callUserAtOnce('ERR_CALLBACK', 'to of the model failed', () => this.model.to(this.device));
@@ -259,19 +287,27 @@ export abstract class BaseTemplate {
       refuseUntrainable('train', this.model);
       warnOfEvalModeOnce('train', this.model);
       this.evalStreams = evalStreams;
-      this.checkExperiences(list);
-      await this.dispatch('beforeTraining', options);
-      for (const experience of list) {
+      this.checkExperiences(experiences);
+      const halfEnded = options.restart ? null : this.halfEnded;
+      if (experiences.length > 0) this.halfEnded = halfEnded;
+      if (!halfEnded) await this.dispatch('beforeTraining', options);
+      for (const [position, experience] of experiences.entries()) {
+        call.position = position;
+        const left = this.halfEnded;
+        if (left) runEvery(left.restore);
         this.experience = experience;
-        await this.callOverride('beforeTrainingExp', () => this.beforeTrainingExp(options));
-        await this.callOverride('trainExp', () => this.trainExp(options));
-        await this.dispatch('afterTrainingExp', options);
+        if (!left) {
+          await this.callOverride('beforeTrainingExp', () => this.beforeTrainingExp(options));
+          await this.callOverride('trainExp', () => this.trainExp(options));
+        }
+        await this.#endExperience(options, left?.next(this.plugins) ?? 0);
       }
       await this.dispatch('afterTraining', options);
     };
     await finishing(
       () => this.#settled(epochs),
       [
+        () => (this.#place = null),
         () => (this.evalStreams = []),
         () => (this.experience = null),
         () => (this.isTraining = true),
@@ -280,18 +316,40 @@ export abstract class BaseTemplate {
     );
   }
 
+  /** The last hooks of an experience, from this plugin's on. Where one fails, the next call goes on with it. */
+  async #endExperience(options: TrainOptions, from: number): Promise<void> {
+    const draws = new DrawsOf(this.device);
+    let restore: (() => void)[] = [];
+    const before = () => {
+      draws.keep();
+      restore = callUserAtOnce('ERR_CALLBACK', 'saveTrainState failed', () => this.saveTrainState());
+    };
+    try {
+      await this.dispatch('afterTrainingExp', options, from, before);
+      this.halfEnded = null;
+    } catch (error) {
+      draws.takeBack();
+      restore.push(...this.saveMiniBatch());
+      if (this.#place && this.#experience) this.halfEnded = new HalfEnded(this.#experience, this.#place, this.plugins, restore);
+      throw error;
+    } finally {
+      draws.forget();
+    }
+  }
+
   /** What `eval` does. */
-  async #evaluate(list: AnyExperience[], options: TrainOptions): Promise<void> {
+  async #evaluate(call: Call, options: TrainOptions): Promise<void> {
     const restore = callUserAtOnce('ERR_CALLBACK', 'saveTrainState failed', () => this.saveTrainState());
     const experiences = async () => {
       this.#isEvaluating = true;
       this.isTraining = false;
       callUserAtOnce('ERR_CALLBACK', 'eval of the model failed', () => this.model.eval());
-      this.currentEvalStream = list;
-      this.checkExperiences(list);
+      this.currentEvalStream = call.experiences;
+      this.checkExperiences(call.experiences);
       await this.dispatch('beforeEval', options);
-      for (const evaluated of list) {
-        this.experience = evaluated;
+      for (const [position, experience] of call.experiences.entries()) {
+        call.position = position;
+        this.experience = experience;
         await this.callOverride('beforeEvalExp', () => this.beforeEvalExp(options));
         await this.callOverride('evalExp', () => this.evalExp(options));
         await this.callOverride('afterEvalExp', () => this.afterEvalExp(options));
@@ -314,9 +372,58 @@ export abstract class BaseTemplate {
   async #settled(work: () => Promise<void>): Promise<void> {
     try {
       await work();
-    } finally {
+    } catch (error) {
       await this.endOfPasses();
+      const signal = this.callsUnderWay.aborted();
+      throw signal && isOfAbort(error, signal) ? await this.#interrupted(error, signal, this.#place) : error;
     }
+    await this.endOfPasses();
+  }
+
+  /** @internal Comes to a safe point of a pass; see `Strategy`. */
+  pause(iteration: number | null): void | Promise<void> {
+    const served = this.safePoints.serve();
+    if (served) return served.then(() => this.pause(iteration));
+    const signal = this.callsUnderWay.aborted();
+    if (!signal) return;
+    const place = iteration === null ? null : { ...placeBefore('iteration', 0, this.progressOfExperience()), iteration };
+    const error = this.#abortError(signal, place);
+    if (!place) throw error;
+    return this.#interrupted(error, signal, place).then((told) => Promise.reject(told));
+  }
+
+  /** @internal See `Strategy`. */
+  unlessAborted<T>(promise: PromiseLike<T>, iteration: number | null): PromiseLike<T> {
+    return this.callsUnderWay.unlessAborted(promise, () => this.pause(iteration));
+  }
+
+  /** @internal Signals that abort every call. */
+  get abortSignals(): Set<AbortSignal> {
+    return this.callsUnderWay.standing;
+  }
+
+  /** Epochs of the current experience that have been trained, and iterations of the present one. */
+  protected progressOfExperience(): Pick<Place, 'epoch' | 'iteration'> {
+    return { epoch: 0, iteration: 0 };
+  }
+
+  /** The error of the innermost call. The outermost one's plugins hear of it first, at the place where it ends. */
+  async #interrupted(error: unknown, signal: AbortSignal, place: Place | null): Promise<unknown> {
+    const { count, outermost } = this.callsUnderWay;
+    if (count > 1) return this.#abortError(signal, null);
+    if (outermost!.isTold) return error;
+    outermost!.isTold = true;
+    return this.#abortError(signal, place, await tellOfInterruption(this, this.plugins, place));
+  }
+
+  /** @param ways how to go on */
+  #abortError(signal: AbortSignal, place: Place | null, ways?: readonly string[]): ContinualTorchError {
+    const { experience, plugins } = this;
+    const { operation } = this.callsUnderWay.innermost!;
+    const next = place && describePlace(place, plugins);
+    const of = experience && `experience ${experience.currentExperience} of stream "${experience.originStream.name}"`;
+    const where = next ? `before ${[next, of].filter((part) => part !== null).join(', ')}` : of ? `in ${of}` : 'on its way';
+    return abortError(operation, where, signal, ways);
   }
 
   /** Calls a method that may be overridden. @throws ERR_CALLBACK with what it threw as the cause */
@@ -324,14 +431,23 @@ export abstract class BaseTemplate {
     return callOverride(name, call);
   }
 
-  /** Calls a hook of every plugin that has it, in order, and waits for each. */
-  protected async dispatch(name: HookName, options: TrainOptions): Promise<void> {
+  /**
+   * Calls a hook of every plugin that has it, in order, and waits for each.
+   * @param from the index of the first plugin
+   * @param before called before each of them
+   */
+  protected async dispatch(name: HookName, options: TrainOptions, from = 0, before?: () => void): Promise<void> {
     for (const [index, plugin] of [...this.plugins].entries()) {
+      if (index < from) continue;
+      before?.();
+      if (isStage(name)) this.#place = placeBefore(name, index, this.progressOfExperience());
+      if (!isInsideIteration(name)) this.#throwIfAborted();
       const called = this.callHook(plugin, name, options, index);
       if (called) await called;
       const served = this.safePoints.serve();
       if (served) await served;
     }
+    if (isStage(name)) this.#place = null;
   }
 
   /**
@@ -341,17 +457,28 @@ export abstract class BaseTemplate {
   protected callHook(plugin: Plugin, name: HookName, options: TrainOptions, index: number): void | Promise<void> {
     const hook = listener(plugin, name, index);
     if (!hook) return;
-    return insideHook(this, this.#calls.at(-1)!, () =>
+    return insideHook(this, this.callsUnderWay.innermost!.number, () =>
       callUser('ERR_HOOK', `${name} of ${pluginName(plugin)} failed`, () =>
         this.inGradMode(() => hook.call(plugin, this, options)),
       ),
     );
   }
 
+  /** @throws ERR_ABORTED */
+  #throwIfAborted(): void {
+    const signal = this.callsUnderWay.aborted();
+    if (signal) throw this.#abortError(signal, this.callsUnderWay.count > 1 ? null : this.#place);
+  }
+
   /** Calls JavaScript with recording for backward on in training and off in evaluation. */
   protected inGradMode<T>(fn: () => T): T {
     return inGradModeOf(this, fn);
   }
+}
+
+/** Whether an iteration that has begun goes on behind the hook. */
+function isInsideIteration(name: HookName): boolean {
+  return /Forward$|Backward$|Update$|^after.*Iteration$/.test(name);
 }
 
 function busy(operation: string): ContinualTorchError {
@@ -361,6 +488,7 @@ function busy(operation: string): ContinualTorchError {
   );
 }
 
-function warnOfNoExperience(operation: string, verb: string): void {
+function warnOfNoExperience(operation: Call['operation']): void {
+  const verb = operation === 'train' ? 'trained' : 'measured';
   process.emitWarning(`${operation}: got no experience: nothing is ${verb}.`, 'ContinualTorchWarning');
 }

@@ -198,6 +198,16 @@ export abstract class MiniBatchTemplate extends BaseTemplate {
     ];
   }
 
+  /** @internal */
+  protected override saveMiniBatch(): (() => void)[] {
+    const { mbInputs, mbY, mbTaskId, mbOutput, loss } = this;
+    return [
+      () => mbInputs && mbY && mbTaskId && this.step.setBatch(toNativeInputs(mbInputs), mbY.handle, mbTaskId.handle),
+      () => mbOutput && this.step.set('output', mbOutput.handle),
+      () => this.step.set('loss', loss.handle),
+    ];
+  }
+
   private closePasses(left: number): void {
     while (this.step.passes() > left) this.step.close();
   }

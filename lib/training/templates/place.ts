@@ -30,6 +30,17 @@ export interface Place {
   readonly iteration: number;
 }
 
+/** Whether it is called outside of iterations, while an experience is trained. */
+export function isStage(hook: HookName): hook is Exclude<Stage, 'iteration'> {
+  return (stages as readonly string[]).includes(hook);
+}
+
+/** The place before a hook of a plugin. */
+export function placeBefore(stage: Stage, plugin: number, { epoch, iteration }: Pick<Place, 'epoch' | 'iteration'>): Place {
+  const hasBegun = stages.indexOf(stage) >= stages.indexOf('beforeTrainingEpoch');
+  return hasBegun ? { stage, plugin, epoch, iteration } : { stage, plugin, epoch: 0, iteration: 0 };
+}
+
 /** "iteration 12 of epoch 0", "afterTrainingExp of MASPlugin": what comes next. */
 export function describePlace({ stage, plugin, epoch, iteration }: Place, plugins: readonly Plugin[]): string {
   if (stage === 'iteration') return `iteration ${iteration} of epoch ${epoch}`;
