@@ -91,18 +91,21 @@ export class DataLoader<Data extends Dataset = Dataset, X extends Inputs = Tenso
   openAt(begin: State | null): { iterator: AsyncGenerator<MiniBatch<X>>; position: () => State | null } | null {
     if (this.isOverridden) return null;
     const pass = new PassInJavaScript(begin);
+    // Opening draws random numbers: a pass that goes on does so here, and not with its first mini-batch.
+    if (begin !== null && this.dataset instanceof TensorDataset) pass.gathers(this.open(this.dataset));
     return { iterator: this.batches(pass), position: () => pass.position() };
   }
 
   private async *batches(underWay: PassInJavaScript): AsyncGenerator<MiniBatch<X>> {
     const { dataset } = this;
     if (dataset instanceof IterableDataset) {
-      ops.aten.random_!(cpuTensor(0, { dtype: 'int64' }), { generator: this.generator }); // as PyTorch when it opens a loader
+      // As PyTorch when it opens a loader.
+      if (underWay.begin === null) ops.aten.random_!(cpuTensor(0, { dtype: 'int64' }), { generator: this.generator });
       yield* dataset.miniBatches(this.batchSize, this.dropLast, underWay) as AsyncGenerator<MiniBatch<X>>;
       return;
     }
     const inMemory = dataset as Dataset as TensorDataset;
-    const pass = underWay.gathers(this.open(inMemory));
+    const pass = underWay.gathered ?? underWay.gathers(this.open(inMemory));
     const { transform } = inMemory;
     for (let batch = pass.next(); batch; batch = pass.next()) {
       const x = fromNativeInputs(batch[0]);

@@ -7,6 +7,25 @@ import type { Plugin, Strategy } from './strategy';
 import type { TrainOptions } from './train-options';
 
 /**
+ * @internal A plugin with this property needs nothing but its state to go on: where a run is resumed, the hooks that prepare an
+ * experience are not called again.
+ */
+export const isWhollyKept = Symbol('isWhollyKept');
+
+/** @internal What a plugin may have that takes checkpoints. */
+export interface TakesCheckpoints {
+  /** How many iterations may go by until one is due. */
+  untilDue(strategy: Strategy): number;
+  /** Called between two iterations of training; a promise is awaited. */
+  betweenIterations(strategy: Strategy): void | Promise<void>;
+}
+
+/** @internal Whether a plugin takes checkpoints. */
+export function takesCheckpoints(plugin: object): plugin is TakesCheckpoints {
+  return isWhollyKept in plugin && 'betweenIterations' in plugin;
+}
+
+/**
  * A plugin with all 26 hooks, each doing nothing: extend it and override what you need. A hook that is not overridden
  * costs nothing.
  */

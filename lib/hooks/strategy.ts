@@ -6,7 +6,7 @@ import type { Optimizer } from '../optim/optimizer';
 import type { Phase } from '../phase';
 import type { EvaluationResults } from '../results/evaluation-results';
 import type { AllMetrics, EmittedMetric, LastMetrics } from '../results/metric-values';
-import type { Stateful } from '../state';
+import type { State, Stateful } from '../state';
 import type { Generator } from '../tensor/generator';
 import type { Tensor } from '../tensor/tensor';
 import type { HookName } from './hook-names';
@@ -197,8 +197,24 @@ export interface Strategy {
 
   /** @internal */
   readonly step: NativeTrainingStep;
+  /**
+   * Everything that it has learned, counted and drawn, by its parts: model, optimizer, plugins, generators. The tensors are those
+   * that it works with.
+   */
+  stateDict(): State;
+  /** Takes what `stateDict` gave, on a strategy made as that one was. @throws ERR_STATE_DICT, ERR_CHECKPOINT_MISMATCH, ERR_BUSY */
+  loadStateDict(state: State): void;
+  /** Writes a checkpoint of itself, and of where its training stands. @returns its path, once it is on disk */
+  save(folder: string): Promise<string>;
+  /** Goes on from the latest checkpoint of a folder. @returns what was loaded; null: nothing, with `optional` */
+  load(folder: string, options?: { optional?: boolean }): Promise<object | null>;
+  /** @internal Its state at present, and what is to be said of it; null where nobody could go on from here. */
+  checkpoint(): { state: State; about: State } | null;
+  /** @internal How many iterations may go by until a plugin wants a checkpoint. */
+  untilCheckpoint(): number;
   /** @internal What waits for a moment at which nothing of the strategy is at work; see `SafePoints`. */
   readonly safePoints: {
+    ask<T>(work: () => T | Promise<T>): Promise<T>;
     serve(): void | Promise<void>;
     quiet(): void | Promise<void>;
     job<T>(running: Promise<T>): Promise<T>;

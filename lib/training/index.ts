@@ -14,3 +14,5 @@ export { Clock, type ClockStateDict } from './plugins/clock';
 export { PeriodicEval, type PevalMode } from './plugins/periodic-eval';
 export { EarlyStoppingPlugin, type EarlyStoppingPluginOptions } from './plugins/early-stopping';
 export { LRSchedulerPlugin, type LRSchedulerPluginOptions } from './plugins/lr-scheduler';
+export { CheckpointPlugin, type CheckpointPluginOptions } from './plugins/checkpoint';
+export type { LoadedCheckpoint } from './state/keeping';

@@ -14,16 +14,17 @@ import type {
   Strategy,
   SupervisedTemplate,
 } from '../../lib/index';
+import type { isWhollyKept } from '../../lib/hooks/plugin';
 
 type Nothing<Missing extends never> = Missing;
 /** What is for this package alone. */
-type Internal = 'nativeCriterion' | 'measurement' | 'isMeasuring' | typeof inspect.custom;
+type Internal = 'nativeCriterion' | 'measurement' | 'isMeasuring' | typeof inspect.custom | typeof isWhollyKept;
 /** What makes plugins of them. */
 type OfPlugins = HookName | 'supportsDistributed';
 
 export type OfStrategies = Nothing<Exclude<keyof SupervisedTemplate, keyof Strategy | Internal>>;
 export type OfEvaluators = Nothing<Exclude<keyof EvaluationPlugin, keyof Evaluator | OfPlugins | Internal>>;
-export type OfClocks = Nothing<Exclude<keyof Clock, keyof Counters | OfPlugins>>;
+export type OfClocks = Nothing<Exclude<keyof Clock, keyof Counters | OfPlugins | Internal>>;
 
 /** Every strategy is one. */
 export const seen = (strategies: [SupervisedTemplate, Naive, MAS]): Strategy[] => strategies;

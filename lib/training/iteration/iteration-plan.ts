@@ -49,12 +49,13 @@ export class IterationPlan {
 
   /**
    * Runs one job's worth of iterations (one, if JavaScript has a part in them).
+   * @param most how many may run
    * @returns how many ran, and whether the loader is exhausted
    */
-  advance(): Promise<Progress> {
+  advance(most = unlimited): Promise<Progress> {
     if (this.fetchMiniBatch || this.separateIterations-- > 0) return this.advanceOne();
     const steps = this.parts.flatMap((part) => part());
-    if (!steps.some(({ kind }) => kind === 'call')) return this.advanceJoined(steps);
+    if (!steps.some(({ kind }) => kind === 'call')) return this.advanceJoined(steps, Math.min(most, unlimited));
     this.separateIterations = iterationsBetweenLooks;
     return this.advanceOne();
   }
@@ -65,11 +66,11 @@ export class IterationPlan {
     else succeeded(await this.runNative([Phase.fetch], 1));
   }
 
-  private async advanceJoined(steps: PlanStep[]): Promise<Progress> {
+  private async advanceJoined(steps: PlanStep[], most: number): Promise<Progress> {
     const phases = steps.flatMap((step) => (step.kind === 'native' ? [step.phase] : []));
     const later = steps.flatMap((step) => (step.kind === 'native' ? [] : [step.call]));
     // Iterations that had come to their end before one failed count all the same.
-    const progress = await this.runNative([Phase.fetch, ...phases], unlimited);
+    const progress = await this.runNative([Phase.fetch, ...phases], most);
     for (let i = 0; i < progress.iterations; i++) {
       for (const call of later) {
         const called = call();

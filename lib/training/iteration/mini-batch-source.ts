@@ -2,15 +2,20 @@ import { DataLoader } from '../../data/data-loader';
 import type { MiniBatch, MiniBatchSource } from '../../data/dataset';
 import { describeInputs, haveLength, type Inputs, requireInputs } from '../../data/inputs';
 import { ContinualTorchError, describeValue } from '../../errors';
+import { goTo, positionOf } from '../../data/pass-position';
 import type { NativeTrainingStep } from '../../native/types';
+import { isStateful, type State } from '../../state';
 import { ops } from '../../tensor/operators';
 import { requireTensor, type Tensor } from '../../tensor/tensor';
 import { callUser, isThenable } from '../../user-function';
 import type { FetchMiniBatch } from './iteration-plan';
 
-/** @internal A pass over mini-batches that come from JavaScript. */
+/** @internal A pass over the mini-batches of a source. */
 export interface OpenSource {
-  fetch: FetchMiniBatch;
+  /** null where C++ gathers them. */
+  fetch: FetchMiniBatch | null;
+  /** Behind the mini-batch that was fetched last, for `begin` of another pass; null where the source can only be read again. */
+  position: () => State | null;
   /**
    * Lets the source free what it holds. One that has been asked for a mini-batch and does not answer is told to end, and not
    * waited for.
@@ -19,24 +24,31 @@ export interface OpenSource {
   close(): Promise<void>;
 }
 
-/** @internal Begins a pass whose mini-batches go to `take`; null where C++ gathers them. @throws ERR_INVALID_ARG_TYPE */
+/**
+ * @internal Begins a pass whose mini-batches go to `take`.
+ * @param begin what `position` of an earlier pass was; null: it begins at the beginning
+ * @throws ERR_INVALID_ARG_TYPE; ERR_STATE_DICT where it cannot begin there
+ */
 export function openSource(
   dataloader: MiniBatchSource,
   strategy: { step: NativeTrainingStep; unlessAborted<T>(promise: PromiseLike<T>): PromiseLike<T> },
   take: (batch: MiniBatch<Inputs>) => void,
-): OpenSource | null {
+  begin: State | null = null,
+): OpenSource {
   const pass = dataloader instanceof DataLoader ? dataloader.openNative() : null;
   if (pass) {
+    if (begin !== null) goTo(pass, begin);
     strategy.step.load(pass);
-    return null;
+    return { fetch: null, position: () => positionOf(pass), close: () => Promise.resolve() };
   }
-  const iterator = explained(() => iteratorOf(dataloader));
+  const { iterator, position } = explained(() => opened(dataloader, begin));
   if (spent.has(iterator)) throw spentSource();
   // A generator object is its own iterator: it gives nothing once it has come to its end.
   if ((iterator as unknown) === dataloader) spent.add(iterator);
   let isAsked = false;
   const hasAnswered = () => void (isAsked = false);
   return {
+    position,
     fetch: () =>
       explained(async () => {
         const given = iterator.next();
@@ -66,6 +78,15 @@ function spentSource(): ContinualTorchError {
     'dataloader: expected something that each epoch can iterate anew, got a generator object that has been iterated before; ' +
       'give an object with a method [Symbol.asyncIterator] that makes one, or set dataloader again in beforeTrainingEpoch',
   );
+}
+
+/** A pass of mini-batches that JavaScript has a part in, and where it stands. */
+function opened(dataloader: MiniBatchSource, begin: State | null): { iterator: Iterator<unknown> | AsyncIterator<unknown>; position: () => State | null } {
+  const ofLoader = dataloader instanceof DataLoader ? dataloader.openAt(begin) : null;
+  if (ofLoader) return ofLoader;
+  if (!isStateful(dataloader)) return { iterator: iteratorOf(dataloader), position: () => null };
+  if (begin !== null) dataloader.loadStateDict(begin);
+  return { iterator: iteratorOf(dataloader), position: () => dataloader.stateDict() };
 }
 
 function iteratorOf(dataloader: MiniBatchSource): Iterator<unknown> | AsyncIterator<unknown> {

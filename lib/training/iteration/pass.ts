@@ -2,8 +2,10 @@ import { DataLoader } from '../../data/data-loader';
 import { ContinualTorchError } from '../../errors';
 import type { Strategy } from '../../hooks/strategy';
 import { counted } from '../../inspect';
+import type { State } from '../../state';
 import { IterationPlan, type PlanPart, type RunNative } from './iteration-plan';
 import { openSource } from './mini-batch-source';
+import type { PassKeeper } from './pass-keeper';
 import { runPlan } from './run-plan';
 import { withWayOut } from './way-out';
 
@@ -17,6 +19,8 @@ export interface Pass {
   isStopped: () => boolean;
   /** The criterion as it was given, for the messages of errors. */
   lossFunction: unknown;
+  /** In training: opens the source, and goes on in it where an earlier pass has been left. */
+  keeper: PassKeeper | null;
 }
 
 /**
@@ -26,11 +30,13 @@ export interface Pass {
  */
 export async function runPass(strategy: Strategy, pass: Pass): Promise<void> {
   const { dataloader } = strategy;
-  const { phase, isStopped } = pass;
+  const { phase, isStopped, keeper } = pass;
   let iteration: number | null = null;
   const unlessAborted = <T>(promise: PromiseLike<T>) => strategy.unlessAborted(promise, iteration);
-  const source = openSource(dataloader, { step: strategy.step, unlessAborted }, (batch) => (strategy.mbatch = batch));
-  const plan = new IterationPlan(pass.iteration, pass.runNative, source && source.fetch);
+  const open = (begin: State | null) =>
+    openSource(dataloader, { step: strategy.step, unlessAborted }, (batch) => (strategy.mbatch = batch), begin);
+  const { source, before } = keeper ? await keeper.open(open) : { source: open(null), before: 0 };
+  const plan = new IterationPlan(pass.iteration, pass.runNative, source.fetch);
   const onProgress = (done: number, total: number) => {
     if (done === 0) warnOfEmptyPass(strategy, phase);
     return strategy.reportProgress({ phase, done, total });
@@ -40,7 +46,8 @@ export async function runPass(strategy: Strategy, pass: Pass): Promise<void> {
       if (phase === 'train') iteration = done;
       return strategy.pause(iteration);
     };
-    await runPlan(plan, dataloader, source, { safePoint, isStopped, onProgress });
+    const atMost = phase === 'train' ? () => strategy.untilCheckpoint() : undefined;
+    await runPlan(plan, dataloader, source, { before, safePoint, isStopped, onProgress, ...(atMost && { atMost }) });
   } catch (error) {
     const explained = withWayOut(error, strategy.model, strategy.mbInputs, strategy.mbY, pass.lossFunction);
     throw phase === 'train' ? located(explained, strategy) : explained;

@@ -59,7 +59,7 @@ export async function passOver(strategy: Strategy, data: MiniBatchSource, pass: 
     const unlessAborted = <T>(promise: PromiseLike<T>) => strategy.unlessAborted(promise, null);
     const source = openSource(data, { step, unlessAborted }, (batch) => (strategy.mbatch = batch));
     const runs = new NativeRuns(training);
-    const plan = new IterationPlan(parts, (phases, most) => runs.run(phases, most), source && source.fetch);
+    const plan = new IterationPlan(parts, (phases, most) => runs.run(phases, most), source.fetch);
     await runPlan(plan, data, source, { safePoint: () => strategy.pause(null), ...(onProgress && { onProgress }) });
   } finally {
     step.close();

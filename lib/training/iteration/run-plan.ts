@@ -5,6 +5,10 @@ import type { OpenSource } from './mini-batch-source';
 
 /** @internal Who looks at a plan that runs, between two jobs. */
 export interface Watcher {
+  /** Mini-batches of this pass that an earlier one has had. */
+  before?: number;
+  /** How many iterations may go by before the next safe point. */
+  atMost?: () => number;
   /** Called where all of an iteration is done and nothing is at work; a promise is awaited. */
   safePoint?: (done: number) => void | Promise<void>;
   /** Whether to stop here. */
@@ -15,16 +19,15 @@ export interface Watcher {
 
 /**
  * @internal Runs a plan to the end of its mini-batches, and lets their source go.
- * @param source null where C++ gathers them
  * @returns how many there were
  */
 export async function runPlan(
   plan: IterationPlan,
   data: MiniBatchSource,
-  source: OpenSource | null,
-  { safePoint, isStopped, onProgress }: Watcher,
+  source: OpenSource,
+  { before = 0, atMost, safePoint, isStopped, onProgress }: Watcher,
 ): Promise<number> {
-  let done = 0;
+  let done = before;
   try {
     const total = callUser('ERR_DATA_SOURCE', 'dataloader: failed', () => data.length) ?? NaN;
     for (let exhausted = false; !exhausted; ) {
@@ -35,7 +38,7 @@ export async function runPlan(
         await plan.fetch();
         break;
       }
-      const progress = await plan.advance();
+      const progress = await plan.advance(atMost?.());
       done += progress.iterations;
       exhausted = progress.exhausted;
       const reported = onProgress?.(done, total);
@@ -43,9 +46,9 @@ export async function runPlan(
     }
   } catch (error) {
     // What came first is what is reported, also where the source cannot be closed after it.
-    await source?.close().catch(() => {});
+    await source.close().catch(() => {});
     throw error;
   }
-  await source?.close();
+  await source.close();
   return done;
 }

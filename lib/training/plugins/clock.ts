@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SupervisedPlugin } from '../../hooks/plugin';
+import { isWhollyKept, SupervisedPlugin } from '../../hooks/plugin';
 import type { Counters } from '../../hooks/strategy';
 import { mayRunLater } from '../../hooks/twins';
 import { nonNegativeInteger } from '../../options';
@@ -19,6 +19,8 @@ export type ClockStateDict = z.output<typeof stateSchema>;
 
 /** Counts what a strategy has done. The last of its plugins, so that all others see the counters before they advance. */
 export class Clock extends SupervisedPlugin implements Counters {
+  /** @internal */
+  readonly [isWhollyKept] = true;
   override readonly supportsDistributed = true;
 
   /** Training iterations since the strategy was made. */

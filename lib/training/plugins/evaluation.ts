@@ -8,7 +8,7 @@ import type { PluginMetric } from '../../evaluation/metric';
 import { needsLabels } from '../../evaluation/metrics/accuracy';
 import { experienceKey } from '../../evaluation/trained-steps';
 import { type HookName, hookNames } from '../../hooks/hook-names';
-import { pluginName, SupervisedPlugin } from '../../hooks/plugin';
+import { isWhollyKept, pluginName, SupervisedPlugin } from '../../hooks/plugin';
 import type { Evaluator, Logger, PassProgress, Strategy } from '../../hooks/strategy';
 import { hasNativeTwin } from '../../hooks/twins';
 import { counted, listed, summary } from '../../inspect';
@@ -82,6 +82,8 @@ export type MetricArgument = PluginMetric | readonly PluginMetric[];
  * streams cost the iteration nothing.
  */
 export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
+  /** @internal */
+  readonly [isWhollyKept] = true;
   override readonly supportsDistributed = true;
   /** Where values go. */
   readonly loggers: readonly Logger[];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SupervisedPlugin } from '../../hooks/plugin';
+import { isWhollyKept, SupervisedPlugin } from '../../hooks/plugin';
 import type { Hook, Strategy } from '../../hooks/strategy';
 import type { TrainOptions } from '../../hooks/train-options';
 import { parseArgument } from '../../options';
@@ -19,6 +19,8 @@ export const periodicEvalOptions = {
  * these two. The default mode is `epoch`. A strategy makes its own, of its options `evalEvery` and `pevalMode`.
  */
 export class PeriodicEval extends SupervisedPlugin {
+  /** @internal */
+  readonly [isWhollyKept] = true;
   override readonly supportsDistributed = true;
   private doFinal = false;
   private hasWarned = false;

@@ -37,9 +37,15 @@ function stateOfPlugin(plugin: Plugin): State {
   return callUserAtOnce('ERR_CHECKPOINT_STATE', `stateDict of ${pluginName(plugin)} failed`, () => plugin.stateDict());
 }
 
+/** Without what a strategy of the user's has added. */
+function ownParts(given: unknown): unknown {
+  if (typeof given !== 'object' || given === null) return given;
+  return Object.fromEntries(Object.entries(given).filter(([name]) => name in schema.shape));
+}
+
 /** Why a state is not one of this strategy, in words. @throws ERR_STATE_DICT where it is none at all */
 export function differencesOfStrategy(strategy: Strategy, given: unknown): string[] {
-  const { model, optimizer, plugins } = checkState('the strategy', schema, given);
+  const { model, optimizer, plugins } = checkState('the strategy', schema, ownParts(given));
   const ours = strategy.plugins.map(pluginName).join(', ');
   const theirs = plugins.map(({ name }) => name).join(', ');
   const ourOptimizer = strategy.optimizer.constructor.name;

@@ -3,7 +3,7 @@ import { Experience, Stream } from '../../benchmarks/stream';
 import type { Dataset } from '../../data/dataset';
 import { ContinualTorchError } from '../../errors';
 import type { HookName } from '../../hooks/hook-names';
-import { listener, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../../hooks/plugin';
+import { isWhollyKept, listener, pluginName, pluginSchema, warnOfSurplusCallbacks } from '../../hooks/plugin';
 import type { Plugin } from '../../hooks/strategy';
 import type { AnyExperience, Experiences, TrainOptions } from '../../hooks/train-options';
 import { warnOfEvalModeOnce } from '../../jit/frozen-modes';
@@ -23,6 +23,7 @@ import { groupByStream, requireNamesApart, toExperiences, toGroups } from './exp
 import { HalfEnded } from './half-ended';
 import { hookAround, hooksAround, insideHook } from './hook-call';
 import { tellOfInterruption } from './interruption';
+import { canBeKept, isOf, type Resumption } from '../state/training-state';
 import { describePlace, isStage, type Place, placeBefore } from './place';
 
 /** @internal The option schema of `train` and `eval`. */
@@ -112,6 +113,12 @@ export abstract class BaseTemplate {
   #place: Place | null = null;
   /** @internal What the latest training has left to be ended. */
   protected halfEnded: HalfEnded | null = null;
+  /** @internal What the next call of `train` goes on with; null: it begins. */
+  protected resumption: Resumption | null = null;
+  /** Whether hooks are called that prepare an experience which is gone on with. */
+  #isPreparing = false;
+  /** Where a training that is gone on with has its first thing to do; null once that has been done. */
+  #from: Place | null = null;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseTemplateOptions) {
@@ -171,7 +178,10 @@ export abstract class BaseTemplate {
     const evalStreams = groupByStream(toGroups(parsed.evalStreams ?? list).flatMap((group) => toExperiences('train', group)));
     if (parsed.evalStreams) requireNamesApart(evalStreams);
     if (this.callsUnderWay.count > 0) throw busy('train');
-    if (list[0] && !parsed.restart) this.halfEnded?.require(list[0]);
+    if (list[0] && !parsed.restart) {
+      this.halfEnded?.require(list[0]);
+      if (this.resumption) requireSame(this.resumption, list[0]);
+    }
     await this.#occupy('train', list, parsed, (call) => this.#learn(call, evalStreams, parsed));
     return undefined;
   }
@@ -288,8 +298,9 @@ export abstract class BaseTemplate {
       warnOfEvalModeOnce('train', this.model);
       this.evalStreams = evalStreams;
       this.checkExperiences(experiences);
-      const halfEnded = options.restart ? null : this.halfEnded;
-      if (experiences.length > 0) this.halfEnded = halfEnded;
+      if (options.restart && experiences.length > 0) this.halfEnded = this.resumption = null;
+      const { halfEnded, resumption } = this;
+      this.#isPreparing = resumption !== null && experiences.length > 0;
       if (!halfEnded) await this.dispatch('beforeTraining', options);
       for (const [position, experience] of experiences.entries()) {
         call.position = position;
@@ -298,6 +309,7 @@ export abstract class BaseTemplate {
         this.experience = experience;
         if (!left) {
           await this.callOverride('beforeTrainingExp', () => this.beforeTrainingExp(options));
+          if (resumption && position === 0) await this.goOn(resumption, options);
           await this.callOverride('trainExp', () => this.trainExp(options));
         }
         await this.#endExperience(options, left?.next(this.plugins) ?? 0);
@@ -307,7 +319,8 @@ export abstract class BaseTemplate {
     await finishing(
       () => this.#settled(epochs),
       [
-        () => (this.#place = null),
+        () => (this.#place = this.#from = null),
+        () => (this.#isPreparing = false),
         () => (this.evalStreams = []),
         () => (this.experience = null),
         () => (this.isTraining = true),
@@ -382,11 +395,20 @@ export abstract class BaseTemplate {
 
   /** @internal Comes to a safe point of a pass; see `Strategy`. */
   pause(iteration: number | null): void | Promise<void> {
+    const place = iteration === null ? null : { ...placeBefore('iteration', 0, this.progressOfExperience()), iteration };
+    const around = this.#place;
+    this.#place = place;
     const served = this.safePoints.serve();
-    if (served) return served.then(() => this.pause(iteration));
+    if (served) return served.then(() => ((this.#place = around), this.pause(iteration)));
+    const saved = place && this.betweenIterations();
+    if (saved) return saved.then(() => ((this.#place = around), this.#leaveIfAborted(place)));
+    this.#place = around;
+    return this.#leaveIfAborted(place);
+  }
+
+  #leaveIfAborted(place: Place | null): void | Promise<void> {
     const signal = this.callsUnderWay.aborted();
     if (!signal) return;
-    const place = iteration === null ? null : { ...placeBefore('iteration', 0, this.progressOfExperience()), iteration };
     const error = this.#abortError(signal, place);
     if (!place) throw error;
     return this.#interrupted(error, signal, place).then((told) => Promise.reject(told));
@@ -401,6 +423,37 @@ export abstract class BaseTemplate {
   get abortSignals(): Set<AbortSignal> {
     return this.callsUnderWay.standing;
   }
+
+  /** Where the present moment is: null outside of training, undefined where nobody could go on. */
+  protected placeNow(): Place | null | undefined {
+    const { count, outermost } = this.callsUnderWay;
+    if (count === 0) return null;
+    if (count > 1 || outermost!.operation === 'eval' || this.#isPreparing || !this.#place) return undefined;
+    const place = hookAround()?.strategy === this && this.#place.stage !== 'iteration' ? { ...this.#place, plugin: this.#place.plugin + 1 } : this.#place;
+    // Behind the last plugin the clock has advanced.
+    return canBeKept(place) && place.plugin < this.plugins.length ? place : undefined;
+  }
+
+  /** Whether hooks are called that prepare an experience which is gone on with. */
+  protected get isPreparing(): boolean {
+    return this.#isPreparing;
+  }
+
+  /** An experience has been prepared once more: goes to the place where it was left. */
+  protected async goOn({ training, loadAgain }: Resumption, _options: TrainOptions): Promise<void> {
+    loadAgain();
+    this.#isPreparing = false;
+    this.resumption = null;
+    this.#from = training.place;
+  }
+
+  /** Where the experience that begins has its first thing to do; null: at its beginning. */
+  protected get placeToGoOn(): Place | null {
+    return this.#from;
+  }
+
+  /** Takes checkpoints where they are due. */
+  protected betweenIterations(): void | Promise<void> {}
 
   /** Epochs of the current experience that have been trained, and iterations of the present one. */
   protected progressOfExperience(): Pick<Place, 'epoch' | 'iteration'> {
@@ -437,13 +490,17 @@ export abstract class BaseTemplate {
    * @param before called before each of them
    */
   protected async dispatch(name: HookName, options: TrainOptions, from = 0, before?: () => void): Promise<void> {
+    const isPreparing = this.#isPreparing;
+    const first = this.#from?.stage === name ? this.#from.plugin : from;
+    if (this.#from?.stage === name) this.#from = null;
     for (const [index, plugin] of [...this.plugins].entries()) {
-      if (index < from) continue;
+      if (index < first || (isPreparing && isWhollyKept in plugin)) continue;
       before?.();
       if (isStage(name)) this.#place = placeBefore(name, index, this.progressOfExperience());
       if (!isInsideIteration(name)) this.#throwIfAborted();
       const called = this.callHook(plugin, name, options, index);
       if (called) await called;
+      if (isStage(name)) this.#place = placeBefore(name, index + 1, this.progressOfExperience());
       const served = this.safePoints.serve();
       if (served) await served;
     }
@@ -479,6 +536,17 @@ export abstract class BaseTemplate {
 /** Whether an iteration that has begun goes on behind the hook. */
 function isInsideIteration(name: HookName): boolean {
   return /Forward$|Backward$|Update$|^after.*Iteration$/.test(name);
+}
+
+/** @throws ERR_CALL_ORDER where another experience was left in the middle */
+function requireSame({ training }: Resumption, first: AnyExperience): void {
+  if (isOf(training, first)) return;
+  const { stream, index } = training.experience;
+  throw new ContinualTorchError(
+    'ERR_CALL_ORDER',
+    `train: expected experience ${index} of stream "${stream}", in which the checkpoint was taken that has been loaded, got experience ` +
+      `${first.currentExperience} of stream "${first.originStream.name}": go on with stream.slice(strategy.clock.trainExpCounter)`,
+  );
 }
 
 function busy(operation: string): ContinualTorchError {

@@ -14,7 +14,7 @@ export class HalfEnded {
    * @param restore puts back, step by step, what that hook finds
    */
   constructor(
-    private readonly experience: AnyExperience,
+    readonly experience: AnyExperience,
     readonly place: Place,
     plugins: readonly Plugin[],
     readonly restore: readonly (() => void)[],

@@ -1,0 +1,106 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
+import { differences } from '../../checkpoint/manifest';
+import { folderName } from '../../checkpoint/checkpoint-folder';
+import { ContinualTorchError } from '../../errors';
+import type { Strategy } from '../../hooks/strategy';
+import { boolean, parseOptions } from '../../options';
+import { copiedState, type State } from '../../state';
+import { hooksAround } from '../templates/hook-call';
+import { checkpointsOf } from './checkpoints';
+import { aboutSchema, differencesOfSettings } from './about';
+import { differencesOfStrategy } from './strategy-state';
+import { readTrainingState, type Resumption } from './training-state';
+
+/** What has been loaded, and where it goes on. */
+export interface LoadedCheckpoint {
+  /** Of the checkpoint's folder. */
+  path: string;
+  /** Counts the checkpoints of a folder. */
+  number: number;
+  /** When it was made. */
+  time: Date;
+  /** Name of the stream, and index in it, of the experience in which it was taken; null where it was taken between two. */
+  experience: { stream: string; index: number } | null;
+  /** What comes next in it: "iteration 12 of epoch 0". */
+  next: string | null;
+}
+
+const loadSchema = z.object({ optional: boolean.default(false) });
+
+/** How many checkpoints `save` leaves in a folder. */
+const kept = 2;
+
+/** What `strategy.save` does. */
+export async function save(strategy: Strategy, folder: string): Promise<string> {
+  folderName('save', folder);
+  const checkpoints = checkpointsOf(strategy);
+  await checkpoints.settled();
+  const take = async () => {
+    const checkpoint = strategy.checkpoint();
+    if (!checkpoint) return null;
+    const snapshot = await checkpoints.take(checkpoint.state, checkpoint.about);
+    // A promise in an object, so that nobody waits for it here.
+    return { path: checkpoints.write(folder, snapshot, (numbers) => numbers.slice(-kept)) };
+  };
+  let writing = await strategy.safePoints.ask(take);
+  while (!writing) {
+    if (hooksAround().some((hook) => hook.strategy === strategy)) throw notHere();
+    await nextTurn();
+    writing = await strategy.safePoints.ask(take);
+  }
+  try {
+    return await writing.path;
+  } finally {
+    checkpoints.release();
+  }
+}
+
+function notHere(): ContinualTorchError {
+  return new ContinualTorchError(
+    'ERR_CALL_ORDER',
+    'save: expected to be called outside of train and eval, or in the hooks beforeTrainingEpoch, afterTrainingEpoch, afterTrainingExp ' +
+      'or afterTraining; in an iteration leave it to a CheckpointPlugin({ everyIterations }), or do not wait for it here',
+  );
+}
+
+/** What `strategy.load` does, but for the place where the training goes on. @returns null where there is nothing to load */
+export async function load(
+  strategy: Strategy,
+  folder: string,
+  options: { optional?: boolean } | undefined,
+): Promise<{ loaded: LoadedCheckpoint; resumption: Resumption | null } | null> {
+  folderName('load', folder);
+  const { optional } = parseOptions('load', loadSchema, options);
+  const checkpoint = await checkpointsOf(strategy)
+    .read(folder)
+    .catch((error: unknown) => {
+      if (optional && error instanceof ContinualTorchError && error.code === 'ERR_CHECKPOINT_NOT_FOUND') return null;
+      throw error;
+    });
+  if (!checkpoint) return null;
+  const { path, manifest, state } = checkpoint;
+  const about = aboutSchema.safeParse(manifest.about);
+  if (!about.success) throw new ContinualTorchError('ERR_CHECKPOINT_FORMAT', `load: "${path}" does not say what it is of`);
+  const { training, ...parts } = state as { training: State; [part: string]: State };
+  const others = differencesOfStrategy(strategy, parts);
+  if (others.length > 0) {
+    throw new ContinualTorchError('ERR_CHECKPOINT_MISMATCH', `load: "${path}" is of another strategy: ${others.join('; ')}`);
+  }
+  const changed = [...differences(manifest.surroundings), ...differencesOfSettings(strategy, about.data)];
+  const loadAgain = () => strategy.loadStateDict(parts);
+  const before = copiedState(strategy.stateDict());
+  try {
+    // A part may keep what it is given, and change it: there is to be another for the second time.
+    strategy.loadStateDict(training === null ? parts : copiedState(parts));
+  } catch (error) {
+    strategy.loadStateDict(before);
+    throw error;
+  }
+  const resumption = training === null ? null : { training: readTrainingState(training), loadAgain };
+  if (changed.length > 0) {
+    process.emitWarning(`load: the run goes on under other circumstances, and its numbers may differ: ${changed.join('; ')}.`, 'ContinualTorchWarning');
+  }
+  const { experience, next } = about.data;
+  return { loaded: { path, number: manifest.number, time: new Date(manifest.time), experience, next }, resumption };
+}
