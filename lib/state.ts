@@ -122,7 +122,13 @@ export function loadTogether(parts: readonly (readonly [part: Stateful, state: S
       callUserAtOnce('ERR_STATE_DICT', `${beginning(describeValue(part))} it failed`, () => part.loadStateDict(state));
     }
   } catch (error) {
-    for (const [part, state] of before.reverse()) part.loadStateDict(state);
+    for (const [part, state] of before.reverse()) {
+      try {
+        part.loadStateDict(state);
+      } catch {
+        // The one that refuses may refuse this too; what it refused first is what is reported.
+      }
+    }
     throw error;
   }
 }

@@ -1,11 +1,19 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Dataset } from '../data/dataset';
 
 interface Streams {
   readonly streams: ReadonlyMap<string, { readonly experiences: readonly { readonly dataset: Dataset }[] }>;
 }
 
+/** Tells this process (this thread) from every other. */
+export const thisProcess = randomUUID();
+
 let made = 0;
+
+/** How many benchmarks this process has made so far, those of the same data counted once. */
+export function benchmarksMade(): number {
+  return made;
+}
 
 /** What benchmarks of the same data have in common, and what tells it from others: here, and in another process. */
 export class BenchmarkIdentity {
