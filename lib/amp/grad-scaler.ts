@@ -3,7 +3,7 @@ import { ContinualTorchError } from '../errors';
 import type { Optimizer } from '../optim/optimizer';
 import { parseState } from '../optim/parse-state';
 import { requireOptimizer } from '../optim/require-optimizer';
-import { boolean, nonNegativeInteger, parseArgument, parseOptions, positiveInteger } from '../options';
+import { boolean, nonNegativeInteger, nonNegativeNumber, parseArgument, parseOptions, positiveInteger } from '../options';
 import { tensor } from '../tensor/creation';
 import { noGrad } from '../tensor/grad-mode';
 import { ops } from '../tensor/operators';
@@ -24,7 +24,7 @@ const schema = z.object({
   enabled: boolean.default(true),
 });
 const stateSchema = z.object({
-  scale: positive,
+  scale: nonNegativeNumber, // 0 where overflow followed overflow
   growth_factor: aboveOne,
   backoff_factor: betweenZeroAndOne,
   growth_interval: positiveInteger,

@@ -88,7 +88,7 @@ export function putTogether({ json, tensors }: StateTree): State {
   const visit = (value: unknown): State => {
     if (typeof value !== 'object' || value === null) return value as State;
     if (Array.isArray(value)) return value.map(visit);
-    const entries = Object.entries(value);
+    const entries: [string, unknown][] = Object.entries(value);
     const [key, content] = entries[0] ?? ['', null];
     if (key === '$tensor') return tensorOf(content);
     if (key === '$numbers') return tensorOf(content).toNumbers();

@@ -3,7 +3,7 @@ import { ContinualTorchError } from '../errors';
 import { integer } from '../options';
 import type { LRScheduler } from './lr-scheduler';
 import type { Optimizer } from './optimizer';
-import { parseState } from './parse-state';
+import { parseState, requireForEachGroup } from './parse-state';
 import { requireOptimizer } from './require-optimizer';
 
 /** The options that every scheduler has, for its schema. */
@@ -125,6 +125,7 @@ export abstract class BaseLRScheduler implements LRScheduler {
   /** Goes on from a state, of `stateDict` or of PyTorch; learning rates come with the optimizer's. @throws ERR_STATE_DICT */
   loadStateDict(stateDict: unknown): void {
     const state = parseState(stateSchema, stateDict);
+    requireForEachGroup('base_lrs', state.base_lrs, this.optimizer.paramGroups.length);
     this.lastEpoch = state.last_epoch;
     this.initialLrs = state.base_lrs;
     this.stepCount = state._step_count;

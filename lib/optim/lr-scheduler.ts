@@ -1,6 +1,9 @@
 import type { Optimizer } from './optimizer';
 
-/** Changes the learning rates of an optimizer as training goes on. */
+/**
+ * Changes the learning rates of an optimizer as training goes on. One of your own needs `stateDict` and `loadStateDict` to go on
+ * from a checkpoint where it knows more than `lastEpoch`.
+ */
 export interface LRScheduler {
   /** Whose learning rates are set. */
   readonly optimizer: Optimizer;

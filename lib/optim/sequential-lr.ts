@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
 import { instanceOf, parseOptions, positiveInteger } from '../options';
+import { loadTogether, type State } from '../state';
 import { BaseLRScheduler, type LRSchedulerStateDict } from './base-lr-scheduler';
 import type { LRScheduler } from './lr-scheduler';
 import type { Optimizer } from './optimizer';
@@ -113,7 +114,7 @@ export class SequentialLR implements LRScheduler {
         `loadStateDict: expected the state of ${this.schedulers.length} schedulers, got ${state._schedulers.length}`,
       );
     }
-    this.schedulers.forEach((each, i) => each.loadStateDict(state._schedulers[i]));
+    loadTogether(this.schedulers.map((each, i) => [each, state._schedulers[i] as State]));
     this.lastEpoch = state.last_epoch;
     this.lastLrs = state._last_lr;
   }

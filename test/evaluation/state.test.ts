@@ -21,7 +21,6 @@ import {
   withClassesTimeline,
 } from '../../lib/index';
 import { Numbering } from '../../lib/evaluation/numbering';
-import type { State } from '../../lib/state';
 import { answeringModel, constant } from '../support/answering';
 import { throwsWithCode } from '../support/assertions';
 import { quietEvaluator } from '../support/evaluators';
@@ -74,8 +73,8 @@ const visit =
 /** Everything that a user sees of what was measured. */
 const seen = ({ strategy: { evaluator } }: Built) => ({
   results: JSON.parse(JSON.stringify(evaluator.results)) as unknown,
-  last: comparable(evaluator.getLastMetrics() as State),
-  all: comparable(evaluator.getAllMetrics() as State),
+  last: comparable(evaluator.getLastMetrics()),
+  all: comparable(evaluator.getAllMetrics()),
 });
 
 /** The state as another process would have left it: its benchmarks have places of their own. */

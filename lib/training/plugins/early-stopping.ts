@@ -4,7 +4,8 @@ import { SupervisedPlugin } from '../../hooks/plugin';
 import type { Hook, Strategy } from '../../hooks/strategy';
 import { counted } from '../../inspect';
 import type { Module } from '../../nn/module';
-import { boolean, nonNegativeNumber, parseOptions, positiveInteger } from '../../options';
+import { boolean, nonNegativeInteger, nonNegativeNumber, parseOptions, positiveInteger } from '../../options';
+import { anyNumber, arrayOf, byName, checkState, copyOf, misfit, tensorState } from '../../state';
 import { noGrad } from '../../tensor/grad-mode';
 import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
@@ -18,6 +19,18 @@ const schema = z.object({
   margin: nonNegativeNumber.default(0),
   verbose: boolean.default(false),
 });
+
+const warning = z.enum(['missing', 'NaN'], '"missing" or "NaN"');
+const stateSchema = z.object({
+  bestState: byName(tensorState).nullable(),
+  bestVal: anyNumber.nullable(),
+  bestStep: nonNegativeInteger.nullable(),
+  before: nonNegativeInteger,
+  warnedOf: arrayOf(warning),
+});
+
+/** What an `EarlyStoppingPlugin` knows of the experience under way: the best model by parameter name, and its value. */
+export type EarlyStoppingStateDict = z.output<typeof stateSchema>;
 
 /** Options of `EarlyStoppingPlugin`. */
 export interface EarlyStoppingPluginOptions {
@@ -68,7 +81,7 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
   private readonly options: z.output<typeof schema>;
   /** Values that the evaluator had before this training. */
   private before = 0;
-  private readonly warnedOf = new Set<'missing' | 'NaN'>();
+  private warnedOf = new Set<z.output<typeof warning>>();
 
   constructor(options: EarlyStoppingPluginOptions) {
     super();
@@ -86,6 +99,26 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
   override beforeTrainingExp(): void {
     this.bestState = this.bestVal = this.bestStep = null;
     this.warnedOf.clear();
+  }
+
+  /** The best model of the experience under way with its value and step, and which values of the evaluator do not count. */
+  stateDict(): EarlyStoppingStateDict {
+    const { bestState, bestVal, bestStep, before, warnedOf } = this;
+    return { bestState: bestState && Object.fromEntries(bestState), bestVal, bestStep, before, warnedOf: [...warnedOf] };
+  }
+
+  /** Goes on in the experience of a state, of which it takes a copy. @throws ERR_STATE_DICT */
+  loadStateDict(state: unknown): void {
+    const { bestState, bestVal, bestStep, before, warnedOf } = checkState('EarlyStoppingPlugin', stateSchema, state);
+    if ((bestState === null) !== (bestVal === null) || (bestVal === null) !== (bestStep === null)) {
+      throw misfit('EarlyStoppingPlugin', 'expected bestState, bestVal and bestStep to be null all three, or none of them');
+    }
+    const copies = bestState && Object.entries(bestState).map(([name, tensor]): [string, Tensor] => [name, copyOf(tensor)]);
+    this.bestState = copies && new Map(copies);
+    this.bestVal = bestVal;
+    this.bestStep = bestStep;
+    this.before = before;
+    this.warnedOf = new Set(warnedOf);
   }
 
   private check(strategy: Strategy): void {
@@ -150,7 +183,7 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
     );
   }
 
-  private warnOnce(of: 'missing' | 'NaN', message: string): void {
+  private warnOnce(of: z.output<typeof warning>, message: string): void {
     if (this.warnedOf.has(of)) return;
     this.warnedOf.add(of);
     process.emitWarning(`EarlyStoppingPlugin: ${message}`, 'ContinualTorchWarning');

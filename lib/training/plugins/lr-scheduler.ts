@@ -5,7 +5,8 @@ import type { Hook, Strategy } from '../../hooks/strategy';
 import { mayRunLater } from '../../hooks/twins';
 import type { LRScheduler } from '../../optim/lr-scheduler';
 import { Optimizer } from '../../optim/optimizer';
-import { boolean, parseArgument, parseOptions } from '../../options';
+import { boolean, integer, nonNegativeInteger, parseArgument, parseOptions } from '../../options';
+import { anyNumber, anyState, arrayOf, checkState, isStateful, loadTogether, type Stateful, stateOf } from '../../state';
 import { callUserAtOnce } from '../../user-function';
 import { PeriodicEval } from './periodic-eval';
 
@@ -28,6 +29,22 @@ const schema = z.object({
   firstEpochOnly: boolean.default(false),
   firstExpOnly: boolean.default(false),
 });
+
+const warning = z.enum(['evaluation', 'optimizer'], '"evaluation" or "optimizer"');
+const stateSchema = z.object({
+  scheduler: anyState,
+  isInsideTraining: boolean,
+  hasTrained: boolean,
+  justValidated: boolean,
+  hasValidated: boolean,
+  warnedOf: arrayOf(warning),
+  lossSum: anyNumber,
+  samples: nonNegativeInteger,
+});
+const lastEpochSchema = z.object({ lastEpoch: integer });
+
+/** What an `LRSchedulerPlugin` has seen of the experience under way, and the state of its scheduler. */
+export type LRSchedulerPluginStateDict = z.output<typeof stateSchema>;
 
 /** Options of `LRSchedulerPlugin`. */
 export interface LRSchedulerPluginOptions {
@@ -67,7 +84,7 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
   private hasTrained = false;
   private justValidated = false;
   private hasValidated = false;
-  private readonly warnedOf = new Set<'evaluation' | 'optimizer'>();
+  private warnedOf = new Set<z.output<typeof warning>>();
   private lossSum = 0;
   private samples = 0;
 
@@ -151,6 +168,23 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     }
   }
 
+  /** The scheduler's state (its `lastEpoch` where it has no `stateDict`), and what was seen of losses and evaluations. */
+  stateDict(): LRSchedulerPluginStateDict {
+    const { scheduler, isInsideTraining, hasTrained, justValidated, hasValidated, warnedOf, lossSum, samples } = this;
+    return {
+      scheduler: stateOf(statefulPart(scheduler)),
+      ...{ isInsideTraining, hasTrained, justValidated, hasValidated, warnedOf: [...warnedOf], lossSum, samples },
+    };
+  }
+
+  /** Goes on from a state, the scheduler too; learning rates come with the optimizer's. @throws ERR_STATE_DICT */
+  loadStateDict(state: unknown): void {
+    const { scheduler, warnedOf, ...seen } = checkState('LRSchedulerPlugin', stateSchema, state);
+    loadTogether([[statefulPart(this.scheduler), scheduler]]);
+    Object.assign(this, seen);
+    this.warnedOf = new Set(warnedOf);
+  }
+
   private step({ clock }: Strategy): void {
     const { metric, firstExpOnly, firstEpochOnly } = this.options;
     const rests = (firstExpOnly && clock.trainExpCounter > 0) || (firstEpochOnly && clock.trainExpEpochs > 0);
@@ -167,7 +201,7 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
     this.samples += samples;
   }
 
-  private warnOnce(of: 'evaluation' | 'optimizer', message: string): void {
+  private warnOnce(of: z.output<typeof warning>, message: string): void {
     if (this.warnedOf.has(of)) return;
     this.warnedOf.add(of);
     process.emitWarning(`LRSchedulerPlugin: ${message}`, 'ContinualTorchWarning');
@@ -176,6 +210,17 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
   private forgetLoss(): void {
     this.lossSum = this.samples = 0;
   }
+}
+
+/** What keeps a scheduler's state: itself, or what every scheduler has. */
+function statefulPart(scheduler: LRScheduler): Stateful {
+  if (isStateful(scheduler)) return scheduler;
+  return {
+    stateDict: () => ({ lastEpoch: scheduler.lastEpoch }),
+    loadStateDict: (state) => {
+      scheduler.lastEpoch = checkState('a scheduler without loadStateDict', lastEpochSchema, state).lastEpoch;
+    },
+  };
 }
 
 /** A hook that only sets a flag which nobody reads between two iterations of one job. */

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { isWhollyKept, SupervisedPlugin } from '../../hooks/plugin';
 import type { Hook, Strategy } from '../../hooks/strategy';
 import type { TrainOptions } from '../../hooks/train-options';
-import { parseArgument } from '../../options';
+import { boolean, parseArgument } from '../../options';
+import { checkState } from '../../state';
 
 /** What `evalEvery` counts. */
 export type PevalMode = 'epoch' | 'iteration' | 'experience';
@@ -12,6 +13,11 @@ export const periodicEvalOptions = {
   evalEvery: z.int('an integer of at least -1').min(-1, 'an integer of at least -1').default(-1),
   pevalMode: z.enum(['epoch', 'iteration', 'experience'], '"epoch", "iteration" or "experience"').default('epoch'),
 };
+
+const stateSchema = z.object({ doFinal: boolean, hasWarned: boolean });
+
+/** What a `PeriodicEval` knows of the experience under way. */
+export type PeriodicEvalStateDict = z.output<typeof stateSchema>;
 
 /**
  * Evaluates during training, after 0-based epochs or iterations 0, `evalEvery`, 2 `evalEvery`, ... of each experience.
@@ -64,6 +70,18 @@ export class PeriodicEval extends SupervisedPlugin {
 
   override async afterTrainingExp(strategy: Strategy, options: TrainOptions): Promise<void> {
     if (this.doFinal) await this.peval(strategy, options);
+  }
+
+  /** Whether the experience ends with an evaluation, and whether a warning has come. */
+  stateDict(): PeriodicEvalStateDict {
+    return { doFinal: this.doFinal, hasWarned: this.hasWarned };
+  }
+
+  /** Goes on in the experience of a state. @throws ERR_STATE_DICT */
+  loadStateDict(state: unknown): void {
+    const { doFinal, hasWarned } = checkState('PeriodicEval', stateSchema, state);
+    this.doFinal = doFinal;
+    this.hasWarned = hasWarned;
   }
 
   private async peval(strategy: Strategy, options: TrainOptions): Promise<void> {

@@ -78,7 +78,7 @@ export function loadModelState(model: AnyModule, state: unknown): void {
   noGrad(() => {
     for (const [name, handle, isBuffer] of own) {
       const tensor = new Tensor(handle);
-      ops.aten.copy_!(tensor, given[name]!);
+      ops.aten.copy_!(tensor, given[name]);
       if (!isBuffer && name in requiresGrad) tensor.requiresGrad_(requiresGrad[name]);
     }
   });

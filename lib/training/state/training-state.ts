@@ -34,7 +34,7 @@ export function readTrainingState(state: unknown): TrainingState {
 
 /** As plain state. */
 export function writeTrainingState(training: TrainingState): State {
-  return training as unknown as State;
+  return training;
 }
 
 /** A training that is to be gone on with. */

@@ -262,6 +262,7 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
     };
   }
 
+  /** Where the training of an experience stands. */
   #training(place: Place, { originStream, currentExperience }: AnyExperience): TrainingState {
     const { dataloader, step } = this;
     const generator = dataloader instanceof DataLoader ? dataloader.generator : null;

@@ -406,6 +406,7 @@ export abstract class BaseTemplate {
     return this.#leaveIfAborted(place);
   }
 
+  /** @throws ERR_ABORTED, once plugins have heard of it */
   #leaveIfAborted(place: Place | null): void | Promise<void> {
     const signal = this.callsUnderWay.aborted();
     if (!signal) return;
