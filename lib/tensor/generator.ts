@@ -115,6 +115,11 @@ export class DrawsOf {
   }
 }
 
+/** @internal The default generator of a device, whatever the call under way draws from. */
+export function generatorOfDevice(device: string): NativeGenerator {
+  return chosen.exit(() => native.defaultGenerator(device));
+}
+
 function fromHandle(handle: NativeGenerator): Generator {
   return Object.assign(Object.create(Generator.prototype) as Generator, { cannotBeCloned: notCloned, handle });
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { native } from '../../native/binding';
 import type { NativeGenerator } from '../../native/types';
 import { checkState, type State } from '../../state';
-import type { Generator } from '../../tensor/generator';
+import { type Generator, generatorOfDevice } from '../../tensor/generator';
 import { Tensor } from '../../tensor/tensor';
 
 const state = z.instanceof(Tensor, { error: 'a Tensor' }).nullable();
@@ -16,9 +16,9 @@ interface Draws {
 /** What a strategy draws from: the default generator of the CPU, its own, and that of its device. */
 function generatorsOf({ generator, device }: Draws): Record<keyof z.output<typeof schema>, NativeGenerator | null> {
   return {
-    default: native.defaultGenerator('cpu'),
+    default: generatorOfDevice('cpu'),
     own: generator && generator.handle,
-    device: device === 'cpu' ? null : native.defaultGenerator(device),
+    device: device === 'cpu' ? null : generatorOfDevice(device),
   };
 }
 

@@ -164,7 +164,9 @@ function digest(strategy: SupervisedTemplate): string {
   const hash = createHash('sha256');
   const { json, tensors } = takeApart('the strategy', strategy.checkpoint()!.state);
   for (const [name, tensor] of tensors) hash.update(name).update(Buffer.from(tensor.contiguous().toTypedArray().buffer as ArrayBuffer));
-  const withoutPlugin = (_: string, value: unknown): unknown => ((value as { name?: string })?.name === 'CheckpointPlugin' ? null : value);
+  // Checkpoints are counted from where they were begun, and processes told apart.
+  const withoutPlugin = (key: string, value: unknown): unknown =>
+    key === 'process' || (value as { name?: string } | null)?.name === 'CheckpointPlugin' ? null : value;
   hash.update(JSON.stringify(json, withoutPlugin)).update(JSON.stringify(strategy.evaluator.results));
   for (const file of readdirSync(logs).sort()) hash.update(file).update(readFileSync(path.join(logs, file)));
   return hash.digest('hex');
