@@ -1,20 +1,38 @@
 import path from 'node:path';
+import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
 import type { Dataset } from '../data/dataset';
 import { parseMetricName } from '../evaluation/metric';
-import { Numbering } from '../evaluation/numbering';
+import { Numbering, numberingState } from '../evaluation/numbering';
 import type { Logger, Strategy } from '../hooks/strategy';
-import { parseArgument } from '../options';
+import { boolean, nonNegativeInteger, parseArgument } from '../options';
 import type { EmittedMetric } from '../results/metric-values';
+import { anyNumber, checkState, copyOf, object, tensorState } from '../state';
 import { Tensor } from '../tensor/tensor';
 import { fourDecimals } from './four-decimals';
-import { folderName, LogFile } from './log-file';
+import { folderName, LogFile, logFileState } from './log-file';
 
 const trainingColumns = ['training_exp', 'epoch', 'training_accuracy', 'val_accuracy', 'training_loss', 'val_loss'];
 const evalColumns = ['eval_exp', 'training_exp', 'eval_accuracy', 'eval_loss', 'forgetting'];
 
+const value = z.union([anyNumber, tensorState], 'a number or a tensor').nullable();
+const stateSchema = z.object({
+  training: logFileState,
+  evaluation: logFileState,
+  benchmarks: numberingState,
+  trained: object({ benchmark: nonNegativeInteger, stream: z.string('a name'), index: nonNegativeInteger }).nullable(),
+  isInsideTraining: boolean,
+  validation: object({ accuracy: value, loss: value }),
+  isOld: boolean,
+});
+
+/** The place that each file of a `CSVLogger` has come to, and what its next rows need. */
+export type CSVLoggerStateDict = z.output<typeof stateSchema>;
+
+const nothing: CSVLoggerStateDict['validation'] = { accuracy: null, loss: null };
+
 /**
- * Accuracy and loss in two files of the folder, which are overwritten: `training_results.csv` has a row for each training
+ * Accuracy and loss in two files of the folder, each of which is overwritten with its first row: `training_results.csv` has a row for each training
  * epoch, `eval_results.csv` one for each experience evaluated outside of training. They need `accuracyMetrics` and
  * `lossMetrics` of epoch and experience, the last column `forgettingMetrics` of experience; a value that is missing is 0, a
  * `training_exp` before any training None.
@@ -30,9 +48,9 @@ export class CSVLogger implements Logger {
   private readonly evaluation: LogFile;
   private readonly benchmarks = new Numbering();
   /** The experience of the latest training. */
-  private trained: Experience<Dataset> | null = null;
+  private trained: CSVLoggerStateDict['trained'] = null;
   private isInsideTraining = false;
-  private validation: { accuracy?: EmittedMetric; loss?: EmittedMetric } = {};
+  private validation = nothing;
   /** Whether the validation is of an earlier call of `train`. */
   private isOld = false;
 
@@ -54,10 +72,10 @@ export class CSVLogger implements Logger {
   }
 
   beforeTrainingExp({ experience }: Strategy): void {
-    const before = this.numberOfTrained;
-    const isFirst = this.trained === null;
-    this.trained = experience;
-    if (this.isOld && (isFirst || this.numberOfTrained !== before)) this.validation = {};
+    const { benchmark, originStream, currentExperience } = experience!;
+    const before = this.trained;
+    this.trained = { benchmark: this.benchmarks.of(benchmark), stream: originStream.name, index: currentExperience };
+    if (this.isOld && before?.benchmark !== this.trained.benchmark) this.validation = nothing;
   }
 
   async afterTrainingEpoch({ clock, experience }: Strategy, values: readonly EmittedMetric[]): Promise<void> {
@@ -91,9 +109,44 @@ export class CSVLogger implements Logger {
       return;
     }
     const forgetting = find(values, 'ExperienceForgetting', 'eval', stream);
-    const trainingExp = this.trained === null ? 'None' : this.label(this.trained);
+    const { trained } = this;
+    const trainingExp = trained === null ? 'None' : labelOf(trained.benchmark, trained.index);
     this.evaluation.append(row([this.label(experience!), trainingExp, format(accuracy), format(loss), format(forgetting)]));
     await this.evaluation.flush();
+  }
+
+  /** Resolves when every row is on disk. @throws ERR_LOG_WRITE */
+  async flush(): Promise<void> {
+    await Promise.all([this.training.sync(), this.evaluation.sync()]);
+  }
+
+  /** How much of each file has been written, and what the next rows need. */
+  stateDict(): CSVLoggerStateDict {
+    const { trained, isInsideTraining, validation, isOld } = this;
+    return {
+      training: this.training.stateDict(),
+      evaluation: this.evaluation.stateDict(),
+      benchmarks: this.benchmarks.stateDict(),
+      ...{ trained, isInsideTraining, validation, isOld },
+    };
+  }
+
+  /**
+   * Goes on in both files at the places of a state: rows behind them are cut off by the next one. A file that is not what it was
+   * is begun anew, with a warning.
+   * @throws ERR_STATE_DICT
+   */
+  loadStateDict(state: unknown): void {
+    const { training, evaluation, benchmarks, trained, isInsideTraining, validation, isOld } = checkState('CSVLogger', stateSchema, state);
+    const { accuracy, loss } = validation;
+    const copied = (given: number | Tensor | null) => (given instanceof Tensor ? copyOf(given) : given);
+    this.validation = { accuracy: copied(accuracy), loss: copied(loss) };
+    this.training.loadStateDict(training);
+    this.evaluation.loadStateDict(evaluation);
+    this.benchmarks.loadStateDict(benchmarks);
+    this.trained = trained;
+    this.isInsideTraining = isInsideTraining;
+    this.isOld = isOld;
   }
 
   /** Nothing can be written from now on. */
@@ -106,16 +159,15 @@ export class CSVLogger implements Logger {
     return this.close();
   }
 
-  private get numberOfTrained(): number {
-    return this.trained === null ? 0 : this.benchmarks.of(this.trained.benchmark);
-  }
-
   private label({ benchmark, currentExperience }: Experience<Dataset>): string {
     const { trained } = this;
-    const isGuest = trained === null || !benchmark.streams.has(trained.originStream.name);
-    const number = isGuest ? this.numberOfTrained : this.benchmarks.of(benchmark);
-    return number === 0 ? String(currentExperience) : `${number}:${currentExperience}`;
+    const isGuest = trained === null || !benchmark.streams.has(trained.stream);
+    return labelOf(isGuest ? (trained?.benchmark ?? 0) : this.benchmarks.of(benchmark), currentExperience);
   }
+}
+
+function labelOf(benchmark: number, index: number): string {
+  return benchmark === 0 ? String(index) : `${benchmark}:${index}`;
 }
 
 function row(fields: string[]): Buffer {
@@ -123,14 +175,15 @@ function row(fields: string[]): Buffer {
 }
 
 /** A value of a hook by its metric: of names that tell phase and stream, those of the experience at hand. */
-function find(values: readonly EmittedMetric[], metric: string, phase: 'train' | 'eval', stream: string) {
-  return values.findLast(({ name }) => {
+function find(values: readonly EmittedMetric[], metric: string, phase: 'train' | 'eval', stream: string): number | Tensor | null {
+  const found = values.findLast(({ name }) => {
     const parts = parseMetricName(name);
     if (!parts) return name.split('/')[0] === metric;
     return parts.metric === metric && parts.phase === phase && parts.stream === stream;
   });
+  return found?.value ?? null;
 }
 
-function format(value: EmittedMetric | undefined): string {
-  return value === undefined || value.value instanceof Tensor ? '0' : fourDecimals(value.value);
+function format(value: number | Tensor | null): string {
+  return value === null || value instanceof Tensor ? '0' : fourDecimals(value);
 }

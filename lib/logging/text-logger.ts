@@ -1,11 +1,18 @@
 import type { Writable } from 'node:stream';
+import { z } from 'zod';
 import type { Experience } from '../benchmarks/stream';
 import { ContinualTorchError, describeValue } from '../errors';
 import type { Logger, Strategy } from '../hooks/strategy';
 import { nestedArray, type NestedArray } from '../results/evaluation-results';
 import type { EmittedMetric } from '../results/metric-values';
+import { anyNumber, byName, checkState, copyOf, tensorState } from '../state';
 import { Tensor } from '../tensor/tensor';
 import { fourDecimals } from './four-decimals';
+
+const stateSchema = z.object({ latest: byName(z.union([anyNumber, tensorState], 'a number or a tensor')) });
+
+/** Values that a `TextLogger` has not printed yet, by name. */
+export type TextLoggerStateDict = z.output<typeof stateSchema>;
 
 /**
  * Prints when training and evaluation begin and end, and the latest value of each metric, sorted by name, at the end of each
@@ -18,7 +25,7 @@ import { fourDecimals } from './four-decimals';
  * Numbers have four decimals; tensors begin on a line of their own.
  */
 export class TextLogger implements Logger {
-  private readonly latest = new Map<string, number | Tensor>();
+  private latest = new Map<string, number | Tensor>();
   private failure: Error | null = null;
 
   /**
@@ -75,6 +82,18 @@ export class TextLogger implements Logger {
   afterEval(_strategy: Strategy): void {
     this.print('-- >> End of eval phase << --');
     this.printMetrics();
+  }
+
+  /** The latest values that have not been printed. */
+  stateDict(): TextLoggerStateDict {
+    return { latest: Object.fromEntries(this.latest) };
+  }
+
+  /** Prints on with the values of a state. @throws ERR_STATE_DICT */
+  loadStateDict(state: unknown): void {
+    const { latest } = checkState(this.constructor.name, stateSchema, state);
+    const copies = Object.entries(latest).map(([name, value]) => [name, value instanceof Tensor ? copyOf(value) : value] as const);
+    this.latest = new Map(copies);
   }
 
   private printMetrics(): void {

@@ -57,9 +57,12 @@ describe('CSVLogger', () => {
       const folder = path.join(parent, 'a', 'b');
       await mkdir(folder, { recursive: true });
       await writeFile(path.join(folder, 'eval_results.csv'), 'old\nolder\n');
-      new CSVLogger(folder);
-      assert.equal(await read(folder, 'eval'), evalHeader);
+      const strategy = smallStrategy({ evaluator: new EvaluationPlugin(lossMetrics(), { loggers: [new CSVLogger(folder)] }) });
       assert.equal(await read(folder, 'training'), trainingHeader);
+      // Of an earlier run, which may be gone on with: it is there until there is something to put in its place.
+      assert.equal(await read(folder, 'eval'), 'old\nolder\n');
+      await strategy.eval(smallBenchmark().testStream.at(0)!);
+      assert.equal(await read(folder, 'eval'), `${evalHeader}0,None,0,0,0\n`);
     }));
 
   it('writes each row before the training goes on, and loses none at process.exit', async function () {

@@ -171,8 +171,10 @@ describe('TensorboardLogger', () => {
   it('has a file of its own beside another logger of the same folder, in another thread too', async function () {
     this.timeout(processTestTimeout);
     await withTempFolder(async (folder) => {
-      new TensorboardLogger(folder);
-      new TensorboardLogger(folder);
+      const loggers = [new TensorboardLogger(folder), new TensorboardLogger(folder)];
+      assert.deepEqual(await readdir(folder), []); // until there is something to write
+      for (const logger of loggers) logger.logMetrics([{ name: 'one', value: 1, x: 0 }]);
+      await Promise.all(loggers.map((logger) => logger.close()));
       assert.equal((await readdir(folder)).length, 2);
       const threads = path.join(folder, 'threads');
       const { code, stderr } = await runProgram('test/process/programs/logging-worker.ts', [threads]);
