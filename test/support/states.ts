@@ -29,7 +29,8 @@ export function comparable(state: State): unknown {
   if (state instanceof Tensor) return { dtype: state.dtype, shape: state.shape, numbers: state.toNumbers() };
   if (Array.isArray(state)) return (state as readonly State[]).map(comparable);
   if (typeof state !== 'object' || state === null) return state;
-  return Object.fromEntries(Object.entries(state).map(([key, item]) => [key, comparable(item)]));
+  const entries = state instanceof Map ? [...(state as Map<string, State>)] : Object.entries(state);
+  return Object.fromEntries(entries.map(([key, item]) => [key, comparable(item)]));
 }
 
 /** Objects that no state should be read from without care, each with what the message says of it. */
