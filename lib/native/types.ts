@@ -171,6 +171,10 @@ export interface NativeQuadraticPenalty {
   memory(): [name: string, importance: NativeTensor, anchor: NativeTensor][];
   /** Copies of these. */
   setMemory(memory: [name: string, importance: NativeTensor, anchor: NativeTensor][]): void;
+  /** Whether what is measured from now on can be taken back; what has been measured no longer can. */
+  keepPrevious(keep: boolean): void;
+  /** Remembers what it did before that was measured. */
+  takeBack(): void;
 }
 
 /** The stages of a pass that measures importances; it ends by one of the last two. */

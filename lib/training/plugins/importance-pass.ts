@@ -3,12 +3,15 @@ import { DataLoader } from '../../data/data-loader';
 import type { Dataset } from '../../data/dataset';
 import type { Inputs } from '../../data/inputs';
 import { ContinualTorchError } from '../../errors';
-import type { Strategy } from '../../hooks/strategy';
+import type { Counters, Strategy } from '../../hooks/strategy';
 import { native } from '../../native/binding';
 import type { NativeImportancePass } from '../../native/types';
-import { nativeModule } from '../../nn/module';
+import { type Module, nativeModule } from '../../nn/module';
 import { boolean, instanceOf, parseArgument, parseOptions } from '../../options';
 import { noProgressDisplay, progressDisplay } from '../../progress-display';
+import { noGrad } from '../../tensor/grad-mode';
+import { ops } from '../../tensor/operators';
+import type { Tensor } from '../../tensor/tensor';
 import { passOver } from '../iteration/plugin-pass';
 import { QuadraticPenalty } from './quadratic-penalty';
 
@@ -51,6 +54,8 @@ export interface MeasureOptions {
  */
 export class ImportancePass {
   readonly #stages: NativeImportancePass;
+  /** The training under way that has been measured, by its clock and by the experiences before it. */
+  #measured: { clock: Counters; experience: number } | null = null;
   /** Where importances go. */
   readonly penalty: QuadraticPenalty;
 
@@ -61,11 +66,30 @@ export class ImportancePass {
   }
 
   /**
+   * An experience is to be learned: where it takes the place of one that has been measured and has not come to its end (a later
+   * hook has failed, and `restart` was given), the penalty remembers again what it did before that one. For `beforeTrainingExp`.
+   * A plugin that calls it calls `settle` too. @throws ERR_BUSY
+   */
+  begin({ clock }: Strategy): void {
+    const measured = this.#measured;
+    if (measured?.clock === clock && measured.experience === clock.trainExpCounter) this.penalty.handle.takeBack();
+    this.penalty.handle.keepPrevious(true);
+    this.#measured = null;
+  }
+
+  /** All that was measured stays, and what the penalty remembered before is let go. For `afterTraining`. @throws ERR_BUSY */
+  settle(): void {
+    this.penalty.handle.keepPrevious(false);
+    this.#measured = null;
+  }
+
+  /**
    * Measures on the experience's own data, in its order, in mini-batches of `strategy.trainMbSize`; what a plugin has put
    * into `adaptedDataset` is of other experiences. For `afterTrainingExp`. A `forward` that the strategy overrides is used.
    * @throws ERR_CALL_ORDER where the model changes meanwhile, or outside of a training; ERR_EMPTY_EXPERIENCE where there is no
    * mini-batch; ERR_IMPORTANCE where the model fails, ERR_FORWARD where a `forward` of yours does; ..._NO_IMPORTANCE where
-   * there is nothing to merge with; ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
+   * there is nothing to merge with; ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_ABORTED. The model's
+   * buffers (BatchNorm's running statistics) are then as they were, and it can be measured again.
    */
   async measure(strategy: Strategy, options: MeasureOptions): Promise<void> {
     const { isFirst, mode, criterion, dropLast, verbose } = parseOptions('ImportancePass.measure', schema, options);
@@ -74,6 +98,7 @@ export class ImportancePass {
     const data = dataOf(strategy, hook, dropLast);
     strategy.model.train(mode === 'train');
     const { begin, accumulate, replace, merge } = this.#stages;
+    const buffers = noGrad(() => copiedBuffers(strategy.model));
     const display = verbose ? progressDisplay(`${method} importance`) : noProgressDisplay;
     try {
       await strategy.runNative([begin]);
@@ -89,12 +114,20 @@ export class ImportancePass {
       // What was added to a model in TypeScript is native from here on, so that it is noticed.
       nativeModule(strategy.model);
       await strategy.runNative([isFirst ? replace : merge]);
+      this.#measured = { clock: strategy.clock, experience: strategy.clock.trainExpCounter };
     } catch (error) {
+      noGrad(() => buffers.forEach(([buffer, copy]) => void ops.aten.copy_!(buffer, copy)));
       throw ofThePass(error, hook);
     } finally {
       display.stop();
+      for (const [, copy] of buffers) copy.dispose();
     }
   }
+}
+
+/** Each buffer of a model, and a copy of it. */
+function copiedBuffers(model: Module): [buffer: Tensor, copy: Tensor][] {
+  return model.buffers().map((buffer) => [buffer, ops.aten.clone!(buffer) as Tensor]);
 }
 
 function dataOf(strategy: Strategy, hook: string, dropLast: boolean): DataLoader<Dataset, Inputs> {

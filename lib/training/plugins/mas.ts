@@ -105,7 +105,7 @@ export class MASPlugin extends SupervisedPlugin {
 
   /**
    * Omega by parameter name, each in its parameter's shape and dtype, of half precision in float32 and of complex numbers
-   * real; null before the first experience has ended. The memory itself: the next experience changes it in place.
+   * real; null before the first experience has ended. The memory itself, until the next experience makes another.
    * @throws ERR_BUSY while a job uses it
    */
   get importance(): Map<string, Tensor> | null {
@@ -134,6 +134,16 @@ export class MASPlugin extends SupervisedPlugin {
     requireSameOptions('MASPlugin', { lambdaReg: this.lambdaReg, alpha: this.alpha }, { lambdaReg, alpha });
     this.penalty.loadStateDict({ importance, anchor });
     this.#isLoaded = Object.keys(importance).length > 0;
+  }
+
+  /** Takes back what was merged of an experience that is learned again, or given up, before it has ended. */
+  override beforeTrainingExp(strategy: Strategy): void {
+    this.#pass.begin(strategy);
+  }
+
+  /** Lets go what was remembered before the latest experience. */
+  override afterTraining(): void {
+    this.#pass.settle();
   }
 
   /** Adds the penalty to `strategy.loss`, in place; not during the first experience. */

@@ -181,6 +181,13 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
     return isThenable(told) ? told.then(tellLoggers) : tellLoggers();
   }
 
+  /** @internal */
+  protected override saveCounts(): () => void {
+    const { totalIterations } = this.clock;
+    return () => void (this.clock.totalIterations = totalIterations);
+  }
+
+  /** @internal */
   protected override progressOfExperience(): { epoch: number; iteration: number } {
     return { epoch: this.clock.trainExpEpochs, iteration: this.clock.trainEpochIterations };
   }

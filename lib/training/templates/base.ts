@@ -240,6 +240,11 @@ export abstract class BaseTemplate {
     ];
   }
 
+  /** @internal What puts back what the strategy counts. */
+  protected saveCounts(): () => void {
+    return () => {};
+  }
+
   /** @internal What puts back, step by step, the mini-batch that the last hooks of an experience find. */
   protected saveMiniBatch(): (() => void)[] {
     return [];
@@ -333,8 +338,10 @@ export abstract class BaseTemplate {
   async #endExperience(options: TrainOptions, from: number): Promise<void> {
     const draws = new DrawsOf(this.device);
     let restore: (() => void)[] = [];
+    let uncount = () => {};
     const before = () => {
       draws.keep();
+      uncount = this.saveCounts();
       restore = callUserAtOnce('ERR_CALLBACK', 'saveTrainState failed', () => this.saveTrainState());
     };
     try {
@@ -342,6 +349,7 @@ export abstract class BaseTemplate {
       this.halfEnded = null;
     } catch (error) {
       draws.takeBack();
+      uncount();
       restore.push(...this.saveMiniBatch());
       if (this.#place && this.#experience) this.halfEnded = new HalfEnded(this.#experience, this.#place, this.plugins, restore);
       throw error;

@@ -64,7 +64,8 @@ void QuadraticPenaltyHandle::define(Napi::Env env, Napi::Object exports) {
   const Napi::Function constructor =
       DefineClass(env, kName,
                   {InstanceMethod<&Self::phase>("phase"), InstanceMethod<&Self::is_empty>("isEmpty"),
-                   InstanceMethod<&Self::memory>("memory"), InstanceMethod<&Self::set_memory>("setMemory")});
+                   InstanceMethod<&Self::memory>("memory"), InstanceMethod<&Self::set_memory>("setMemory"),
+                   InstanceMethod<&Self::keep_previous>("keepPrevious"), InstanceMethod<&Self::take_back>("takeBack")});
   Environment::of(env).quadratic_penalty_class = Napi::Persistent(constructor);
   exports.Set("createQuadraticPenalty", Napi::Function::New(env, create_quadratic_penalty, "createQuadraticPenalty"));
   exports.Set("createImportancePass", Napi::Function::New(env, create_importance_pass, "createImportancePass"));
@@ -111,6 +112,24 @@ Napi::Value QuadraticPenaltyHandle::set_memory(const Napi::CallbackInfo& info) {
       return QuadraticPenalty::Entry{string_argument(entry.Get(0u), "a name"), TensorHandle::tensor(entry.Get(1u)),
                                      TensorHandle::tensor(entry.Get(2u))};
     }));
+    return env.Undefined();
+  });
+}
+
+/// keepPrevious(keep: boolean) -> void
+Napi::Value QuadraticPenaltyHandle::keep_previous(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    value_->idle("importance").keep_previous(boolean_argument(info[0], "keep"));
+    return env.Undefined();
+  });
+}
+
+/// takeBack() -> void: what was remembered before the latest experience is what is remembered.
+Napi::Value QuadraticPenaltyHandle::take_back(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    value_->idle("importance").take_back();
     return env.Undefined();
   });
 }

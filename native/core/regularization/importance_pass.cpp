@@ -99,10 +99,10 @@ void ImportancePass::end(const std::shared_ptr<FlatParameters>& flat, bool first
   }
   at::NoGradGuard no_grad;
   for (const at::Tensor& buffer : sum) buffer.div_(static_cast<double>(batches_));
-  if (first_experience) penalty_->forget();
-  penalty_->consolidate(flat, sum, [this](const at::Tensor& importance, const at::Tensor& measured) {
+  const auto merge = [this](const at::Tensor& importance, const at::Tensor& measured) {
     rule_->merge(importance, measured);
-  });
+  };
+  penalty_->consolidate(flat, sum, first_experience ? nullptr : QuadraticPenalty::Merge(merge));
   for (size_t i = 0; i < latest.size(); ++i) {
     if (!latest[i].defined()) continue;
     if (latest[i].is_sparse()) flat->slots()[i].parameter.mutable_grad() = latest[i];

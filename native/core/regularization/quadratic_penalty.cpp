@@ -27,7 +27,7 @@ void copy_to_low_indices(const MethodNames& names, const std::string& name, cons
 }  // namespace
 
 void QuadraticPenalty::align(const std::shared_ptr<FlatParameters>& flat) {
-  if (flat_ == flat) return;
+  if (now_.flat == flat) return;
   at::NoGradGuard no_grad;
   FlatTensors omega = no_importances(flat->values());
   FlatTensors anchor;
@@ -37,7 +37,7 @@ void QuadraticPenalty::align(const std::shared_ptr<FlatParameters>& flat) {
   for (size_t i = 0; i < flat->slots().size(); ++i) {
     if (!flat->slots()[i].name.empty()) slot_of.emplace(flat->slots()[i].name, i);
   }
-  std::vector<Entry> memory = memory_;
+  std::vector<Entry> memory = now_.entries;
   for (Entry& entry : memory) {
     const auto found = slot_of.find(entry.name);
     if (found == slot_of.end()) {
@@ -53,11 +53,11 @@ void QuadraticPenalty::align(const std::shared_ptr<FlatParameters>& flat) {
     entry.anchor = flat->slice(anchor, slot);
     known[slot] = true;
   }
-  memory_ = std::move(memory);
-  omega_ = std::move(omega);
-  anchor_ = std::move(anchor);
-  known_ = std::move(known);
-  flat_ = flat;
+  now_.entries = std::move(memory);
+  now_.omega = std::move(omega);
+  now_.anchor = std::move(anchor);
+  now_.known = std::move(known);
+  now_.flat = flat;
 }
 
 Error QuadraticPenalty::no_importance(const std::string& where) const {
@@ -71,7 +71,8 @@ void QuadraticPenalty::add_to(at::Tensor& loss, const std::shared_ptr<FlatParame
   if (!has_memory()) throw no_importance(name());
   flat->settle();
   align(flat);
-  const auto penalty = std::make_shared<PendingPenalty>(names_.plugin, flat, omega_, anchor_, known_, lambda_);
+  const auto penalty =
+      std::make_shared<PendingPenalty>(names_.plugin, flat, now_.omega, now_.anchor, now_.known, lambda_);
   at::Tensor value;
   {
     at::NoGradGuard no_grad;
@@ -89,15 +90,23 @@ void QuadraticPenalty::add_to(at::Tensor& loss, const std::shared_ptr<FlatParame
 }
 
 at::Tensor QuadraticPenalty::importance(const at::Tensor& parameter) const {
-  for (size_t i = 0; flat_ && i < known_.size(); ++i) {
-    if (known_[i] && flat_->slots()[i].parameter.is_same(parameter)) return flat_->slice(omega_, i);
+  for (size_t i = 0; now_.flat && i < now_.known.size(); ++i) {
+    if (now_.known[i] && now_.flat->slots()[i].parameter.is_same(parameter)) return now_.flat->slice(now_.omega, i);
   }
   return {};
 }
 
-void QuadraticPenalty::forget() {
-  memory_.clear();
-  flat_.reset();
+void QuadraticPenalty::forget() { now_ = {}; }
+
+void QuadraticPenalty::keep_previous(bool keep) {
+  keeps_previous_ = keep;
+  previous_.reset();
+}
+
+void QuadraticPenalty::take_back() {
+  if (!previous_) return;
+  now_ = std::move(*previous_);
+  previous_.reset();
 }
 
 void QuadraticPenalty::set_memory(const std::vector<Entry>& memory) {
@@ -109,20 +118,28 @@ void QuadraticPenalty::set_memory(const std::vector<Entry>& memory) {
                       anchor.detach().clone()});
   }
   forget();
-  memory_ = std::move(copies);
+  previous_.reset();
+  now_.entries = std::move(copies);
 }
 
 void QuadraticPenalty::consolidate(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& measured,
                                    const Merge& merge) {
   at::NoGradGuard no_grad;
+  const Memory before = now_;
+  if (!merge) forget();
   align(flat);
-  for (const Run& run : flat->runs([&](size_t i) -> int64_t { return known_[i] ? 1 : 0; })) {
-    if (known_[run.first_slot]) merge(run.of(omega_), run.of(measured));
-    else run.of(omega_).copy_(run.of(measured));
+  if (keeps_previous_ && merge && now_.flat == before.flat) {
+    for (at::Tensor& omega : now_.omega) omega = omega.clone();
+    for (at::Tensor& anchor : now_.anchor) anchor = at::empty_like(anchor);
+  }
+  for (const Run& run : flat->runs([&](size_t i) -> int64_t { return now_.known[i] ? 1 : 0; })) {
+    if (now_.known[run.first_slot]) merge(run.of(now_.omega), run.of(measured));
+    else run.of(now_.omega).copy_(run.of(measured));
   }
   flat->settle();
-  for (size_t i = 0; i < anchor_.size(); ++i) anchor_[i].copy_(flat->values()[i]);
+  for (size_t i = 0; i < now_.anchor.size(); ++i) now_.anchor[i].copy_(flat->values()[i]);
   remember(flat);
+  if (keeps_previous_ && !previous_) previous_ = before;
 }
 
 std::string QuadraticPenalty::advice(const Optimizer& optimizer) const { return advice_on_penalty(*this, optimizer); }
@@ -133,14 +150,14 @@ void QuadraticPenalty::remember(const std::shared_ptr<FlatParameters>& flat) {
   for (size_t i = 0; i < flat->slots().size(); ++i) {
     const std::string& name = flat->slots()[i].name;
     if (name.empty()) continue;
-    memory.push_back({name, flat->slice(omega_, i), flat->slice(anchor_, i)});
-    known_[i] = true;
+    memory.push_back({name, flat->slice(now_.omega, i), flat->slice(now_.anchor, i)});
+    now_.known[i] = true;
     present.emplace(name, true);
   }
-  for (const Entry& entry : memory_) {
+  for (const Entry& entry : now_.entries) {
     if (!present.count(entry.name)) memory.push_back(entry);
   }
-  memory_ = std::move(memory);
+  now_.entries = std::move(memory);
 }
 
 }  // namespace continual

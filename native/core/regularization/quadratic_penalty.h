@@ -32,11 +32,16 @@ class QuadraticPenalty final : public PluginPhase {
     at::Tensor anchor;      // theta*
   };
   /// Every name ever consolidated, in model order, names that left the model last.
-  const std::vector<Entry>& memory() const { return memory_; }
-  bool has_memory() const { return !memory_.empty(); }
+  const std::vector<Entry>& memory() const { return now_.entries; }
+  bool has_memory() const { return !now_.entries.empty(); }
   /// Puts copies of these in place of what was remembered, importances in the `importance_type` of their anchors.
   void set_memory(const std::vector<Entry>& memory);
   void forget();
+
+  /// Whether `consolidate` leaves what was remembered before as it was, for `take_back`. What it left so far goes.
+  void keep_previous(bool keep);
+  /// What was remembered before the first `consolidate` since then is what is remembered; nothing where there was none.
+  void take_back();
 
   /// loss += P(theta), in place and differentiable: one pass yields value and gradient. Throws `no_importance_code`
   /// without memory, `shape_code` where a parameter has become smaller.
@@ -45,7 +50,7 @@ class QuadraticPenalty final : public PluginPhase {
 
   using Merge = std::function<void(const at::Tensor& importance, const at::Tensor& measured)>;
   /// Takes theta* from the parameters, and Omega: what is new has `measured`, laid out like the parameters; on the rest
-  /// `merge(Omega, measured)` works in place, and may write to both.
+  /// `merge(Omega, measured)` works in place, and may write to both. Without a merge all that was remembered goes.
   void consolidate(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& measured, const Merge& merge);
 
   /// Omega of a parameter as the penalty has it at present; undefined where it has none.
@@ -59,13 +64,19 @@ class QuadraticPenalty final : public PluginPhase {
   void align(const std::shared_ptr<FlatParameters>& flat);
   void remember(const std::shared_ptr<FlatParameters>& flat);
 
+  struct Memory {
+    std::vector<Entry> entries;            // of parameters that the model has views of the flat tensors below
+    std::shared_ptr<FlatParameters> flat;  // the layout of the next three
+    FlatTensors omega;
+    FlatTensors anchor;
+    std::vector<bool> known;  // slot has an importance
+  };
+
   MethodNames names_;
   double lambda_;
-  std::vector<Entry> memory_;             // of parameters that the model has views of the flat tensors below
-  std::shared_ptr<FlatParameters> flat_;  // the layout of the next three
-  FlatTensors omega_;
-  FlatTensors anchor_;
-  std::vector<bool> known_;  // slot has an importance
+  Memory now_;
+  bool keeps_previous_ = false;
+  std::optional<Memory> previous_;
 };
 
 }  // namespace continual

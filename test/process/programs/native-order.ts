@@ -69,6 +69,8 @@ function calls(random: FuzzRandom): (() => unknown)[] {
     () => step.setOptimizer(any(optimizers).handle),
     () => penalty().memory(),
     () => penalty().setMemory([[any(['0.weight', 'w', '']), value(), value()]]),
+    () => penalty().keepPrevious(random.below(2) === 0),
+    () => penalty().takeBack(),
     () => any(plugins).importance,
     () => (open = batches()),
     () => [open.length(), open.next()],
