@@ -169,6 +169,8 @@ export interface Strategy {
   eval(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics>;
   /** Ends training on this experience: after the current iteration when called in a hook, else at the end of the job under way. */
   stopTraining(): void;
+  /** Ends the whole call of `train` or `eval` in an orderly way: training behind the current iteration, an evaluation behind the experience. */
+  stop(): void;
 
   /** The model's output for the current mini-batch. */
   forward(): Tensor | Promise<Tensor>;

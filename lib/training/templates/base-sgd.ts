@@ -147,6 +147,11 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
     this.stopRequested = true;
   }
 
+  override stop(): void {
+    super.stop();
+    if (this.isCallStopping) this.stopRequested = true;
+  }
+
   /** One epoch over `dataloader`. */
   trainingEpoch(options: TrainOptions): Promise<void> {
     return this.passesUnderWay.begin(() => this.#pass('train', this.trainingIteration(options)));
@@ -193,7 +198,7 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
   }
 
   protected override async beforeTrainingExp(options: TrainOptions): Promise<void> {
-    this.stopRequested = false;
+    this.stopRequested = this.isCallStopping;
     await this.dispatch('beforeTrainDatasetAdaptation', options);
     await this.callOverride('trainDatasetAdaptation', () => this.trainDatasetAdaptation(options));
     await this.dispatch('afterTrainDatasetAdaptation', options);

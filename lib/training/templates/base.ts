@@ -199,6 +199,22 @@ export abstract class BaseTemplate {
     return undefined;
   }
 
+  /**
+   * Ends the call of `train` or `eval` under way in an orderly way; the call resolves. Training ends with the current
+   * iteration: the last hooks of its epoch and its experience are called as after `stopTraining`, MAS measures, and no further
+   * experience is begun. An evaluation ends with the current experience, so that every value is one of a whole experience; one
+   * in a hook of training goes to its end, which belongs to the order. Without a call under way it does nothing.
+   */
+  stop(): void {
+    const call = this.callsUnderWay.outermost;
+    if (call) call.isStopping = true;
+  }
+
+  /** @internal Whether `stop` has been called. */
+  protected get isCallStopping(): boolean {
+    return this.callsUnderWay.outermost?.isStopping ?? false;
+  }
+
   /** Learns the current experience. */
   protected abstract trainExp(options: TrainOptions): Promise<void>;
   /** Evaluates the current experience. */
@@ -308,6 +324,7 @@ export abstract class BaseTemplate {
       this.#isPreparing = resumption !== null && experiences.length > 0;
       if (!halfEnded) await this.dispatch('beforeTraining', options);
       for (const [position, experience] of experiences.entries()) {
+        if (call.isStopping) break;
         call.position = position;
         const left = this.halfEnded;
         if (left) runEvery(left.restore);
@@ -369,6 +386,7 @@ export abstract class BaseTemplate {
       this.checkExperiences(call.experiences);
       await this.dispatch('beforeEval', options);
       for (const [position, experience] of call.experiences.entries()) {
+        if (call.isStopping) break;
         call.position = position;
         this.experience = experience;
         await this.callOverride('beforeEvalExp', () => this.beforeEvalExp(options));
