@@ -226,6 +226,8 @@ export interface Strategy {
    * @throws ERR_ABORTED
    */
   pause(iteration: number | null): void | Promise<void>;
+  /** @internal Whether a call of `train` or `eval` is under way. */
+  readonly isAtWork: boolean;
   /** @internal Signals that abort every call. */
   readonly abortSignals: Set<AbortSignal>;
   /** @internal What the promise gives, if it comes before the call is aborted; else as `pause`. */

@@ -4,6 +4,7 @@ export { MiniBatchTemplate } from './templates/mini-batch-template';
 export { BaseSGDTemplate } from './templates/base-sgd';
 export { baseSGDOptions, type BaseSGDTemplateOptions, type Criterion } from './templates/sgd-options';
 export { parseOptions } from '../options';
+export { stopOnSignals } from './stop-on-signals';
 export { Naive } from './supervised/naive';
 export { MAS, type MASOptions } from './supervised/mas';
 export { MASPlugin, masOptions, type MASPluginOptions, type MASStateDict } from './plugins/mas';

@@ -446,6 +446,11 @@ export abstract class BaseTemplate {
     return this.callsUnderWay.unlessAborted(promise, () => this.pause(iteration));
   }
 
+  /** @internal Whether a call of `train` or `eval` is under way. */
+  get isAtWork(): boolean {
+    return this.callsUnderWay.count > 0;
+  }
+
   /** @internal Signals that abort every call. */
   get abortSignals(): Set<AbortSignal> {
     return this.callsUnderWay.standing;

@@ -87,7 +87,7 @@ describe('the importance pass of MAS', () => {
         'ERR_IMPORTANCE',
         /mini-batch float32 \[1, 4\], of one sample \(`dropLast: true` leaves an incomplete one out\): /,
       );
-      await strategy.train(smallBenchmark({ train: 8 }).trainStream);
+      await strategy.train(smallBenchmark({ train: 8 }).trainStream, { restart: true });
     });
 
     it('are refused where there is none', async () => {
@@ -241,7 +241,7 @@ describe('the importance pass of MAS', () => {
         await rejectsWithCode(strategy.train(smallBenchmark().trainStream), 'ERR_CALL_ORDER', message);
         model.to('float32');
         strategy.plugins.splice(0, 1);
-        await strategy.train(smallBenchmark().trainStream);
+        await strategy.train(smallBenchmark().trainStream, { restart: true });
       });
     }
 
