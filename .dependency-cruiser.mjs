@@ -3,7 +3,7 @@
 const rooms = [
   // The ground: no tensor, no addon.
   'errors', 'inspect', 'version', 'wrong-argument', 'user-function', 'options', 'write-aside', 'latency', 'numpy-random',
-  'half-to-even', 'element-types', 'phase', 'progress-display',
+  'half-to-even', 'element-types', 'phase', 'progress-display', 'calls-around',
   // Which libtorch, and the door to it.
   'libtorch', 'native', 'threads', 'cuda',
   // PyTorch.

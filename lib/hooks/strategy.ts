@@ -167,6 +167,8 @@ export interface Strategy {
   train(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics>;
   /** Measures one or more experiences in eval mode, also in the middle of training, which goes on afterwards. */
   eval(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics>;
+  /** A copy of the model as it is now, to predict with at any time; asked again, the same one brought up to date. */
+  snapshot(): Promise<Module>;
   /** Ends training on this experience: after the current iteration when called in a hook, else at the end of the job under way. */
   stopTraining(): void;
   /** Ends the whole call of `train` or `eval` in an orderly way: training behind the current iteration, an evaluation behind the experience. */

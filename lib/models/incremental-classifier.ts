@@ -33,6 +33,8 @@ export interface IncrementalClassifierOptions {
   autoAdapt?: boolean;
 }
 
+const masks = Symbol('masks');
+
 /**
  * A linear output layer with a unit for every class label up to the largest one seen (Avalanche's
  * IncrementalClassifier): input `[B, inFeatures]`, output `[B, units]`.
@@ -53,7 +55,7 @@ export class IncrementalClassifier extends DynamicModule {
   };
   /** int8 [units]: 1 where a unit has been trained. */
   declare activeUnits: Tensor;
-  readonly #masking: boolean;
+  private readonly [masks]: boolean;
 
   constructor(inFeatures: number, options?: IncrementalClassifierOptions) {
     const width = parseArgument('IncrementalClassifier', 'inFeatures', positiveInteger, inFeatures);
@@ -72,7 +74,7 @@ export class IncrementalClassifier extends DynamicModule {
       }),
       o.autoAdapt,
     );
-    this.#masking = o.masking;
+    this[masks] = o.masking;
   }
 
   override forward(input: Tensor): Tensor {
@@ -89,7 +91,7 @@ export class IncrementalClassifier extends DynamicModule {
     const layer = requireUnits(this.classifier);
     const { weight, bias } = layer;
     const units = Math.max(weight.size(0), Math.max(...classes) + 1);
-    if (this.#masking) {
+    if (this[masks]) {
       const active = grown('active_units', this.activeUnits, units);
       if (this.training) activate(active, classes);
       if (active !== this.activeUnits) this.activeUnits = active;

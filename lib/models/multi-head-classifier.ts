@@ -52,26 +52,19 @@ export class TaskHeads extends Module<never> {
     for (const [task, head] of heads) this.set(task, head);
   }
 
-  /**
-   *
-   */
-  get #heads(): ReadonlyMap<number, IncrementalClassifier> {
-    return new Map(stateOf(this).held().map(([task, head]) => [Number(task), head as IncrementalClassifier]));
-  }
-
   /** The number of heads. */
   get size(): number {
-    return this.#heads.size;
+    return headsOf(this).size;
   }
 
   /** Whether a task has a head. */
   has(task: number): boolean {
-    return this.#heads.has(task);
+    return headsOf(this).has(task);
   }
 
   /** The head of a task. */
   get(task: number): IncrementalClassifier | undefined {
-    return this.#heads.get(task);
+    return headsOf(this).get(task);
   }
 
   /** Gives a task another head. @throws ERR_INVALID_ARG_TYPE */
@@ -82,23 +75,30 @@ export class TaskHeads extends Module<never> {
 
   /** The tasks. */
   keys(): IterableIterator<number> {
-    return this.#heads.keys();
+    return headsOf(this).keys();
   }
 
   /** The heads. */
   values(): IterableIterator<IncrementalClassifier> {
-    return this.#heads.values();
+    return headsOf(this).values();
   }
 
   /** Task labels and heads. */
   [Symbol.iterator](): IterableIterator<[task: number, head: IncrementalClassifier]> {
-    return this.#heads[Symbol.iterator]();
+    return headsOf(this)[Symbol.iterator]();
   }
 
   override toString(): string {
     return describeModule('ModuleDict', '', [...this].map(([task, head]) => [String(task), head.toString()]));
   }
 }
+
+/** The heads by task label. */
+const headsOf = (heads: TaskHeads): ReadonlyMap<number, IncrementalClassifier> =>
+  new Map(stateOf(heads).held().map(([task, head]) => [Number(task), head as IncrementalClassifier]));
+
+const maskedWith = Symbol('maskedWith');
+const newHead = Symbol('newHead');
 
 /**
  * An output layer for each task (Avalanche's MultiHeadClassifier): `IncrementalClassifier`s `classifiers.TASK`, without
@@ -113,15 +113,15 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
   declare classifiers: TaskHeads;
   /** Whether classes that a task has not shown yet are masked. */
   readonly masking: boolean;
-  readonly #maskValue: number;
-  readonly #newHead: () => IncrementalClassifier;
+  private readonly [maskedWith]: number;
+  private readonly [newHead]: () => IncrementalClassifier;
 
   constructor(inFeatures: number, options?: MultiHeadClassifierOptions) {
     const width = parseArgument('MultiHeadClassifier', 'inFeatures', positiveInteger, inFeatures);
     const o = parseOptions('MultiHeadClassifier', schema, options);
-    const newHead = () =>
+    const makeHead = () =>
       new IncrementalClassifier(width, { initialOutFeatures: o.initialOutFeatures, masking: false, autoAdapt: false });
-    const first = newHead();
+    const first = makeHead();
     const fillValue = o.fill === 'zero' ? 0 : o.maskValue;
     super(
       scriptModule<MultiHeadClassifier>('MultiHeadClassifier', {
@@ -135,13 +135,13 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
         children: { classifiers: new TaskHeads([[0, first]]) },
         buffers: { [unitsName(0)]: noUnits(requireUnits(first.classifier).weight) },
         source: (children) => multiHeadMethods([...(children.get('classifiers') as TaskHeads).keys()]),
-        forward: (self, input: Tensor, taskLabels: Tensor | number | null) => self.#forward(input, taskLabels, fillValue),
+        forward: (self, input: Tensor, taskLabels: Tensor | number | null) => self.forwardHeads(input, taskLabels, fillValue),
       }),
     );
     noteClasses(this, o.initialOutFeatures);
     this.masking = o.masking;
-    this.#maskValue = o.maskValue;
-    this.#newHead = newHead;
+    this[maskedWith] = o.maskValue;
+    this[newHead] = makeHead;
   }
 
   /** The active units of each task in `knownTrainTasksLabels`. */
@@ -149,15 +149,12 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
     return new Map(
       this.knownTrainTasksLabels.map((task) => [
         task,
-        this.#active(task).toNumbers().flatMap((on, unit) => (on ? [unit] : [])), // prettier-ignore
+        this.activeOf(task).toNumbers().flatMap((on, unit) => (on ? [unit] : [])), // prettier-ignore
       ]),
     );
   }
 
-  /**
-   *
-   */
-  #active(task: number): Tensor {
+  private activeOf(task: number): Tensor {
     return stateOf(this).get('buffer', unitsName(task)) as Tensor;
   }
 
@@ -180,9 +177,9 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
     super.adaptation(experience);
     this.#noteInScript();
     for (const task of tasks) {
-      const head = this.classifiers.get(task) ?? this.#addHead(task);
+      const head = this.classifiers.get(task) ?? this.addHead(task);
       head.adaptation(experience);
-      if (this.masking) this.#activate(task, requireUnits(head.classifier).weight.size(0), classes);
+      if (this.masking) this.activate(task, requireUnits(head.classifier).weight.size(0), classes);
     }
   }
 
@@ -202,57 +199,48 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
   override setExtraState(state: State): void {
     const { heads, ...rest } = checkState('MultiHeadClassifier', headsSchema, state);
     super.setExtraState(rest);
-    for (const task of heads) if (!this.classifiers.has(task)) this.#addHead(task);
+    for (const task of heads) if (!this.classifiers.has(task)) this.addHead(task);
     this.#noteInScript();
   }
 
-  /**
-   *
-   */
-  #activate(task: number, units: number, classes: number[]): void {
-    const active = grown(unitsName(task), this.#active(task), Math.max(units, Math.max(...classes) + 1));
+  private activate(task: number, units: number, classes: number[]): void {
+    const active = grown(unitsName(task), this.activeOf(task), Math.max(units, Math.max(...classes) + 1));
     if (this.training) activate(active, classes);
     stateOf(this).set('buffer', unitsName(task), active);
   }
 
-  /**
-   *
-   */
-  #addHead(task: number): IncrementalClassifier {
+  private addHead(task: number): IncrementalClassifier {
     const { device, dtype } = this.parameters()[0]!;
-    const head = this.#newHead().to({ device, dtype });
+    const head = this[newHead]().to({ device, dtype });
     this.classifiers.set(task, head);
     stateOf(this).addBuffer(unitsName(task), noUnits(requireUnits(head.classifier).weight));
     return head;
   }
 
   /** What `multiHeadMethods` do, with heads that are written in TypeScript. */
-  #forward(input: Tensor, taskLabels: Tensor | number | null, fillValue: number): Tensor | Map<number, Tensor> {
-    if (taskLabels === null) return new Map(this.knownTrainTasksLabels.map((task) => [task, this.#headOutput(input, task)]));
-    if (typeof taskLabels === 'number') return this.#headOutput(input, taskLabels);
+  private forwardHeads(input: Tensor, taskLabels: Tensor | number | null, fillValue: number): Tensor | Map<number, Tensor> {
+    if (taskLabels === null) return new Map(this.knownTrainTasksLabels.map((task) => [task, this.headOutput(input, task)]));
+    if (typeof taskLabels === 'number') return this.headOutput(input, taskLabels);
     const { dtype, device } = input;
     const output = ops.aten.full!([input.size(0), this.maxClassLabel], fillValue, { dtype, device }) as Tensor;
     for (const task of new Set(taskLabels.toNumbers())) {
       const chosen = taskLabels.eq(task);
-      const part = this.#headOutput(input.index([chosen]), task);
+      const part = this.headOutput(input.index([chosen]), task);
       output.indexPut_([chosen, slice(0, part.size(1))], part);
     }
     return output;
   }
 
-  /**
-   *
-   */
-  #headOutput(input: Tensor, task: number): Tensor {
+  private headOutput(input: Tensor, task: number): Tensor {
     const head = this.classifiers.get(task);
     if (!head) {
       throw new ContinualTorchError('ERR_FORWARD', `MultiHeadClassifier: expected a task that has a head, got ${task}`);
     }
     const output = head.forward(input);
     if (!this.masking) return output;
-    const active = this.#active(task);
+    const active = this.activeOf(task);
     const lacking = output.size(-1) - active.size(0);
     const units = lacking > 0 ? (ops.aten.constant_pad_nd!(active, [0, lacking]) as Tensor) : active;
-    return output.maskedFill(units.logicalNot(), this.#maskValue);
+    return output.maskedFill(units.logicalNot(), this[maskedWith]);
   }
 }

@@ -13,6 +13,10 @@ export const extraSchema = z.object({
   knownTrainTasksLabels: z.array(z.int().min(0)),
 });
 
+// Symbols, and no private fields: a copy of a module has what its constructor would have given it.
+const classes = Symbol('classes');
+const trainTasks = Symbol('trainTasks');
+
 /** @internal There are at least this many classes. */
 export let noteClasses: (module: MultiTaskModule<unknown>, classes: number) => void;
 
@@ -21,23 +25,23 @@ export let noteClasses: (module: MultiTaskModule<unknown>, classes: number) => v
  * mini-batch's task labels.
  */
 export abstract class MultiTaskModule<Output = Tensor> extends DynamicModule<Output> {
-  #classes = 0;
-  readonly #trainTasks = new Set<number>();
+  private [classes] = 0;
+  private readonly [trainTasks] = new Set<number>();
 
   static {
-    noteClasses = (module, classes) => {
-      module.#classes = Math.max(module.#classes, classes);
+    noteClasses = (module, count) => {
+      module[classes] = Math.max(module[classes], count);
     };
   }
 
   /** Largest class label of all experiences that this was adapted to, in train or eval mode, plus 1. */
   get maxClassLabel(): number {
-    return this.#classes;
+    return this[classes];
   }
 
   /** Tasks of the experiences that this was adapted to in train mode, ascending. */
   get knownTrainTasksLabels(): number[] {
-    return [...this.#trainTasks].sort((a, b) => a - b);
+    return [...this[trainTasks]].sort((a, b) => a - b);
   }
 
   /** Whether `forward` takes the task label of each sample; one in TypeScript does with a second parameter. */
@@ -53,20 +57,20 @@ export abstract class MultiTaskModule<Output = Tensor> extends DynamicModule<Out
     const operation = `${this.constructor.name}.adaptation`;
     const tasks = taskLabelsOf(operation, experience);
     noteClasses(this, Math.max(...classesOf(operation, experience)) + 1);
-    if (this.training) for (const task of tasks) this.#trainTasks.add(task);
+    if (this.training) for (const task of tasks) this[trainTasks].add(task);
   }
 
   /** Classes and tasks, for a checkpoint; see `nn.HasExtraState`. */
   getExtraState(): State {
-    return { maxClassLabel: this.#classes, knownTrainTasksLabels: this.knownTrainTasksLabels };
+    return { maxClassLabel: this[classes], knownTrainTasksLabels: this.knownTrainTasksLabels };
   }
 
   /** Takes what `getExtraState` gave. @throws ERR_STATE_DICT */
   setExtraState(state: State): void {
     const { maxClassLabel, knownTrainTasksLabels } = checkState(this.constructor.name, extraSchema, state);
-    this.#classes = maxClassLabel;
-    this.#trainTasks.clear();
-    for (const task of knownTrainTasksLabels) this.#trainTasks.add(task);
+    this[classes] = maxClassLabel;
+    this[trainTasks].clear();
+    for (const task of knownTrainTasksLabels) this[trainTasks].add(task);
   }
 
   /**

@@ -37,6 +37,15 @@ export interface NativeModule {
   forwardAllTasks(input: NativeTensor): [task: number, output: NativeTensor][];
   /** Throws ERR_BUSY while a job is using it. */
   checkIdle(operation: string): void;
+  /** Throws ERR_BUSY while a job is using it that may change it. */
+  checkReadable(operation: string): void;
+  /**
+   * What `forward` gives in eval mode on the thread for predictions, put together; the calls of `train` and `eval` that wait
+   * for it are `hosts`.
+   */
+  predict(data: NativeInputs | NativeMiniBatches, taskId: NativeTensor | null, batchSize: number, hosts: readonly number[]): Promise<NativeScriptValue>;
+  /** A prediction on the JavaScript thread begins or ends. */
+  holdForPrediction(on: boolean, hosts: readonly number[]): void;
   /** Of the outermost module. */
   partNames(): [name: string, kind: 'parameter' | 'buffer' | 'module'][];
   /** Of the type that it has. */
@@ -80,6 +89,17 @@ export interface NativeModule {
   /** Of the method `forward`. */
   code(): string;
   graph(): string;
+}
+
+/** A copy of a model that is brought up to date in place. */
+export interface NativeSnapshot {
+  /** The copies, in the order of what was given. */
+  modules(): NativeModule[];
+  tensors(): NativeTensor[];
+  /** Whether it is one of these, as they are now. */
+  fits(modules: NativeModule[], tensors: NativeTensor[]): boolean;
+  /** Copies on the compute thread, and shows all at once. */
+  refresh(): Promise<void>;
 }
 
 export type NativeOptimizerKind = 'SGD' | 'Adam' | 'RMSprop' | 'Adagrad';
@@ -364,6 +384,10 @@ export interface NativeAddon {
     attributes: [name: string, kind: 'bool' | 'int' | 'float' | 'int[]', value: number | boolean | readonly number[]][],
     source: string,
   ): NativeModule;
+  /** What is shared stays shared. */
+  cloneModules(modules: NativeModule[], tensors: NativeTensor[]): { modules: NativeModule[]; tensors: NativeTensor[] };
+  /** Of the first module; the others, and the tensors, are in it. */
+  createSnapshot(modules: NativeModule[], tensors: NativeTensor[]): NativeSnapshot;
   createOptimizer(kind: NativeOptimizerKind, groups: NativeParameterGroup[]): NativeOptimizer;
   createDataset(description: {
     inputs: NativeInputs;

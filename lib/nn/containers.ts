@@ -86,26 +86,19 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never> {
     for (const [name, module] of entries) this.set(name, module);
   }
 
-  /**
-   *
-   */
-  get #modules(): ReadonlyMap<string, M> {
-    return new Map(stateOf(this).held() as [string, M][]);
-  }
-
   /** The number of modules. */
   get size(): number {
-    return this.#modules.size;
+    return modulesOf<M>(this).size;
   }
 
   /** Whether there is a module of this name. */
   has(name: string): boolean {
-    return this.#modules.has(name);
+    return modulesOf<M>(this).has(name);
   }
 
   /** The module of this name. */
   get(name: string): M | undefined {
-    return this.#modules.get(name);
+    return modulesOf<M>(this).get(name);
   }
 
   /** Puts a module under this name. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for the name of a method */
@@ -121,14 +114,17 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never> {
 
   /** The names. */
   keys(): IterableIterator<string> {
-    return this.#modules.keys();
+    return modulesOf<M>(this).keys();
   }
 
   /** Names and modules, in their order. */
   [Symbol.iterator](): IterableIterator<[string, M]> {
-    return this.#modules[Symbol.iterator]();
+    return modulesOf<M>(this)[Symbol.iterator]();
   }
 }
+
+/** The modules by name. */
+const modulesOf = <M>(dict: AnyModule): ReadonlyMap<string, M> => new Map(stateOf(dict).held() as [string, M][]);
 
 const asOwnParameter = (operation: string, value: unknown): Parameter => {
   if (value instanceof Parameter) return value;
@@ -139,10 +135,12 @@ const asOwnParameter = (operation: string, value: unknown): Parameter => {
   );
 };
 
+const count = Symbol('count');
+
 /** Parameters `0`, `1`, ... (`torch.nn.ParameterList`); a tensor becomes a parameter. */
 export class ParameterList extends Module<never> {
   [index: number]: Parameter;
-  #length = 0;
+  private [count] = 0;
 
   constructor(parameters: Iterable<Tensor> = []) {
     super();
@@ -151,12 +149,12 @@ export class ParameterList extends Module<never> {
 
   /** The number of parameters. */
   get length(): number {
-    return this.#length;
+    return this[count];
   }
 
   /** The parameter at an index, counted from the end where negative. */
   at(index: number): Parameter | undefined {
-    return this[index < 0 ? this.#length + index : index];
+    return this[index < 0 ? this[count] + index : index];
   }
 
   /** Adds a parameter at the end. @throws ERR_INVALID_ARG_TYPE */
@@ -168,14 +166,14 @@ export class ParameterList extends Module<never> {
   extend(parameters: Iterable<Tensor>): this {
     requireIterable('nn.ParameterList', parameters);
     for (const parameter of parameters) {
-      this.registerParameter(String(this.#length), asOwnParameter('nn.ParameterList', parameter));
-      this.#length++;
+      this.registerParameter(String(this[count]), asOwnParameter('nn.ParameterList', parameter));
+      this[count]++;
     }
     return this;
   }
 
   /** The parameters in their order. */
   *[Symbol.iterator](): IterableIterator<Parameter> {
-    for (let i = 0; i < this.#length; i++) yield this[i]!;
+    for (let i = 0; i < this[count]; i++) yield this[i]!;
   }
 }

@@ -51,19 +51,6 @@ export interface KaimingOptions extends DrawOptions {
   nonlinearity?: Nonlinearity;
 }
 
-let isDrawing = true;
-
-/** @internal Makes modules whose initial values are not set: others take their place, and no random numbers are drawn. */
-export function withoutDraws<T>(make: () => T): T {
-  const before = isDrawing;
-  isDrawing = false;
-  try {
-    return make();
-  } finally {
-    isDrawing = before;
-  }
-}
-
 function fill(operation: string, tensor: Tensor, values: (tensor: Tensor) => unknown): Tensor {
   if (!(tensor instanceof Tensor)) {
     throw new ContinualTorchError(
@@ -71,7 +58,7 @@ function fill(operation: string, tensor: Tensor, values: (tensor: Tensor) => unk
       `init.${operation}: expected a Tensor, got ${describeValue(tensor)}`,
     );
   }
-  if (isDrawing) noGrad(() => values(tensor));
+  noGrad(() => values(tensor));
   return tensor;
 }
 

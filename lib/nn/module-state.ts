@@ -56,14 +56,38 @@ export class ModuleState<M extends ModuleNode = ModuleNode> extends HeldParts<M>
   /** How many calls of `forward` in TypeScript are under way. */
   private depth = 0;
 
-  constructor(module: M, script: Script | null) {
+  /** @param isCopied whether `adopt` is to say what it is made of */
+  constructor(module: M, script: Script | null, isCopied = false) {
     super(module, script);
-    if (!script) return;
+    if (!script || isCopied) return;
     for (const [name, child] of script.children) this.hold('module', name, child as M | null);
     for (const name of script.parameters) this.hold('parameter', name);
     for (const name of script.buffers) this.hold('buffer', name);
     const native = this.sync();
     if (script.isLoaded) for (const [name, kind] of native.partNames()) this.hold(kind, name);
+  }
+
+  /** Of a copy of the module, which is to `adopt` copies of the parts. */
+  forCopy(module: M): ModuleState<M> {
+    return new ModuleState(module, this.script, true);
+  }
+
+  /**
+   * Becomes what `source` is, over copies of its parts, without compiling anything.
+   * @param isOther whether some of them are others than the native module has
+   */
+  adopt(source: ModuleState<M>, native: NativeModule, copyOf: <T>(part: T) => T, isOther: boolean): void {
+    for (const [name, child] of source.given) this.given.set(name, copyOf(child));
+    for (const [property, part] of source.exposed) this.exposed.set(property, part);
+    for (const [name, isPersistent] of source.buffers) this.buffers.set(name, isPersistent);
+    for (const [name, kind] of source.registered) this.registered.set(name, kind);
+    this.listBase = source.listBase;
+    this.native = native;
+    this.isCompiled = source.isCompiled;
+    this.compileError = source.compileError;
+    this.revision = source.revision;
+    this.composed = isOther ? [] : source.composed.map(copyOf);
+    this.composedNames = source.composedNames;
   }
 
   /** The native module, with the parts that the module has now. @throws ERR_BUSY */

@@ -1,8 +1,10 @@
 import { inspect } from 'node:util';
 import { z } from 'zod';
+import type { Dataset } from '../data/dataset';
 import type { Inputs } from '../data/inputs';
 import type { DType } from '../element-types';
 import { ContinualTorchError, describeValue } from '../errors';
+import { native } from '../native/binding';
 import type { NativeModule } from '../native/types';
 import { boolean, deviceName, parseArgument, parseOptions } from '../options';
 import { isDtype } from '../tensor/dtype';
@@ -11,10 +13,12 @@ import { keep } from '../tensor/tidy';
 import { callUserAtOnce } from '../user-function';
 import type { PartKind } from './exposed';
 import { floatingPointDtype } from './factory';
+import { copiesAre, DeepCopy, partsOf } from './deep-copy';
 import { modulesAre } from './module-node';
 import { ModuleState, statesAre } from './module-state';
 import { asParameter, Parameter } from './parameter';
 import { requireRegistrable } from './registrable';
+import { type PredictOptions, predictions } from './predict';
 import { describeModule } from './repr';
 import { Script } from './script';
 import type { ScriptValue } from './script-value';
@@ -23,6 +27,7 @@ import { type IncompatibleKeys, loadState, type StateDict } from './state-dict';
 
 /** @internal */
 export { runsTorchScript } from './scripted-forwards';
+export type { PredictOptions } from './predict';
 
 /** A device name, a floating-point dtype, or both. */
 export type Target =
@@ -92,14 +97,18 @@ export class Module<Output = Tensor> {
 
   static {
     stateOf = (module) => module.#state;
+    copiesAre(
+      (module) => Reflect.construct(Module, [(module as Module).#state, (module as Module).#extraRepr], module.constructor) as Module,
+      Module.prototype.clone,
+    );
   }
 
-  /** @internal Layers pass the TorchScript that holds their parameters and is their forward. */
+  /** @internal Layers pass the TorchScript that holds their parameters and is their forward, a copy the state of the original. */
   constructor(script?: unknown, extraRepr = '') {
-    if (script !== undefined && !(script instanceof Script)) {
+    if (script !== undefined && !(script instanceof Script || script instanceof ModuleState)) {
       throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `nn.Module: expected no arguments, got ${describeValue(script)}`);
     }
-    this.#state = new ModuleState(this, script ?? null);
+    this.#state = script instanceof ModuleState ? (script as ModuleState<AnyModule>).forCopy(this) : new ModuleState(this, script ?? null);
     this.#extraRepr = extraRepr;
     Object.defineProperty(this, 'a module', { value: uncloneable, enumerable: true, configurable: true, writable: true });
   }
@@ -267,7 +276,44 @@ export class Module<Output = Tensor> {
    */
   loadStateDict(stateDict: StateDict, options?: { strict?: boolean }): IncompatibleKeys {
     const { strict } = parseOptions('loadStateDict', loadSchema, options);
+    nativeModule(this).checkIdle('loadStateDict');
     return loadState(this, this.stateDict(), stateDict, strict);
+  }
+
+  /**
+   * A copy with parameters, buffers and modules of its own, as Python's `copy.deepcopy` makes it: in the same modes, what is
+   * shared in the tree shared in the copy, gradients of parameters left behind. Other fields are copied as far as they are
+   * plain data (arrays, plain objects, Maps, Sets, typed arrays, Dates) and hold modules and tensors; a function or another
+   * object is taken as it is: an arrow function that says `this` goes on with the original, so make it a method. No
+   * constructor runs, so a class with private fields (`#x`) gives a copy without them, whose methods then fail: write
+   * `private x`, or a `clone` of its own, which is asked in a tree too. A tensor that was computed becomes one without a graph.
+   * @throws ERR_BUSY while a job works with it
+   */
+  clone(): this {
+    const parts = partsOf(this);
+    nativeModule(this).checkReadable('clone');
+    return new DeepCopy(parts, (modules, tensors) => native.cloneModules(modules, tensors)).of(this);
+  }
+
+  /**
+   * What `forward` gives in eval mode, without gradients, off the JavaScript thread: for many samples in mini-batches, whose
+   * outputs come as one. Neither mode nor gradients of the model change. Calls may overlap: they are answered in their order,
+   * and training goes on meanwhile, on a thread of its own. A model whose forward is TypeScript runs on the JavaScript
+   * thread, where other work has its turn between two mini-batches.
+   *
+   * ```ts
+   * const scores = await model.predict(images);
+   * const all = await model.predict(testSet, { batchSize: 128 });
+   * ```
+   * @param data inputs `[B, ...]`, as forward takes them: a tensor, an array or an object of tensors; or a dataset, whose
+   * samples are transformed for evaluation
+   * @returns a tensor with a row for each sample; of a tuple, list or dict of such an array or a Map of them
+   * @throws ERR_BUSY while a strategy trains or evaluates the model, but in its hooks (`strategy.snapshot()` gives one that
+   * predicts at any time); ERR_FORWARD, ERR_INPUTS, ERR_NO_TASK_LABELS; ERR_MODEL_OUTPUT for outputs that cannot be put
+   * together; ERR_DATA_SOURCE; ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION
+   */
+  predict(data: Inputs | Dataset, options?: PredictOptions): Promise<Awaited<Output>> {
+    return predictions(this, data, options) as Promise<Awaited<Output>>;
   }
 
   /** Train mode for the whole tree: dropout is active, BatchNorm uses and updates batch statistics. */

@@ -26,17 +26,12 @@ export class Sequential<Output = Tensor> extends Module<Output> {
       scriptModule<Sequential>('Sequential', {
         children: named,
         source,
-        forward: (self, input: unknown) => self.#steps.reduce((x, child) => child.forward(x), input),
+        forward: (self, input: unknown) => stepsOf(self).reduce((x, child) => child.forward(x), input),
         property: (name) => name,
         check: (name, child: AnyModule) => requireOneInput(child, `under "${name}"`),
       }),
     );
     stateOf(this).beList(Sequential.prototype);
-  }
-
-  /** The children in their order. */
-  get #steps(): AnyModule[] {
-    return stateOf(this).held().map(([, child]) => child!); // prettier-ignore
   }
 
   /** The number of children. */
@@ -46,7 +41,7 @@ export class Sequential<Output = Tensor> extends Module<Output> {
 
   /** The child at an index, counted from the end where negative. */
   at(index: number): AnyModule | undefined {
-    return this.#steps.at(index);
+    return stepsOf(this).at(index);
   }
 
   /** Puts a child behind the others, under its index. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
@@ -63,10 +58,13 @@ export class Sequential<Output = Tensor> extends Module<Output> {
 
   /** The children in their order. */
   [Symbol.iterator](): IterableIterator<AnyModule> {
-    return this.#steps[Symbol.iterator]();
+    return stepsOf(this)[Symbol.iterator]();
   }
 }
 runsTorchScript(Sequential.prototype.forward);
+
+/** The children in their order. */
+const stepsOf = (sequential: AnyModule): AnyModule[] => stateOf(sequential).held().map(([, child]) => child!); // prettier-ignore
 
 function namesOf(children: (AnyModule | NamedModules)[]): Map<string, AnyModule> {
   const [first] = children;

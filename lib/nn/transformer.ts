@@ -7,7 +7,6 @@ import { mask, MultiheadAttention } from './attention';
 import { ModuleList } from './containers';
 import { Dropout } from './dropout';
 import { type FactoryOptions, factoryOptions } from './factory';
-import { withoutDraws } from './init';
 import { Linear } from './linear';
 import { type AnyModule, isScripted, Module, runScript, runsTorchScript } from './module';
 import { LayerNorm } from './normalization';
@@ -76,7 +75,6 @@ export class TransformerEncoderLayer extends Module {
   declare dropout1: AnyModule;
   /** Behind the layers. */
   declare dropout2: AnyModule;
-  readonly #arguments: readonly [dModel: number, nhead: number, options: TransformerEncoderLayerOptions];
 
   constructor(dModel: number, nhead: number, options?: TransformerEncoderLayerOptions) {
     const name = 'nn.TransformerEncoderLayer';
@@ -125,22 +123,12 @@ ${body}`;
         },
       }),
     );
-    this.#arguments = [width, heads, o];
   }
 
   /** @throws ERR_BUSY, ERR_TORCH, ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION */
   override forward(src: Tensor, options?: EncoderLayerMasks): Tensor {
     const o = parseOptions('nn.TransformerEncoderLayer.forward', maskSchema, options);
     return runScript(this, src, o.srcMask, o.srcKeyPaddingMask, o.isCausal) as Tensor;
-  }
-
-  /** @internal Another layer with the same options and values, where this one is now. */
-  clone(): TransformerEncoderLayer {
-    const [width, heads, options] = this.#arguments;
-    const { device, dtype } = this.parameters()[0]!;
-    const copy = withoutDraws(() => new TransformerEncoderLayer(width, heads, { ...options, device, dtype }));
-    copy.loadStateDict(this.stateDict());
-    return copy;
   }
 }
 runsTorchScript(TransformerEncoderLayer.prototype.forward);

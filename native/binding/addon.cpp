@@ -16,6 +16,7 @@
 #include "binding/objects/optimizer.h"
 #include "binding/objects/plugin_phase.h"
 #include "binding/objects/quadratic_penalty.h"
+#include "binding/objects/snapshot.h"
 #include "binding/objects/tensor.h"
 #include "binding/objects/training_step.h"
 #include "binding/util/arguments.h"
@@ -36,9 +37,9 @@ Napi::Value set_error_class(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// Native: stop() -> void: ends the compute thread, because the process is exiting.
+/// Native: stop() -> void: ends the threads of jobs, because the process is exiting.
 Napi::Value stop(const Napi::CallbackInfo& info) {
-  Environment::of(info.Env()).team.stop();
+  Environment::of(info.Env()).stop();
   return info.Env().Undefined();
 }
 
@@ -81,6 +82,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   MiniBatchesHandle::define(env, exports);
   PluginPhaseHandle::define(env, exports);
   QuadraticPenaltyHandle::define(env, exports);
+  SnapshotHandle::define(env, exports);
   TrainingStepHandle::define(env, exports);
   define_autograd(env, exports);
   define_indexing(env, exports);

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 
 #include "binding/util/promise_worker.h"
+#include "core/compute/threads.h"
 #include "core/overrides/install_overrides.h"
 
 namespace continual::binding {
@@ -35,12 +36,28 @@ Environment::Environment(Napi::Env env) : env_(env) {
   if (status != napi_ok) throw Napi::Error::New(env, "cannot create the way back from the compute thread");
   napi_unref_threadsafe_function(env, deliver);
   // Clean-up hooks run last in, first out: this one runs before that of the thread-safe function.
-  napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->end(); }, this);
+  napi_add_env_cleanup_hook(
+      env, [](void* self) { static_cast<Environment*>(self)->end(); }, this);
   live_tensors->sweep_after_collections(env);
 }
 
-void Environment::end() {
+ComputeThread& Environment::predicting() {
+  computing();
+  if (!predicting_) {
+    predictions_draw_from_ = std::make_shared<SeparateGenerators>();
+    predicting_ = std::make_unique<ComputeThread>();
+    predicting_->submit(leave_team);
+  }
+  return *predicting_;
+}
+
+void Environment::stop() {
   team.stop();
+  predicting_.reset();
+}
+
+void Environment::end() {
+  stop();
   live_tensors->end(env_);
   drawing_here_.reset();
   generators->end();

@@ -12,9 +12,9 @@
 namespace continual::binding {
 
 /// Lives from the addon's start in an environment to the environment's end, on that environment's thread. A clean-up
-/// hook joins the compute thread while the environment can still take what its last job delivers. `process.exit` runs
-/// no clean-up hooks: there the exit event stops the thread, before libtorch's static objects go away under a running
-/// job.
+/// hook joins the threads of its jobs while the environment can still take what its last job delivers. `process.exit`
+/// runs no clean-up hooks: there the exit event stops the threads, before libtorch's static objects go away under a
+/// running job.
 struct Environment {
   explicit Environment(Napi::Env env);
 
@@ -22,6 +22,14 @@ struct Environment {
 
   /// The compute thread. Throws ERR_ENDED once it has been stopped.
   ComputeThread& computing() { return team.compute_thread(); }
+  /// The thread for predictions, alone without a team: behind a job of training they would wait too long. Made when it
+  /// is first asked for. Throws ERR_ENDED as `computing`.
+  ComputeThread& predicting();
+  /// What a model draws in eval mode on that thread is apart from what training draws, which would be another each
+  /// time.
+  const std::shared_ptr<DefaultGenerators>& predictions_draw_from() const { return predictions_draw_from_; }
+  /// Lets running jobs reach their next look at `stopping()`, and ends both threads.
+  void stop();
   /// Runs `work` before it returns, on this thread or where `team` sends it.
   template <typename Work>
   void run(bool is_large, const Work& work) {
@@ -35,6 +43,7 @@ struct Environment {
 
   /// Brings finished jobs back to this environment's thread. Keeps the process alive only while jobs are under way.
   napi_threadsafe_function deliver = nullptr;
+  int64_t jobs_under_way = 0;
   /// Jobs under way that work with a model: parameters and gradients may move meanwhile.
   int64_t occupying_jobs = 0;
 
@@ -48,6 +57,7 @@ struct Environment {
   Napi::FunctionReference optimizer_class;
   Napi::FunctionReference dataset_class;
   Napi::FunctionReference mini_batches_class;
+  Napi::FunctionReference snapshot_class;
   Napi::FunctionReference training_step_class;
   /// The usual result of a job on one iteration, made once: hooks have a job made for each phase.
   Napi::ObjectReference one_iteration;
@@ -78,6 +88,8 @@ struct Environment {
 
   Napi::Env env_;
   std::optional<GeneratorsGuard> drawing_here_;
+  std::shared_ptr<DefaultGenerators> predictions_draw_from_;
+  std::unique_ptr<ComputeThread> predicting_;
 };
 
 }  // namespace continual::binding

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { callsAround, insideCall } from '../../calls-around';
 
 interface Request {
   /** Whether a hook, or something else that the call under way waits for, has asked. */
@@ -17,19 +17,24 @@ interface Request {
  * One request is served after the other. The strategy goes on when all that have begun have come to their end.
  */
 export class SafePoints {
-  readonly #inside = new AsyncLocalStorage<true>();
   readonly #waiting: Request[] = [];
   /** Resolves when what is being served has been; null: nothing is. */
   #serving: Promise<void> | null = null;
-  #calls = 0;
+  readonly #calls: number[] = [];
   #jobs = 0;
+
+  /** Whether the call under way waits for what happens at the present place: a hook, for example. */
+  get isInside(): boolean {
+    const calls = callsAround();
+    return this.#calls.some((call) => calls.includes(call));
+  }
 
   /** Has `work` done at a safe point. @throws what `work` throws */
   ask<T>(work: () => T | Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const serve = () => Promise.resolve().then(work).then(resolve, reject);
-      const request = { isInside: this.#inside.getStore() === true, serve };
-      if (this.#jobs === 0 && (this.#calls === 0 || request.isInside)) this.#begin([request]);
+      const request = { isInside: this.isInside, serve };
+      if (this.#jobs === 0 && (this.#calls.length === 0 || request.isInside)) this.#begin([request]);
       else this.#waiting.push(request);
     });
   }
@@ -45,17 +50,17 @@ export class SafePoints {
     if (this.#serving) return this.#serving;
   }
 
-  /** A call of `train` or `eval`; at its end everything that was asked meanwhile is served. */
-  async during<T>(call: () => Promise<T>): Promise<T> {
-    this.#calls++;
+  /** A call of `train` or `eval`, by its number; at its end everything that was asked meanwhile is served. */
+  async during<T>(call: number, work: () => Promise<T>): Promise<T> {
+    this.#calls.push(call);
     try {
       const served = this.quiet();
       if (served) await served;
-      return await this.#inside.run(true, call);
+      return await insideCall(call, work);
     } finally {
       const served = this.serve();
       if (served) await served;
-      this.#calls--;
+      this.#calls.pop();
     }
   }
 

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
+import { outsideCalls } from '../../calls-around';
 import { differences } from '../../checkpoint/manifest';
 import { folderName } from '../../checkpoint/checkpoint-folder';
 import { ContinualTorchError } from '../../errors';
@@ -43,11 +44,14 @@ export async function save(strategy: Strategy, folder: string): Promise<string> 
     // A promise in an object, so that nobody waits for it here.
     return { path: checkpoints.write(folder, snapshot, (numbers) => numbers.slice(-kept)) };
   };
-  let writing = await strategy.safePoints.ask(take);
+  const isInHook = hooksAround().some((hook) => hook.strategy === strategy);
+  // What a hook has begun and left alone, a timer for example, waits for a safe point as anybody else.
+  const ask = () => (isInHook ? strategy.safePoints.ask(take) : outsideCalls(() => strategy.safePoints.ask(take)));
+  let writing = await ask();
   while (!writing) {
-    if (hooksAround().some((hook) => hook.strategy === strategy)) throw notHere();
+    if (isInHook) throw notHere();
     await nextTurn();
-    writing = await strategy.safePoints.ask(take);
+    writing = await ask();
   }
   try {
     return await writing.path;

@@ -9,6 +9,7 @@ import type { AnyExperience, Experiences, TrainOptions } from '../../hooks/train
 import { warnOfEvalModeOnce } from '../../jit/frozen-modes';
 import { refuseUntrainable } from '../../jit/untrainable';
 import { native } from '../../native/binding';
+import { ModelSnapshot } from '../../nn/model-snapshot';
 import { Module, nativeModule } from '../../nn/module';
 import { boolean, deviceName, instanceOf, parseArgument, parseOptions } from '../../options';
 import { getDefaultDevice } from '../../tensor/default-device';
@@ -119,6 +120,9 @@ export abstract class BaseTemplate {
   #isPreparing = false;
   /** Where a training that is gone on with has its first thing to do; null once that has been done. */
   #from: Place | null = null;
+  #snapshot: ModelSnapshot | null = null;
+  /** A snapshot that waits for a safe point: whoever asks for one meanwhile gets it too. */
+  #asked: Promise<Module> | null = null;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseTemplateOptions) {
@@ -215,6 +219,34 @@ export abstract class BaseTemplate {
     return this.callsUnderWay.outermost?.isStopping ?? false;
   }
 
+  /**
+   * A copy of the model to predict with, to save or to look at, in eval mode and without gradients: as it is at one moment
+   * between two iterations. May be asked for at any time; while the strategy works the copy is taken at its next safe point,
+   * at most some 20 ms later, or at once where a hook asks. Asked again it gives the same module, brought up to date in place, all
+   * of it at once: predictions under way end with what they have begun with. Another module comes where the model has grown or
+   * been replaced. Copying is one pass over flat memory on the compute thread; the first time takes memory for two copies.
+   * @throws ERR_BUSY while another strategy is at work on the model
+   */
+  snapshot(): Promise<Module> {
+    const { isInside } = this.safePoints;
+    if (!isInside && this.#asked) return this.#asked;
+    const taken = this.safePoints.ask(() => {
+      if (this.#asked === taken) this.#asked = null;
+      return this.#takeSnapshot();
+    });
+    if (isInside) hookAround()?.begun.push(taken);
+    else this.#asked = taken;
+    return taken;
+  }
+
+  /** Takes it, where nothing is at work. */
+  async #takeSnapshot(): Promise<Module> {
+    const { model } = this;
+    if (!this.#snapshot?.fits(model)) this.#snapshot = new ModelSnapshot(model);
+    await this.#snapshot.refresh();
+    return this.#snapshot.module as Module;
+  }
+
   /** Learns the current experience. */
   protected abstract trainExp(options: TrainOptions): Promise<void>;
   /** Evaluates the current experience. */
@@ -300,7 +332,7 @@ export abstract class BaseTemplate {
     );
     const call = this.callsUnderWay.begin({ number, operation, experiences, signal });
     const working = finishing(
-      () => this.safePoints.during(() => drawingFrom(this.generator, () => work(call))),
+      () => this.safePoints.during(number, () => drawingFrom(this.generator, () => work(call))),
       [() => this.callsUnderWay.end(), () => this.releaseModel()],
     );
     // A hook may leave it alone; who waits for the hook may not.

@@ -17,6 +17,8 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   explicit ModuleHandle(const Napi::CallbackInfo& info) : Wrapped(info) {}
 
  private:
+  Model& runnable(const char* operation) const;
+
   Napi::Value named_parameters(const Napi::CallbackInfo& info);
   Napi::Value named_buffers(const Napi::CallbackInfo& info);
   Napi::Value forward(const Napi::CallbackInfo& info);
@@ -42,6 +44,9 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   Napi::Value to(const Napi::CallbackInfo& info);
   Napi::Value modes(const Napi::CallbackInfo& info);
   Napi::Value set_modes(const Napi::CallbackInfo& info);
+  Napi::Value predict(const Napi::CallbackInfo& info);
+  Napi::Value check_readable(const Napi::CallbackInfo& info);
+  Napi::Value hold_for_prediction(const Napi::CallbackInfo& info);
   Napi::Value save(const Napi::CallbackInfo& info);
   Napi::Value saved(const Napi::CallbackInfo& info);
   Napi::Value trace(const Napi::CallbackInfo& info);

@@ -22,11 +22,18 @@ Napi::Value call_model(Napi::Env env, Model& model, const torch::jit::Method& me
 
 }  // namespace
 
+/// To be called here: what is in train mode may change what is being read.
+Model& ModuleHandle::runnable(const char* operation) const {
+  Model& model = value_->readable(operation);
+  if (value_->readers() > 0 && model.is_training()) throw being_read(operation);
+  return model;
+}
+
 /// forward(...inputs: Value[]) -> Value: synchronous, on the calling thread. Behind one tensor a second one may be task
 /// labels: a model of one input leaves them aside.
 Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    Model& model = value_->idle("forward");
+    Model& model = runnable("forward");
     if (info.Length() == 1 && TensorHandle::is(info[0])) {
       // Straight through: a model in TypeScript calls every layer like this.
       if (SingleOperator* single = model.single_operator()) {
@@ -56,7 +63,7 @@ Napi::Value ModuleHandle::forward(const Napi::CallbackInfo& info) {
 /// forwardBatch(x: Inputs, taskId: Tensor) -> Value: as a strategy calls the model, see `forward_arguments`.
 Napi::Value ModuleHandle::forward_batch(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    Model& model = value_->idle("forward");
+    Model& model = runnable("forward");
     const torch::jit::Method method = model.method("forward");
     return call_model(
         info.Env(), model, method,
@@ -91,7 +98,7 @@ Napi::Value ModuleHandle::input_names(const Napi::CallbackInfo& info) {
 /// call(method: string, inputs: Value[]) -> Value: as `forward`.
 Napi::Value ModuleHandle::call(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    Model& model = value_->idle("call");
+    Model& model = runnable("call");
     const std::string name = string_argument(info[0], "method");
     const torch::jit::Method method = model.method(name);
     const auto inputs = array_argument(info[1], "inputs", [](const Napi::Value& value) { return value; });
@@ -119,8 +126,8 @@ Napi::Value ModuleHandle::takes_task_labels(const Napi::CallbackInfo& info) {
 /// forwardSingleTask(input: Tensor, task: number) -> Tensor
 Napi::Value ModuleHandle::forward_single_task(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    return TensorHandle::wrap(info.Env(), value_->idle("forward").forward_single_task(
-                                              TensorHandle::tensor(info[0]), integer_argument(info[1], "task")));
+    return TensorHandle::wrap(info.Env(), runnable("forward").forward_single_task(TensorHandle::tensor(info[0]),
+                                                                                  integer_argument(info[1], "task")));
   });
 }
 
@@ -129,7 +136,7 @@ Napi::Value ModuleHandle::forward_all_tasks(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     Napi::Array result = Napi::Array::New(env);
-    for (const auto& [task, output] : value_->idle("forward").forward_all_tasks(TensorHandle::tensor(info[0]))) {
+    for (const auto& [task, output] : runnable("forward").forward_all_tasks(TensorHandle::tensor(info[0]))) {
       Napi::Array entry = Napi::Array::New(env, 2);
       entry.Set(0u, Napi::Number::New(env, static_cast<double>(task)));
       entry.Set(1u, TensorHandle::wrap(env, output));

@@ -40,7 +40,7 @@ Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::string path = string_argument(info[0], "path");
     return write_copy(
-        info.Env(), value_->idle("jit.save"),
+        info.Env(), value_->readable("jit.save"),
         [path](const ModelCopy& copy) {
           copy.save(path);
           return true;
@@ -53,7 +53,7 @@ Napi::Value ModuleHandle::save(const Napi::CallbackInfo& info) {
 Napi::Value ModuleHandle::saved(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return write_copy(
-        info.Env(), value_->idle("jit.saveToBuffer"), [](const ModelCopy& copy) { return copy.saved(); },
+        info.Env(), value_->readable("jit.saveToBuffer"), [](const ModelCopy& copy) { return copy.saved(); },
         [](Napi::Env env, const std::string& bytes) -> Napi::Value {
           return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
         });
@@ -118,13 +118,13 @@ Napi::Value ModuleHandle::untrainable(const Napi::CallbackInfo& info) {
 /// code() -> string: of the method `forward`.
 Napi::Value ModuleHandle::code(const Napi::CallbackInfo& info) {
   return guarded(info.Env(),
-                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), value_->idle("code").code()); });
+                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), value_->readable("code").code()); });
 }
 
 /// graph() -> string: of the method `forward`.
 Napi::Value ModuleHandle::graph(const Napi::CallbackInfo& info) {
   return guarded(info.Env(),
-                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), value_->idle("graph").graph()); });
+                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), value_->readable("graph").graph()); });
 }
 
 }  // namespace continual::binding

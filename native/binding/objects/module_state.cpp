@@ -41,11 +41,11 @@ c10::IValue attribute_argument(const Napi::Value& value, const c10::TypePtr& typ
 
 Napi::Value ModuleHandle::named_parameters(const Napi::CallbackInfo& info) {
   return guarded(info.Env(),
-                 [&] { return to_entries(info.Env(), value_->idle("namedParameters").named_parameters()); });
+                 [&] { return to_entries(info.Env(), value_->readable("namedParameters").named_parameters()); });
 }
 
 Napi::Value ModuleHandle::named_buffers(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->idle("namedBuffers").named_buffers()); });
+  return guarded(info.Env(), [&] { return to_entries(info.Env(), value_->readable("namedBuffers").named_buffers()); });
 }
 
 /// partNames() -> [name: string, kind: "parameter" | "buffer" | "module"][]: of the outermost module.
@@ -88,7 +88,7 @@ Napi::Value ModuleHandle::train(const Napi::CallbackInfo& info) {
 
 Napi::Value ModuleHandle::is_training(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Boolean::New(info.Env(), value_->idle("training").is_training());
+    return Napi::Boolean::New(info.Env(), value_->readable("training").is_training());
   });
 }
 
@@ -124,7 +124,7 @@ Napi::Value ModuleHandle::to(const Napi::CallbackInfo& info) {
 Napi::Value ModuleHandle::state(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const auto entries = value_->idle("stateDict").state(boolean_argument(info[0], "recurse"));
+    const auto entries = value_->readable("stateDict").state(boolean_argument(info[0], "recurse"));
     Napi::Array result = Napi::Array::New(env, entries.size());
     for (uint32_t i = 0; i < entries.size(); ++i) {
       Napi::Array entry = Napi::Array::New(env, 3);
@@ -141,7 +141,7 @@ Napi::Value ModuleHandle::state(const Napi::CallbackInfo& info) {
 Napi::Value ModuleHandle::tensor(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const std::string name = string_argument(info[0], "name");
-    const torch::jit::Module& module = value_->idle(name.c_str()).module();
+    const torch::jit::Module& module = value_->readable(name.c_str()).module();
     const bool found = module.hasattr(name) && module.attr(name).isTensor();
     return TensorHandle::wrap(info.Env(), found ? module.attr(name).toTensor() : at::Tensor());
   });
@@ -176,7 +176,7 @@ Napi::Value ModuleHandle::replace_parts(const Napi::CallbackInfo& info) {
 Napi::Value ModuleHandle::modes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     Napi::Object result = Napi::Object::New(info.Env());
-    for (const auto& [name, mode] : value_->idle("modes").modes()) result.Set(name, mode);
+    for (const auto& [name, mode] : value_->readable("modes").modes()) result.Set(name, mode);
     return result;
   });
 }

@@ -97,8 +97,9 @@ void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
   exports.Set("createTrainingStep", Napi::Function::New(env, create_training_step, "createTrainingStep"));
 }
 
+/// Predictions under way keep the parameters that there were when they began.
 TrainingStep& TrainingStepHandle::idle() const {
-  value_.model->idle("strategy");
+  value_.model->readable("strategy");
   value_.optimizer->idle("strategy");
   return *value_.step->object;
 }

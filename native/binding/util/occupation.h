@@ -14,7 +14,10 @@ namespace continual::binding {
 /// when a job is submitted, down when its promise settles.
 class Occupation {
  public:
+  /// That may change it.
   int64_t& jobs() const { return root(group_).jobs; }
+  /// That only read it: predictions, and copies that are being taken.
+  int64_t& readers() const { return root(group_).readers; }
 
   /// The call of a strategy that works with it, between its jobs too; 0: none.
   int64_t& holder() const { return root(group_).holder; }
@@ -31,6 +34,7 @@ class Occupation {
  private:
   struct Group {
     int64_t jobs = 0;
+    int64_t readers = 0;
     int64_t holder = 0;
     std::shared_ptr<Group> joined;
   };
@@ -49,8 +53,16 @@ inline Error busy(const std::string& operation, const std::string& expectation) 
   return {"ERR_BUSY",
           operation + ": expected " + expectation +
               ". Call it in a hook of the strategy (afterTrainingIteration, for example), or when the promise of "
-              "train or eval has resolved; to predict or save at any time, load the model's state dict into a "
-              "second model in a hook, and use that (docs/threads.md)"};
+              "train or eval has resolved; to predict or save at any time use the model that strategy.snapshot() "
+              "gives (docs/serving.md)"};
+}
+
+/// ERR_BUSY of what would change something that is being read.
+inline Error being_read(const std::string& operation) {
+  return {"ERR_BUSY",
+          operation +
+              ": expected nobody to work with it, got a prediction (model.predict) or a snapshot under way, "
+              "which it would change; await that promise first"};
 }
 
 /// An object with its occupation. Jobs hold the object itself; JavaScript reaches it through `idle`.
@@ -58,8 +70,14 @@ template <typename T>
 struct Shared : Occupation {
   explicit Shared(std::shared_ptr<T> o) : object(std::move(o)) {}
 
-  /// Throws ERR_BUSY while a job is using the object.
+  /// To be changed. Throws ERR_BUSY while a job is using the object.
   T& idle(const char* operation) const {
+    if (readers() > 0) throw being_read(operation);
+    return readable(operation);
+  }
+
+  /// To be read. Throws ERR_BUSY while a job is using the object that may change it.
+  T& readable(const char* operation) const {
     if (jobs() > 0) throw busy(operation, "nothing to be at work on it, got a job of a strategy");
     return *object;
   }

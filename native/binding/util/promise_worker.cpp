@@ -7,20 +7,20 @@ void deliver(Environment& environment, Delivery* delivery) {
   if (status != napi_ok) delete delivery;
 }
 
-void job_begins(Napi::Env env, const Used& used) {
+void job_begins(Napi::Env env, JobKind kind, const Used& used) {
   Environment& environment = Environment::of(env);
-  environment.team.job_begins();
-  if (environment.team.jobs_under_way() == 1) napi_ref_threadsafe_function(env, environment.deliver);
-  for (const auto& occupation : used) ++occupation->jobs();
-  if (!used.empty()) ++environment.occupying_jobs;
+  if (kind != JobKind::kPrediction) environment.team.job_begins();
+  if (++environment.jobs_under_way == 1) napi_ref_threadsafe_function(env, environment.deliver);
+  for (const auto& occupation : used) ++(kind == JobKind::kWork ? occupation->jobs() : occupation->readers());
+  if (kind == JobKind::kWork && !used.empty()) ++environment.occupying_jobs;
 }
 
-void job_ends(Napi::Env env, const Used& used) {
+void job_ends(Napi::Env env, JobKind kind, const Used& used) {
   Environment& environment = Environment::of(env);
-  environment.team.job_ends();
-  if (environment.team.jobs_under_way() == 0) napi_unref_threadsafe_function(env, environment.deliver);
-  for (const auto& occupation : used) --occupation->jobs();
-  if (!used.empty()) --environment.occupying_jobs;
+  if (kind != JobKind::kPrediction) environment.team.job_ends();
+  if (--environment.jobs_under_way == 0) napi_unref_threadsafe_function(env, environment.deliver);
+  for (const auto& occupation : used) --(kind == JobKind::kWork ? occupation->jobs() : occupation->readers());
+  if (kind == JobKind::kWork && !used.empty()) --environment.occupying_jobs;
 }
 
 }  // namespace continual::binding

@@ -45,9 +45,22 @@ void set_training_of(const torch::jit::Module& module, bool on) {
 
 Model::Model(torch::jit::Module module) : module_(std::move(module)), single_operator_(SingleOperator::of(module_)) {}
 
+Model::Model(torch::jit::Module module, const Model& like) : Model(std::move(module)) {
+  inlined_forward_ = like.inlined_forward_;
+  shares_class_ = true;
+}
+
 void Model::recompose(const std::vector<std::string>& removed, const ScriptParts& parts,
                       const std::optional<std::string>& source) {
-  if (!source) return replace_parts(module_, removed, parts);
+  if (!source) {
+    if (shares_class_) {
+      module_ = module_.clone();
+      shares_class_ = false;
+      single_operator_ = SingleOperator::of(module_);
+      inlined_forward_.reset();
+    }
+    return replace_parts(module_, removed, parts);
+  }
   module_ = continual::recompose(module_, removed, parts, *source);
   single_operator_ = SingleOperator::of(module_);
   inlined_forward_.reset();
@@ -118,8 +131,14 @@ c10::IValue Model::call(const torch::jit::Method& method, torch::jit::Stack inpu
 
 c10::IValue Model::run_forward(const torch::jit::Method& forward, torch::jit::Stack inputs) {
   if (torch::jit::tracer::isTracing()) return call(forward, std::move(inputs));
-  if (!inlined_forward_ || !inlined_forward_->is_of(forward)) inlined_forward_.emplace(forward);
-  return (*inlined_forward_)(forward, std::move(inputs));
+  return (*inlined(forward))(forward, std::move(inputs));
+}
+
+const std::shared_ptr<const InlinedForward>& Model::inlined(const torch::jit::Method& forward) {
+  if (!inlined_forward_ || !inlined_forward_->is_of(forward)) {
+    inlined_forward_ = std::make_shared<const InlinedForward>(forward);
+  }
+  return inlined_forward_;
 }
 
 at::Tensor Model::forward_single_task(const at::Tensor& input, int64_t task) {

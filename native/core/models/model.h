@@ -17,6 +17,8 @@ namespace continual {
 class Model {
  public:
   explicit Model(torch::jit::Module module);
+  /// A module of the same class as that of `like`, whose forward has perhaps been made ready.
+  Model(torch::jit::Module module, const Model& like);
 
   /// Throws ERR_MODEL_FILE_EMPTY, ERR_MODEL_FILE_PICKLE, ERR_MODEL_FILE_FORMAT, ERR_MODEL_FILE_READ.
   static Model load(const ModelFile& file, const at::Device& device);
@@ -29,6 +31,9 @@ class Model {
 
   const torch::jit::Module& module() const { return module_; }
   torch::jit::Module& module() { return module_; }
+
+  /// Another module is of the class of this one from now on.
+  void share_class() { shares_class_ = true; }
 
   /// Puts the module together anew (see `continual::recompose`). Models around it go on with the module that there was
   /// until they are told of this one. Without `source` methods stay what they are, and use none of the parts.
@@ -56,6 +61,9 @@ class Model {
   torch::jit::Method method(const std::string& name);
   /// Calls it with what its schema wants behind `self`.
   c10::IValue call(const torch::jit::Method& method, torch::jit::Stack inputs);
+
+  /// The method `forward` as one graph; made once. On the JavaScript thread, or in a job that changes the model.
+  const std::shared_ptr<const InlinedForward>& inlined(const torch::jit::Method& forward);
 
   /// `forward` of one tensor, where it is a single operator; null otherwise, and while a trace writes calls down.
   SingleOperator* single_operator();
@@ -87,8 +95,9 @@ class Model {
   c10::IValue run_forward(const torch::jit::Method& forward, torch::jit::Stack inputs);
 
   torch::jit::Module module_;
+  bool shares_class_ = false;
   std::optional<SingleOperator> single_operator_;
-  std::optional<InlinedForward> inlined_forward_;
+  std::shared_ptr<const InlinedForward> inlined_forward_;
 };
 
 }  // namespace continual

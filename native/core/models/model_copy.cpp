@@ -4,68 +4,13 @@
 
 #include <condition_variable>
 #include <mutex>
-#include <unordered_map>
 
 #include "core/error.h"
 #include "core/files/output_file.h"
+#include "core/models/object_copies.h"
 
 namespace continual {
 namespace {
-
-/// `IValue::deepcopy` would take tensors that share a storage for the same tensor.
-class Copying {
- public:
-  c10::IValue of(const c10::IValue& value) {
-    if (value.isTensor()) return of(value.toTensor());
-    if (!value.isList() && !value.isGenericDict() && !value.isTuple() && !value.isObject()) return value;
-    const auto known = copies_.find(value);
-    if (known != copies_.end()) return known->second;
-    return value.isList() ? of_list(value) : value.isObject() ? of_object(value) : of_others(value);
-  }
-
- private:
-  at::Tensor of(const at::Tensor& tensor) {
-    if (!tensor.defined()) return tensor;
-    at::Tensor& copy = tensors_[tensor.unsafeGetTensorImpl()];
-    if (!copy.defined()) copy = tensor.detach().clone().requires_grad_(tensor.requires_grad());
-    return copy;
-  }
-
-  // What may hold itself is known before its contents are copied.
-
-  c10::IValue of_object(const c10::IValue& value) {
-    const torch::jit::ObjectPtr copy = value.toObject()->copy();
-    copies_.emplace(value, copy);
-    for (size_t i = 0; i < copy->slots().size(); ++i) copy->setSlot(i, of(copy->getSlot(i)));
-    return copy;
-  }
-
-  c10::IValue of_list(const c10::IValue& value) {
-    const auto list = value.toList();
-    c10::impl::GenericList copy(list.elementType());
-    copies_.emplace(value, copy);
-    copy.reserve(list.size());
-    for (const c10::IValue& item : list.vec()) copy.push_back(of(item));
-    return copy;
-  }
-
-  c10::IValue of_others(const c10::IValue& value) {
-    if (value.isGenericDict()) {
-      const auto dict = value.toGenericDict();
-      c10::impl::GenericDict copy(dict.keyType(), dict.valueType());
-      copies_.emplace(value, copy);
-      for (const auto& entry : dict) copy.insert(of(entry.key()), of(entry.value()));
-      return copy;
-    }
-    const auto& tuple = value.toTupleRef();
-    std::vector<c10::IValue> elements;
-    for (const c10::IValue& item : tuple.elements()) elements.push_back(of(item));
-    return copies_.emplace(value, c10::ivalue::Tuple::createNamed(std::move(elements), tuple.type())).first->second;
-  }
-
-  c10::IValue::HashIdentityIValueMap copies_;
-  std::unordered_map<at::TensorImpl*, at::Tensor> tensors_;
-};
 
 /// How many copies there are, in all threads.
 class Copies {
@@ -89,6 +34,10 @@ class Copies {
   int number_ = 0;
 };
 
+at::Tensor copy_with_mode(const at::Tensor& tensor) {
+  return tensor.detach().clone().requires_grad_(tensor.requires_grad());
+}
+
 Copies& copies() {
   static Copies all;
   return all;
@@ -104,7 +53,7 @@ struct Reading {
 }  // namespace
 
 ModelCopy::ModelCopy(const torch::jit::Module& model)
-    : reading_(std::make_shared<Reading>()), module_(Copying().of(c10::IValue(model._ivalue())).toObject()) {}
+    : reading_(std::make_shared<Reading>()), module_(ObjectCopies(copy_with_mode).of(model)) {}
 
 void ModelCopy::write(const std::function<size_t(const void*, size_t)>& output) const {
   torch::jit::ExportModule(module_, output);

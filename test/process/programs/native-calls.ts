@@ -1,7 +1,7 @@
 /** A call of every function of the addon and of every method of its classes, with arguments that it takes. */
 import { jit, models, nn, tensor, TensorDataset, type Tensor } from '../../../lib/index';
 import { native } from '../../../lib/native/binding';
-import type { NativeAddon, NativeQuadraticPenalty, NativeTensor } from '../../../lib/native/types';
+import type { NativeAddon, NativeQuadraticPenalty, NativeSnapshot, NativeTensor } from '../../../lib/native/types';
 import { nativeModule } from '../../../lib/nn/module';
 import { Phase } from '../../../lib/phase';
 
@@ -39,7 +39,12 @@ export const objects = {
   penalty: penalty(),
   phase: penalty().phase(),
   step,
+  snapshot: snapshot(),
 };
+
+function snapshot(): NativeSnapshot {
+  return native.createSnapshot([nativeModule(linear)], []);
+}
 
 function penalty(): NativeQuadraticPenalty {
   return native.createQuadraticPenalty(1, { method: 'M', plugin: 'P', weight: 'w', noImportanceCode: 'ERR_TORCH', shapeCode: 'ERR_SHAPE' });
@@ -123,6 +128,8 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   jitLoad: () => [new Uint8Array(8), 'cpu'],
   newParameter: () => [handle(), true],
   createModule: () => ['M', [['child', nativeModule(linear)]], [['p', handle()]], [['b', null]], [['n', 'int', 3]], 'def forward(self, x):\n  return x\n'],
+  cloneModules: () => [[nativeModule(newLinear())], [handle()]],
+  createSnapshot: () => [[nativeModule(newLinear())], [handle()]],
   createOptimizer: () => ['SGD', [{ params: [['a', handle()]], options: sgd }]],
   createDataset: () => [description()],
   transformed: () => [handle([[1, 2], [3, 4]]), transform()],
@@ -149,6 +156,9 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       forwardSingleTask: () => [handle([[1, 2]]), 0],
       forwardAllTasks: () => [handle([[1, 2]])],
       checkIdle: () => ['an operation'],
+      checkReadable: () => ['an operation'],
+      predict: () => [handle([[1, 2]]), null, 1, [3]],
+      holdForPrediction: () => [false, [3]],
       partNames: () => [],
       setAttribute: () => ['training', true],
       state: () => [true],
@@ -199,6 +209,7 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
     on: miniBatches,
     calls: { length: () => [], next: () => [], position: () => [], goTo: () => [[[handle([0, 1], long), 1, false]]] },
   },
+  Snapshot: { on: snapshot, calls: { modules: () => [], tensors: () => [], fits: () => [[nativeModule(linear)], []], refresh: () => [] } },
   PluginPhase: { on: () => penalty().phase(), calls: {} },
   QuadraticPenalty: {
     on: penalty,

@@ -21,7 +21,7 @@ describe('SafePoints', () => {
     const points = new SafePoints();
     const { log, step } = recording();
     let goOn!: () => void;
-    const call = points.during(async () => {
+    const call = points.during(1, async () => {
       await new Promise<void>((resolve) => (goOn = resolve));
       log.push('work');
       await points.serve();
@@ -47,7 +47,7 @@ describe('SafePoints', () => {
   it('serves what the call itself asks at once, or at the end of the job at work', async () => {
     const points = new SafePoints();
     const { log, step } = recording();
-    await points.during(async () => {
+    await points.during(1, async () => {
       await points.ask(step('in a hook'));
       const running = points.job(nextTurn().then(step('job')));
       await points.ask(step('behind the job'));
@@ -60,7 +60,7 @@ describe('SafePoints', () => {
     const points = new SafePoints();
     const { log, step } = recording();
     const asked = ['a', 'b'].map((name) => points.ask(() => nextTurn().then(step(name))));
-    await points.during(() => Promise.resolve(log.push('call')));
+    await points.during(1, () => Promise.resolve(log.push('call')));
     await Promise.all(asked);
     assert.deepEqual(log, ['a', 'b', 'call']);
   });
