@@ -1,7 +1,8 @@
 import { job, native } from '../native/binding';
 import type { NativeSnapshot } from '../native/types';
 import { clonesItself, DeepCopy, type Parts, partsOf } from './deep-copy';
-import { type AnyModule, nativeModule, stateOf } from './module';
+import { type AnyModule, stateOf } from './module';
+import { queued } from './predict';
 
 /** @internal A copy of a model, in eval mode and without gradients, that is brought up to date in place. */
 export class ModelSnapshot {
@@ -40,9 +41,11 @@ export class ModelSnapshot {
 
   /** Takes what the model has now, at once for whoever uses the copy. The model may not be changed meanwhile. @throws ERR_BUSY */
   async refresh(): Promise<void> {
-    if (!this.#native) return;
-    await job(this.#native.refresh());
-    this.#copy!.copyFields();
-    nativeModule(this.module);
+    const snapshot = this.#native;
+    if (!snapshot) return;
+    await queued(this.module, async () => {
+      await job(snapshot.refresh());
+      this.#copy!.copyFields();
+    });
   }
 }

@@ -77,15 +77,17 @@ function loaderOf(data: TensorDataset | IterableDataset, batchSize: number, task
 
 const sizeOf = (x: Inputs) => Math.max(...(x instanceof Tensor ? [x] : Object.values(x)).map(({ shape }) => shape[0] ?? 1));
 
-function* stretches(x: Inputs, labels: Tensor | null, batchSize: number): Generator_<Batch> {
+function* stretches(x: Inputs, labels: Tensor | null, batchSize: number): Iterable<Batch> {
   const size = sizeOf(x);
-  if (size <= batchSize) return yield [x, labels];
+  if (size <= batchSize) {
+    yield [x, labels];
+    return;
+  }
   for (let begin = 0; begin < size; begin += batchSize) {
-    const stretch = (tensor: Tensor) => tensor.narrow(0, begin, Math.min(batchSize, size - begin));
+    const stretch = (tensor: Tensor): Tensor => tensor.narrow(0, begin, Math.min(batchSize, size - begin));
     yield [mapInputs(x, stretch), labels && stretch(labels)];
   }
 }
-type Generator_<T> = globalThis.Generator<T, void>;
 
 /** For each model the predictions that are under way on the JavaScript thread, and those that wait. */
 const queues = new WeakMap<ModuleNode, Promise<void>>();

@@ -54,7 +54,7 @@ void Model::recompose(const std::vector<std::string>& removed, const ScriptParts
                       const std::optional<std::string>& source) {
   if (!source) {
     if (shares_class_) {
-      module_ = module_.clone();
+      module_ = module_.clone(/*inplace=*/true);  // a class of its own over the same values
       shares_class_ = false;
       single_operator_ = SingleOperator::of(module_);
       inlined_forward_.reset();
