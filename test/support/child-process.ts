@@ -25,9 +25,10 @@ export interface Program {
 }
 
 /** Starts a TypeScript file (a path below the package's root). */
-export function startProgram(file: string, args: string[] = [], nodeOptions: string[] = []): Program {
+export function startProgram(file: string, args: string[] = [], nodeOptions: string[] = [], environment: Record<string, string> = {}): Program {
   const child = spawn(process.execPath, [...nodeOptions, '--import', 'tsx', path.join(root, file), ...args], {
     cwd: root,
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };

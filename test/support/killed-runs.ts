@@ -1,11 +1,14 @@
 // Runs that are killed and resumed until they come to their end.
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { startProgram } from './child-process';
 
 const program = 'test/process/programs/resumed-training.ts';
+const failingDisk = path.join(__dirname, 'failing-disk.cjs');
 
 /** The runs that the program knows. */
 export const runs = ['joined', 'evaluated', 'typescript', 'heads', 'iterable', 'ownLoader'] as const;
@@ -19,20 +22,47 @@ export interface EndOfRun {
   milliseconds: number;
 }
 
+/** What the checkpoints are written to: a disk that works, one that fails at random, one that is too small. */
+export type Disk = 'sound' | 'failing' | 'full';
+
+/** Whether this process may make a file system that is full. */
+export async function canMount(): Promise<boolean> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'continual-torch-mount-'));
+  try {
+    await mountSmall(folder);
+    await promisify(execFile)('umount', [folder]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Room for some of the checkpoints of these runs. */
+async function mountSmall(folder: string): Promise<void> {
+  await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', folder]);
+}
+
 /**
+ * Every process but the last writes to such a disk.
  * @param killAfter how long each process may live, in milliseconds, until the list is at its end; what is left runs to its end
- * @param nodeOptions of every process but the last
  */
-export async function trainToTheEnd(run: RunName, killAfter: readonly number[] = [], nodeOptions: string[] = []): Promise<EndOfRun> {
+export async function trainToTheEnd(run: RunName, killAfter: readonly number[] = [], disk: Disk = 'sound', seed = 1): Promise<EndOfRun> {
   const folder = await mkdtemp(path.join(tmpdir(), 'continual-torch-killed-'));
   const [checkpoints, logs] = ['checkpoints', 'logs'].map((name) => path.join(folder, name)) as [string, string];
   await mkdir(logs);
+  await mkdir(checkpoints);
+  if (disk === 'full') await mountSmall(checkpoints);
   const begin = performance.now();
   const from: (number | null)[] = [];
   let kills = 0;
   try {
     for (const limit of [...killAfter, null]) {
-      const { child, ended } = startProgram(program, [run, checkpoints, logs], limit === null ? [] : nodeOptions);
+      const isFailing = disk === 'failing' && limit !== null;
+      const { child, ended } = startProgram(program, [run, checkpoints, logs], isFailing ? ['--require', failingDisk] : [], {
+        FAILING_DISK: String(seed * 100 + kills),
+      });
       const timer = new AbortController();
       if (limit !== null) void after(limit, null, { signal: timer.signal }).then(() => child.kill('SIGKILL'), () => undefined); // prettier-ignore
       const { code, signal, stdout, stderr } = await ended;
@@ -48,6 +78,7 @@ export async function trainToTheEnd(run: RunName, killAfter: readonly number[] =
     }
     throw new Error(`${run} was killed every time`);
   } finally {
+    if (disk === 'full') await promisify(execFile)('umount', [checkpoints]);
     await rm(folder, { recursive: true, force: true });
   }
 }
