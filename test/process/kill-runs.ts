@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   for (let i = 0; i < count; i++) {
     const run = runs[i % runs.length]!;
     const { digest, milliseconds } = undisturbed.get(run)!;
-    const kills = Array.from({ length: 1 + Math.floor(next() * 3) }, () => milliseconds * (0.3 + 0.7 * next()));
+    const kills = Array.from({ length: 1 + Math.floor(next() * 3) }, () => milliseconds * 0.8 * next());
     const disk = disks[Math.floor(i / runs.length) % disks.length]!;
     const end = await trainToTheEnd(run, kills, disk, i);
     const isSame = end.digest === digest;

@@ -12,7 +12,7 @@ describe('a run that is killed with SIGKILL', function () {
     const disk = disks[i % disks.length]!;
     it(`goes on and ends with the same bits: ${run}, disk ${disk}`, async () => {
       const { digest, milliseconds } = await trainToTheEnd(run);
-      const end = await trainToTheEnd(run, [0.6 * milliseconds, 0.8 * milliseconds], disk, i);
+      const end = await trainToTheEnd(run, [0.5 * milliseconds, 0.3 * milliseconds], disk, i);
       assert.equal(end.digest, digest, `killed ${end.kills} times, went on from ${end.from.join(', ')}`);
     });
   });

@@ -19,7 +19,20 @@ export interface EndOfRun {
   /** How often it was killed, and from which checkpoints it went on. */
   kills: number;
   from: (number | null)[];
+  /** From where the last process had loaded what there was to its end. */
   milliseconds: number;
+}
+
+function startTraining(...args: Parameters<typeof startProgram>) {
+  const { child, ended } = startProgram(...args);
+  const begun = new Promise<void>((resolve) => {
+    let text = '';
+    child.stdout!.on('data', (piece: string) => {
+      text += piece;
+      if (/^from /m.test(text)) resolve();
+    });
+  });
+  return { child, ended, begun };
 }
 
 /** What the checkpoints are written to: a disk that works, one that fails at random, one that is too small. */
@@ -46,7 +59,7 @@ async function mountSmall(folder: string): Promise<void> {
 
 /**
  * Every process but the last writes to such a disk.
- * @param killAfter how long each process may live, in milliseconds, until the list is at its end; what is left runs to its end
+ * @param killAfter for how long each process may train, in milliseconds, until the list is at its end; what is left runs to its end
  */
 export async function trainToTheEnd(run: RunName, killAfter: readonly number[] = [], disk: Disk = 'sound', seed = 1): Promise<EndOfRun> {
   const folder = await mkdtemp(path.join(tmpdir(), 'continual-torch-killed-'));
@@ -54,17 +67,20 @@ export async function trainToTheEnd(run: RunName, killAfter: readonly number[] =
   await mkdir(logs);
   await mkdir(checkpoints);
   if (disk === 'full') await mountSmall(checkpoints);
-  const begin = performance.now();
   const from: (number | null)[] = [];
   let kills = 0;
   try {
     for (const limit of [...killAfter, null]) {
       const isFailing = disk === 'failing' && limit !== null;
-      const { child, ended } = startProgram(program, [run, checkpoints, logs], isFailing ? ['--require', failingDisk] : [], {
+      const { child, ended, begun } = startTraining(program, [run, checkpoints, logs], isFailing ? ['--require', failingDisk] : [], {
         FAILING_DISK: String(seed * 100 + kills),
       });
       const timer = new AbortController();
-      if (limit !== null) void after(limit, null, { signal: timer.signal }).then(() => child.kill('SIGKILL'), () => undefined); // prettier-ignore
+      let begin = NaN;
+      void begun.then(() => (begin = performance.now()));
+      if (limit !== null) {
+        void begun.then(() => after(limit, null, { signal: timer.signal })).then(() => child.kill('SIGKILL'), () => undefined); // prettier-ignore
+      }
       const { code, signal, stdout, stderr } = await ended;
       timer.abort();
       for (const line of stdout.split('\n')) if (line.startsWith('from ')) from.push(JSON.parse(line.slice(5)) as number | null);
