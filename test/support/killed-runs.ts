@@ -54,7 +54,7 @@ export async function canMount(): Promise<boolean> {
 
 /** Room for some of the checkpoints of these runs. */
 async function mountSmall(folder: string): Promise<void> {
-  await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', folder]);
+  await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder]);
 }
 
 /**
