@@ -30,6 +30,7 @@ export * from './training/index';
 export * from './data/index';
 export { autocast, isAutocastEnabled, type AutocastOptions } from './amp/index';
 export * from './weights/index';
+export type { State, Stateful } from './state';
 export { ContinualTorchError, errorCodes, type ErrorCode } from './errors';
 export { manualSeed } from './random';
 /** Gradients of single tensors (`torch.autograd`). */

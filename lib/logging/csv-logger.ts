@@ -7,7 +7,7 @@ import { Numbering, numberingState } from '../evaluation/numbering';
 import type { Logger, Strategy } from '../hooks/strategy';
 import { boolean, nonNegativeInteger, parseArgument } from '../options';
 import type { EmittedMetric } from '../results/metric-values';
-import { anyNumber, checkState, copyOf, object, tensorState } from '../state';
+import { anyNumber, checkState, copyOf, object, type State, tensorState } from '../state';
 import { Tensor } from '../tensor/tensor';
 import { fourDecimals } from './four-decimals';
 import { folderName, LogFile, logFileState } from './log-file';
@@ -26,10 +26,9 @@ const stateSchema = z.object({
   isOld: boolean,
 });
 
-/** The place that each file of a `CSVLogger` has come to, and what its next rows need. */
-export type CSVLoggerStateDict = z.output<typeof stateSchema>;
+type LoggerState = z.output<typeof stateSchema>;
 
-const nothing: CSVLoggerStateDict['validation'] = { accuracy: null, loss: null };
+const nothing: LoggerState['validation'] = { accuracy: null, loss: null };
 
 /**
  * Accuracy and loss in two files of the folder, each of which is overwritten with its first row: `training_results.csv` has a row for each training
@@ -48,7 +47,7 @@ export class CSVLogger implements Logger {
   private readonly evaluation: LogFile;
   private readonly benchmarks = new Numbering();
   /** The experience of the latest training. */
-  private trained: CSVLoggerStateDict['trained'] = null;
+  private trained: LoggerState['trained'] = null;
   private isInsideTraining = false;
   private validation = nothing;
   /** Whether the validation is of an earlier call of `train`. */
@@ -121,7 +120,7 @@ export class CSVLogger implements Logger {
   }
 
   /** How much of each file has been written, and what the next rows need. */
-  stateDict(): CSVLoggerStateDict {
+  stateDict(): State {
     const { trained, isInsideTraining, validation, isOld } = this;
     return {
       training: this.training.stateDict(),

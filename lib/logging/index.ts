@@ -1,5 +1,5 @@
-export { TextLogger, type TextLoggerStateDict } from './text-logger';
+export { TextLogger } from './text-logger';
 export { InteractiveLogger } from './interactive-logger';
-export { CSVLogger, type CSVLoggerStateDict } from './csv-logger';
-export { TensorboardLogger, type TensorboardLoggerStateDict } from './tensorboard-logger';
+export { CSVLogger } from './csv-logger';
+export { TensorboardLogger } from './tensorboard-logger';
 export type { Logger } from '../hooks/strategy';

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Logger } from '../hooks/strategy';
 import { parseArgument } from '../options';
 import type { EmittedMetric } from '../results/metric-values';
-import { checkState } from '../state';
+import { checkState, type State } from '../state';
 import { Tensor } from '../tensor/tensor';
 import { folderName, LogFile, logFileState } from './log-file';
 import { histogramEvent, scalarEvent, versionEvent } from './tensorboard-events';
@@ -14,9 +14,6 @@ let filesMade = 0;
 
 const fileName = z.string('the name of a file').refine((name) => path.basename(name) === name, 'the name of a file, without a folder');
 const stateSchema = z.object({ file: fileName, events: logFileState });
-
-/** The file of a `TensorboardLogger` and the place that it has come to. */
-export type TensorboardLoggerStateDict = z.output<typeof stateSchema>;
 
 /**
  * Every value of every metric for TensorBoard (`tensorboard --logdir tb_data`): numbers as scalars, tensors as histograms
@@ -66,7 +63,7 @@ export class TensorboardLogger implements Logger {
   }
 
   /** Which file, and how much of it has been written. */
-  stateDict(): TensorboardLoggerStateDict {
+  stateDict(): State {
     return { file: path.basename(this.events.file), events: this.events.stateDict() };
   }
 

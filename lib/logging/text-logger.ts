@@ -5,14 +5,11 @@ import { ContinualTorchError, describeValue } from '../errors';
 import type { Logger, Strategy } from '../hooks/strategy';
 import { nestedArray, type NestedArray } from '../results/evaluation-results';
 import type { EmittedMetric } from '../results/metric-values';
-import { anyNumber, byName, checkState, copyOf, tensorState } from '../state';
+import { anyNumber, byName, checkState, copyOf, type State, tensorState } from '../state';
 import { Tensor } from '../tensor/tensor';
 import { fourDecimals } from './four-decimals';
 
 const stateSchema = z.object({ latest: byName(z.union([anyNumber, tensorState], 'a number or a tensor')) });
-
-/** Values that a `TextLogger` has not printed yet, by name. */
-export type TextLoggerStateDict = z.output<typeof stateSchema>;
 
 /**
  * Prints when training and evaluation begin and end, and the latest value of each metric, sorted by name, at the end of each
@@ -85,7 +82,7 @@ export class TextLogger implements Logger {
   }
 
   /** The latest values that have not been printed. */
-  stateDict(): TextLoggerStateDict {
+  stateDict(): State {
     return { latest: Object.fromEntries(this.latest) };
   }
 

@@ -1,4 +1,4 @@
 /** The namespace `evaluation`: metrics, and the plugin that measures them. */
 export * from '../evaluation/index';
 export { defaultEvaluator } from './plugins/default-evaluator';
-export { EvaluationPlugin, type EvaluationPluginOptions, type EvaluationStateDict, type MetricArgument } from './plugins/evaluation';
+export { EvaluationPlugin, type EvaluationPluginOptions, type MetricArgument } from './plugins/evaluation';

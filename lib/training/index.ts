@@ -12,8 +12,8 @@ export { QuadraticPenalty, type QuadraticPenaltyOptions, type QuadraticPenaltySt
 export { ImportancePass, type MeasureOptions } from './plugins/importance-pass';
 export { passOver, type PluginPass } from './iteration/plugin-pass';
 export { Clock, type ClockStateDict } from './plugins/clock';
-export { PeriodicEval, type PeriodicEvalStateDict, type PevalMode } from './plugins/periodic-eval';
-export { EarlyStoppingPlugin, type EarlyStoppingPluginOptions, type EarlyStoppingStateDict } from './plugins/early-stopping';
-export { LRSchedulerPlugin, type LRSchedulerPluginOptions, type LRSchedulerPluginStateDict } from './plugins/lr-scheduler';
+export { PeriodicEval, type PevalMode } from './plugins/periodic-eval';
+export { EarlyStoppingPlugin, type EarlyStoppingPluginOptions } from './plugins/early-stopping';
+export { LRSchedulerPlugin, type LRSchedulerPluginOptions } from './plugins/lr-scheduler';
 export { CheckpointPlugin, type CheckpointPluginOptions } from './plugins/checkpoint';
 export type { LoadedCheckpoint } from './state/keeping';

@@ -223,7 +223,7 @@ describe('the state of an evaluator', () => {
   it('has infinities and NaN', () => {
     const evaluator = quietEvaluator();
     const state = {
-      ...evaluator.stateDict(),
+      ...(evaluator.stateDict() as any),
       count: 2,
       last: { a: { value: NaN, order: 1 }, b: { value: -Infinity, order: 0 } },
       curves: { a: { x: [0], y: [Infinity], of: [-1] } },
@@ -304,9 +304,9 @@ describe('the state of an evaluator', () => {
     epoch.state.elapsed = 1e6;
     const other = new EvaluationPlugin(timingMetrics(all), { loggers: [] });
     other.loadStateDict(state);
-    const [, again] = other.stateDict().metrics as any[];
+    const [, again] = (other.stateDict() as any).metrics as any[];
     assert.ok(again.state.elapsed >= 1e6 && again.state.elapsed < 1.1e6);
-    const running = (of: EvaluationPlugin) => of.stateDict().metrics[2]!.state;
+    const running = (of: EvaluationPlugin) => (of.stateDict() as any).metrics[2].state as unknown;
     assert.deepEqual(running(other), running(evaluator));
   });
 });

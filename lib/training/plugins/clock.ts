@@ -15,7 +15,7 @@ const stateSchema = z.object({
 });
 
 /** The counters of a `Clock`. */
-export type ClockStateDict = z.output<typeof stateSchema>;
+export type ClockStateDict = Pick<Clock, keyof z.output<typeof stateSchema>>;
 
 /** Counts what a strategy has done. The last of its plugins, so that all others see the counters before they advance. */
 export class Clock extends SupervisedPlugin implements Counters {

@@ -5,7 +5,7 @@ import type { Hook, Strategy } from '../../hooks/strategy';
 import { counted } from '../../inspect';
 import type { Module } from '../../nn/module';
 import { boolean, nonNegativeInteger, nonNegativeNumber, parseOptions, positiveInteger } from '../../options';
-import { anyNumber, arrayOf, byName, checkState, copyOf, misfit, tensorState } from '../../state';
+import { anyNumber, arrayOf, byName, checkState, copyOf, misfit, type State, tensorState } from '../../state';
 import { noGrad } from '../../tensor/grad-mode';
 import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
@@ -28,9 +28,6 @@ const stateSchema = z.object({
   before: nonNegativeInteger,
   warnedOf: arrayOf(warning),
 });
-
-/** What an `EarlyStoppingPlugin` knows of the experience under way: the best model by parameter name, and its value. */
-export type EarlyStoppingStateDict = z.output<typeof stateSchema>;
 
 /** Options of `EarlyStoppingPlugin`. */
 export interface EarlyStoppingPluginOptions {
@@ -102,7 +99,7 @@ export class EarlyStoppingPlugin extends SupervisedPlugin {
   }
 
   /** The best model of the experience under way with its value and step, and which values of the evaluator do not count. */
-  stateDict(): EarlyStoppingStateDict {
+  stateDict(): State {
     const { bestState, bestVal, bestStep, before, warnedOf } = this;
     return { bestState: bestState && Object.fromEntries(bestState), bestVal, bestStep, before, warnedOf: [...warnedOf] };
   }

@@ -58,9 +58,6 @@ const stateSchema = z.object({
   loggers: arrayOf(part),
 });
 
-/** What an `EvaluationPlugin` has measured, and the state of its metrics and loggers in their order. */
-export type EvaluationStateDict = z.output<typeof stateSchema>;
-
 /** Options of `EvaluationPlugin`. */
 export interface EvaluationPluginOptions {
   /** What shows or writes the values, in this order. Default none, with a warning; `[]` for none without it. */
@@ -171,9 +168,9 @@ export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
    * Everything measured so far, and the state of each metric and logger that has one, by place and class. What a metric sums up
    * within one evaluation is not part of it: checkpoints are taken outside of them.
    */
-  stateDict(): EvaluationStateDict {
+  stateDict(): State {
     const { active, count, hasWarnedOfNames } = this;
-    const curves = [...this.curves].map(([name, { x, y, of }]): [string, MarkedCurve] => [name, { x: [...x], y: [...y], of: [...of] }]);
+    const curves = [...this.curves].map(([name, { x, y, of }]) => [name, { x: [...x], y: [...y], of: [...of] }] as const);
     return {
       active,
       count,

@@ -6,7 +6,7 @@ import { mayRunLater } from '../../hooks/twins';
 import type { LRScheduler } from '../../optim/lr-scheduler';
 import { Optimizer } from '../../optim/optimizer';
 import { boolean, integer, nonNegativeInteger, parseArgument, parseOptions } from '../../options';
-import { anyNumber, anyState, arrayOf, checkState, isStateful, loadTogether, type Stateful, stateOf } from '../../state';
+import { anyNumber, anyState, arrayOf, checkState, isStateful, loadTogether, type State, type Stateful, stateOf } from '../../state';
 import { callUserAtOnce } from '../../user-function';
 import { PeriodicEval } from './periodic-eval';
 
@@ -42,9 +42,6 @@ const stateSchema = z.object({
   samples: nonNegativeInteger,
 });
 const lastEpochSchema = z.object({ lastEpoch: integer });
-
-/** What an `LRSchedulerPlugin` has seen of the experience under way, and the state of its scheduler. */
-export type LRSchedulerPluginStateDict = z.output<typeof stateSchema>;
 
 /** Options of `LRSchedulerPlugin`. */
 export interface LRSchedulerPluginOptions {
@@ -169,7 +166,7 @@ export class LRSchedulerPlugin extends SupervisedPlugin {
   }
 
   /** The scheduler's state (its `lastEpoch` where it has no `stateDict`), and what was seen of losses and evaluations. */
-  stateDict(): LRSchedulerPluginStateDict {
+  stateDict(): State {
     const { scheduler, isInsideTraining, hasTrained, justValidated, hasValidated, warnedOf, lossSum, samples } = this;
     return {
       scheduler: stateOf(statefulPart(scheduler)),

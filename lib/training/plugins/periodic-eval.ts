@@ -3,7 +3,7 @@ import { isWhollyKept, SupervisedPlugin } from '../../hooks/plugin';
 import type { Hook, Strategy } from '../../hooks/strategy';
 import type { TrainOptions } from '../../hooks/train-options';
 import { boolean, parseArgument } from '../../options';
-import { checkState } from '../../state';
+import { checkState, type State } from '../../state';
 
 /** What `evalEvery` counts. */
 export type PevalMode = 'epoch' | 'iteration' | 'experience';
@@ -15,9 +15,6 @@ export const periodicEvalOptions = {
 };
 
 const stateSchema = z.object({ doFinal: boolean, hasWarned: boolean });
-
-/** What a `PeriodicEval` knows of the experience under way. */
-export type PeriodicEvalStateDict = z.output<typeof stateSchema>;
 
 /**
  * Evaluates during training, after 0-based epochs or iterations 0, `evalEvery`, 2 `evalEvery`, ... of each experience.
@@ -73,7 +70,7 @@ export class PeriodicEval extends SupervisedPlugin {
   }
 
   /** Whether the experience ends with an evaluation, and whether a warning has come. */
-  stateDict(): PeriodicEvalStateDict {
+  stateDict(): State {
     return { doFinal: this.doFinal, hasWarned: this.hasWarned };
   }
 
