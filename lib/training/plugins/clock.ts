@@ -3,7 +3,7 @@ import { isWhollyKept, SupervisedPlugin } from '../../hooks/plugin';
 import type { Counters } from '../../hooks/strategy';
 import { mayRunLater } from '../../hooks/twins';
 import { nonNegativeInteger } from '../../options';
-import { checkState } from '../../state';
+import { checkState, type Stateful } from '../../state';
 
 const stateSchema = z.object({
   trainIterations: nonNegativeInteger,
@@ -15,7 +15,7 @@ const stateSchema = z.object({
 });
 
 /** The counters of a `Clock`. */
-export type ClockStateDict = Pick<Clock, keyof z.output<typeof stateSchema>>;
+export type ClockStateDict = Pick<Clock, keyof Omit<Counters, keyof Stateful>>;
 
 /** Counts what a strategy has done. The last of its plugins, so that all others see the counters before they advance. */
 export class Clock extends SupervisedPlugin implements Counters {
