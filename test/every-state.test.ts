@@ -6,6 +6,7 @@ import {
   accuracyMetrics,
   amp,
   bwtMetrics,
+  CheckpointPlugin,
   Clock,
   confusionMatrixMetrics,
   CSVLogger,
@@ -16,7 +17,9 @@ import {
   InteractiveLogger,
   lossMetrics,
   LRSchedulerPlugin,
+  MAS,
   MASPlugin,
+  Naive,
   nn,
   optim,
   PeriodicEval,
@@ -64,6 +67,11 @@ const makes: Record<string, Make> = {
       ...[bwtMetrics(levels), forwardTransferMetrics(levels), confusionMatrixMetrics({ stream: true })],
       { loggers: [new TextLogger(collector())] },
     ),
+  CheckpointPlugin: (_, folder) => new CheckpointPlugin(folder),
+  BaseSGDTemplate: (optimizer) => new SupervisedTemplate(optionsOf(optimizer)),
+  SupervisedTemplate: (optimizer) => new SupervisedTemplate(optionsOf(optimizer)),
+  Naive: (optimizer) => new Naive(optionsOf(optimizer)),
+  MAS: (optimizer) => new MAS(optionsOf(optimizer)),
   'amp.GradScaler': () => new amp.GradScaler(),
   'optim.Optimizer': (optimizer) => optimizer,
   'optim.BaseLRScheduler': (optimizer) => new optim.StepLR(optimizer, { stepSize: 2 }),
@@ -85,6 +93,14 @@ const makes: Record<string, Make> = {
   ...Object.fromEntries(optimizers.map((kind) => [`optim.${kind}`, (optimizer: optim.Optimizer) => optimizer])),
 };
 
+/** A strategy of the model that an optimizer was made for. */
+function optionsOf(optimizer: optim.Optimizer) {
+  const model = models.get(optimizer)!;
+  const evaluator = new EvaluationPlugin(lossMetrics({ ...levels, epoch: true }), { loggers: [] });
+  return { model, optimizer, trainMbSize: 4, evaluator, evalEvery: 1 };
+}
+const models = new WeakMap<optim.Optimizer, nn.Module>();
+
 describe('states of everything exported', () => {
   it('there are some', () => assert.ok(names.length > 20, names.join(', ')));
 
@@ -97,6 +113,7 @@ describe('states of everything exported', () => {
         const model = smallModel();
         const kind = name.replace('optim.', '');
         const optimizer: optim.Optimizer = new (optim as any)[optimizers.includes(kind) ? kind : 'SGD'](model.namedParameters(), { lr: 0.1, ...(kind === 'Adam' || kind === 'AdamW' || kind === 'Adagrad' ? {} : { momentum: 0.9 }) }); // prettier-ignore
+        models.set(optimizer, model);
         const subject = make(optimizer, folder) as Stateful;
         assert.ok(isStateful(subject));
         takesBack(subject);
@@ -105,8 +122,9 @@ describe('states of everything exported', () => {
           subject instanceof EvaluationPlugin
             ? subject
             : new EvaluationPlugin(lossMetrics({ ...levels, epoch: true }), { loggers: isLogger ? [subject as never] : [] });
-        const isPlugin = !isLogger && 'beforeTrainingExp' in subject && subject !== (evaluator as unknown);
-        const strategy = new SupervisedTemplate({ model, optimizer, trainMbSize: 4, evaluator, evalEvery: 1, plugins: isPlugin ? [subject as never] : [] }); // prettier-ignore
+        const isPlugin = !isLogger && !(subject instanceof SupervisedTemplate) && 'beforeTrainingExp' in subject && subject !== (evaluator as unknown);
+        const own = { ...optionsOf(optimizer), evaluator, plugins: isPlugin ? [subject as never] : [] };
+        const strategy = subject instanceof SupervisedTemplate ? subject : new SupervisedTemplate(own);
         const { trainStream, testStream } = smallBenchmark();
         const silent = process.stdout.write;
         process.stdout.write = () => true;
