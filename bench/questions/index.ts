@@ -15,6 +15,7 @@ import { pythonLoopQuestion } from './python-loop';
 import { safetensorsMemory } from './safetensors-memory';
 import { simpleCnnMas } from './simple-cnn-mas';
 import { slimResnetMas } from './slim-resnet-mas';
+import { snapshot } from './snapshot';
 import { splitMnistMas } from './split-mnist-mas';
 import { splitMnistMasMb10 } from './split-mnist-mas-mb10';
 import { splitMnistNaive } from './split-mnist-naive';
@@ -41,4 +42,5 @@ export const questions: readonly Question[] = [
   operatorCall,
   ...mlpCalls,
   safetensorsMemory,
+  snapshot,
 ];

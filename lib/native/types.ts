@@ -44,8 +44,8 @@ export interface NativeModule {
    * for it are `hosts`.
    */
   predict(data: NativeInputs | NativeMiniBatches, taskId: NativeTensor | null, batchSize: number, hosts: readonly number[]): Promise<NativeScriptValue>;
-  /** A prediction on the JavaScript thread begins or ends. */
-  holdForPrediction(on: boolean, hosts: readonly number[]): void;
+  /** A prediction on the JavaScript thread begins or ends; true where the model is busy for who would change it meanwhile. */
+  holdForPrediction(on: boolean, hosts: readonly number[]): boolean;
   /** Of the outermost module. */
   partNames(): [name: string, kind: 'parameter' | 'buffer' | 'module'][];
   /** Of the type that it has. */

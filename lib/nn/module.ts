@@ -66,6 +66,9 @@ function onPath<T>(module: AnyModule, body: () => T, otherwise: T): T {
 /** Seen by structuredClone and postMessage alone, which quote it: "... could not be cloned". */
 const uncloneable = () => 'a Module (make another one and load the state dict of this one)';
 
+/** A module of the same class, without what its constructor makes. */
+let emptyLike: (module: AnyModule) => AnyModule;
+
 /** @internal What a module is made of. */
 export let stateOf: (module: AnyModule) => ModuleState<AnyModule>;
 
@@ -97,10 +100,7 @@ export class Module<Output = Tensor> {
 
   static {
     stateOf = (module) => module.#state;
-    copiesAre(
-      (module) => Reflect.construct(Module, [(module as Module).#state, (module as Module).#extraRepr], module.constructor) as Module,
-      Module.prototype.clone,
-    );
+    emptyLike = (module) => Reflect.construct(Module, [module.#state, module.#extraRepr], module.constructor) as AnyModule;
   }
 
   /** @internal Layers pass the TorchScript that holds their parameters and is their forward, a copy the state of the original. */
@@ -420,6 +420,7 @@ export class Module<Output = Tensor> {
   }
 }
 modulesAre(Module);
+copiesAre((module) => emptyLike(module as AnyModule), Module.prototype.clone);
 statesAre(stateOf);
 runsTorchScript(Module.prototype.forward);
 

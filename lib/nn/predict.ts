@@ -108,16 +108,16 @@ export async function queued<T>(module: ModuleNode, work: () => T | Promise<T>):
 /** Forward of TypeScript, mini-batch by mini-batch. */
 function inTypeScript(module: ModuleNode, native: NativeModule, batches: Iterable<Batch> | DataLoader<Dataset, Inputs>): Promise<unknown> {
   const hosts = callsAround();
-  native.holdForPrediction(true, hosts);
+  const isHeld = native.holdForPrediction(true, hosts);
   return queued(module, async () => {
     const outputs: Output[] = [];
     for await (const batch of batches as AsyncIterable<[x: Inputs, ...unknown[], taskId: Tensor | null]>) {
       if (outputs.length > 0) await nextTurn();
       const [x, taskId] = [batch[0], batch.at(-1) as Tensor | null];
-      outputs.push([await inEvalMode(native, hosts, () => forward(module, x, taskId)), sizeOf(x)]);
+      outputs.push([await inEvalMode(native, () => forward(module, x, taskId)), sizeOf(x)]);
     }
     return joined(outputs);
-  }).finally(() => native.holdForPrediction(false, hosts));
+  }).finally(() => isHeld && native.holdForPrediction(false, hosts));
 }
 
 function forward(module: ModuleNode, x: Inputs, taskId: Tensor | null): unknown {
@@ -128,26 +128,18 @@ function forward(module: ModuleNode, x: Inputs, taskId: Tensor | null): unknown 
 }
 
 /** With all modules in eval mode until `run` has ended; at once where it returns no promise. */
-function inEvalMode(native: NativeModule, hosts: readonly number[], run: () => unknown): unknown {
+function inEvalMode(native: NativeModule, run: () => unknown): unknown {
   const modes = native.modes();
-  const trained = Object.keys(modes).filter((name) => modes[name]);
-  const setModes = (isEval: boolean) => {
-    if (trained.length === 0) return;
-    native.holdForPrediction(false, hosts);
-    try {
-      native.setModes(isEval ? Object.fromEntries(Object.keys(modes).map((name) => [name, false])) : modes);
-    } finally {
-      native.holdForPrediction(true, hosts);
-    }
-  };
-  setModes(true);
+  const isTraining = Object.values(modes).includes(true);
+  const restore = () => isTraining && native.setModes(modes);
+  if (isTraining) native.setModes(Object.fromEntries(Object.keys(modes).map((name) => [name, false])));
   let isPending = false;
   try {
     const output = noGrad(run);
     isPending = isThenable(output);
-    return isPending ? Promise.resolve(output).finally(() => setModes(false)) : output;
+    return isPending ? Promise.resolve(output).finally(restore) : output;
   } finally {
-    if (!isPending) setModes(false);
+    if (!isPending) restore();
   }
 }
 
@@ -166,7 +158,7 @@ function joined(outputs: readonly Output[]): unknown {
   if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
     return Object.fromEntries(Object.keys(value).map((key) => [key, part((object) => (object as Record<string, unknown>)[key])]));
   }
-  if (outputs.length === 1) return value;
+  if (outputs.every(([other]) => other === value)) return value;
   throw notJoined(describeValue(value));
 }
 

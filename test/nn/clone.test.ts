@@ -254,11 +254,13 @@ describe('Module.clone', () => {
     }).inside;
     assert.equal(torch.rand([1]).item(), expected);
     copy.forward(ramp(2, 4));
-    const pair = Object.assign(new Block(), { partner: null });
-    const other = Object.assign(new Block(), { partner: pair });
-    pair.partner = other;
+    class Paired extends Block {
+      partner: Paired | undefined;
+    }
+    const [pair, other] = [new Paired(), new Paired()];
+    [pair.partner, other.partner] = [other, pair];
     const twin = pair.clone();
-    assert.equal((twin.partner as typeof other).partner, twin);
+    assert.equal(twin.partner!.partner, twin);
     assert.notEqual(twin.partner, other);
   });
 

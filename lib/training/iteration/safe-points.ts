@@ -58,9 +58,10 @@ export class SafePoints {
       if (served) await served;
       return await insideCall(call, work);
     } finally {
+      // Before what is left is served: who then asks again has no other safe point to wait for.
+      this.#calls.pop();
       const served = this.serve();
       if (served) await served;
-      this.#calls.pop();
     }
   }
 

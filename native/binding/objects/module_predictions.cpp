@@ -12,15 +12,16 @@
 namespace continual::binding {
 namespace {
 
-/// Throws ERR_BUSY where a job is at work on the model, or a call of `train` or `eval` that none of `hosts` is works
-/// with it between its jobs: it would change the model meanwhile.
-void check_predicts(const Shared<Model>& model, const Napi::Value& hosts) {
-  model.readable("predict");
-  const int64_t holder = model.holder();
-  if (holder == 0) return;
+/// What a prediction occupies: nothing where a call of `train` or `eval` waits for it, one of `hosts`, which may go on
+/// without. Throws ERR_BUSY where a job is at work on the model, or a call that is none of them works with it between
+/// its jobs: it would change the model meanwhile.
+Used used_by_prediction(const std::shared_ptr<Shared<Model>>& model, const Napi::Value& hosts) {
+  model->readable("predict");
+  const int64_t holder = model->holder();
+  if (holder == 0) return {model};
   const auto calls =
       array_argument(hosts, "hosts", [](const Napi::Value& host) { return integer_argument(host, "a host"); });
-  if (std::find(calls.begin(), calls.end(), holder) != calls.end()) return;
+  if (std::find(calls.begin(), calls.end(), holder) != calls.end()) return {};
   throw busy("predict", "a model that no strategy trains or evaluates, got one that is at work");
 }
 
@@ -78,11 +79,11 @@ class Gathered {
 };
 
 template <typename Source>
-Napi::Value predict_from(Napi::Env env, const std::shared_ptr<Shared<Model>>& model, Source source) {
+Napi::Value predict_from(Napi::Env env, Used used, Model& model, Source source) {
   const std::atomic<bool>& stopping = Environment::of(env).predicting().stopping();
   return run_job(
-      env, JobKind::kPrediction, {model},
-      [source = std::move(source), prediction = Prediction(*model->object), &stopping]() mutable {
+      env, JobKind::kPrediction, std::move(used),
+      [source = std::move(source), prediction = Prediction(model), &stopping]() mutable {
         std::vector<c10::IValue> outputs;
         std::vector<int64_t> sizes;
         Inputs inputs;
@@ -102,13 +103,14 @@ Napi::Value predict_from(Napi::Env env, const std::shared_ptr<Shared<Model>>& mo
 /// what `forward` gives in eval mode, put together. Throws ERR_BUSY.
 Napi::Value ModuleHandle::predict(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    check_predicts(*value_, info[3]);
-    if (MiniBatchesHandle::is(info[0]))
-      return predict_from(info.Env(), value_, Gathered(MiniBatchesHandle::get(info[0])));
-    return predict_from(
-        info.Env(), value_,
-        Stretches(inputs_argument(info[0]), is_absent(info[1]) ? at::Tensor() : TensorHandle::tensor(info[1]),
-                  std::max<int64_t>(1, integer_argument(info[2], "batchSize"))));
+    Used used = used_by_prediction(value_, info[3]);
+    Model& model = *value_->object;
+    if (MiniBatchesHandle::is(info[0])) {
+      return predict_from(info.Env(), std::move(used), model, Gathered(MiniBatchesHandle::get(info[0])));
+    }
+    Stretches stretches(inputs_argument(info[0]), is_absent(info[1]) ? at::Tensor() : TensorHandle::tensor(info[1]),
+                        std::max<int64_t>(1, integer_argument(info[2], "batchSize")));
+    return predict_from(info.Env(), std::move(used), model, std::move(stretches));
   });
 }
 
@@ -120,17 +122,14 @@ Napi::Value ModuleHandle::check_readable(const Napi::CallbackInfo& info) {
   });
 }
 
-/// holdForPrediction(on: boolean, hosts: number[]) -> void: one that runs on the JavaScript thread begins or ends; what
-/// would change the model is busy meanwhile. Throws ERR_BUSY.
+/// holdForPrediction(on: boolean, hosts: number[]) -> boolean: one that runs on the JavaScript thread begins or ends;
+/// what would change the model is busy meanwhile, where this gives true. Throws ERR_BUSY.
 Napi::Value ModuleHandle::hold_for_prediction(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    if (boolean_argument(info[0], "on")) {
-      check_predicts(*value_, info[1]);
-      ++value_->readers();
-    } else if (value_->readers() > 0) {
-      --value_->readers();
-    }
-    return info.Env().Undefined();
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const bool is_beginning = boolean_argument(info[0], "on");
+    const bool is_held = is_beginning ? !used_by_prediction(value_, info[1]).empty() : value_->readers() > 0;
+    if (is_held) value_->readers() += is_beginning ? 1 : -1;
+    return Napi::Boolean::New(info.Env(), is_held);
   });
 }
 

@@ -181,7 +181,7 @@ Napi::Value ModuleHandle::modes(const Napi::CallbackInfo& info) {
   });
 }
 
-/// setModes(modes: Record<string, boolean>) -> void
+/// setModes(modes: Record<string, boolean>) -> void: also while predictions are under way, which have modes of their own.
 Napi::Value ModuleHandle::set_modes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     if (!info[0].IsObject()) wrong_argument("modes to be an object");
@@ -191,7 +191,7 @@ Napi::Value ModuleHandle::set_modes(const Napi::CallbackInfo& info) {
          array_argument(object.GetPropertyNames(), "names", [](const Napi::Value& value) { return value; })) {
       modes[name.ToString()] = boolean_argument(object.Get(name), "mode");
     }
-    value_->idle("setModes").set_modes(modes);
+    value_->readable("setModes").set_modes(modes);
     return info.Env().Undefined();
   });
 }

@@ -1,5 +1,7 @@
 #include "core/models/prediction.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/models/forward_arguments.h"
 #include "core/models/object_copies.h"
@@ -73,6 +75,9 @@ c10::IValue joined(const std::vector<c10::IValue>& outputs, const std::vector<in
     }
     return result;
   }
+  const bool is_same = (first.isInt() || first.isBool() || first.isString()) &&
+                       std::all_of(outputs.begin(), outputs.end(), [&](const auto& other) { return other == first; });
+  if (is_same) return first;
   throw_not_joined("a " + first.tagKind());
 }
 

@@ -22,8 +22,8 @@ class Prediction {
   std::optional<at::Device> device_;  // of the parameters; nothing where there are none
 };
 
-/// Outputs of several mini-batches as one: tensors [B, ...] behind each other, tuples, lists and dicts item by item.
-/// `sizes` are the numbers of samples. Throws ERR_MODEL_OUTPUT for anything else.
+/// Outputs of several mini-batches as one: tensors [B, ...] behind each other, tuples, lists and dicts item by item,
+/// what is the same in all of them once. `sizes` are the numbers of samples. Throws ERR_MODEL_OUTPUT for anything else.
 c10::IValue joined(const std::vector<c10::IValue>& outputs, const std::vector<int64_t>& sizes);
 
 }  // namespace continual
