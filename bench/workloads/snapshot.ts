@@ -1,6 +1,6 @@
 // A snapshot of a strategy's model, and a copy of the same bytes, in turns: snapshot TURNS.
-import { nn, optim, SupervisedTemplate, torch } from 'continual-torch';
-import { device, median, printResult, runProgram } from './workload';
+import { benchmarkFromDatasets, nn, optim, SupervisedTemplate, type Tensor, torch } from 'continual-torch';
+import { device, median, printResult, randomDataset, runProgram } from './workload';
 
 /** The layers of a ResNet18 with 1000 classes: 11.7 million parameters in 62 tensors, and buffers of 20 BatchNorms. */
 const shapes = [
@@ -20,12 +20,18 @@ class Weights extends nn.Module {
     shapes.map(([out, width, height]) => new nn.Sequential(new nn.Conv2d(width!, out!, height!, { bias: false }), new nn.BatchNorm2d(out!))),
   );
   fc = new nn.Linear(512, 1000);
+
+  override forward(x: Tensor): Tensor {
+    return x.add(this.fc.bias!);
+  }
 }
 
 runProgram(async () => {
   const turns = Number(process.argv[2]);
   const model = new Weights();
-  const strategy = new SupervisedTemplate({ model: model as nn.Module, optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }), device, evaluator: null });
+  const strategy = new SupervisedTemplate({ model, optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }), device, evaluator: null });
+  // A strategy that has trained, whose parameters are laid out flat.
+  await strategy.train(benchmarkFromDatasets({ train: [randomDataset(2, [1000])] }).trainStream);
   const elements = [...model.stateDict().values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const [from, to] = [torch.ones([elements], { device }), torch.empty([elements], { device })];
   const snapshots: number[] = [];

@@ -33,7 +33,7 @@ export const clonesItself = (module: ModuleNode) => (module as unknown as { clon
 export function partsOf(root: ModuleNode): Parts {
   const seen = new Set<object>();
   const parts: Parts = { modules: [], tensors: [], cloning: [] };
-  const visit = (value: unknown): void => {
+  const visit = (value: unknown, isSynced = false): void => {
     if (typeof value !== 'object' || value === null || seen.has(value)) return;
     seen.add(value);
     if (value instanceof Tensor) {
@@ -41,9 +41,13 @@ export function partsOf(root: ModuleNode): Parts {
     } else if (isModule(value)) {
       if (value !== root && clonesItself(value)) return void parts.cloning.push(value);
       parts.modules.push(value);
-      stateOf(value).sync();
-      for (const [, child] of stateOf(value).held()) visit(child);
-      for (const key of fieldsOf(value)) visit((value as unknown as Fields)[key]);
+      const state = stateOf(value);
+      if (!isSynced) state.sync(); // with all below it
+      for (const child of state.givenChildren()) visit(child, true);
+      for (const key of fieldsOf(value)) {
+        const field = (value as unknown as Fields)[key];
+        if (typeof field === 'object') visit(field, isModule(field));
+      }
     } else for (const item of itemsOf(value)) visit(item);
   };
   visit(root);
@@ -54,7 +58,8 @@ type Fields = Record<PropertyKey, unknown>;
 
 /** Own properties that hold values; `a module` stands in every one. */
 function fieldsOf(module: ModuleNode): PropertyKey[] {
-  return Reflect.ownKeys(module).filter((key) => key !== 'a module' && 'value' in Object.getOwnPropertyDescriptor(module, key)!);
+  const { exposed } = stateOf(module);
+  return Reflect.ownKeys(module).filter((key) => key !== 'a module' && !exposed.has(key as string));
 }
 
 const isPlain = (value: object) => {
@@ -86,7 +91,11 @@ export class DeepCopy {
     for (const module of cloning) this.#copies.set(module, cloned(module));
     tensors.forEach((tensor, i) => this.#copies.set(tensor, like(tensor, natives.tensors[i]!)));
     for (const module of modules) this.#copies.set(module, emptyLike(module));
-    // Their fields first: what stands in the place of a part is found by them.
+    for (const module of modules) {
+      // What stands for parts that are held elsewhere is the same in all modules.
+      const copy = this.#copies.get(module) as object;
+      for (const key of stateOf(module).exposed.keys()) Object.defineProperty(copy, key, Object.getOwnPropertyDescriptor(module, key)!);
+    }
     this.copyFields();
     modules.forEach((module, i) => {
       stateOf(this.of(module)).adopt(stateOf(module), natives.modules[i]!, (part) => this.of(part), cloning.length > 0);
@@ -102,13 +111,11 @@ export class DeepCopy {
   copyFields(): void {
     const plain = new Map<object, unknown>();
     for (const module of this.#parts.modules) {
-      const copy = this.#copies.get(module) as object;
-      for (const key of Reflect.ownKeys(module)) {
-        if (key === 'a module') continue;
+      const copy = this.#copies.get(module) as Fields;
+      for (const key of fieldsOf(module)) {
         const property = Object.getOwnPropertyDescriptor(module, key)!;
         if ('value' in property) property.value = this.#copied(property.value, plain);
-        else if (Object.hasOwn(copy, key)) continue;
-        Object.defineProperty(copy, key, property);
+        if (!('value' in property) || copy[key] !== property.value || !Object.hasOwn(copy, key)) Object.defineProperty(copy, key, property);
       }
     }
   }

@@ -22,7 +22,7 @@ export abstract class HeldParts<M extends ModuleNode> {
   /** The children that are held here. */
   protected readonly given = new Map<string, M | null>();
   /** What stands at each property. */
-  protected readonly exposed = new Map<string, [kind: PartKind, name: string]>();
+  readonly exposed = new Map<string, [kind: PartKind, name: string]>();
   /** Tensors that the native module does not have yet, or is to do without; undefined: that are none of its any more. */
   protected readonly pending = new Map<string, [kind: PartKind, handle: NativeTensor | null | undefined]>();
   /** Names of registered buffers; whether they stand in the state dict. */
@@ -51,6 +51,11 @@ export abstract class HeldParts<M extends ModuleNode> {
   held(): Child<M>[] {
     this.lookAtProperties();
     return [...this.given];
+  }
+
+  /** The same, where properties have just been looked at. */
+  givenChildren(): Iterable<M | null> {
+    return this.given.values();
   }
 
   /** From here on the children are found under their places as well, and move up where one is deleted. */
