@@ -35,6 +35,8 @@ export type Logger = {
   logMetrics(values: readonly EmittedMetric[]): void | Promise<void>;
   /** Called every few milliseconds of a pass over an experience's data. */
   onProgress?(strategy: Strategy, progress: PassProgress): void | Promise<void>;
+  /** Whether `onProgress` does anything at present; where nobody listens no loss is read. Default true. */
+  readonly isListening?: boolean;
   /** Called before a checkpoint counts: everything logged so far is to be on disk when it resolves. */
   flush?(): void | Promise<void>;
 } & Partial<Stateful> & {
@@ -43,7 +45,7 @@ export type Logger = {
   }['hook'];
 };
 
-/** How far the current pass over an experience has come, in mini-batches. */
+/** How far the current pass over an experience has come, in mini-batches, and the call of `train` or `eval`. Counts begin at 0. */
 export interface PassProgress {
   /** What is under way. */
   phase: 'train' | 'eval' | 'importance';
@@ -51,6 +53,24 @@ export interface PassProgress {
   done: number;
   /** NaN where the data does not know its length. */
   total: number;
+  /** The place of the experience among those of the call; in an evaluation in a hook, of that evaluation. */
+  experience: number;
+  /** How many experiences the call has. */
+  experiences: number;
+  /** The index of the experience in its stream. */
+  experienceIndex: number;
+  /** The epoch of the experience; 0 in evaluation and importance passes. */
+  epoch: number;
+  /** How many epochs there are; 1 in evaluation and importance passes. */
+  epochs: number;
+  /** Iterations of the epoch, or of the pass: as `done`. */
+  iteration: number;
+  /** Of the mini-batch that came last, penalties included; NaN in importance passes. On a GPU it is read every 100 ms at most. */
+  loss: number;
+  /** Mini-batches a second over the last seconds of the pass. */
+  rate: number;
+  /** Seconds until the call ends, as far as it can be told: NaN before anything has been done, and where data does not know its length. */
+  timeLeft: number;
 }
 
 /** How many iterations, epochs and experiences there have been; see `Clock`. */
@@ -89,6 +109,8 @@ export interface Evaluator extends Stateful {
   resetLastMetrics(): void;
   /** Tells loggers how far the pass under way has come. A promise of theirs is to be awaited. */
   onProgress(strategy: Strategy, progress: PassProgress): void | Promise<void>;
+  /** @internal Whether a logger listens to `onProgress`. */
+  readonly isHeard: boolean;
   /** @internal The value that came last of those whose name is asked for, and how many values had come before it. */
   latest(isAskedFor: (name: string) => boolean): { name: string; value: number | Tensor; order: number } | undefined;
   /** @internal How many values have come so far. */
@@ -239,8 +261,15 @@ export interface Strategy {
    * @throws what a phase reports; ERR_BUSY outside of the strategy's hooks, while it is at work
    */
   runNative(phases: Phase[]): Promise<void>;
+  /**
+   * Events of how far the call of `train` or `eval` under way has come, or the next one: `for await (const { loss } of
+   * strategy.progress())`. The iteration ends with the call, also where that fails. Who is slow gets the latest event.
+   */
+  progress(): AsyncIterableIterator<PassProgress>;
+  /** @internal A pass begins, in which some mini-batches may have been done before. */
+  passBegins(phase: PassProgress['phase'], done?: number): void;
   /** @internal A promise that someone who is told returns is to be awaited. @throws ERR_HOOK */
-  reportProgress(progress: PassProgress): void | Promise<void>;
+  reportProgress(progress: Pick<PassProgress, 'phase' | 'done' | 'total'>): void | Promise<void>;
   /** @internal The experience, for what cannot do without. @throws ERR_CALL_ORDER */
   requireExperience(operation: string): AnyExperience;
 }

@@ -1,10 +1,12 @@
 import type { PassProgress, Strategy } from '../hooks/strategy';
-import { noProgressDisplay, progressBar, type ProgressDisplay } from '../progress-display';
+import { duration, noProgressDisplay, progressBar, type ProgressDisplay } from '../progress-display';
+import { fourDecimals } from './four-decimals';
 import { TextLogger } from './text-logger';
 
 /**
- * A `TextLogger` on stdout that does not announce training experiences, with a progress bar for each training epoch and each
- * evaluated experience, on stderr and only where that is a terminal.
+ * A `TextLogger` on stdout that does not announce training experiences, with a progress bar for each training epoch, each
+ * importance pass and each evaluated experience, on stderr and only where that is a terminal: experience, epoch, loss, pace and
+ * the time left, as far as they fit.
  */
 export class InteractiveLogger extends TextLogger {
   private bar: ProgressDisplay = noProgressDisplay;
@@ -14,15 +16,20 @@ export class InteractiveLogger extends TextLogger {
     super(process.stdout);
   }
 
+  /** Whether there is a terminal to show progress on. */
+  get isListening(): boolean {
+    return Boolean(process.stderr.isTTY);
+  }
+
   /** Moves the bar of the current pass. */
-  onProgress(_strategy: Strategy, { phase, done, total }: PassProgress): void {
-    if (phase === 'importance') return;
+  onProgress(_strategy: Strategy, progress: PassProgress): void {
+    const { phase, done, total } = progress;
     if (phase !== this.shown) {
       this.endBar();
       this.bar = progressBar(phase);
       this.shown = phase;
     }
-    this.bar.update(total === 0 ? 1 : done / total, `${done}/${total} mini-batches`);
+    this.bar.update(total === 0 ? 1 : done / total, partsOf(progress));
   }
 
   override beforeTrainingExp(): void {}
@@ -35,6 +42,11 @@ export class InteractiveLogger extends TextLogger {
   override afterTrainingEpoch(strategy: Strategy): void {
     this.endBar();
     super.afterTrainingEpoch(strategy);
+  }
+
+  /** Ends the bar of an importance pass. */
+  afterTrainingExp(_strategy: Strategy): void {
+    this.endBar();
   }
 
   override beforeEval(strategy: Strategy): void {
@@ -52,4 +64,16 @@ export class InteractiveLogger extends TextLogger {
     this.bar = noProgressDisplay;
     this.shown = null;
   }
+}
+
+/** What a bar says, the most important first. */
+function partsOf({ done, total, experience, experiences, epoch, epochs, loss, rate, timeLeft }: PassProgress): string[] {
+  return [
+    experiences > 1 && `exp ${experience + 1}/${experiences}`,
+    Number.isFinite(timeLeft) && `${duration(timeLeft)} left`,
+    Number.isFinite(loss) && `loss ${fourDecimals(loss)}`,
+    epochs > 1 && `epoch ${epoch + 1}/${epochs}`,
+    `${Number.isNaN(total) ? done : `${done}/${total}`} mini-batches`,
+    Number.isFinite(rate) && `${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`,
+  ].filter((part) => part !== false);
 }

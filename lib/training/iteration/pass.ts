@@ -41,6 +41,7 @@ export async function runPass(strategy: Strategy, pass: Pass): Promise<void> {
     if (done === 0) warnOfEmptyPass(strategy, phase);
     return strategy.reportProgress({ phase, done, total });
   };
+  strategy.passBegins(phase, before);
   try {
     const safePoint = (done: number) => {
       if (phase === 'train') iteration = done;

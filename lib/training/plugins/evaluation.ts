@@ -225,6 +225,11 @@ export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
     return new EvaluationResults(Object.fromEntries(some), accuracies.matrices(benchmark), accuracies.initial(benchmark), parts);
   }
 
+  /** @internal Whether a logger listens to `onProgress`. */
+  get isHeard(): boolean {
+    return this.active && this.loggers.some((logger) => logger.onProgress && logger.isListening !== false);
+  }
+
   /** How far the pass under way has come, for loggers that show it. A promise of theirs is to be awaited. */
   onProgress(strategy: Strategy, progress: PassProgress): void | Promise<void> {
     if (!this.active) return;

@@ -4,6 +4,7 @@ import type { Dataset } from '../../data/dataset';
 import type { Inputs } from '../../data/inputs';
 import { ContinualTorchError } from '../../errors';
 import type { Counters, Strategy } from '../../hooks/strategy';
+import { InteractiveLogger } from '../../logging/interactive-logger';
 import { native } from '../../native/binding';
 import type { NativeImportancePass } from '../../native/types';
 import { type Module, nativeModule } from '../../nn/module';
@@ -99,9 +100,11 @@ export class ImportancePass {
     strategy.model.train(mode === 'train');
     const { begin, accumulate, replace, merge } = this.#stages;
     const buffers = noGrad(() => copiedBuffers(strategy.model));
-    const display = verbose ? progressDisplay(`${method} importance`) : noProgressDisplay;
+    const isShown = strategy.evaluator.active && strategy.evaluator.loggers.some((logger) => logger instanceof InteractiveLogger && logger.isListening);
+    const display = verbose && !isShown ? progressDisplay(`${method} importance`) : noProgressDisplay;
     try {
       await strategy.runNative([begin]);
+      strategy.passBegins('importance');
       await passOver(strategy, data, {
         criterion,
         steps: [accumulate],

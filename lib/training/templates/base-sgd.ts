@@ -15,9 +15,9 @@ import { Phase } from '../../phase';
 import type { LastMetrics } from '../../results/metric-values';
 import type { State } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
-import { callUser, isThenable } from '../../user-function';
 import type { PlanPart } from '../iteration/iteration-plan';
 import { runPass } from '../iteration/pass';
+import { Progress } from '../iteration/progress';
 import { PassKeeper } from '../iteration/pass-keeper';
 import { hookPart } from '../iteration/plan-parts';
 import { stepsOf } from '../iteration/steps';
@@ -69,6 +69,7 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
   /** Called every few milliseconds, where given. */
   readonly onProgress: ((progress: PassProgress) => void | Promise<void>) | null;
 
+  readonly #progress = new Progress(this);
   private stopRequested = false;
   private isLearning = false;
   /** Of the epoch under way. */
@@ -94,13 +95,13 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
 
   /** @returns the latest value of every metric, by name */
   override async train(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics> {
-    await super.train(experiences, options);
+    await this.#listened(() => super.train(experiences, options));
     return this.evaluator.getLastMetrics();
   }
 
   /** @returns the latest value of every metric, by name */
   override async eval(experiences: Experiences, options?: TrainOptions): Promise<LastMetrics> {
-    await super.eval(experiences, options);
+    await this.#listened(() => super.eval(experiences, options));
     return this.evaluator.getLastMetrics();
   }
 
@@ -147,6 +148,7 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
     this.stopRequested = true;
   }
 
+  /** Ends the call under way in an orderly way: training behind the current iteration, an evaluation behind the experience. */
   override stop(): void {
     super.stop();
     if (this.isCallStopping) this.stopRequested = true;
@@ -178,12 +180,47 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
     );
   }
 
+  /**
+   * Events of how far the call of `train` or `eval` under way has come, or where there is none, the next one:
+   *
+   *     const training = strategy.train(trainStream);
+   *     for await (const { experience, epoch, loss, timeLeft } of strategy.progress()) report(experience, epoch, loss, timeLeft);
+   *     await training;
+   *
+   * The iteration ends with the call; where that fails, its own promise alone says so. Who is slow gets the latest event, and
+   * none that has become old meanwhile. There may be any number of iterations.
+   */
+  progress(): AsyncIterableIterator<PassProgress> {
+    return this.#progress.open();
+  }
+
+  /** @internal */
+  passBegins(phase: PassProgress['phase'], done = 0): void {
+    this.#progress.passBegins(phase, done);
+  }
+
   /** @internal A promise that someone who is told returns is to be awaited. @throws ERR_HOOK */
-  reportProgress(progress: PassProgress): void | Promise<void> {
-    const told = callUser('ERR_HOOK', 'onProgress failed', () => this.onProgress?.(progress));
-    const tellLoggers = () =>
-      callUser('ERR_HOOK', 'onProgress of a logger failed', () => this.evaluator.onProgress(this, progress));
-    return isThenable(told) ? told.then(tellLoggers) : tellLoggers();
+  reportProgress({ phase, done, total }: Pick<PassProgress, 'phase' | 'done' | 'total'>): void | Promise<void> {
+    return this.#progress.report(phase, done, total, this.callsUnderWay.all);
+  }
+
+  /** A call that does not come to begin ends what waits for it, too. */
+  async #listened(call: () => Promise<unknown>): Promise<void> {
+    try {
+      await call();
+    } finally {
+      if (!this.isAtWork) this.callEnds();
+    }
+  }
+
+  /** @internal */
+  protected override callBegins(): void {
+    this.#progress.callBegins();
+  }
+
+  /** @internal */
+  protected override callEnds(): void {
+    this.#progress.callEnds();
   }
 
   /** @internal */

@@ -288,6 +288,12 @@ export abstract class BaseTemplate {
     ];
   }
 
+  /** @internal A call begins that was made outside of hooks. */
+  protected callBegins(): void {}
+
+  /** @internal It has ended. */
+  protected callEnds(): void {}
+
   /** @internal What puts back what the strategy counts. */
   protected saveCounts(): () => void {
     return () => {};
@@ -331,9 +337,11 @@ export abstract class BaseTemplate {
       hooks.map((hook) => hook.call),
     );
     const call = this.callsUnderWay.begin({ number, operation, experiences, signal });
+    const isOutermost = this.callsUnderWay.count === 1;
+    if (isOutermost) this.callBegins();
     const working = finishing(
       () => this.safePoints.during(number, () => drawingFrom(this.generator, () => work(call))),
-      [() => this.callsUnderWay.end(), () => this.releaseModel()],
+      [() => this.callsUnderWay.end(), () => this.releaseModel(), () => isOutermost && this.callEnds()],
     );
     // A hook may leave it alone; who waits for the hook may not.
     if (isShared || hookAround()?.strategy === this) for (const hook of hooks) hook.begun.push(working);
@@ -519,7 +527,7 @@ export abstract class BaseTemplate {
   /** Takes checkpoints where they are due. */
   protected betweenIterations(): void | Promise<void> {}
 
-  /** Epochs of the current experience that have been trained, and iterations of the present one. */
+  /** @internal Epochs of the current experience that have been trained, and iterations of the present one. */
   protected progressOfExperience(): Pick<Place, 'epoch' | 'iteration'> {
     return { epoch: 0, iteration: 0 };
   }

@@ -7,6 +7,8 @@ export interface Call {
   readonly operation: 'train' | 'eval';
   readonly experiences: readonly AnyExperience[];
   readonly signal: AbortSignal | undefined;
+  /** When it began, by `performance.now()`. */
+  readonly begunAt: number;
   /** Which of its experiences it is at. */
   position: number;
   /** Whether it ends with that one. */
@@ -29,6 +31,11 @@ export class CallsUnderWay {
     return this.calls.length;
   }
 
+  /** All of them, the innermost last. */
+  get all(): readonly Call[] {
+    return this.calls;
+  }
+
   /** The one that works at present. */
   get innermost(): Call | undefined {
     return this.calls.at(-1);
@@ -40,8 +47,8 @@ export class CallsUnderWay {
   }
 
   /** `train` or `eval` begins, perhaps in a hook of another call. */
-  begin(call: Omit<Call, 'position' | 'isStopping' | 'isTold'>): Call {
-    const begun: Call = { ...call, position: 0, isStopping: false, isTold: false };
+  begin(call: Omit<Call, 'begunAt' | 'position' | 'isStopping' | 'isTold'>): Call {
+    const begun: Call = { ...call, begunAt: performance.now(), position: 0, isStopping: false, isTold: false };
     this.calls.push(begun);
     return begun;
   }

@@ -15,6 +15,7 @@ import {
   type HookName,
   InteractiveLogger,
   type Logger,
+  type PassProgress,
   lossMetrics,
   type MetricValue,
   type PluginMetric,
@@ -176,9 +177,9 @@ describe('EvaluationPlugin', () => {
     const logger: Logger = { logMetrics: () => {}, onProgress: (_strategy, progress) => void seen.push(progress) };
     const evaluator = new EvaluationPlugin({ loggers: [new Notes(), logger] });
     const strategy = smallStrategy({ evaluator });
-    await evaluator.onProgress(strategy, { phase: 'eval', done: 1, total: 2 });
+    await evaluator.onProgress(strategy, { phase: 'eval', done: 1, total: 2 } as PassProgress);
     evaluator.active = false;
-    await evaluator.onProgress(strategy, { phase: 'eval', done: 2, total: 2 });
+    await evaluator.onProgress(strategy, { phase: 'eval', done: 2, total: 2 } as PassProgress);
     assert.deepEqual(seen, [{ phase: 'eval', done: 1, total: 2 }]);
   });
 
