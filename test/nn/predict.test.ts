@@ -68,11 +68,11 @@ describe('Module.predict', () => {
 
       it('takes datasets with their transforms for evaluation, and draws none of the numbers of training', async () => {
         const model = make() as nn.Module;
-        const x = torch.randint(256, [10, 4]).to('uint8') as Tensor;
+        const x = torch.randint(256, [10, 4]).to('uint8');
         const y = torch.zeros([10], { dtype: 'int64' });
         const answer = await expected(model, x.to('float32').div(255));
         const state = torch.defaultGenerator.getState();
-        const byFunction = { transform: (given: Tensor) => given.mul(0), evalTransform: (given: Tensor) => given.to('float32').div(255) as Tensor };
+        const byFunction = { transform: (given: Tensor) => given.mul(0), evalTransform: (given: Tensor) => given.to('float32').div(255) };
         const samples = function* (): Generator<Sample> {
           for (let i = 0; i < 10; i++) yield [x.select(0, i), 0];
         };
@@ -130,7 +130,7 @@ describe('Module.predict', () => {
         return a.mul(10).add(b);
       }
     }
-    const [a, b] = [torch.arange(5).to('float32') as Tensor, torch.ones([5])];
+    const [a, b] = [torch.arange(5).to('float32'), torch.ones([5])];
     assertTensorEqual(await new Both().predict([a, b], { batchSize: 2 }), a.mul(10).add(1));
     class ByName extends nn.Module {
       override forward({ left }: { left: Tensor; right: Tensor }): Tensor {

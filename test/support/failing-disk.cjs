@@ -1,5 +1,6 @@
 // Preloaded into a process: of what it does with files below a folder `checkpoints`, some fails as it does where a disk is full,
 // withdrawn or broken. The environment variable FAILING_DISK is a seed.
+/* global process */
 'use strict';
 const promises = require('node:fs/promises');
 

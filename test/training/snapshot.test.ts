@@ -296,7 +296,7 @@ describe('strategy.snapshot', () => {
   it('takes heads of tasks, what they know, and models of TypeScript and of a file along', async () => {
     const model = new models.MTSimpleMLP({ inputSize: 4, hiddenSize: 6 });
     const strategy = strategyOf(model);
-    const data = (task: number) => new TensorDataset(torch.randn([8, 4]), torch.arange(8).remainder(2) as Tensor, { taskLabels: task });
+    const data = (task: number) => new TensorDataset(torch.randn([8, 4]), torch.arange(8).remainder(2), { taskLabels: task });
     const { trainStream } = benchmarkFromDatasets({ train: [data(0), data(1)] });
     for (const experience of trainStream) {
       await strategy.train(experience);
@@ -350,7 +350,7 @@ describe('strategy.snapshot', () => {
         (error: unknown) => error,
       );
     }
-    await rejectsWithCode(Promise.reject(failure as Error), 'ERR_BUSY', /^(clone|snapshot|\w+): expected nothing to be at work on it/);
+    await rejectsWithCode(Promise.reject(failure), 'ERR_BUSY', /^(clone|snapshot|\w+): expected nothing to be at work on it/);
     working.stopTraining();
     await training;
     assert.ok(await other.snapshot());
