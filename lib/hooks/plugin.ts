@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../errors';
 import { failure } from '../user-function';
 import { type HookName, hookNames } from './hook-names';
-import type { Plugin, Strategy } from './strategy';
+import type { KeptStrategy, Plugin, Strategy } from './strategy';
 import type { TrainOptions } from './train-options';
 
 /**
@@ -15,9 +15,9 @@ export const isWhollyKept = Symbol('isWhollyKept');
 /** @internal What a plugin may have that takes checkpoints. */
 export interface TakesCheckpoints {
   /** How many iterations may go by until one is due. */
-  untilDue(strategy: Strategy): number;
+  untilDue(strategy: KeptStrategy): number;
   /** Called between two iterations of training; a promise is awaited. */
-  betweenIterations(strategy: Strategy): void | Promise<void>;
+  betweenIterations(strategy: KeptStrategy): void | Promise<void>;
 }
 
 /** @internal Whether a plugin takes checkpoints. */

@@ -273,3 +273,10 @@ export interface Strategy {
   /** @internal The experience, for what cannot do without. @throws ERR_CALL_ORDER */
   requireExperience(operation: string): AnyExperience;
 }
+
+/** @internal What is kept of a strategy. */
+export type KeptStrategy = Pick<
+  Strategy,
+  | 'model' | 'optimizer' | 'plugins' | 'device' | 'generator' | 'step' | 'safePoints' | 'evaluator' | 'clock'
+  | 'trainMbSize' | 'trainEpochs' | 'evalMbSize' | 'stateDict' | 'loadStateDict' | 'checkpoint'
+>;

@@ -1,6 +1,9 @@
 export { SupervisedTemplate, supervisedOptions, type SupervisedTemplateOptions } from './templates/supervised';
-export { BaseTemplate, baseOptions, type BaseTemplateOptions } from './templates/base';
+export { BaseTemplate } from './templates/base';
+export { baseOptions, type BaseTemplateOptions } from './templates/base-options';
+export { PausableTemplate } from './templates/pausable-template';
 export { MiniBatchTemplate } from './templates/mini-batch-template';
+export { ResumableTemplate } from './templates/resumable-template';
 export { BaseSGDTemplate } from './templates/base-sgd';
 export { baseSGDOptions, type BaseSGDTemplateOptions, type Criterion } from './templates/sgd-options';
 export { parseOptions } from '../options';

@@ -98,7 +98,7 @@ describe('Module.predict', () => {
         const predicting = model.predict(torch.randn([2000, 4]), { batchSize: 1 });
         const state = model.stateDict();
         assert.ok(model.clone());
-        assert.ok(await model.forward(torch.randn([1, 4])));
+        assert.ok(model.forward(torch.randn([1, 4])));
         for (const change of [() => model.train(), () => model.to('float64'), () => model.loadStateDict(state), () => model.zeroGrad()]) {
           throwsWithCode(change, 'ERR_BUSY', /expected nobody to work with it, got a prediction \(model.predict\) or a snapshot/);
         }

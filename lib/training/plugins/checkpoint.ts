@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { folderName } from '../../checkpoint/checkpoint-folder';
 import { isWhollyKept, SupervisedPlugin, type TakesCheckpoints } from '../../hooks/plugin';
-import type { Strategy } from '../../hooks/strategy';
+import type { KeptStrategy, Strategy } from '../../hooks/strategy';
 import { boolean, parseOptions, positiveInteger } from '../../options';
 import { checkState, type State } from '../../state';
 import { Tensor } from '../../tensor/tensor';
@@ -85,13 +85,13 @@ export class CheckpointPlugin extends SupervisedPlugin implements TakesCheckpoin
   }
 
   /** @internal How many iterations may go by until one is due. */
-  untilDue({ clock }: Strategy): number {
+  untilDue({ clock }: KeptStrategy): number {
     const { everyIterations } = this.options;
     return everyIterations === null ? Infinity : everyIterations - (clock.trainIterations % everyIterations);
   }
 
   /** @internal Between two iterations. */
-  betweenIterations(strategy: Strategy): void | Promise<void> {
+  betweenIterations(strategy: KeptStrategy): void | Promise<void> {
     const { everyIterations, everySeconds } = this.options;
     const { trainIterations } = strategy.clock;
     const isDue =
@@ -137,13 +137,13 @@ export class CheckpointPlugin extends SupervisedPlugin implements TakesCheckpoin
   }
 
   /** Takes a checkpoint, and has it written meanwhile. */
-  private async save(strategy: Strategy): Promise<void> {
+  private async save(strategy: KeptStrategy): Promise<void> {
     const writing = (await this.begin(strategy))?.writing;
     writing?.catch((error: Error) => process.emitWarning(`CheckpointPlugin: ${error.message}`, 'ContinualTorchWarning'));
   }
 
   /** Resolves when training may go on; null where nobody could go on from here. */
-  private async begin(strategy: Strategy): Promise<{ writing: Promise<string> } | null> {
+  private async begin(strategy: KeptStrategy): Promise<{ writing: Promise<string> } | null> {
     const checkpoints = checkpointsOf(strategy);
     await checkpoints.settled();
     const before = this.best;
@@ -159,7 +159,7 @@ export class CheckpointPlugin extends SupervisedPlugin implements TakesCheckpoin
   }
 
   /** Whether the checkpoint that is about to be taken is the best so far. */
-  private note({ evaluator }: Strategy, checkpoints: Checkpoints): void {
+  private note({ evaluator }: KeptStrategy, checkpoints: Checkpoints): void {
     const { best } = this.options;
     const latest = best && evaluator.latest((name) => name === best.metric);
     if (!latest) return;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pluginName } from '../../hooks/plugin';
-import type { Strategy } from '../../hooks/strategy';
+import type { KeptStrategy } from '../../hooks/strategy';
 import { describePlace } from '../templates/place';
 import type { TrainingState } from './training-state';
 
@@ -25,7 +25,7 @@ export const aboutSchema = z.object({
 });
 
 /** See `aboutSchema`. */
-export function aboutStrategy(strategy: Strategy, training: TrainingState | null): z.output<typeof aboutSchema> {
+export function aboutStrategy(strategy: KeptStrategy, training: TrainingState | null): z.output<typeof aboutSchema> {
   const { model, optimizer, plugins, clock } = strategy;
   return {
     strategy: strategy.constructor.name,
@@ -41,12 +41,12 @@ export function aboutStrategy(strategy: Strategy, training: TrainingState | null
 }
 
 /** Settings that are others now, in words. */
-export function differencesOfSettings(strategy: Strategy, { settings: then }: z.output<typeof aboutSchema>): string[] {
+export function differencesOfSettings(strategy: KeptStrategy, { settings: then }: z.output<typeof aboutSchema>): string[] {
   const now = settingsOf(strategy);
   const names = Object.keys(now) as (keyof typeof now)[];
   return names.filter((name) => now[name] !== then[name]).map((name) => `${name} ${then[name]} then, ${now[name]} now`);
 }
 
-function settingsOf({ device, trainMbSize, trainEpochs, evalMbSize }: Strategy): z.output<typeof settings> {
+function settingsOf({ device, trainMbSize, trainEpochs, evalMbSize }: KeptStrategy): z.output<typeof settings> {
   return { device, trainMbSize, trainEpochs, evalMbSize };
 }

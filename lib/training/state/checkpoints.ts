@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { CheckpointFolder, numberOf, type ReadCheckpoint, type Snapshot } from '../../checkpoint/checkpoint-folder';
 import { takeApart } from '../../checkpoint/state-tree';
-import type { Strategy } from '../../hooks/strategy';
+import type { KeptStrategy } from '../../hooks/strategy';
 import { job } from '../../native/binding';
 import type { NativeTensor } from '../../native/types';
 import type { State } from '../../state';
@@ -21,7 +21,7 @@ export class Checkpoints {
   /** What the last one was packed into. */
   private bytes: NativeTensor | null = null;
 
-  constructor(private readonly strategy: Strategy) {}
+  constructor(private readonly strategy: KeptStrategy) {}
 
   /** Whether the last one is not yet on disk. */
   get isBusy(): boolean {
@@ -93,10 +93,10 @@ export class Checkpoints {
   }
 }
 
-const checkpoints = new WeakMap<Strategy, Checkpoints>();
+const checkpoints = new WeakMap<KeptStrategy, Checkpoints>();
 
 /** Those of a strategy. */
-export function checkpointsOf(strategy: Strategy): Checkpoints {
+export function checkpointsOf(strategy: KeptStrategy): Checkpoints {
   const known = checkpoints.get(strategy) ?? new Checkpoints(strategy);
   checkpoints.set(strategy, known);
   return known;

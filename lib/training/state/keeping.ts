@@ -4,7 +4,7 @@ import { outsideCalls } from '../../calls-around';
 import { differences } from '../../checkpoint/manifest';
 import { folderName } from '../../checkpoint/checkpoint-folder';
 import { ContinualTorchError } from '../../errors';
-import type { Strategy } from '../../hooks/strategy';
+import type { KeptStrategy } from '../../hooks/strategy';
 import { boolean, parseOptions } from '../../options';
 import { copiedState, type State } from '../../state';
 import { hooksAround } from '../templates/hook-call';
@@ -33,7 +33,7 @@ const loadSchema = z.object({ optional: boolean.default(false) });
 const kept = 2;
 
 /** What `strategy.save` does. */
-export async function save(strategy: Strategy, folder: string): Promise<string> {
+export async function save(strategy: KeptStrategy, folder: string): Promise<string> {
   folderName('save', folder);
   const checkpoints = checkpointsOf(strategy);
   await checkpoints.settled();
@@ -70,7 +70,7 @@ function notHere(): ContinualTorchError {
 
 /** What `strategy.load` does, but for the place where the training goes on. @returns null where there is nothing to load */
 export async function load(
-  strategy: Strategy,
+  strategy: KeptStrategy,
   folder: string,
   options: { optional?: boolean } | undefined,
 ): Promise<{ loaded: LoadedCheckpoint; resumption: Resumption | null } | null> {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pluginName } from '../../hooks/plugin';
-import type { Plugin, Strategy } from '../../hooks/strategy';
+import type { KeptStrategy, Plugin } from '../../hooks/strategy';
 import { nativeModule } from '../../nn/module';
 import { checkState, isStateful, type State } from '../../state';
 import { callUserAtOnce } from '../../user-function';
@@ -16,7 +16,7 @@ const schema = z.object({
 });
 
 /** Everything that a strategy has learned and counted, by its parts; the tensors are those that it works with. */
-export function strategyState(strategy: Strategy): Record<string, State> {
+export function strategyState(strategy: KeptStrategy): Record<string, State> {
   const { model, optimizer, plugins, step } = strategy;
   const { state, param_groups } = optimizer.liveStateDict();
   const byName = Object.fromEntries([...state].map(([name, of]) => [String(name), of]));
@@ -44,7 +44,7 @@ function ownParts(given: unknown): unknown {
 }
 
 /** Why a state is not one of this strategy, in words. @throws ERR_STATE_DICT where it is none at all */
-export function differencesOfStrategy(strategy: Strategy, given: unknown): string[] {
+export function differencesOfStrategy(strategy: KeptStrategy, given: unknown): string[] {
   const { model, optimizer, plugins } = checkState('the strategy', schema, ownParts(given));
   const ours = strategy.plugins.map(pluginName).join(', ');
   const theirs = plugins.map(({ name }) => name).join(', ');
@@ -57,7 +57,7 @@ export function differencesOfStrategy(strategy: Strategy, given: unknown): strin
 }
 
 /** Gives each part its state. @throws ERR_STATE_DICT, ERR_CHECKPOINT_MISMATCH, and what a plugin throws */
-export function loadStrategyState(strategy: Strategy, given: unknown): void {
+export function loadStrategyState(strategy: KeptStrategy, given: unknown): void {
   const { model, optimizer, plugins, generators } = checkState('the strategy', schema, given);
   const { step } = strategy;
   nativeModule(strategy.model);

@@ -1,11 +1,9 @@
 import { inspect } from 'node:util';
 import { z } from 'zod';
-import { DataLoader } from '../../data/data-loader';
-import { ContinualTorchError } from '../../errors';
 import type { HookName } from '../../hooks/hook-names';
-import { pluginName, SupervisedPlugin, takesCheckpoints } from '../../hooks/plugin';
+import { pluginName, SupervisedPlugin } from '../../hooks/plugin';
 import type { PassProgress, Strategy } from '../../hooks/strategy';
-import type { AnyExperience, Experiences, TrainOptions } from '../../hooks/train-options';
+import type { Experiences, TrainOptions } from '../../hooks/train-options';
 import { hasNativeTwin, nativeTwin } from '../../hooks/twins';
 import { counted, listed, summary } from '../../inspect';
 import { CrossEntropyLoss } from '../../nn/losses';
@@ -13,7 +11,6 @@ import type { Module } from '../../nn/module';
 import { parseOptions } from '../../options';
 import { Phase } from '../../phase';
 import type { LastMetrics } from '../../results/metric-values';
-import type { State } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
 import type { PlanPart } from '../iteration/iteration-plan';
 import { runPass } from '../iteration/pass';
@@ -24,12 +21,7 @@ import { stepsOf } from '../iteration/steps';
 import { Clock } from '../plugins/clock';
 import type { EvaluationPlugin } from '../plugins/evaluation';
 import { PeriodicEval } from '../plugins/periodic-eval';
-import { aboutStrategy } from '../state/about';
-import { load, type LoadedCheckpoint, save } from '../state/keeping';
-import { loadStrategyState, strategyState } from '../state/strategy-state';
-import { type Resumption, type TrainingState, writeTrainingState } from '../state/training-state';
-import { MiniBatchTemplate } from './mini-batch-template';
-import type { Place } from './place';
+import { ResumableTemplate } from './resumable-template';
 import { type BaseSGDTemplateOptions, baseSGDOptions, makeEvaluator } from './sgd-options';
 
 const schema = z.object(baseSGDOptions);
@@ -55,7 +47,7 @@ const schema = z.object(baseSGDOptions);
  * Every method may be overridden alone; an override is called on the JavaScript thread, what is left alone runs on the
  * compute thread.
  */
-export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strategy {
+export abstract class BaseSGDTemplate extends ResumableTemplate implements Strategy {
   /** Samples in a training mini-batch. */
   readonly trainMbSize: number;
   /** Epochs on each experience. */
@@ -70,12 +62,7 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
   readonly onProgress: ((progress: PassProgress) => void | Promise<void>) | null;
 
   readonly #progress = new Progress(this);
-  private stopRequested = false;
   private isLearning = false;
-  /** Of the epoch under way. */
-  #keeper: PassKeeper | null = null;
-  /** The training that is gone on with; null once it is under way. */
-  #begun: TrainingState | null = null;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseSGDTemplateOptions) {
@@ -247,8 +234,8 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
   protected override async trainExp(options: TrainOptions): Promise<void> {
     const from = this.placeToGoOn;
     if (from?.stage === 'afterTrainingExp') return;
-    const begun = this.#begun;
-    this.#begun = null;
+    const begun = this.begun;
+    this.begun = null;
     this.isLearning = true;
     try {
       for (let epoch = from?.epoch ?? 0; epoch < this.trainEpochs; epoch++) {
@@ -263,7 +250,7 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
         this.step.open();
         if (stage !== 'beforeTrainingEpoch' && begun) this.step.setStatistics(begun.statistics);
         if (stage !== 'afterTrainingEpoch') {
-          this.#keeper = new PassKeeper(this, stage === 'iteration' && begun ? begun.source : null);
+          this.passKeeper = new PassKeeper(this, stage === 'iteration' && begun ? begun.source : null);
           await this.callOverride('trainingEpoch', () => this.trainingEpoch(options));
           await this.passesUnderWay.end();
         }
@@ -273,111 +260,6 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
     } finally {
       this.isLearning = false;
     }
-  }
-
-  protected override async goOn(resumption: Resumption, options: TrainOptions): Promise<void> {
-    const { training } = resumption;
-    if (training.place.stage !== 'beforeTrainingEpoch') await this.dispatch('beforeTrainingEpoch', options);
-    await super.goOn(resumption, options);
-    const { dataloader } = this;
-    if (dataloader instanceof DataLoader && training.loader) dataloader.generator?.setState(training.loader);
-    this.stopRequested = training.isStopping;
-    this.#begun = training;
-  }
-
-  protected override betweenIterations(): void | Promise<void> {
-    for (const plugin of this.plugins) {
-      const taken = takesCheckpoints(plugin) ? plugin.betweenIterations(this) : undefined;
-      if (taken) return taken;
-    }
-  }
-
-  /** @internal See `Strategy`. */
-  untilCheckpoint(): number {
-    return this.plugins.reduce((least, plugin) => Math.min(least, takesCheckpoints(plugin) ? plugin.untilDue(this) : Infinity), Infinity);
-  }
-
-  /** @internal See `Strategy`. */
-  checkpoint(): { state: State; about: State } | null {
-    const place = this.placeNow();
-    if (place === undefined) return null;
-    const { halfEnded, resumption } = this;
-    let training: TrainingState | null = null;
-    if (place === null) training = halfEnded ? this.#training(halfEnded.place, halfEnded.experience) : (resumption?.training ?? null);
-    else if (place.stage !== 'afterTraining') training = this.#training(place, this.requireExperience('save'));
-    return {
-      state: { ...this.stateDict(), training: training && writeTrainingState(training) },
-      about: aboutStrategy(this, training),
-    };
-  }
-
-  /** Where the training of an experience stands. */
-  #training(place: Place, { originStream, currentExperience }: AnyExperience): TrainingState {
-    const { dataloader, step } = this;
-    const generator = dataloader instanceof DataLoader ? dataloader.generator : null;
-    return {
-      experience: { stream: originStream.name, index: currentExperience },
-      place,
-      statistics: step.statistics(),
-      source: place.stage === 'iteration' ? (this.#keeper?.state(place.iteration) ?? null) : null,
-      loader: generator && generator.getState(),
-      isStopping: this.stopRequested,
-    };
-  }
-
-  /**
-   * Everything that it has learned, counted and drawn, by its parts: model, optimizer, plugins (those that have a state), and
-   * generators; not where the training of an experience stands, which `save` keeps too. The tensors are those that it works
-   * with. A strategy of your own that has a state of its own adds it, `{ ...super.stateDict(), scaler: scaler.stateDict() }`,
-   * and takes it out before it calls `super.loadStateDict`.
-   */
-  stateDict(): { readonly [part: string]: State } {
-    return strategyState(this);
-  }
-
-  /**
-   * Takes what `stateDict` gave, on a strategy made as that one was. Heads of the model grow to what they were.
-   * @throws ERR_STATE_DICT, ERR_CHECKPOINT_MISMATCH; ERR_BUSY while it trains or evaluates
-   */
-  loadStateDict(state: State): void {
-    if (this.callsUnderWay.count > 0 && !this.isPreparing) throw busyLoading('loadStateDict');
-    if (!this.isPreparing) this.halfEnded = this.resumption = null;
-    loadStrategyState(this, state);
-  }
-
-  /**
-   * Writes a checkpoint: `stateDict`, and where the training under way stands. It is taken between two iterations, or in the
-   * hooks `beforeTrainingEpoch`, `afterTrainingEpoch`, `afterTrainingExp` and `afterTraining`, or outside of training; training
-   * waits for a copy in memory, and not for the file. The folder keeps the two latest; see `CheckpointPlugin` and
-   * docs/checkpoints.md.
-   * @param folder made where it does not exist; it belongs to this run
-   * @returns the path of the checkpoint, once it is on disk
-   * @throws ERR_CHECKPOINT_SAVE where it cannot be written, or the folder has checkpoints of another run; ERR_CHECKPOINT_STATE;
-   * ERR_CALL_ORDER in another hook; ERR_INVALID_ARG_TYPE
-   */
-  save(folder: string): Promise<string> {
-    return save(this, folder);
-  }
-
-  /**
-   * Goes on from the latest checkpoint of a folder that is whole, on a strategy that the program has made as before. The next
-   * call of `train` must then be of the experience in which it was taken, if it was taken in one, and continues at its place:
-   *
-   *     await strategy.load(folder, { optional: true });
-   *     for (const experience of trainStream.slice(strategy.clock.trainExpCounter)) await strategy.train(experience);
-   *
-   * @param folder of checkpoints, or one of them
-   * @param options `optional`: where there is none nothing is loaded. Default false.
-   * @returns what was loaded; null: nothing
-   * @throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT; ERR_CHECKPOINT_MISMATCH with what is different in model, optimizer
-   * or plugins; ERR_STATE_DICT; ERR_BUSY while it trains or evaluates. The strategy is then as it was.
-   */
-  async load(folder: string, options?: { optional?: boolean }): Promise<LoadedCheckpoint | null> {
-    if (this.callsUnderWay.count > 0) throw busyLoading('load');
-    const checkpoint = await load(this, folder, options);
-    if (!checkpoint) return null;
-    this.resumption = checkpoint.resumption;
-    return checkpoint.loaded;
   }
 
   protected override async beforeEvalExp(options: TrainOptions): Promise<void> {
@@ -448,7 +330,7 @@ export abstract class BaseSGDTemplate extends MiniBatchTemplate implements Strat
       runNative: (phases, maxIterations) => this.nativeRuns.run(phases, maxIterations),
       isStopped: () => phase === 'train' && this.stopRequested,
       lossFunction: this.lossFunction,
-      keeper: phase === 'train' ? this.#keeper : null,
+      keeper: phase === 'train' ? this.passKeeper : null,
     });
   }
 }
@@ -457,10 +339,6 @@ hasNativeTwin(BaseSGDTemplate.prototype.backward, () => Phase.backward);
 hasNativeTwin<BaseSGDTemplate>(BaseSGDTemplate.prototype.optimizerStep, ({ optimizer }, strategy) =>
   nativeTwin(optimizer.step, optimizer, strategy),
 );
-
-function busyLoading(operation: string): ContinualTorchError {
-  return new ContinualTorchError('ERR_BUSY', `${operation}: expected an idle strategy, got one that trains or evaluates; await the promise of that call first`);
-}
 
 function warnOfGrowth(): void {
   process.emitWarning(

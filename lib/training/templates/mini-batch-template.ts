@@ -12,7 +12,8 @@ import { succeeded } from '../iteration/iteration-plan';
 import { requireMiniBatch } from '../iteration/mini-batch-source';
 import { NativeRuns } from '../iteration/native-runs';
 import { PassesUnderWay } from '../iteration/passes-under-way';
-import { BaseTemplate, type BaseTemplateOptions } from './base';
+import { BaseTemplate } from './base';
+import type { BaseTemplateOptions } from './base-options';
 import { baseSGDOptions, type Criterion } from './sgd-options';
 
 /**

@@ -8,7 +8,7 @@ import { callUserAtOnce } from '../../user-function';
 import { defaultEvaluator } from '../plugins/default-evaluator';
 import { EvaluationPlugin } from '../plugins/evaluation';
 import { periodicEvalOptions } from '../plugins/periodic-eval';
-import { baseOptions, type BaseTemplateOptions } from './base';
+import { baseOptions, type BaseTemplateOptions } from './base-options';
 
 /** `(output, target) => loss`: a function, or an object with such a `forward`; the loss is one number. */
 export type Criterion =
