@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { folderName } from '../../checkpoint/checkpoint-folder';
-import { isWhollyKept, SupervisedPlugin, type TakesCheckpoints } from '../../hooks/plugin';
+import { isWhollyKept, SupervisedPlugin } from '../../hooks/plugin';
 import type { KeptStrategy, Strategy } from '../../hooks/strategy';
 import { boolean, parseOptions, positiveInteger } from '../../options';
 import { checkState, type State } from '../../state';
@@ -59,7 +59,7 @@ export interface CheckpointPluginOptions {
  * stands inside the iteration, so that iterations stay joined.
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; while training ERR_CHECKPOINT_STATE
  */
-export class CheckpointPlugin extends SupervisedPlugin implements TakesCheckpoints {
+export class CheckpointPlugin extends SupervisedPlugin {
   /** @internal */
   readonly [isWhollyKept] = true;
   override readonly supportsDistributed = false;

@@ -1,7 +1,6 @@
 import { DataLoader } from '../../data/data-loader';
 import { ContinualTorchError } from '../../errors';
 import { takesCheckpoints } from '../../hooks/plugin';
-import type { KeptStrategy } from '../../hooks/strategy';
 import type { AnyExperience, TrainOptions } from '../../hooks/train-options';
 import type { State } from '../../state';
 import type { PassKeeper } from '../iteration/pass-keeper';
@@ -17,7 +16,7 @@ import type { Place } from './place';
 /**
  * Its state, and checkpoints of it: everything that a strategy has learned, counted and drawn, and where its training stands.
  */
-export abstract class ResumableTemplate extends MiniBatchTemplate implements KeptStrategy {
+export abstract class ResumableTemplate extends MiniBatchTemplate {
   /** What measures and logs. */
   abstract readonly evaluator: EvaluationPlugin;
   /** How many iterations, epochs and experiences there have been. */
