@@ -104,6 +104,10 @@ export class IterableDataset implements Dataset {
    * @throws ERR_DATA_SOURCE where the source fails (its error is the cause), gives nothing, or gives samples of other inputs
    * than the first; ERR_SHAPE for samples of different shapes
    */
+  miniBatches(batchSize: number, dropLast: boolean): AsyncGenerator<MiniBatch<Inputs>>;
+  /** @internal */
+  miniBatches(batchSize: number, dropLast: boolean, pass: PassInJavaScript): AsyncGenerator<MiniBatch<Inputs>>;
+  /** Both. */
   async *miniBatches(batchSize: number, dropLast: boolean, pass = new PassInJavaScript()): AsyncGenerator<MiniBatch<Inputs>> {
     let samples: Sample[] = [];
     let count = 0;

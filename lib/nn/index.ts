@@ -2,6 +2,7 @@
 export * as init from './init';
 export { type AnyModule, Module, type Target } from './module';
 export type { HasExtraState } from './extra-state';
+export type { PredictOptions } from './predict';
 export type { FactoryOptions } from './factory';
 export { Parameter, type ParameterOptions } from './parameter';
 export type { IncompatibleKeys, StateDict } from './state-dict';

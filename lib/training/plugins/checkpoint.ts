@@ -37,8 +37,13 @@ export interface CheckpointPluginOptions {
   everySeconds?: number | null;
   /** How many of the latest ones stay in the folder. Default 2: one may turn out to be damaged. */
   keep?: number;
-  /** Of which metric the best value's checkpoint stays too, by its full name ("Loss_Stream/eval_phase/test_stream/Task000"), and whether "max" (default) or "min" is better. */
-  best?: { metric: string; mode?: 'max' | 'min' } | null;
+  /** Of which metric the best value's checkpoint stays too. */
+  best?: {
+    /** Its full name: "Loss_Stream/eval_phase/test_stream/Task000". */
+    metric: string;
+    /** Which value is better, the largest or the smallest. Default "max". */
+    mode?: 'max' | 'min';
+  } | null;
   /** Also when training is aborted, by a signal for example. Default true. */
   onInterruption?: boolean;
 }

@@ -11,7 +11,7 @@ const settings = z.object({
   evalMbSize: z.number(),
 });
 
-/** What a checkpoint says of itself in plain words. */
+/** @internal What a checkpoint says of itself in plain words. */
 export const aboutSchema = z.object({
   strategy: z.string(),
   model: z.string(),
@@ -24,7 +24,7 @@ export const aboutSchema = z.object({
   next: z.string().nullable(),
 });
 
-/** See `aboutSchema`. */
+/** @internal See `aboutSchema`. */
 export function aboutStrategy(strategy: KeptStrategy, training: TrainingState | null): z.output<typeof aboutSchema> {
   const { model, optimizer, plugins, clock } = strategy;
   return {
@@ -40,7 +40,7 @@ export function aboutStrategy(strategy: KeptStrategy, training: TrainingState | 
   };
 }
 
-/** Settings that are others now, in words. */
+/** @internal Settings that are others now, in words. */
 export function differencesOfSettings(strategy: KeptStrategy, { settings: then }: z.output<typeof aboutSchema>): string[] {
   const now = settingsOf(strategy);
   const names = Object.keys(now) as (keyof typeof now)[];

@@ -7,11 +7,11 @@ import type { NativeTensor } from '../../native/types';
 import type { State } from '../../state';
 import { layOutFile } from '../../weights/safetensors-layout';
 
-/** Which of a folder's checkpoints stay, of those that there are, the new one last. */
+/** @internal Which of a folder's checkpoints stay, of those that there are, the new one last. */
 export type Keeps = (numbers: readonly number[]) => readonly number[];
 
 /**
- * Writes the checkpoints of one strategy, one after the other. A checkpoint is taken on the compute thread, by a copy of all
+ * @internal Writes the checkpoints of one strategy, one after the other. A checkpoint is taken on the compute thread, by a copy of all
  * tensors into one stretch of memory, and written from there while training goes on.
  */
 export class Checkpoints {
@@ -95,7 +95,7 @@ export class Checkpoints {
 
 const checkpoints = new WeakMap<KeptStrategy, Checkpoints>();
 
-/** Those of a strategy. */
+/** @internal Those of a strategy. */
 export function checkpointsOf(strategy: KeptStrategy): Checkpoints {
   const known = checkpoints.get(strategy) ?? new Checkpoints(strategy);
   checkpoints.set(strategy, known);

@@ -21,8 +21,13 @@ export interface LoadedCheckpoint {
   number: number;
   /** When it was made. */
   time: Date;
-  /** Name of the stream, and index in it, of the experience in which it was taken; null where it was taken between two. */
-  experience: { stream: string; index: number } | null;
+  /** The experience in which it was taken; null where it was taken between two. */
+  experience: {
+    /** Name of its stream. */
+    stream: string;
+    /** Index in the stream. */
+    index: number;
+  } | null;
   /** What comes next in it: "iteration 12 of epoch 0". */
   next: string | null;
 }
@@ -32,7 +37,7 @@ const loadSchema = z.object({ optional: boolean.default(false) });
 /** How many checkpoints `save` leaves in a folder. */
 const kept = 2;
 
-/** What `strategy.save` does. */
+/** @internal What `strategy.save` does. */
 export async function save(strategy: KeptStrategy, folder: string): Promise<string> {
   folderName('save', folder);
   const checkpoints = checkpointsOf(strategy);
@@ -68,7 +73,7 @@ function notHere(): ContinualTorchError {
   );
 }
 
-/** What `strategy.load` does, but for the place where the training goes on. @returns null where there is nothing to load */
+/** @internal What `strategy.load` does, but for the place where the training goes on. @returns null where there is nothing to load */
 export async function load(
   strategy: KeptStrategy,
   folder: string,

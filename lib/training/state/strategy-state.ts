@@ -15,7 +15,7 @@ const schema = z.object({
   generators: z.unknown(),
 });
 
-/** Everything that a strategy has learned and counted, by its parts; the tensors are those that it works with. */
+/** @internal Everything that a strategy has learned and counted, by its parts; the tensors are those that it works with. */
 export function strategyState(strategy: KeptStrategy): Record<string, State> {
   const { model, optimizer, plugins, step } = strategy;
   const { state, param_groups } = optimizer.liveStateDict();
@@ -43,7 +43,7 @@ function ownParts(given: unknown): unknown {
   return Object.fromEntries(Object.entries(given).filter(([name]) => name in schema.shape));
 }
 
-/** Why a state is not one of this strategy, in words. @throws ERR_STATE_DICT where it is none at all */
+/** @internal Why a state is not one of this strategy, in words. @throws ERR_STATE_DICT where it is none at all */
 export function differencesOfStrategy(strategy: KeptStrategy, given: unknown): string[] {
   const { model, optimizer, plugins } = checkState('the strategy', schema, ownParts(given));
   const ours = strategy.plugins.map(pluginName).join(', ');
@@ -56,7 +56,7 @@ export function differencesOfStrategy(strategy: KeptStrategy, given: unknown): s
   ];
 }
 
-/** Gives each part its state. @throws ERR_STATE_DICT, ERR_CHECKPOINT_MISMATCH, and what a plugin throws */
+/** @internal Gives each part its state. @throws ERR_STATE_DICT, ERR_CHECKPOINT_MISMATCH, and what a plugin throws */
 export function loadStrategyState(strategy: KeptStrategy, given: unknown): void {
   const { model, optimizer, plugins, generators } = checkState('the strategy', schema, given);
   const { step } = strategy;

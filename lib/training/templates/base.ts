@@ -309,7 +309,7 @@ export abstract class BaseTemplate extends PausableTemplate {
     await this.endOfPasses();
   }
 
-  /** An experience has been prepared once more: goes to the place where it was left. */
+  /** @internal An experience has been prepared once more: goes to the place where it was left. */
   protected async goOn({ training, loadAgain }: Resumption, _options: TrainOptions): Promise<void> {
     loadAgain();
     this.isPreparing = false;

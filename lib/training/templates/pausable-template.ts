@@ -184,7 +184,7 @@ export abstract class PausableTemplate {
     return this.callsUnderWay.standing;
   }
 
-  /** Where the present moment is: null outside of training, undefined where nobody could go on. */
+  /** @internal Where the present moment is: null outside of training, undefined where nobody could go on. */
   protected placeNow(): Place | null | undefined {
     const { count, outermost } = this.callsUnderWay;
     if (count === 0) return null;

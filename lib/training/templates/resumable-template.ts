@@ -35,6 +35,7 @@ export abstract class ResumableTemplate extends MiniBatchTemplate {
   /** @internal The training that is gone on with; null once it is under way. */
   protected begun: TrainingState | null = null;
 
+  /** @internal */
   protected override async goOn(resumption: Resumption, options: TrainOptions): Promise<void> {
     const { training } = resumption;
     if (training.place.stage !== 'beforeTrainingEpoch') await this.dispatch('beforeTrainingEpoch', options);
