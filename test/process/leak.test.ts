@@ -20,6 +20,13 @@ describe('memory', function () {
     });
   }
 
+  it('ends near where it began with many strategies one after another', async () => {
+    const { code, stdout, stderr } = await runProgram('test/process/programs/many-strategies.ts', ['160'], ['--expose-gc']);
+    assert.deepEqual([code, stderr], [0, '']);
+    const { second } = JSON.parse(stdout) as { second: number };
+    assert.ok(second < allowedRss, `resident memory grew by ${second} bytes over the second half`);
+  });
+
   it('is given back after training, whose iterations keep it for one another', async () => {
     const { code, stdout, stderr } = await runProgram('test/process/programs/kept-memory.ts', [], ['--expose-gc']);
     assert.deepEqual([code, stderr], [0, '']);
