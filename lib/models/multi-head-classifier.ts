@@ -175,7 +175,7 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
     const native = nativeModule(this);
     native.checkIdle('adaptation');
     super.adaptation(experience);
-    this.#noteInScript();
+    this.noteInScript();
     for (const task of tasks) {
       const head = this.classifiers.get(task) ?? this.addHead(task);
       head.adaptation(experience);
@@ -184,7 +184,7 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
   }
 
   /** What the methods in TorchScript read. */
-  #noteInScript(): void {
+  private noteInScript(): void {
     const native = nativeModule(this);
     native.setAttribute('max_class_label', this.maxClassLabel);
     native.setAttribute('known_train_tasks_labels', this.knownTrainTasksLabels);
@@ -200,7 +200,7 @@ export class MultiHeadClassifier extends ScriptedMultiTaskModule {
     const { heads, ...rest } = checkState('MultiHeadClassifier', headsSchema, state);
     super.setExtraState(rest);
     for (const task of heads) if (!this.classifiers.has(task)) this.addHead(task);
-    this.#noteInScript();
+    this.noteInScript();
   }
 
   private activate(task: number, units: number, classes: number[]): void {

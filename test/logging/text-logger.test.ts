@@ -135,9 +135,9 @@ describe('InteractiveLogger', () => {
     const lines = text.split('\n');
     assert.equal(lines.length, 3);
     const last = lines.map((line) => line.split('\r').at(-1)!);
-    assert.match(last[0]!, /^train █{40} 100% .* 2\/2 mini-batches/);
-    assert.match(last[1]!, /^eval █{40} 100% .* 1\/1 mini-batches/);
-    assert.match(lines[0]!.split('\r')[1]!, /^train █{20}░{20} 50% .* 1\/2 mini-batches/);
+    assert.match(last[0]!, /^train █+ 100% .* 2\/2 mini-batches/);
+    assert.match(last[1]!, /^eval █+ 100% .* 1\/1 mini-batches/);
+    assert.match(lines[0]!.split('\r')[1]!, /^train █+░+ 50% .* 1\/2 mini-batches/);
     assert.equal(last[2], '');
   });
 

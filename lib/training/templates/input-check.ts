@@ -9,10 +9,12 @@ import { nativeTwin } from '../../hooks/twins';
 import { nativeModule } from '../../nn/module';
 import { Phase } from '../../phase';
 import { withWayOut } from '../iteration/way-out';
+import { CheckpointPlugin } from '../plugins/checkpoint';
 import { Clock } from '../plugins/clock';
 import { EarlyStoppingPlugin } from '../plugins/early-stopping';
 import { EvaluationPlugin } from '../plugins/evaluation';
 import { LRSchedulerPlugin } from '../plugins/lr-scheduler';
+import { MASPlugin } from '../plugins/mas';
 import { PeriodicEval } from '../plugins/periodic-eval';
 
 type Method = keyof Strategy | 'beforeTrainingExp' | 'trainExp' | 'beforeEvalExp' | 'evalExp';
@@ -32,7 +34,7 @@ const between: Record<'train' | 'eval', { hooks: HookName[]; methods: Method[] }
 };
 
 /** Of this package, and none that changes a mini-batch. */
-const harmless = [Clock, EarlyStoppingPlugin, EvaluationPlugin, LRSchedulerPlugin, PeriodicEval].map(({ prototype }): object => prototype);
+const harmless = [CheckpointPlugin, Clock, EarlyStoppingPlugin, EvaluationPlugin, LRSchedulerPlugin, MASPlugin, PeriodicEval].map(({ prototype }): object => prototype);
 
 /**
  * @internal Refuses data in memory whose inputs TorchScript does not take, before any of it is learned or evaluated. Where a

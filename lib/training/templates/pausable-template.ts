@@ -152,9 +152,9 @@ export abstract class PausableTemplate {
     const place = iteration === null ? null : { ...placeBefore('iteration', 0, this.progressOfExperience()), iteration };
     const around = this.placeUnderWay;
     this.placeUnderWay = place;
+    // Who asks anew as soon as it has been answered waits for the next safe point.
     const served = this.safePoints.serve();
-    if (served) return served.then(() => ((this.placeUnderWay = around), this.pause(iteration)));
-    const saved = place && this.betweenIterations();
+    const saved = served ? served.then(() => place && this.betweenIterations()) : place && this.betweenIterations();
     if (saved) return saved.then(() => ((this.placeUnderWay = around), this.#leaveIfAborted(place)));
     this.placeUnderWay = around;
     return this.#leaveIfAborted(place);
