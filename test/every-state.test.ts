@@ -69,6 +69,7 @@ const makes: Record<string, Make> = {
     ),
   CheckpointPlugin: (_, folder) => new CheckpointPlugin(folder),
   BaseSGDTemplate: (optimizer) => new SupervisedTemplate(optionsOf(optimizer)),
+  ResumableTemplate: (optimizer) => new SupervisedTemplate(optionsOf(optimizer)),
   SupervisedTemplate: (optimizer) => new SupervisedTemplate(optionsOf(optimizer)),
   Naive: (optimizer) => new Naive(optionsOf(optimizer)),
   MAS: (optimizer) => new MAS(optionsOf(optimizer)),

@@ -247,7 +247,7 @@ describe('ERR_BUSY', () => {
     }, () => training);
     assert.ok(done >= 0);
     for (const message of messages) {
-      assert.match(message, /in a hook of the strategy .* when the promise of train or eval has resolved; to predict or save at any time use the model of strategy\.snapshot/);
+      assert.match(message, /in a hook of the strategy .* when the promise of train or eval has resolved; to predict or save at any time use the model that strategy\.snapshot/);
     }
   });
 });

@@ -202,7 +202,7 @@ export abstract class PausableTemplate {
     return { epoch: 0, iteration: 0 };
   }
 
-  /** The error of the innermost call. The outermost one's plugins hear of it first, at the place where it ends. */
+  /** @internal The error of the innermost call. The outermost one's plugins hear of it first, at the place where it ends. */
   protected async interrupted(error: unknown, signal: AbortSignal, place: Place | null): Promise<unknown> {
     const { count, outermost } = this.callsUnderWay;
     if (count > 1) return this.#abortError(signal, null);
