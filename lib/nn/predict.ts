@@ -56,9 +56,18 @@ export async function predictions(module: ModuleNode, data: unknown, options?: P
   const outputs: Output[] = [];
   for await (const [inputs, , taskId] of loader!) {
     const size = sizeOf(inputs);
-    outputs.push([fromNative(await job(native.predict(toNativeInputs(inputs), taskId.handle, size, callsAround()))), size]);
+    const x = onDeviceOf(native, inputs);
+    outputs.push([fromNative(await job(native.predict(toNativeInputs(x), taskId.handle, size, callsAround()))), size]);
   }
   return joined(outputs);
+}
+
+/** What a dataset has gathered, where the model is. */
+function onDeviceOf(native: NativeModule, x: Inputs): Inputs {
+  const first = native.namedParameters()[0];
+  if (!first) return x;
+  const device = new Tensor(first[1]).device;
+  return mapInputs(x, (tensor) => (tensor.device === device ? tensor : tensor.to({ device })));
 }
 
 function labelsOf(x: Inputs, taskLabels: number | Tensor | undefined): Tensor | null {
@@ -113,7 +122,8 @@ function inTypeScript(module: ModuleNode, native: NativeModule, batches: Iterabl
     const outputs: Output[] = [];
     for await (const batch of batches as AsyncIterable<[x: Inputs, ...unknown[], taskId: Tensor | null]>) {
       if (outputs.length > 0) await nextTurn();
-      const [x, taskId] = [batch[0], batch.at(-1) as Tensor | null];
+      const taskId = batch.at(-1) as Tensor | null;
+      const x = batches instanceof DataLoader ? onDeviceOf(native, batch[0]) : batch[0];
       outputs.push([await inEvalMode(native, () => forward(module, x, taskId)), sizeOf(x)]);
     }
     return joined(outputs);

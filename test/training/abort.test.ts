@@ -31,7 +31,7 @@ function makeStrategy(options: Partial<SupervisedTemplateOptions> = {}): Supervi
     optimizer: new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 }),
     trainMbSize: 2,
     evaluator: null,
-    generator: new Generator().manualSeed(0),
+    generator: new Generator({ device: 'cpu' }).manualSeed(0),
     ...options,
   });
 }

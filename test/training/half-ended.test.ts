@@ -59,7 +59,7 @@ function makeRun(failing: Failing, options: ReturnType<Break>, benchmark = small
   const { first, loggerFails, plugins = [], ...rest } = options;
   const model = movingModel();
   const mas = new MASPlugin({ lambdaReg: 2 });
-  const generator = new Generator().manualSeed(7);
+  const generator = new Generator({ device: 'cpu' }).manualSeed(7);
   const levels = { epoch: true, experience: true, stream: true };
   const logger = { logMetrics: () => {}, ...(loggerFails && { afterTrainingExp: () => failing.fail() }) };
   const strategy = new SupervisedTemplate({

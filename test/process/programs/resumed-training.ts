@@ -103,7 +103,7 @@ const runs: Record<string, () => Parts> = {
     const optimizer = new optim.Adam(model.parameters(), { lr: 0.01 });
     const early = new EarlyStoppingPlugin({ patience: 2, valStreamName: 'test', metricName: 'Loss_Stream', mode: 'min' });
     return {
-      options: { model, optimizer, trainEpochs: 4, evalEvery: 1, generator: new Generator().manualSeed(7) },
+      options: { model, optimizer, trainEpochs: 4, evalEvery: 1, generator: new Generator({ device: 'cpu' }).manualSeed(7) },
       plugins: [new LRSchedulerPlugin(new optim.StepLR(optimizer, { stepSize: 2, gamma: 0.5 })), new MASPlugin(), early],
       ...streams((set) => data(set, [0, 1, 2, 3])),
     };
