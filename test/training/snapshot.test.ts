@@ -170,7 +170,7 @@ describe('strategy.snapshot', () => {
         trainMbSize: 2,
         trainEpochs: 20,
         evaluator: null,
-        generator: new torch.Generator().manualSeed(4),
+        generator: new torch.Generator({ device: 'cpu' }).manualSeed(4),
       });
       let isTraining = true;
       const training = strategy.train(smallBenchmark({ train: 64 }).trainStream).finally(() => (isTraining = false));
