@@ -16,8 +16,10 @@ export type Keeps = (numbers: readonly number[]) => readonly number[];
  */
 export class Checkpoints {
   private readonly folders = new Map<string, CheckpointFolder>();
+  /** Of the last one; those before it are then on disk too. */
   private writing: Promise<unknown> = Promise.resolve();
-  private isWriting = false;
+  /** How many are not yet on disk. */
+  private waiting = 0;
   /** What the last one was packed into. */
   private bytes: NativeTensor | null = null;
 
@@ -25,7 +27,7 @@ export class Checkpoints {
 
   /** Whether the last one is not yet on disk. */
   get isBusy(): boolean {
-    return this.isWriting;
+    return this.waiting > 0;
   }
 
   /** Resolves when the last one is on disk, or could not be written. */
@@ -34,7 +36,7 @@ export class Checkpoints {
   }
 
   /**
-   * Takes the state as it is, where nothing of the strategy is at work; `settled` comes before.
+   * Takes the state as it is, where nothing of the strategy is at work. What is still being written stays as it is.
    * @throws ERR_CHECKPOINT_STATE, and what a part throws
    */
   async take(state: State, about: State): Promise<Snapshot> {
@@ -42,20 +44,21 @@ export class Checkpoints {
     const { json, tensors } = takeApart('the strategy', state);
     const layout = layOutFile('save', tensors, {});
     const placed = layout.placed.map(({ handle, offset }) => [handle, offset] as const);
-    this.bytes = await job(step.pack(placed, layout.size, this.bytes));
-    return { about, json, layout, bytes: this.bytes };
+    const bytes = await job(step.pack(placed, layout.size, this.isBusy ? null : this.bytes));
+    this.bytes = bytes;
+    return { about, json, layout, bytes };
   }
 
   /**
-   * Writes what `take` has given last.
+   * Writes what `take` has given, behind those that are still to be written.
    * @returns its path, when it is on disk
    * @throws ERR_CHECKPOINT_SAVE; ERR_LOG_WRITE of a logger
    */
   write(folder: string, snapshot: Snapshot, keeps: Keeps): Promise<string> {
-    this.isWriting = true;
-    const writing = this.inFolder(folder)
-      .write(snapshot, keeps, () => this.flushLoggers())
-      .finally(() => (this.isWriting = false));
+    this.waiting++;
+    const writing = this.settled()
+      .then(() => this.inFolder(folder).write(snapshot, keeps, () => this.flushLoggers()))
+      .finally(() => this.waiting--);
     this.writing = writing;
     return writing;
   }
@@ -77,7 +80,7 @@ export class Checkpoints {
 
   /** Lets the memory go that the next one would be packed into. */
   release(): void {
-    if (!this.isWriting) this.bytes = null;
+    if (!this.isBusy) this.bytes = null;
   }
 
   /** A resumed run goes on in the files of its loggers: they must not be shorter than the checkpoint says. */

@@ -98,6 +98,7 @@ export async function load(
   }
   const changed = [...differences(manifest.surroundings), ...differencesOfSettings(strategy, about.data)];
   const loadAgain = () => strategy.loadStateDict(parts);
+  const resumption = training === null ? null : { training: readTrainingState(training), loadAgain };
   const before = copiedState(strategy.stateDict());
   try {
     // A part may keep what it is given, and change it: there is to be another for the second time.
@@ -106,7 +107,6 @@ export async function load(
     strategy.loadStateDict(before);
     throw error;
   }
-  const resumption = training === null ? null : { training: readTrainingState(training), loadAgain };
   if (changed.length > 0) {
     process.emitWarning(`load: the run goes on under other circumstances, and its numbers may differ: ${changed.join('; ')}.`, 'ContinualTorchWarning');
   }
