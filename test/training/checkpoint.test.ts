@@ -123,6 +123,22 @@ describe('strategy.save and load', () => {
       await rejectsWithCode(make().load(path.join(folder, 'none')), 'ERR_CHECKPOINT_NOT_FOUND', /found none/);
     }));
 
+  it('an experience whose last hooks had begun is ended, and not begun again; another may be', () =>
+    withTempFolder(async (folder) => {
+      const plugins = () => [new MASPlugin(), new CheckpointPlugin(folder, { everyEpochs: 1, everyExperiences: 1, keep: 9 })];
+      const undisturbed = make(plugins());
+      await undisturbed.train(trainStream[0]!);
+      const resumed = make(plugins());
+      await resumed.load(folder);
+      await rejectsWithCode(resumed.train(trainStream[0]!, { restart: true }), 'ERR_CALL_ORDER', /to be ended, whose last hooks had begun/);
+      await resumed.train(trainStream[0]!);
+      assert.deepEqual(parameters(resumed), parameters(undisturbed));
+      assert.deepEqual({ ...resumed.clock }, { ...undisturbed.clock });
+      await resumed.load(path.join(folder, 'checkpoint-000001'));
+      await resumed.train(trainStream[0]!, { restart: true });
+      assert.deepEqual([resumed.clock.trainExpCounter, resumed.clock.trainIterations], [1, 6 + 12]);
+    }));
+
   it('grow heads to what they were', () =>
     withTempFolder(async (folder) => {
       const grown = make([], withOptimizer());

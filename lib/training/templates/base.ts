@@ -76,9 +76,9 @@ export abstract class BaseTemplate extends PausableTemplate {
     const evalStreams = groupByStream(toGroups(parsed.evalStreams ?? list).flatMap((group) => toExperiences('train', group)));
     if (parsed.evalStreams) requireNamesApart(evalStreams);
     if (this.callsUnderWay.count > 0) throw busy('train');
-    if (list[0] && !parsed.restart) {
-      this.halfEnded?.require(list[0]);
-      if (this.resumption) requireSame(this.resumption, list[0]);
+    if (list[0]) {
+      if (!parsed.restart) this.halfEnded?.require(list[0]);
+      if (this.resumption) requireSame(this.resumption, list[0], parsed.restart ?? false);
     }
     await this.#occupy('train', list, parsed, (call) => this.#learn(call, evalStreams, parsed));
     return undefined;
@@ -318,10 +318,19 @@ export abstract class BaseTemplate extends PausableTemplate {
   }
 }
 
-/** @throws ERR_CALL_ORDER where another experience was left in the middle */
-function requireSame({ training }: Resumption, first: AnyExperience): void {
-  if (isOf(training, first)) return;
+/** @throws ERR_CALL_ORDER where another experience was left in the middle, or this one where it cannot be begun again */
+function requireSame({ training }: Resumption, first: AnyExperience, restart: boolean): void {
   const { stream, index } = training.experience;
+  if (restart) {
+    if (training.place.stage !== 'afterTrainingExp') return;
+    // The checkpoint does not hold what plugins remembered before: what they have merged would be merged twice.
+    throw new ContinualTorchError(
+      'ERR_CALL_ORDER',
+      `train: expected experience ${index} of stream "${stream}" to be ended, whose last hooks had begun when the checkpoint was taken, got ` +
+        'restart: train it without, or load an earlier checkpoint',
+    );
+  }
+  if (isOf(training, first)) return;
   throw new ContinualTorchError(
     'ERR_CALL_ORDER',
     `train: expected experience ${index} of stream "${stream}", in which the checkpoint was taken that has been loaded, got experience ` +
