@@ -1,5 +1,6 @@
 /** All questions, in the order in which they are asked. */
 import type { Question } from '../question';
+import { checkpointQuestions } from './checkpoint';
 import { eventLoop } from './event-loop';
 import { floor } from './floor';
 import { importQuestion } from './import';
@@ -43,4 +44,5 @@ export const questions: readonly Question[] = [
   ...mlpCalls,
   safetensorsMemory,
   snapshot,
+  ...checkpointQuestions,
 ];
