@@ -14,6 +14,7 @@ import { penalty } from './penalty';
 import { penaltyBandwidth, penaltyBandwidth351m } from './penalty-bandwidth';
 import { pythonLoopQuestion } from './python-loop';
 import { safetensorsMemory } from './safetensors-memory';
+import { server } from './server';
 import { simpleCnnMas } from './simple-cnn-mas';
 import { slimResnetMas } from './slim-resnet-mas';
 import { snapshot } from './snapshot';
@@ -45,4 +46,5 @@ export const questions: readonly Question[] = [
   safetensorsMemory,
   snapshot,
   ...checkpointQuestions,
+  server,
 ];

@@ -19,6 +19,7 @@ const notRun: { page: string; begins: string; why: string }[] = [
   { page: 'docs/installing.md', begins: 'npx esbuild', why: 'a program of the reader; test:install bundles one' },
   { page: 'docs/performance.md', begins: 'npm run bench', why: 'minutes' },
   { page: 'docs/performance.md', begins: '# where there is a network', why: 'the network' },
+  { page: 'docs/serving.md', begins: 'npx tsx examples/server.ts', why: 'it runs until it is stopped; test/examples does it' },
   { page: 'docs/torchscript.md', begins: 'torch.jit.script', why: 'Python; test/jit has what it writes' },
   { page: 'docs/torchscript.md', begins: 'model = torch.jit.load', why: 'Python; test/jit opens what is saved with it where there is one' },
 ];
