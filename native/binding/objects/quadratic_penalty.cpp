@@ -4,6 +4,8 @@
 #include "binding/objects/plugin_phase.h"
 #include "binding/objects/tensor.h"
 #include "core/regularization/importance_pass.h"
+#include "core/regularization/penalty_advice.h"
+#include "core/regularization/proximal_penalty.h"
 
 namespace continual::binding {
 namespace {
@@ -63,7 +65,9 @@ void QuadraticPenaltyHandle::define(Napi::Env env, Napi::Object exports) {
   using Self = QuadraticPenaltyHandle;
   const Napi::Function constructor =
       DefineClass(env, kName,
-                  {InstanceMethod<&Self::phase>("phase"), InstanceMethod<&Self::is_empty>("isEmpty"),
+                  {InstanceMethod<&Self::phase>("phase"), InstanceMethod<&Self::proximal>("proximal"),
+                   InstanceMethod<&Self::stability_check>("stabilityCheck"),
+                   InstanceMethod<&Self::stability>("stability"), InstanceMethod<&Self::is_empty>("isEmpty"),
                    InstanceMethod<&Self::memory>("memory"), InstanceMethod<&Self::set_memory>("setMemory"),
                    InstanceMethod<&Self::keep_previous>("keepPrevious"), InstanceMethod<&Self::take_back>("takeBack")});
   Environment::of(env).quadratic_penalty_class = Napi::Persistent(constructor);
@@ -75,6 +79,35 @@ void QuadraticPenaltyHandle::define(Napi::Env env, Napi::Object exports) {
 Napi::Value QuadraticPenaltyHandle::phase(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return PluginPhaseHandle::wrap(info.Env(), {value_->object, value_});
+  });
+}
+
+/// proximal() -> PluginPhase: moves what the optimizer has updated towards its anchors.
+Napi::Value QuadraticPenaltyHandle::proximal(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return PluginPhaseHandle::wrap(info.Env(), {proximal_phase(value_->object), value_});
+  });
+}
+
+/// stabilityCheck() -> PluginPhase: what `stability` then says.
+Napi::Value QuadraticPenaltyHandle::stability_check(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return PluginPhaseHandle::wrap(info.Env(), {stability_phase(value_->object), value_});
+  });
+}
+
+/// stability() -> { lr, largestImportance, bound, largestLambda: number } | null, as the latest check has found it.
+Napi::Value QuadraticPenaltyHandle::stability(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const std::optional<PenaltyStability>& found = value_->idle("stability").stability();
+    if (!found) return env.Null();
+    Napi::Object stability = Napi::Object::New(env);
+    stability.Set("lr", found->lr);
+    stability.Set("largestImportance", found->largest_importance);
+    stability.Set("bound", found->bound);
+    stability.Set("largestLambda", found->largest_lambda);
+    return stability;
   });
 }
 

@@ -173,6 +173,7 @@ void Optimizer::attach(std::shared_ptr<FlatParameters> next) {
     }
     flat_ = std::move(next);
     state_ = std::move(state);
+    latest_update_.assign(flat_->slots().size(), 0);
   }
   find_groups();
 }
@@ -302,8 +303,11 @@ void Optimizer::step(const at::Tensor& found_inf) {
               state_.steps[run.first_slot], unless);
   }
   for (const size_t slot : sparse) step_sparse(slot);
+  ++updates_;
   for (size_t i = 0; i < state_.steps.size(); ++i) {
-    if (!is_updated(i) || rule_of(i).state_names().empty()) continue;
+    if (!is_updated(i)) continue;
+    latest_update_[i] = updates_;
+    if (rule_of(i).state_names().empty()) continue;
     state_.steps[i] = rule_of(i).counts_steps() ? state_.steps[i] + 1 : 1;
   }
 }
@@ -311,6 +315,21 @@ void Optimizer::step(const at::Tensor& found_inf) {
 void Optimizer::settle(size_t taken) {
   if (taken < unsettled_.size()) state_.steps = std::move(unsettled_[taken]);
   unsettled_.clear();
+}
+
+std::vector<int64_t> Optimizer::groups_updated(const FlatParameters& flat, uint64_t before) const {
+  std::vector<int64_t> groups(flat.slots().size(), -1);
+  if (!flat_ || updates_ == before) return groups;
+  // A step that JavaScript calls may have laid out the parameters for itself.
+  std::unordered_map<at::TensorImpl*, int64_t> updated;
+  for (size_t i = 0; i < latest_update_.size(); ++i) {
+    if (latest_update_[i] > before) updated.emplace(flat_->slots()[i].parameter.unsafeGetTensorImpl(), group_of_slot_[i]);
+  }
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const auto found = updated.find(flat.slots()[i].parameter.unsafeGetTensorImpl());
+    if (found != updated.end()) groups[i] = found->second;
+  }
+  return groups;
 }
 
 std::vector<size_t> Optimizer::sparse_slots() const {

@@ -78,6 +78,11 @@ class Optimizer {
   /// Of the steps with `found_inf` since the last `settle` only the first `taken` count.
   void settle(size_t taken);
 
+  /// How many times `step` has been called to its end.
+  uint64_t updates() const { return updates_; }
+  /// For each slot of a layout the group by which a step has updated it since `updates()` was `before`; -1: none has.
+  std::vector<int64_t> groups_updated(const FlatParameters& flat, uint64_t before) const;
+
  private:
   /// Tensors laid out like the flat parameters, by the rules' names; each is made at the first step that needs it.
   struct State {
@@ -101,6 +106,8 @@ class Optimizer {
   bool is_laid_out_ = false;            // `flat_` holds all parameters
   State state_;
   std::vector<std::vector<int64_t>> unsettled_;  // `state_.steps` before each step with `found_inf`
+  uint64_t updates_ = 0;
+  std::vector<uint64_t> latest_update_;  // of each slot, by its number from 1; 0: none on this layout
 };
 
 }  // namespace continual

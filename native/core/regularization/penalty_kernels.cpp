@@ -9,6 +9,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "core/compute/device_reads.h"
 #include "core/compute/parallel.h"
 #include "core/compute/vector_instructions.h"
 
@@ -109,6 +110,33 @@ double penalty_cpu(const at::Tensor& theta, const at::Tensor& anchor, const at::
   return sum;
 }
 
+struct PullToAnchor {
+  template <typename T, typename Number>
+  CONTINUAL_INLINE void operator()(T* __restrict theta, const T* __restrict anchor, const Number* __restrict omega,
+                                   Number strength, int64_t count) const {
+    for (int64_t i = 0; i < count; ++i) {
+      const Number from = theta[i], to = anchor[i], pull = strength * omega[i];
+      const Number rest = 1 / (1 + pull), way = to - from;
+      // From the nearer end, so that what is far off cannot drown a small step, nor theta* be missed by rounding.
+      const Number leaving = from + way * (pull * rest), arriving = to - way * rest;
+      const T moved = pull < 1 ? leaving : arriving;
+      theta[i] = pull > 0 ? moved : theta[i];
+    }
+  }
+};
+
+/// The same of operators: `lerp` starts from the nearer end too.
+void pull_by_operators(at::Tensor theta, const at::Tensor& anchor, const at::Tensor& omega, double strength,
+                       const at::Tensor& found_inf) {
+  constexpr double kInEveryDtype = 1e30;  // 1 + it is itself
+  at::Tensor pull = omega * strength;
+  if (found_inf.defined()) pull.mul_(1 - found_inf);
+  pull.clamp_(0, kInEveryDtype);
+  const at::Tensor share = pull.div_(pull + 1);
+  const at::Tensor moved = at::lerp(theta.to(share.scalar_type()), anchor.to(share.scalar_type()), share);
+  at::where_out(theta, share > 0, moved.to(theta.scalar_type()), theta);
+}
+
 struct AddMagnitudes {
   template <typename Sum, typename T>
   CONTINUAL_INLINE void operator()(Sum* __restrict sum, const T* __restrict grad, int64_t count) const {
@@ -176,6 +204,25 @@ void add_gradient_on_device(const at::Tensor& theta, const at::Tensor& anchor, c
   const at::Tensor gradient = (omega * (theta.detach() - anchor)).mul_(scale);
   if (accumulate) grad.add_(gradient);
   else grad.copy_(gradient);
+}
+
+void pull_to_anchor(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega, double strength,
+                    const at::Tensor& found_inf) {
+  at::NoGradGuard no_grad;
+  if (theta.is_complex()) {
+    return pull_to_anchor(parts(theta), parts(anchor), weights_of_parts(omega), strength, found_inf);
+  }
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, theta.scalar_type(), "pull_to_anchor", [&] {
+    using Number = at::opmath_type<scalar_t>;
+    const auto number = static_cast<Number>(strength);
+    if (!reads_are_free(theta.device())) return pull_by_operators(theta, anchor, omega, number, found_inf);
+    scalar_t* theta_data = theta.mutable_data_ptr<scalar_t>();
+    const scalar_t* anchor_data = anchor.const_data_ptr<scalar_t>();
+    const Number* omega_data = omega.const_data_ptr<Number>();
+    in_parallel(theta.numel(), /*grain_size=*/2 * kChunk, [&](int64_t begin, int64_t end) {
+      vectorised(PullToAnchor(), theta_data + begin, anchor_data + begin, omega_data + begin, number, end - begin);
+    });
+  });
 }
 
 void add_magnitudes(const at::Tensor& sum, const at::Tensor& grad) {

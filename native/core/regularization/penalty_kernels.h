@@ -31,6 +31,14 @@ at::Tensor penalty_on_device(const at::Tensor& theta, const at::Tensor& anchor, 
 void add_gradient_on_device(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega,
                             const at::Tensor& grad, const at::Tensor& scale, bool accumulate);
 
+/// Moves each element to where step and penalty together cost least,
+///   theta <- (theta + c theta*) / (1 + c),  c = strength * Omega
+/// in place, in one pass on the CPU and by operators elsewhere; of half precision in float32, rounded once. However
+/// large c is, the result lies between the two: theta* where c is infinite. Where c is not above 0 an element keeps its
+/// bits. With `found_inf`, as `Optimizer::step` takes it, nothing moves where that is 1; it goes with a device.
+void pull_to_anchor(const at::Tensor& theta, const at::Tensor& anchor, const at::Tensor& omega, double strength,
+                    const at::Tensor& found_inf = {});
+
 /// sum += |grad|, element by element; `sum` is of the `importance_type` of `grad`.
 void add_magnitudes(const at::Tensor& sum, const at::Tensor& grad);
 

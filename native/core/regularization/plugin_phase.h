@@ -14,6 +14,8 @@ struct Iteration {
   at::Tensor& loss;          // [1] in training; what is added to it is trained too
   const std::shared_ptr<FlatParameters>& parameters;
   const Optimizer& optimizer;
+  uint64_t updates_before = 0;  // of `optimizer.updates()`: those behind it are of this iteration
+  at::Tensor found_inf = {};    // as `Optimizer::step` takes it
 };
 
 /// A phase of an iteration that is a plugin's. Training knows no more of a method than this.

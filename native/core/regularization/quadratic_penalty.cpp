@@ -67,12 +67,16 @@ Error QuadraticPenalty::no_importance(const std::string& where) const {
               "training from its first experience on"};
 }
 
-void QuadraticPenalty::add_to(at::Tensor& loss, const std::shared_ptr<FlatParameters>& flat) {
-  if (!has_memory()) throw no_importance(name());
+QuadraticPenalty::Held QuadraticPenalty::held(const std::shared_ptr<FlatParameters>& flat, const std::string& phase) {
+  if (!has_memory()) throw no_importance(phase);
   flat->settle();
   align(flat);
-  const auto penalty =
-      std::make_shared<PendingPenalty>(names_.plugin, flat, now_.omega, now_.anchor, now_.known, lambda_);
+  return {now_.omega, now_.anchor, now_.known};
+}
+
+void QuadraticPenalty::add_to(at::Tensor& loss, const std::shared_ptr<FlatParameters>& flat) {
+  const auto [omega, anchor, known] = held(flat, name());
+  const auto penalty = std::make_shared<PendingPenalty>(names_.plugin, flat, omega, anchor, known, lambda_);
   at::Tensor value;
   {
     at::NoGradGuard no_grad;
@@ -143,6 +147,11 @@ void QuadraticPenalty::consolidate(const std::shared_ptr<FlatParameters>& flat, 
 }
 
 std::string QuadraticPenalty::advice(const Optimizer& optimizer) const { return advice_on_penalty(*this, optimizer); }
+
+void QuadraticPenalty::look_at(const Optimizer& optimizer, const std::shared_ptr<FlatParameters>& flat) {
+  held(flat, names_.plugin + ".beforeTrainingExp");
+  stability_ = stability_of(*this, optimizer);
+}
 
 void QuadraticPenalty::remember(const std::shared_ptr<FlatParameters>& flat) {
   std::vector<Entry> memory;

@@ -14,6 +14,17 @@ struct MethodNames {
   std::string shape_code = "ERR_PENALTY_SHAPE";
 };
 
+/// Along an element the penalty has the second derivative 2 lambda Omega; an optimizer's steps on it alone approach theta*
+/// where
+///   2 lr lambda max(Omega) < bound,
+/// which is 2 for plain SGD. Of several groups this is the one that runs away first.
+struct PenaltyStability {
+  double lr;
+  double largest_importance;
+  double bound;
+  double largest_lambda;  // at the bound
+};
+
 /// P(theta) = lambda sum_k Omega_k (theta_k - theta*_k)^2 over the elements k of all parameters, added to the loss.
 ///
 /// Omega (importances) and theta* (anchors) are kept by parameter name and laid out like the flat parameters they are
@@ -53,11 +64,23 @@ class QuadraticPenalty final : public PluginPhase {
   /// `merge(Omega, measured)` works in place, and may write to both. Without a merge all that was remembered goes.
   void consolidate(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& measured, const Merge& merge);
 
+  /// Omega and theta*, laid out like the parameters.
+  struct Held {
+    const FlatTensors& omega;
+    const FlatTensors& anchor;
+    const std::vector<bool>& known;  // slot has an importance
+  };
+  /// What a phase of this name finds held. Throws as `add_to`; settles the parameters.
+  Held held(const std::shared_ptr<FlatParameters>& flat, const std::string& phase);
+
   /// Omega of a parameter as the penalty has it at present; undefined where it has none.
   at::Tensor importance(const at::Tensor& parameter) const;
 
   std::string name() const override { return names_.plugin + ".beforeBackward"; }
   std::string advice(const Optimizer& optimizer) const override;
+  /// Of this optimizer's steps on the penalty, laid out like the parameters: what `stability` then tells.
+  void look_at(const Optimizer& optimizer, const std::shared_ptr<FlatParameters>& flat);
+  const std::optional<PenaltyStability>& stability() const { return stability_; }
   Error no_importance(const std::string& where) const;
 
  private:
@@ -77,6 +100,7 @@ class QuadraticPenalty final : public PluginPhase {
   Memory now_;
   bool keeps_previous_ = false;
   std::optional<Memory> previous_;
+  std::optional<PenaltyStability> stability_;
 };
 
 }  // namespace continual

@@ -13,6 +13,7 @@ struct Moment {
   at::Tensor output;
   at::Tensor loss;
   std::vector<std::shared_ptr<PluginPhase>> phases;  // of plugins that have run
+  uint64_t updates_before = 0;                       // of the optimizer
   PassStatistics statistics;
 };
 

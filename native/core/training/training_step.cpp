@@ -55,7 +55,10 @@ TrainingStep::TrainingStep(std::shared_ptr<Model> model, std::shared_ptr<Optimiz
 
 void TrainingStep::set_model(std::shared_ptr<Model> model) { model_ = std::move(model); }
 
-void TrainingStep::set_optimizer(std::shared_ptr<Optimizer> optimizer) { optimizer_ = std::move(optimizer); }
+void TrainingStep::set_optimizer(std::shared_ptr<Optimizer> optimizer) {
+  optimizer_ = std::move(optimizer);
+  updates_before_ = optimizer_->updates();
+}
 
 void TrainingStep::update_optimizer(bool reset_state, bool remove_params) {
   NamedTensors now = trainable_parameters(*model_);
@@ -85,7 +88,7 @@ bool TrainingStep::lay_out() {
 }
 
 Moment TrainingStep::moment() const {
-  return {batch, output, loss, phases_, passes_.empty() ? PassStatistics{} : passes_.back().statistics};
+  return {batch, output, loss, phases_, updates_before_, passes_.empty() ? PassStatistics{} : passes_.back().statistics};
 }
 
 void TrainingStep::go_back_to(Moment moment) {
@@ -93,6 +96,7 @@ void TrainingStep::go_back_to(Moment moment) {
   output = std::move(moment.output);
   loss = std::move(moment.loss);
   phases_ = std::move(moment.phases);
+  updates_before_ = moment.updates_before;
   if (!passes_.empty()) passes_.back().statistics = moment.statistics;
 }
 
@@ -279,12 +283,11 @@ void TrainingStep::plugin(const std::shared_ptr<PluginPhase>& phase) {
   phases_.push_back(phase);
   explained(
       phase->error_code(), [&] { return phase->name() + ": failed on output " + describe(output); },
-      [&] { phase->run({batch, output, loss, flat_, *optimizer_}); });
+      [&] { phase->run({batch, output, loss, flat_, *optimizer_, updates_before_, found_inf()}); });
 }
 
 void TrainingStep::backward() {
-  if (guard_) guard_->watch(moment());
-  else check_loss();
+  check_loss();
   std::optional<FlatParameters::Receiving> in_place;
   if (flat_) in_place.emplace(*flat_, [this](size_t i, const at::Tensor& grad) { return flat_->write_grad(i, grad); });
   explained(
@@ -294,11 +297,15 @@ void TrainingStep::backward() {
 /// What a hook has added to the optimizer, or made of the model, gets its place.
 void TrainingStep::update() {
   if (flat_ && (!optimizer_->is_on(*flat_) || flat_->misfit())) lay_out();
-  optimizer_->step(guard_ ? guard_->found_inf() : at::Tensor());
+  optimizer_->step(found_inf());
 }
 
-void TrainingStep::check_loss() const {
-  if (!is_finite(loss)) throw loss_not_finite(moment(), *model_, *optimizer_);
+at::Tensor TrainingStep::found_inf() const { return guard_ ? guard_->found_inf() : at::Tensor(); }
+
+void TrainingStep::check_loss() {
+  updates_before_ = optimizer_->updates();
+  if (guard_) guard_->watch(moment());
+  else if (!is_finite(loss)) throw loss_not_finite(moment(), *model_, *optimizer_);
 }
 
 void TrainingStep::measure(bool needs_labels) {

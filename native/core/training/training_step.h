@@ -75,8 +75,9 @@ class TrainingStep {
   /// Whether `run` would take a few microseconds: clear gradients, take a prepared mini-batch, or compute a small loss.
   bool is_light(const std::vector<PlannedPhase>& plan, int64_t max_iterations) const;
 
-  /// Throws ERR_LOSS_NOT_FINITE with the likely cause where the loss is NaN or infinite.
-  void check_loss() const;
+  /// Before backward. Throws ERR_LOSS_NOT_FINITE with the likely cause where the loss is NaN or infinite; where a run
+  /// is guarded, its end does.
+  void check_loss();
 
   MiniBatch on_device(const Inputs& x, const at::Tensor& y, const at::Tensor& task_id) const;
 
@@ -111,6 +112,7 @@ class TrainingStep {
   void plugin(const std::shared_ptr<PluginPhase>& phase);
   void backward();
   void update();
+  at::Tensor found_inf() const;
   /// Adds the mini-batch to the statistics. With `needs_labels` throws ERR_ACCURACY_TARGET where no prediction can be
   /// compared with its target; else only its loss counts there.
   void measure(bool needs_labels);
@@ -133,6 +135,7 @@ class TrainingStep {
   };
   std::vector<Pass> passes_;
   std::vector<std::shared_ptr<PluginPhase>> phases_;  // of plugins, in this iteration
+  uint64_t updates_before_ = 0;                       // of the optimizer, before this iteration's
   std::optional<LossGuard> guard_;                    // of the run under way
 };
 
