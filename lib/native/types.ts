@@ -187,6 +187,12 @@ export interface MethodNames {
 export interface NativeQuadraticPenalty {
   /** Adds the penalty to the loss. */
   phase(): PluginPhase;
+  /** Moves what the optimizer has updated towards its anchors. */
+  proximal(): PluginPhase;
+  /** Looks at how stable the optimizer's steps on the penalty's gradient are. */
+  stabilityCheck(): PluginPhase;
+  /** What the latest check has found of the group that runs away first; null: no group can. */
+  stability(): { lr: number; largestImportance: number; bound: number; largestLambda: number } | null;
   isEmpty(): boolean;
   memory(): [name: string, importance: NativeTensor, anchor: NativeTensor][];
   /** Copies of these. */

@@ -13,6 +13,7 @@ export { MAS, type MASOptions } from './supervised/mas';
 export { MASPlugin, masOptions, type MASPluginOptions, type MASStateDict } from './plugins/mas';
 export { QuadraticPenalty, type QuadraticPenaltyOptions, type QuadraticPenaltyStateDict } from './plugins/quadratic-penalty';
 export { ImportancePass, type MeasureOptions } from './plugins/importance-pass';
+export type { PenaltyUpdate } from './plugins/penalty-update';
 export { passOver, type PluginPass } from './iteration/plugin-pass';
 export { Clock, type ClockStateDict } from './plugins/clock';
 export { PeriodicEval, type PevalMode } from './plugins/periodic-eval';

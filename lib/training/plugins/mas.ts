@@ -4,15 +4,18 @@ import type { Strategy } from '../../hooks/strategy';
 import type { TrainOptions } from '../../hooks/train-options';
 import { hasNativeTwin } from '../../hooks/twins';
 import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
-import { anyNumber, byName, checkState, tensorState } from '../../state';
+import type { Phase } from '../../phase';
+import { anyNumber, anyState, byName, checkState, tensorState } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
 import { ImportancePass } from './importance-pass';
+import { InstabilityWarning, penaltyUpdate, type PenaltyUpdate } from './penalty-update';
 import { QuadraticPenalty, requireSameOptions } from './quadratic-penalty';
 
 /** The option schema of `MASPlugin`, for strategies that add options of their own. */
 export const masOptions = {
   lambdaReg: nonNegativeNumber.default(1),
   alpha: unitInterval.default(0.5),
+  penaltyUpdate,
   verbose: boolean.default(false),
 };
 const schema = z.object(masOptions);
@@ -27,6 +30,7 @@ const names = {
 const stateSchema = z.object({
   lambdaReg: anyNumber.optional(),
   alpha: anyNumber.optional(),
+  penaltyUpdate: anyState.optional(),
   importance: byName(tensorState),
   anchor: byName(tensorState),
 });
@@ -37,6 +41,8 @@ export type MASStateDict = {
   lambdaReg: number;
   /** The share of the old importances. */
   alpha: number;
+  /** How the penalty reaches the parameters. */
+  penaltyUpdate: PenaltyUpdate;
   /** Omega by parameter name; empty before the first experience has ended. */
   importance: Record<string, Tensor>;
   /** theta* by parameter name. */
@@ -49,6 +55,11 @@ export interface MASPluginOptions {
   lambdaReg?: number;
   /** Share of the old importance when a new one is merged, in [0, 1]. Default 0.5. */
   alpha?: number;
+  /**
+   * `"gradient"`: the penalty is part of the loss. `"proximal"`: it is applied behind the optimizer's update, in closed form, and
+   * is stable for any `lambdaReg`. Default `"gradient"`.
+   */
+  penaltyUpdate?: PenaltyUpdate;
   /** Shows progress over the importance pass on stderr. Default false. */
   verbose?: boolean;
 }
@@ -66,6 +77,14 @@ export interface MASPluginOptions {
  * (equation 4), theta* being the parameters at the end of the latest experience; no factor 1/2:
  *
  *     lambdaReg * sum Omega (theta - theta*)^2
+ *
+ * With `penaltyUpdate: 'proximal'` the loss stays as it is; behind the optimizer's update, eta being the learning rate of the
+ * parameter's group (AdamW treats weight decay likewise),
+ *
+ *     theta <- (theta + 2 eta lambdaReg Omega theta*) / (1 + 2 eta lambdaReg Omega)
+ *
+ * With `'gradient'` a process warning (WARN_PENALTY_UNSTABLE) says once, at the beginning of an experience, where SGD's steps on the
+ * penalty run away: 2 eta lambdaReg max(Omega) > 2, with momentum m 2 (1 + m), with Nesterov's 2 (1 + m) / (1 + 2 m).
  *
  * Outputs are [B, C], [B, C, ...] (norm over dimension 1, mean over the rest) or [B] (as [B, 1]). The mini-batches are
  * those of `trainMbSize` in the order of the data; `dropLast` given to `train` leaves out an incomplete last one here too,
@@ -85,22 +104,27 @@ export class MASPlugin extends SupervisedPlugin {
   readonly lambdaReg: number;
   /** The share of the old importances where new ones are merged in. */
   readonly alpha: number;
+  /** How the penalty reaches the parameters. */
+  readonly penaltyUpdate: PenaltyUpdate;
   /** Whether the importance pass shows its progress on stderr; `onProgress` is told in any case. */
   readonly verbose: boolean;
   /** @internal */
   readonly penalty: QuadraticPenalty;
   readonly #pass: ImportancePass;
+  readonly #instability: InstabilityWarning;
   /** Whether the memory was loaded: then it counts, whatever the strategy has trained. */
   #isLoaded = false;
 
   constructor(options?: MASPluginOptions) {
     super();
-    const { lambdaReg, alpha, verbose } = parseOptions('MASPlugin', schema, options);
+    const { lambdaReg, alpha, penaltyUpdate, verbose } = parseOptions('MASPlugin', schema, options);
     this.lambdaReg = lambdaReg;
     this.alpha = alpha;
+    this.penaltyUpdate = penaltyUpdate;
     this.verbose = verbose;
     this.penalty = new QuadraticPenalty({ lambda: lambdaReg }, names);
     this.#pass = new ImportancePass('mas', { alpha }, this.penalty);
+    this.#instability = new InstabilityWarning(this.penalty);
   }
 
   /**
@@ -120,25 +144,31 @@ export class MASPlugin extends SupervisedPlugin {
   /** Importances and anchors, the memory itself, and the options. @throws ERR_BUSY while a job uses it */
   stateDict(): MASStateDict {
     const { importance, anchor } = this.penalty.stateDict();
-    return { lambdaReg: this.lambdaReg, alpha: this.alpha, importance, anchor };
+    const { lambdaReg, alpha, penaltyUpdate } = this;
+    return { lambdaReg, alpha, penaltyUpdate, importance, anchor };
   }
 
   /**
    * Goes on with copies of what a state remembers: of `stateDict`, or of another model whose parameters have the same names. The
    * next experience is then charged for it and merged with it, also where it is the strategy's first; where parameters have
-   * grown since, as heads do, their low indices are held. `lambdaReg` and `alpha` may be left out.
-   * @throws ERR_STATE_DICT, also where `lambdaReg` or `alpha` are others; ERR_BUSY while a job uses the memory
+   * grown since, as heads do, their low indices are held. `lambdaReg`, `alpha` and `penaltyUpdate` may be left out.
+   * @throws ERR_STATE_DICT, also where one of these is another; ERR_BUSY while a job uses the memory
    */
   loadStateDict(state: unknown): void {
-    const { lambdaReg, alpha, importance, anchor } = checkState('MASPlugin', stateSchema, state);
-    requireSameOptions('MASPlugin', { lambdaReg: this.lambdaReg, alpha: this.alpha }, { lambdaReg, alpha });
+    const { importance, anchor, ...options } = checkState('MASPlugin', stateSchema, state);
+    const { lambdaReg, alpha, penaltyUpdate } = this;
+    requireSameOptions('MASPlugin', { lambdaReg, alpha, penaltyUpdate }, options);
     this.penalty.loadStateDict({ importance, anchor });
     this.#isLoaded = Object.keys(importance).length > 0;
   }
 
-  /** Takes back what was merged of an experience that is learned again, or given up, before it has ended. */
-  override beforeTrainingExp(strategy: Strategy): void {
+  /**
+   * Takes back what was merged of an experience that is learned again, or given up, before it has ended; and warns where the steps
+   * on the penalty will run away.
+   */
+  override async beforeTrainingExp(strategy: Strategy): Promise<void> {
     this.#pass.begin(strategy);
+    if (this.penaltyUpdate === 'gradient' && this.hasMemory(strategy)) await this.#instability.giveWhereDue(strategy);
   }
 
   /** Lets go what was remembered before the latest experience. */
@@ -146,9 +176,26 @@ export class MASPlugin extends SupervisedPlugin {
     this.#pass.settle();
   }
 
-  /** Adds the penalty to `strategy.loss`, in place; not during the first experience. */
+  /** Adds the penalty to `strategy.loss`, in place; not during the first experience, nor where `penaltyUpdate` is `"proximal"`. */
   override async beforeBackward(strategy: Strategy): Promise<void> {
-    if (this.hasMemory(strategy)) await strategy.runNative([this.penalty.phase]);
+    await this.#apply('gradient', strategy);
+  }
+
+  /** Applies the penalty where `penaltyUpdate` is `"proximal"`; not during the first experience. */
+  override async afterUpdate(strategy: Strategy): Promise<void> {
+    await this.#apply('proximal', strategy);
+  }
+
+  /** Runs what this way of updating has to do. */
+  async #apply(way: PenaltyUpdate, strategy: Strategy): Promise<void> {
+    const phase = this.phaseOf(way, strategy);
+    if (phase) await strategy.runNative([phase]);
+  }
+
+  /** @internal What this way of updating has to do at present. */
+  phaseOf(way: PenaltyUpdate, strategy: Strategy): Phase | null {
+    if (way !== this.penaltyUpdate || !this.hasMemory(strategy)) return null;
+    return way === 'gradient' ? this.penalty.phase : this.penalty.proximal;
   }
 
   /** Measures the importance of the experience that has just been learned and merges it. */
@@ -163,6 +210,5 @@ export class MASPlugin extends SupervisedPlugin {
   }
 }
 
-hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, (plugin, strategy) =>
-  plugin.hasMemory(strategy) ? plugin.penalty.phase : null,
-);
+hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, (plugin, strategy) => plugin.phaseOf('gradient', strategy));
+hasNativeTwin<MASPlugin>(MASPlugin.prototype.afterUpdate, (plugin, strategy) => plugin.phaseOf('proximal', strategy));

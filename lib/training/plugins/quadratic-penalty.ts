@@ -56,7 +56,15 @@ const ownNames: MethodNames = {
  *     }
  *     hasNativeTwin<Anchored>(Anchored.prototype.beforeBackward, ({ penalty }) => (penalty.isEmpty ? null : penalty.phase));
  *
- * `phase` throws ERR_PENALTY_NO_IMPORTANCE where nothing has been set or measured, ERR_PENALTY_SHAPE where a parameter has
+ * `proximal` is another way, for `afterUpdate` in place of `phase`: the loss stays as it is, and each element that the optimizer
+ * has just updated, eta being the learning rate of its group, is pulled to
+ *
+ *     (theta + c anchor) / (1 + c),    c = 2 eta lambda importance
+ *
+ * which is stable for any lambda. Parameters that the optimizer has not updated, frozen ones, and elements whose importance is not
+ * above 0 keep their bits.
+ *
+ * Both throw ERR_PENALTY_NO_IMPORTANCE where nothing has been set or measured, ERR_PENALTY_SHAPE where a parameter has
  * become smaller.
  */
 export class QuadraticPenalty {
@@ -64,6 +72,8 @@ export class QuadraticPenalty {
   readonly lambda: number;
   /** Adds the penalty to the loss, in place. */
   readonly phase: Phase;
+  /** Pulls what the optimizer has updated in this iteration towards its anchors, in place; for `afterUpdate`. */
+  readonly proximal: Phase;
   /** @internal */
   readonly handle: NativeQuadraticPenalty;
   /** @internal */
@@ -79,6 +89,7 @@ export class QuadraticPenalty {
     this.names = names;
     this.handle = native.createQuadraticPenalty(lambda, names);
     this.phase = this.handle.phase();
+    this.proximal = this.handle.proximal();
   }
 
   /** Whether nothing has been set or measured yet. @throws ERR_BUSY while a job uses it */
@@ -153,11 +164,11 @@ function pairs(importance: ReadonlyMap<string, Tensor>, anchor: ReadonlyMap<stri
 }
 
 /** Options that cannot be changed: a state of another value is of another penalty. */
-export function requireSameOptions(what: string, own: Readonly<Record<string, number>>, state: Readonly<Record<string, unknown>>): void {
+export function requireSameOptions(what: string, own: Readonly<Record<string, number | string>>, state: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(own)) {
     const given = state[name];
     if (given === undefined || Object.is(given, value)) continue;
-    throw misfit(what, `expected ${name} ${value}, got ${describeValue(given)}: it is not changed by loading; leave it out of the state to keep it`);
+    throw misfit(what, `expected ${name} ${describeValue(value)}, got ${describeValue(given)}: it is not changed by loading; leave it out of the state to keep it`);
   }
 }
 

@@ -11,7 +11,7 @@ export type MASOptions = SupervisedTemplateOptions & MASPluginOptions;
 /** `SupervisedTemplate` with a `MASPlugin` behind the plugins given. */
 export class MAS extends SupervisedTemplate {
   constructor(options: MASOptions) {
-    const { lambdaReg, alpha, verbose, plugins, ...rest } = parseOptions('MAS', schema, options);
-    super({ ...rest, plugins: [...plugins, new MASPlugin({ lambdaReg, alpha, verbose })] });
+    const { lambdaReg, alpha, penaltyUpdate, verbose, plugins, ...rest } = parseOptions('MAS', schema, options);
+    super({ ...rest, plugins: [...plugins, new MASPlugin({ lambdaReg, alpha, penaltyUpdate, verbose })] });
   }
 }

@@ -213,7 +213,7 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
   PluginPhase: { on: () => penalty().phase(), calls: {} },
   QuadraticPenalty: {
     on: penalty,
-    calls: { phase: () => [], isEmpty: () => [], memory: () => [], setMemory: () => [[['weight', handle([[1, 1], [1, 1]]), handle([[1, 1], [1, 1]])]]], keepPrevious: () => [true], takeBack: () => [] }, // prettier-ignore
+    calls: { phase: () => [], proximal: () => [], stabilityCheck: () => [], stability: () => [], isEmpty: () => [], memory: () => [], setMemory: () => [[['weight', handle([[1, 1], [1, 1]]), handle([[1, 1], [1, 1]])]]], keepPrevious: () => [true], takeBack: () => [] }, // prettier-ignore
   },
   TrainingStep: {
     on: () => step,
