@@ -12,6 +12,7 @@ import { mlpCalls } from './mlp-call';
 import { operatorCall } from './operator-call';
 import { penalty } from './penalty';
 import { penaltyBandwidth, penaltyBandwidth351m } from './penalty-bandwidth';
+import { penaltyProximal } from './penalty-proximal';
 import { pythonLoopQuestion } from './python-loop';
 import { safetensorsMemory } from './safetensors-memory';
 import { server } from './server';
@@ -35,6 +36,7 @@ export const questions: readonly Question[] = [
   penalty,
   penaltyBandwidth,
   penaltyBandwidth351m,
+  penaltyProximal,
   template,
   listeners,
   manyExperiences,

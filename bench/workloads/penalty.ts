@@ -1,7 +1,9 @@
-// The penalty alone, its value and its gradient: penalty CALLS SIZES, the numbers of elements of all parameters, as JSON.
+// The penalty alone, its value and its gradient: penalty CALLS SIZES [proximal], SIZES being the numbers of elements of all
+// parameters, as JSON.
 //
 // Measured as a plugin sees it, from a hook in front of the MASPlugin's `beforeBackward` to `afterBackward`. The model adds
-// its last parameter to the input, so that there is a loss and next to nothing of backward besides the penalty.
+// its last parameter to the input, so that there is a loss and next to nothing of backward besides the penalty. With `proximal`
+// a second plugin applies a penalty behind each of the same updates, from a hook in front of its `afterUpdate` to one behind it.
 import {
   benchmarkFromDatasets,
   manualSeed,
@@ -36,6 +38,7 @@ class Weights extends nn.Module {
 runProgram(async () => {
   const calls = Number(process.argv[2]);
   const sizes = JSON.parse(process.argv[3]!) as number[];
+  const isProximal = process.argv[4] === 'proximal';
   manualSeed(1);
   const model = new Weights(sizes);
   const data = (samples: number) =>
@@ -43,13 +46,20 @@ runProgram(async () => {
   const { trainStream } = benchmarkFromDatasets({ train: [data(1), data(warmUp + calls)] });
 
   const mas = new MASPlugin({ lambdaReg: 1 });
+  const proximal = new MASPlugin({ lambdaReg: 1, penaltyUpdate: 'proximal' });
   const times: number[] = [];
+  const proximalTimes: number[] = [];
   let began = 0;
+  const begin = () => void (began = performance.now());
+  const endProximal = () => {
+    model.last.sum().item();
+    proximalTimes.push(performance.now() - began);
+  };
   const strategy = new SupervisedTemplate({
     model,
-    optimizer: new optim.SGD(model.parameters(), { lr: 0 }),
+    optimizer: new optim.SGD(model.parameters(), { lr: isProximal ? 1e-3 : 0 }),
     plugins: [
-      { beforeBackward: () => void (began = performance.now()) },
+      { beforeBackward: begin },
       mas,
       {
         afterBackward: () => {
@@ -58,6 +68,7 @@ runProgram(async () => {
           times.push(performance.now() - began);
         },
       },
+      ...(isProximal ? [{ afterUpdate: begin }, proximal, { afterUpdate: endProximal }] : []),
     ],
     device,
     evaluator: null,
@@ -65,10 +76,13 @@ runProgram(async () => {
   const [first, second] = [...trainStream];
   await strategy.train(first!);
   noGrad(() => {
-    for (const importance of mas.importance!.values()) importance.uniform_();
-    for (const anchor of mas.params!.values()) anchor.normal_();
+    for (const { importance, params } of isProximal ? [mas, proximal] : [mas]) {
+      for (const omega of importance!.values()) omega.uniform_();
+      for (const anchor of params!.values()) anchor.normal_();
+    }
   });
-  times.length = 0;
+  times.length = proximalTimes.length = 0;
   await strategy.train(second!);
-  printResult({ milliseconds: median(times.slice(warmUp)) });
+  const milliseconds = median(times.slice(warmUp));
+  printResult({ milliseconds, ...(isProximal && { proximalMilliseconds: median(proximalTimes.slice(warmUp)) }) });
 });
