@@ -9,6 +9,7 @@ import {
   MASPlugin,
   nn,
   optim,
+  type Plugin,
   SupervisedTemplate,
   type SupervisedTemplateOptions,
   tensor,
@@ -16,6 +17,7 @@ import {
   TensorDataset,
 } from '../../../lib/index';
 import { setValues } from '../../support/small-runs';
+import { warnings } from '../../support/warnings';
 
 /** F(x) = w x with w = 1 and x = 1: Omega = |2 w x^2| = 2. The loss pulls by a constant gradient: -1 a step. */
 async function run(
@@ -88,7 +90,65 @@ describe('MAS with a lambdaReg that is too large', () => {
       assert.equal(stable.error, null);
       assert.ok(Math.abs(stable.weight) < 10, String(stable.weight));
     });
+
+    it(`${name}: is warned of with the numbers and both ways out, and not below the bound`, async () => {
+      const sgd = (parameters: Tensor[]) => new optim.SGD(parameters, options);
+      const seen = await warnings(() => run(1.2 * bound, sgd));
+      assert.equal(seen.length, 1, seen.join('\n'));
+      const shown = (value: number) => String(Number(value.toPrecision(4))).replace('.', '\\.');
+      assert.match(
+        seen[0]!,
+        new RegExp(
+          `^WARN_PENALTY_UNSTABLE: MASPlugin: expected 2 lr lambdaReg max\\(Omega\\) of at most ${shown(0.4 * bound)}, .* ` +
+            `got ${shown(0.48 * bound)} \\(lr 0\\.1, lambdaReg ${shown(1.2 * bound)}, max\\(Omega\\) 2\\): .*` +
+            `Give penaltyUpdate: 'proximal', which is stable for any lambdaReg, or a lambdaReg of less than ${shown(bound)}\\.$`,
+        ),
+      );
+      assert.deepEqual(await warnings(() => run(0.99 * bound, sgd)), []);
+    });
   }
+
+  describe('the warning', () => {
+    // A loss without gradient: theta stays theta*, so that nothing explodes.
+    const still = (output: Tensor) => output.mean().mul(0);
+    const learn = async (mas: MASPlugin, make: (parameters: Tensor[]) => optim.Optimizer, plugins: Plugin[] = []) => {
+      const model = new nn.Linear(1, 1, { bias: false });
+      setValues(model.weight, [1]);
+      const data = new TensorDataset(tensor([[1]]), tensor([0]));
+      const strategy = new SupervisedTemplate({ model, optimizer: make(model.parameters()), criterion: still, evaluator: null, plugins: [...plugins, mas] });
+      return warnings(() => strategy.train(benchmarkFromDatasets({ train: [data, data, data, data] }).trainStream));
+    };
+    const sgd = (parameters: Tensor[]) => new optim.SGD(parameters, { lr: 0.1 });
+
+    it('comes once a plugin, before the loss explodes', async () => {
+      const mas = new MASPlugin({ lambdaReg: 6 });
+      assert.equal((await learn(mas, sgd)).length, 1);
+      assert.equal((await learn(new MASPlugin({ lambdaReg: 6 }), sgd)).length, 1);
+    });
+
+    it('names the learning rate of the experience that begins, and its group', async () => {
+      const raise: Plugin = { beforeTrainingExp: ({ clock, optimizer }) => void (optimizer.paramGroups[0]!.lr = clock.trainExpCounter) };
+      const seen = await learn(new MASPlugin({ lambdaReg: 0.3 }), sgd, [raise]);
+      assert.equal(seen.length, 1);
+      assert.match(seen[0]!, /at most 2,.* got 2\.4 \(lr 2, lambdaReg 0\.3, max\(Omega\) 2\).* a lambdaReg of less than 0\.25\.$/);
+      const groups = ([weight]: Tensor[]) => new optim.SGD([{ params: [tensor([1]).to('float32').requiresGrad_()], lr: 7 }, { params: [weight!], lr: 0.1 }]);
+      assert.match((await learn(new MASPlugin({ lambdaReg: 6 }), groups))[0]!, /\(lr 0\.1, lambdaReg 6, max\(Omega\) 2\)/);
+    });
+
+    it('does not come at the bound, without a bound, without a penalty, or where the update is proximal', async () => {
+      assert.deepEqual(await learn(new MASPlugin({ lambdaReg: 5 }), (parameters) => new optim.SGD(parameters, { lr: 0.1 })), []);
+      assert.deepEqual(await learn(new MASPlugin({ lambdaReg: 1e10 }), (parameters) => new optim.Adam(parameters, { lr: 0.1 })), []);
+      assert.deepEqual(await learn(new MASPlugin({ lambdaReg: 1e10 }), (parameters) => new optim.SGD(parameters, { lr: 0 })), []);
+      assert.deepEqual(await learn(new MASPlugin({ lambdaReg: 0 }), sgd), []);
+      assert.deepEqual(await learn(new MASPlugin({ lambdaReg: 1e10, penaltyUpdate: 'proximal' }), sgd), []);
+    });
+
+    it('comes in the first experience where the memory was loaded', async () => {
+      const mas = new MASPlugin({ lambdaReg: 6 });
+      mas.loadStateDict({ importance: { weight: tensor([[2]]) }, anchor: { weight: tensor([[1]]) } });
+      assert.equal((await learn(mas, sgd)).length, 1);
+    });
+  });
 
   it('is told the same where a hook stands in every iteration, and where backward is overridden', async () => {
     const sgd = (parameters: Tensor[]) => new optim.SGD(parameters, { lr: 0.1 });
