@@ -40,7 +40,7 @@ ImportanceRule::Options to_options(const Napi::Value& value) {
 }
 
 /// Native: createImportancePass(rule: string, options: Record<string, number>, penalty: QuadraticPenalty) -> { begin,
-/// accumulate, replace, merge: PluginPhase }
+/// accumulate, replace, merge: PluginPhase, isOfSamples: boolean, needsSingleSamples(): boolean }
 Napi::Value create_importance_pass(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -55,6 +55,11 @@ Napi::Value create_importance_pass(const Napi::CallbackInfo& info) {
                                       {"merge", Stage::kMerge}}) {
       phases.Set(name, PluginPhaseHandle::wrap(env, {ImportancePass::phase(pass, stage), penalty}));
     }
+    phases.Set("isOfSamples", Napi::Boolean::New(env, pass->is_of_samples()));
+    const auto needs_single_samples = [pass](const Napi::CallbackInfo& call) -> Napi::Value {
+      return Napi::Boolean::New(call.Env(), pass->needs_single_samples());
+    };
+    phases.Set("needsSingleSamples", Napi::Function::New(env, needs_single_samples, "needsSingleSamples"));
     return phases;
   });
 }

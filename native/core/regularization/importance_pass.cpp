@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/regularization/penalty_kernels.h"
+#include "core/regularization/sample_gradients/sample_gradients.h"
 
 namespace continual {
 namespace {
@@ -66,7 +67,8 @@ void ImportancePass::begin(const std::shared_ptr<FlatParameters>& flat) {
   for (const ParameterSlot& slot : flat->slots()) {
     slices_.push_back(sum_[slot.buffer].narrow(0, slot.offset, slot.numel));
   }
-  batches_ = 0;
+  count_ = 0;
+  needs_single_samples_ = false;
   latest_.clear();
 }
 
@@ -74,6 +76,15 @@ void ImportancePass::accumulate(const Iteration& iteration) {
   const std::shared_ptr<FlatParameters>& flat = iteration.parameters;
   require(flat);
   flat->settle();
+  const int64_t samples = rule_->is_of_samples() ? iteration.batch.size() : 1;
+  if (samples == 1) accumulate_mini_batch(iteration);
+  else accumulate_samples(iteration.output, samples);
+  count_ += samples;
+}
+
+/// As such its gradients; those of a single sample are the same.
+void ImportancePass::accumulate_mini_batch(const Iteration& iteration) {
+  const std::shared_ptr<FlatParameters>& flat = iteration.parameters;
   latest_.assign(flat->slots().size(), {});
   const FlatParameters::Receiving receiving(*flat, [&](size_t slot, const at::Tensor& gradient) {
     at::NoGradGuard no_grad;
@@ -83,7 +94,14 @@ void ImportancePass::accumulate(const Iteration& iteration) {
     return true;
   });
   rule_->differentiate(iteration);
-  ++batches_;
+}
+
+void ImportancePass::accumulate_samples(const at::Tensor& output, int64_t samples) {
+  const Elementwise f = [this](const at::Tensor& values) { return rule_->of(values); };
+  const bool has_rows = output.dim() > 0 && output.size(0) == samples;
+  if (has_rows && add_sample_gradients(output, rule_->sample_gradients(output), *flat_, sum_, f)) return;
+  needs_single_samples_ = true;
+  throw Error("ERR_IMPORTANCE", where() + ": expected a model that keeps samples apart, got one of which that is not known");
 }
 
 void ImportancePass::end(const std::shared_ptr<FlatParameters>& flat, bool first_experience) {
@@ -94,11 +112,11 @@ void ImportancePass::end(const std::shared_ptr<FlatParameters>& flat, bool first
   slices_.clear();
   flat_.reset();
   if (!first_experience && !penalty_->has_memory()) throw penalty_->no_importance(where());
-  if (batches_ == 0) {
+  if (count_ == 0) {
     throw Error("ERR_EMPTY_EXPERIENCE", where() + ": expected mini-batches to measure importances on, got none");
   }
   at::NoGradGuard no_grad;
-  for (const at::Tensor& buffer : sum) buffer.div_(static_cast<double>(batches_));
+  for (const at::Tensor& buffer : sum) buffer.div_(static_cast<double>(count_));
   const auto merge = [this](const at::Tensor& importance, const at::Tensor& measured) {
     rule_->merge(importance, measured);
   };

@@ -10,7 +10,9 @@ namespace continual {
 /// mini-batch's gradients were stands in the parameters' afterwards, as the reference leaves it behind.
 ///
 /// Throws ERR_CALL_ORDER where no pass has begun, and where the parameters are no longer what they were then;
-/// ERR_EMPTY_EXPERIENCE where a pass ends that has seen no mini-batch.
+/// ERR_EMPTY_EXPERIENCE where a pass ends that has seen no mini-batch. Where importances are of samples, ERR_SAMPLES_MEET
+/// where samples are normalised with one another, and ERR_IMPORTANCE where `needs_single_samples`: mini-batches of one
+/// sample are always measured.
 class ImportancePass {
  public:
   ImportancePass(std::unique_ptr<const ImportanceRule> rule, std::shared_ptr<QuadraticPenalty> penalty)
@@ -27,8 +29,13 @@ class ImportancePass {
   static std::shared_ptr<PluginPhase> phase(const std::shared_ptr<ImportancePass>& pass, Stage stage);
 
   const QuadraticPenalty& penalty() const { return *penalty_; }
+  bool is_of_samples() const { return rule_->is_of_samples(); }
+  /// Whether the latest mini-batch was given up because it could not be proven that its samples are apart.
+  bool needs_single_samples() const { return needs_single_samples_; }
 
  private:
+  void accumulate_mini_batch(const Iteration& iteration);
+  void accumulate_samples(const at::Tensor& output, int64_t samples);
   void require(const std::shared_ptr<FlatParameters>& flat) const;
   std::string where() const { return penalty_->names().plugin + ".afterTrainingExp"; }
 
@@ -38,7 +45,8 @@ class ImportancePass {
   std::shared_ptr<FlatParameters> flat_;  // the layout of the pass that is under way; null: there is none
   FlatTensors sum_;
   std::vector<at::Tensor> slices_;  // of it, by slot
-  int64_t batches_ = 0;
+  int64_t count_ = 0;  // of mini-batches, or samples
+  std::atomic<bool> needs_single_samples_ = false;
   std::vector<at::Tensor> latest_;  // gradients of the latest mini-batch, by slot
 };
 

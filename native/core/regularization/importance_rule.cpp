@@ -10,6 +10,7 @@ namespace {
 struct KnownRule {
   std::vector<std::string> options;
   ImportanceRule::Make make;
+  ImportanceRule::Options defaults;
 };
 
 std::map<std::string, KnownRule>& known_rules() {
@@ -25,8 +26,9 @@ std::string listed(const std::vector<std::string>& names) {
 
 }  // namespace
 
-ImportanceRule::Known::Known(const std::string& name, std::vector<std::string> options, Make make) {
-  known_rules()[name] = {std::move(options), std::move(make)};
+ImportanceRule::Known::Known(const std::string& name, std::vector<std::string> options, Make make, Options defaults) {
+  for (const auto& [option, value] : defaults) options.push_back(option);
+  known_rules()[name] = {std::move(options), std::move(make), std::move(defaults)};
 }
 
 std::unique_ptr<ImportanceRule> ImportanceRule::make(const std::string& name, const Options& options) {
@@ -37,19 +39,21 @@ std::unique_ptr<ImportanceRule> ImportanceRule::make(const std::string& name, co
     throw Error("ERR_INVALID_ARG_VALUE",
                 "importance: expected a rule among " + listed(names) + ", got \"" + name + '"');
   }
-  const auto& [known, make_it] = found->second;
+  const auto& [known, make_it, defaults] = found->second;
   const auto of_the_rule = " of the rule \"" + name + '"';
   for (const auto& [option, value] : options) {
     if (std::find(known.begin(), known.end(), option) != known.end()) continue;
     throw Error("ERR_UNKNOWN_OPTION",
                 "importance: expected options among " + listed(known) + of_the_rule + ", got \"" + option + '"');
   }
+  Options complete = options;
+  complete.insert(defaults.begin(), defaults.end());
   for (const std::string& option : known) {
-    if (options.count(option)) continue;
+    if (complete.count(option)) continue;
     throw Error("ERR_INVALID_ARG_VALUE",
                 "importance: expected the option \"" + option + '"' + of_the_rule + ", got none");
   }
-  return make_it(options);
+  return make_it(complete);
 }
 
 }  // namespace continual

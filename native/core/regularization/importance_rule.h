@@ -20,6 +20,14 @@ class ImportanceRule {
   /// the gradient is sparse; `sum` is of the `importance_type` of the gradient.
   virtual void accumulate(const at::Tensor& sum, const at::Tensor& gradient) const = 0;
 
+  /// Where importances are of single samples: d l_k / dF of each sample's own l_k, row by row in the shape of the output, in
+  /// place of `differentiate`. Undefined where they are of mini-batches.
+  virtual at::Tensor sample_gradients(const at::Tensor& /*output*/) const { return {}; }
+  virtual bool is_of_samples() const { return false; }
+
+  /// What `accumulate` adds: of products the product, real and not negative.
+  virtual at::Tensor of(const at::Tensor& gradient) const { return gradient.abs(); }
+
   /// Changes the importance, in place, by what a later pass has measured: the mean of its mini-batches' sums. Both are
   /// 1-d; the measured one may be overwritten.
   virtual void merge(const at::Tensor& importance, const at::Tensor& measured) const = 0;
@@ -27,9 +35,10 @@ class ImportanceRule {
   using Options = std::map<std::string, double>;
   using Make = std::function<std::unique_ptr<ImportanceRule>(const Options& options)>;
 
-  /// A static one of these makes a rule known under a name, with the options that it takes.
+  /// A static one of these makes a rule known under a name, with the options that it takes: those that it needs, and
+  /// those that may be left out.
   struct Known {
-    Known(const std::string& name, std::vector<std::string> options, Make make);
+    Known(const std::string& name, std::vector<std::string> options, Make make, Options defaults = {});
   };
 
   /// Throws ERR_INVALID_ARG_VALUE where no rule is known under the name or an option is missing, ERR_UNKNOWN_OPTION.

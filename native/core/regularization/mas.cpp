@@ -12,7 +12,7 @@ namespace {
 /// and later experiences  Omega <- alpha Omega_old + (1 - alpha) Omega_new.
 class Mas final : public ImportanceRule {
  public:
-  explicit Mas(double alpha) : alpha_(alpha) {
+  Mas(double alpha, bool is_of_samples) : alpha_(alpha), is_of_samples_(is_of_samples) {
     if (alpha >= 0 && alpha <= 1) return;
     throw Error("ERR_INVALID_ARG_VALUE",
                 "importance: expected alpha of the rule \"mas\" in [0, 1], got " + c10::str(alpha));
@@ -34,6 +34,15 @@ class Mas final : public ImportanceRule {
     }
   }
 
+  bool is_of_samples() const override { return is_of_samples_; }
+
+  /// d l_k / dF = 2 F / (number of norms of a sample)
+  at::Tensor sample_gradients(const at::Tensor& output) const override {
+    const int64_t width = output.dim() == 1 ? 1 : output.size(1);
+    const int64_t norms = output.numel() / std::max<int64_t>(output.size(0) * width, 1);
+    return output.detach() * (2.0 / static_cast<double>(std::max<int64_t>(norms, 1)));
+  }
+
   void accumulate(const at::Tensor& sum, const at::Tensor& gradient) const override { add_magnitudes(sum, gradient); }
 
   void merge(const at::Tensor& importance, const at::Tensor& measured) const override {
@@ -42,11 +51,19 @@ class Mas final : public ImportanceRule {
 
  private:
   double alpha_;
+  bool is_of_samples_;
 };
 
-const ImportanceRule::Known mas("mas", {"alpha"}, [](const ImportanceRule::Options& options) {
-  return std::make_unique<Mas>(options.at("alpha"));
-});
+std::unique_ptr<Mas> make_mas(const ImportanceRule::Options& options) {
+  const double granularity = options.at("granularity");  // 0: mini-batches, 1: samples
+  if (granularity != 0 && granularity != 1) {
+    throw Error("ERR_INVALID_ARG_VALUE",
+                "importance: expected granularity of the rule \"mas\" to be 0 or 1, got " + c10::str(granularity));
+  }
+  return std::make_unique<Mas>(options.at("alpha"), granularity == 1);
+}
+
+const ImportanceRule::Known mas("mas", {"alpha"}, make_mas, {{"granularity", 0}});
 
 }  // namespace
 }  // namespace continual
