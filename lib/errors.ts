@@ -36,6 +36,7 @@ const codes = {
   ERR_CRITERION: 'the criterion failed on an output and its target',
   ERR_BACKWARD: 'the backward pass failed',
   ERR_IMPORTANCE: 'the importance pass failed on a mini-batch',
+  ERR_SAMPLES_MEET: 'samples are normalised with one another where each is to be measured alone',
   ERR_LABEL_RANGE: 'a label outside the outputs of the model',
   ERR_ACCURACY_TARGET: 'targets that accuracy cannot compare with predictions, as those of a regression',
   ERR_LENGTH_MISMATCH: 'inputs and targets of different length',

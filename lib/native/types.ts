@@ -209,6 +209,10 @@ export interface NativeImportancePass {
   accumulate: PluginPhase;
   replace: PluginPhase;
   merge: PluginPhase;
+  /** Whether the rule is of single samples, not of mini-batches. */
+  readonly isOfSamples: boolean;
+  /** Whether `accumulate` failed because it could not be proven that samples are apart: mini-batches of one can be measured. */
+  needsSingleSamples(): boolean;
 }
 
 export interface Progress {

@@ -15,6 +15,7 @@ import { ops } from '../../tensor/operators';
 import type { Tensor } from '../../tensor/tensor';
 import { passOver } from '../iteration/plugin-pass';
 import { QuadraticPenalty } from './quadratic-penalty';
+import { keepsSamplesApart } from './samples-apart';
 
 const penaltySchema = instanceOf(QuadraticPenalty, 'a QuadraticPenalty');
 const schema = z.object({
@@ -33,7 +34,10 @@ export interface MeasureOptions {
   mode?: 'train' | 'eval';
   /** Whether the criterion's loss is computed, for rules that differentiate it. Default false. */
   criterion?: boolean;
-  /** Leaves out an incomplete last mini-batch, unless it is the only one of data that knows its length. Default false. */
+  /**
+   * Leaves out an incomplete last mini-batch, unless it is the only one of data that knows its length; where importances are of
+   * samples, of which none is incomplete, there is none. Default false.
+   */
   dropLast?: boolean;
   /** Shows progress on stderr. Default false. */
   verbose?: boolean;
@@ -96,16 +100,16 @@ export class ImportancePass {
     const { isFirst, mode, criterion, dropLast, verbose } = parseOptions('ImportancePass.measure', schema, options);
     const { plugin, method } = this.penalty.names;
     const hook = `${plugin}.afterTrainingExp`;
-    const data = dataOf(strategy, hook, dropLast);
+    const { begin, accumulate, replace, merge, isOfSamples } = this.#stages;
+    const data = dataOf(strategy, hook, dropLast && !isOfSamples);
     strategy.model.train(mode === 'train');
-    const { begin, accumulate, replace, merge } = this.#stages;
     const buffers = noGrad(() => copiedBuffers(strategy.model));
     const isShown = strategy.evaluator.active && strategy.evaluator.loggers.some((logger) => logger instanceof InteractiveLogger && logger.isListening);
     const display = verbose && !isShown ? progressDisplay(`${method} importance`) : noProgressDisplay;
-    try {
+    const passOf = async (source: typeof data): Promise<void> => {
       await strategy.runNative([begin]);
       strategy.passBegins('importance');
-      await passOver(strategy, data, {
+      await passOver(strategy, source, {
         criterion,
         steps: [accumulate],
         onProgress: (done, total) => {
@@ -114,12 +118,23 @@ export class ImportancePass {
           return strategy.reportProgress({ phase: 'importance', done, total });
         },
       });
+    };
+    try {
+      try {
+        await passOf(data);
+      } catch (error) {
+        if (!this.#stages.needsSingleSamples()) throw error;
+      }
+      if (isOfSamples && (this.#stages.needsSingleSamples() || !(await keepsSamplesApart(strategy, data)))) {
+        restore(buffers);
+        await passOf(new DataLoader(data.dataset, { batchSize: 1 }));
+      }
       // What was added to a model in TypeScript is native from here on, so that it is noticed.
       nativeModule(strategy.model);
       await strategy.runNative([isFirst ? replace : merge]);
       this.#measured = { clock: strategy.clock, experience: strategy.clock.trainExpCounter };
     } catch (error) {
-      noGrad(() => buffers.forEach(([buffer, copy]) => void ops.aten.copy_!(buffer, copy)));
+      restore(buffers);
       throw ofThePass(error, hook);
     } finally {
       display.stop();
@@ -131,6 +146,10 @@ export class ImportancePass {
 /** Each buffer of a model, and a copy of it. */
 function copiedBuffers(model: Module): [buffer: Tensor, copy: Tensor][] {
   return model.buffers().map((buffer) => [buffer, ops.aten.clone!(buffer) as Tensor]);
+}
+
+function restore(buffers: [buffer: Tensor, copy: Tensor][]): void {
+  noGrad(() => buffers.forEach(([buffer, copy]) => void ops.aten.copy_!(buffer, copy)));
 }
 
 function dataOf(strategy: Strategy, hook: string, dropLast: boolean): DataLoader<Dataset, Inputs> {
