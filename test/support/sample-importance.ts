@@ -16,8 +16,8 @@ import {
 
 export interface Measured {
   importance: Map<string, Tensor>;
-  /** Mini-batches that the model saw. */
-  forwards: number;
+  /** Whether mini-batches were measured as they are, and not one sample at a time. */
+  isTogether: boolean;
 }
 
 export interface MeasureRun {
@@ -54,7 +54,10 @@ export async function measure(model: nn.Module, x: Inputs, { batchSize = 3, gran
     ],
   });
   await strategy.train(benchmarkFromDatasets({ train: [dataset] }).trainStream);
-  return { importance: penalty.importance!, forwards };
+  // Its mini-batches, and the few samples of the first one together and alone.
+  const count = first.shape[0]!;
+  const together = Math.ceil(count / batchSize) + 1 + Math.min(batchSize, count, 4);
+  return { importance: penalty.importance!, isTogether: forwards === together };
 }
 
 /** 1/N sum_k |d ||F(x_k)||^2 / d theta|, from mini-batches of one sample. */

@@ -1,5 +1,6 @@
 // Operators without parameters of their own: samples stay apart where they act within the samples' dimension alone.
 #include <ATen/WrapDimUtils.h>
+#include <torch/csrc/autograd/functions/tensor.h>
 #include <torch/csrc/autograd/generated/Functions.h>
 
 #include "core/regularization/sample_gradients/sample_rules.h"
@@ -92,6 +93,12 @@ bool transpose(Passage& passage, int64_t first, int64_t second) {
   return passage.keeps(0, dim == first ? second : dim == second ? first : dim);
 }
 
+template <typename Node>
+bool transpose_dims(Passage& passage) {
+  const auto* node = passage.template as<Node>();
+  return node != nullptr && transpose(passage, node->dim0, node->dim1);
+}
+
 bool permute(Passage& passage) {
   const auto* node = passage.as<PermuteBackward0>();
   if (node == nullptr || passage.dim() < 0) return false;
@@ -166,6 +173,14 @@ bool stack(Passage& passage) {
   return true;
 }
 
+/// Copies into a part of a tensor that holds all samples.
+bool copy_into_slice(Passage& passage) {
+  const auto* node = passage.as<torch::autograd::CopySlices>();
+  if (node == nullptr || dynamic_cast<const torch::autograd::CopyBackwards*>(node->fn.get()) == nullptr) return false;
+  if (node->view.strides() != node->base.strides() || !passage.keeps(0, passage.axis())) return false;
+  return !passage.has(1) || (node->view.sizes() == at::IntArrayRef(passage.sizes_of(1)) && passage.keeps(1, passage.dim()));
+}
+
 bool constant_pad(Passage& passage) {
   const auto* node = passage.as<ConstantPadNdBackward0>();
   if (node == nullptr || passage.dim() >= passage.dims() - static_cast<int64_t>(node->pad.size() / 2)) return false;
@@ -213,8 +228,8 @@ constexpr const char* kElementwise[] = {
     "Silu0",          "Sin0",        "Sinc0",      "Sinh0",       "Softplus0", "Softshrink0", "Sqrt0",
     "Sub1",           "Tan0",        "Tanh0",      "Threshold0",  "ToCopy0",   "Trunc0",      "Where0",
 };
-constexpr const char* kReshapes[] = {"Alias0",    "ReshapeAlias0", "Squeeze0",    "Squeeze1",   "Squeeze2",
-                                     "Squeeze3",  "UnsafeView0",   "Unsqueeze0",  "View0"};
+constexpr const char* kReshapes[] = {"Alias0",   "ReshapeAlias0", "Squeeze0",    "Squeeze1",   "Squeeze2",   "Squeeze3",
+                                     "Squeeze4", "Squeeze5",      "UnsafeView0", "Unsqueeze0", "Unsqueeze1", "View0"};
 constexpr std::pair<const char*, int64_t> kSpatial[] = {
     {"AdaptiveAvgPool2D0", 2},     {"AdaptiveAvgPool3D0", 3},   {"AdaptiveMaxPool2D0", 2},
     {"AdaptiveMaxPool3D0", 3},     {"AvgPool2D0", 2},           {"AvgPool3D0", 3},
@@ -250,11 +265,8 @@ Rules element_rules() {
       {"Expand0", expand},
       {"Repeat0", repeat},
       {"T0", [](Passage& passage) { return passage.dims() < 2 ? reshape(passage) : transpose(passage, 0, 1); }},
-      {"Transpose0",
-       [](Passage& passage) {
-         const auto* node = passage.as<TransposeBackward0>();
-         return node != nullptr && transpose(passage, node->dim0, node->dim1);
-       }},
+      {"Transpose0", transpose_dims<TransposeBackward0>},
+      {"Transpose1", transpose_dims<TransposeBackward1>},
       {"Permute0", permute},
       {"Sum1", reduction<SumBackward1>},
       {"Mean1", reduction<MeanBackward1>},
@@ -289,6 +301,8 @@ Rules element_rules() {
       {"Baddbmm0", [](Passage& passage) { return passage.broadcasts(0) && batched_products(passage, 1); }},
   };
   for (const auto& [name, rule] : others) rules[node_name(name)] = rule;
+  rules["torch::autograd::CopySlices"] = copy_into_slice;
+  rules["torch::autograd::CopyBackwards"] = elementwise;
   return rules;
 }
 

@@ -82,10 +82,10 @@ bool SampleGraph::walk(const Edge& root, int64_t samples) {
     for (size_t output = 0; output < axes.size(); ++output) {
       if (!axes[output]) continue;
       Passage passage(node, output, *axes[output]);
-      if (!follow(passage)) return false;
+      if (!follow(passage)) { if (getenv("DEBUGS")) fprintf(stderr, "unknown %s out %zu sizes %s dim %ld\n", node->name().c_str(), output, c10::str(passage.sizes()).c_str(), (long)passage.dim()); return false; }
       for (const auto& [input, axis] : passage.kept()) {
         const Edge& edge = node->next_edge(input);
-        if (!enter(edge, axis)) return false;
+        if (!enter(edge, axis)) { if (getenv("DEBUGS")) fprintf(stderr, "conflict %s -> %s\n", node->name().c_str(), edge.function->name().c_str()); return false; }
         queue(edge.function);
       }
       for (const auto& [input, make] : passage.shared()) {
