@@ -48,6 +48,7 @@ const codes = {
   ERR_HOOK: 'a hook of a plugin threw or rejected (its error is the `cause`)',
   ERR_CALLBACK: 'another function of the program, an overridden method for example, threw or rejected (its error is the `cause`)',
   ERR_MAS_NO_IMPORTANCE: 'MAS has no importances of an earlier experience',
+  ERR_MAS_HISTORY: 'the importance of another experience does not fit into memory',
   ERR_MAS_SHAPE: 'a parameter has shrunk since its importance was measured',
   ERR_PENALTY_NO_IMPORTANCE: 'a quadratic penalty has no importances yet',
   ERR_PENALTY_SHAPE: 'a parameter has shrunk since its importance was set or measured',

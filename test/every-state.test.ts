@@ -24,7 +24,9 @@ import {
   optim,
   PeriodicEval,
   QuadraticPenalty,
+  SlidingWindow,
   SupervisedTemplate,
+  tensor,
   TensorboardLogger,
   TextLogger,
 } from '../lib/index';
@@ -61,6 +63,11 @@ const makes: Record<string, Make> = {
   MASPlugin: () => new MASPlugin(),
   PeriodicEval: () => new PeriodicEval(1),
   QuadraticPenalty: () => new QuadraticPenalty(),
+  SlidingWindow: () => {
+    const window = new SlidingWindow(3);
+    window.add(tensor([[1, 2], [3, 4]]));
+    return window;
+  },
   EvaluationPlugin: () =>
     new EvaluationPlugin(
       ...[accuracyMetrics({ ...everyLevel, trainedExperience: true }), lossMetrics(everyLevel), forgettingMetrics(levels)],

@@ -94,6 +94,12 @@ export class IterableDataset implements Dataset {
     return this.derive({ group: 'eval' });
   }
 
+  /** @internal The first samples of the source. */
+  take(count: number): IterableDataset {
+    const { source, length } = this;
+    return this.derive({ source: () => firstOf(count, source()), length: length === undefined ? undefined : Math.min(count, length) });
+  }
+
   /** @throws ERR_INVALID_ARG_TYPE unless there is one label for all samples */
   withTaskLabels(taskLabels: number | readonly number[]): IterableDataset {
     return this.derive({ taskLabel: parseArgument('IterableDataset.withTaskLabels', 'taskLabels', integer, taskLabels) });
@@ -187,4 +193,12 @@ function stack(name: string, values: Values[]): Tensor {
   const tensors = values.map((value) => (typeof value === 'number' ? cpuTensor(value) : inputValues('IterableDataset', value, undefined, name)));
   requireSameKind('IterableDataset', name, tensors);
   return ops.aten.stack!(tensors) as Tensor;
+}
+
+async function* firstOf<T>(count: number, source: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T> {
+  let left = count;
+  for await (const each of source) {
+    yield each;
+    if (--left === 0) return;
+  }
 }

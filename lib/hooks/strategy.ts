@@ -252,6 +252,8 @@ export interface Strategy {
   pause(iteration: number | null): void | Promise<void>;
   /** @internal Whether a call of `train` or `eval` is under way. */
   readonly isAtWork: boolean;
+  /** @internal Works with the model as a call of `train` does, which is not under way. @throws ERR_BUSY */
+  alone(operation: string, work: () => Promise<void>): Promise<void>;
   /** @internal Signals that abort every call. */
   readonly abortSignals: Set<AbortSignal>;
   /** @internal What the promise gives, if it comes before the call is aborted; else as `pause`. */

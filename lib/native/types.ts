@@ -213,6 +213,16 @@ export interface NativeImportancePass {
   readonly isOfSamples: boolean;
   /** Whether `accumulate` failed because it could not be proven that samples are apart: mini-batches of one can be measured. */
   needsSingleSamples(): boolean;
+  /** What the latest pass has measured, where it is kept. */
+  measured(): [name: string, importance: NativeTensor][];
+}
+
+/** What an experience's importance is made of, whatever the rule. */
+export interface NativePassOptions {
+  excluded: readonly string[];
+  unseen: 'merge' | 'keep';
+  normalize: 'none' | 'mean' | 'max';
+  keepsMeasured: boolean;
 }
 
 export interface Progress {
@@ -421,7 +431,12 @@ export interface NativeAddon {
   ): NativeMiniBatches;
   createQuadraticPenalty(lambda: number, names: MethodNames): NativeQuadraticPenalty;
   /** By a rule that `native/core/regularization` knows under this name. */
-  createImportancePass(rule: string, options: Record<string, number>, penalty: NativeQuadraticPenalty): NativeImportancePass;
+  createImportancePass(
+    rule: string,
+    options: Readonly<Record<string, number | string | readonly number[]>>,
+    penalty: NativeQuadraticPenalty,
+    pass: NativePassOptions,
+  ): NativeImportancePass;
   createTrainingStep(
     model: NativeModule,
     optimizer: NativeOptimizer,

@@ -11,6 +11,7 @@
 #include "binding/functions/weights.h"
 #include "binding/objects/dataset.h"
 #include "binding/objects/generator.h"
+#include "binding/objects/importance_pass.h"
 #include "binding/objects/minibatches.h"
 #include "binding/objects/module_creation.h"
 #include "binding/objects/optimizer.h"
@@ -82,6 +83,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   MiniBatchesHandle::define(env, exports);
   PluginPhaseHandle::define(env, exports);
   QuadraticPenaltyHandle::define(env, exports);
+  define_importance_pass(env, exports);
   SnapshotHandle::define(env, exports);
   TrainingStepHandle::define(env, exports);
   define_autograd(env, exports);

@@ -22,12 +22,12 @@ export interface Measured {
 
 export interface MeasureRun {
   batchSize?: number;
-  granularity?: 0 | 1;
+  granularity?: 'batch' | 'sample';
   mode?: 'train' | 'eval';
 }
 
 /** What an importance pass over `x` says, nothing having been trained. */
-export async function measure(model: nn.Module, x: Inputs, { batchSize = 3, granularity = 1, mode = 'eval' }: MeasureRun = {}): Promise<Measured> {
+export async function measure(model: nn.Module, x: Inputs, { batchSize = 3, granularity = 'sample', mode = 'eval' }: MeasureRun = {}): Promise<Measured> {
   const first = x instanceof Tensor ? x : Object.values(x)[0]!;
   const dataset = new TensorDataset(x, tensor(new Array<number>(first.shape[0]!).fill(0), { dtype: 'int64' }));
   const penalty = new QuadraticPenalty();
@@ -62,7 +62,7 @@ export async function measure(model: nn.Module, x: Inputs, { batchSize = 3, gran
 
 /** 1/N sum_k |d ||F(x_k)||^2 / d theta|, from mini-batches of one sample. */
 export async function oneByOne(model: nn.Module, x: Inputs): Promise<Map<string, Tensor>> {
-  return (await measure(model, x, { batchSize: 1, granularity: 0 })).importance;
+  return (await measure(model, x, { batchSize: 1, granularity: 'batch' })).importance;
 }
 
 /** Element by element to 1e-5 of the largest importance of the parameter. */

@@ -2,36 +2,68 @@ import { z } from 'zod';
 import { DataLoader } from '../../data/data-loader';
 import type { Dataset } from '../../data/dataset';
 import type { Inputs } from '../../data/inputs';
+import { IterableDataset } from '../../data/iterable-dataset';
+import { TensorDataset } from '../../data/tensor-dataset';
 import { ContinualTorchError } from '../../errors';
 import type { Counters, Strategy } from '../../hooks/strategy';
 import { InteractiveLogger } from '../../logging/interactive-logger';
 import { native } from '../../native/binding';
-import type { NativeImportancePass } from '../../native/types';
+import type { NativeImportancePass, NativePassOptions } from '../../native/types';
 import { type Module, nativeModule } from '../../nn/module';
-import { boolean, instanceOf, parseArgument, parseOptions } from '../../options';
+import { boolean, instanceOf, parseArgument, parseOptions, positiveInteger } from '../../options';
 import { noProgressDisplay, progressDisplay } from '../../progress-display';
+import { Generator } from '../../tensor/generator';
 import { noGrad } from '../../tensor/grad-mode';
 import { ops } from '../../tensor/operators';
-import type { Tensor } from '../../tensor/tensor';
+import { Tensor } from '../../tensor/tensor';
 import { passOver } from '../iteration/plugin-pass';
 import { QuadraticPenalty } from './quadratic-penalty';
 import { keepsSamplesApart } from './samples-apart';
 
 const penaltySchema = instanceOf(QuadraticPenalty, 'a QuadraticPenalty');
-const schema = z.object({
+const measureSchema = z.object({
   isFirst: boolean,
+  data: z.union([instanceOf(TensorDataset, ''), instanceOf(IterableDataset, '')], 'a TensorDataset or an IterableDataset').optional(),
+  batchSize: positiveInteger.optional(),
+  shuffle: boolean.default(false),
+  maxSamples: positiveInteger.optional(),
   mode: z.enum(['train', 'eval'], '"train" or "eval"').default('train'),
+  restoreMode: boolean.default(false),
+  gradients: z.enum(['of the pass', 'none', 'as before'], '"of the pass", "none" or "as before"').default('of the pass'),
   criterion: boolean.default(false),
   dropLast: boolean.default(false),
+  rule: z.record(z.string(), z.custom<RuleOption>()).default({}),
+  excluded: z.array(z.string(), 'an array of parameter names').default([]),
+  unseen: z.enum(['merge', 'keep'], '"merge" or "keep"').default('merge'),
+  normalize: z.enum(['mean', 'max'], '"mean" or "max"').nullable().default(null),
+  keepMeasured: boolean.default(false),
   verbose: boolean.default(false),
 });
+
+/** An option of a rule. */
+export type RuleOption = number | string | readonly number[];
 
 /** How `ImportancePass.measure` goes about it. */
 export interface MeasureOptions {
   /** Whether what was measured takes the place of what the penalty remembers, as after the first experience. */
   isFirst: boolean;
-  /** The mode that the model is put in, and left in. Default `"train"`. */
+  /** What to measure on; targets are read with `criterion` alone. Default: the experience's data. */
+  data?: TensorDataset | IterableDataset;
+  /** Samples in a mini-batch. Default `strategy.trainMbSize`. */
+  batchSize?: number;
+  /** Whether the data is shuffled, by the default generator. Default false. */
+  shuffle?: boolean;
+  /** How many samples at most, the first ones of their order. Default: all. */
+  maxSamples?: number;
+  /** The mode that the model is put in. Default `"train"`. */
   mode?: 'train' | 'eval';
+  /** Whether each module is put back into the mode in which it was. Default false. */
+  restoreMode?: boolean;
+  /**
+   * What gradients parameters have afterwards: those of the last mini-batch (none, where importances are of samples), none, or those
+   * that they had before; then nothing is drawn from the default generator either, but by `shuffle` and the model. Default `"of the pass"`.
+   */
+  gradients?: 'of the pass' | 'none' | 'as before';
   /** Whether the criterion's loss is computed, for rules that differentiate it. Default false. */
   criterion?: boolean;
   /**
@@ -39,6 +71,16 @@ export interface MeasureOptions {
    * samples, of which none is incomplete, there is none. Default false.
    */
   dropLast?: boolean;
+  /** Options of the rule that are others this time. */
+  rule?: Readonly<Record<string, RuleOption>>;
+  /** Names of parameters whose importance is 0. Default: none. */
+  excluded?: readonly string[];
+  /** `"keep"`: what no gradient has reached stays as it was in a merge. Default `"merge"`. */
+  unseen?: 'merge' | 'keep';
+  /** Divides what was measured by its mean, or its largest element, over all parameters. Default null. */
+  normalize?: 'mean' | 'max' | null;
+  /** Whether what was measured is returned. Default false. */
+  keepMeasured?: boolean;
   /** Shows progress on stderr. Default false. */
   verbose?: boolean;
 }
@@ -53,21 +95,24 @@ export interface MeasureOptions {
  *
  * | rule | of a mini-batch | merged | options |
  * | --- | --- | --- | --- |
- * | `mas` | magnitude of the gradient of the outputs' mean squared norm | alpha old + (1 - alpha) measured | `alpha` |
+ * | `mas` | magnitude of the gradient of an objective of the outputs | alpha old + (1 - alpha) measured, or old + measured | `alpha`, and as in `MASPlugin` `objective`, `granularity`, `weighting`, `merge`, `firstExperience`, `newParams`; `outputs`: the columns that count, none: all |
  *
  * Importances, and the parameters as they are at its end, go to the penalty. `docs/methods.md` shows how a method is made.
  */
 export class ImportancePass {
-  readonly #stages: NativeImportancePass;
+  readonly #rule: string;
+  readonly #options: Readonly<Record<string, RuleOption>>;
   /** The training under way that has been measured, by its clock and by the experiences before it. */
   #measured: { clock: Counters; experience: number } | null = null;
   /** Where importances go. */
   readonly penalty: QuadraticPenalty;
 
   /** @throws ERR_INVALID_ARG_VALUE for a rule that is not known, or an option that it lacks; ERR_INVALID_ARG_TYPE */
-  constructor(rule: string, options: Readonly<Record<string, number>>, penalty: QuadraticPenalty) {
+  constructor(rule: string, options: Readonly<Record<string, RuleOption>>, penalty: QuadraticPenalty) {
     this.penalty = parseArgument('ImportancePass', 'penalty', penaltySchema, penalty);
-    this.#stages = native.createImportancePass(rule, options, penalty.handle);
+    this.#rule = rule;
+    this.#options = options;
+    this.#stages({}, asTheyAre);
   }
 
   /**
@@ -89,23 +134,24 @@ export class ImportancePass {
   }
 
   /**
-   * Measures on the experience's own data, in its order, in mini-batches of `strategy.trainMbSize`; what a plugin has put
-   * into `adaptedDataset` is of other experiences. For `afterTrainingExp`. A `forward` that the strategy overrides is used.
+   * Measures on the experience's own data, in its order, in mini-batches of `strategy.trainMbSize`, unless told otherwise; what a
+   * plugin has put into `adaptedDataset` is of other experiences. For `afterTrainingExp`. A `forward` that the strategy overrides is used.
+   * @returns with `keepMeasured` what was measured, by parameter name, before it was merged; else null
    * @throws ERR_CALL_ORDER where the model changes meanwhile, or outside of a training; ERR_EMPTY_EXPERIENCE where there is no
-   * mini-batch; ERR_IMPORTANCE where the model fails, ERR_FORWARD where a `forward` of yours does; ..._NO_IMPORTANCE where
+   * mini-batch; ERR_IMPORTANCE where the model fails, or a gradient is NaN or infinite; ERR_FORWARD where a `forward` of yours does;
+   * ERR_SAMPLES_MEET where importances are of samples and BatchNorm normalises with the mini-batch; ..._NO_IMPORTANCE where
    * there is nothing to merge with; ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_ABORTED. The model's
    * buffers (BatchNorm's running statistics) are then as they were, and it can be measured again.
    */
-  async measure(strategy: Strategy, options: MeasureOptions): Promise<void> {
-    const { isFirst, mode, criterion, dropLast, verbose } = parseOptions('ImportancePass.measure', schema, options);
-    const { plugin, method } = this.penalty.names;
-    const hook = `${plugin}.afterTrainingExp`;
-    const { begin, accumulate, replace, merge, isOfSamples } = this.#stages;
-    const data = dataOf(strategy, hook, dropLast && !isOfSamples);
-    strategy.model.train(mode === 'train');
-    const buffers = noGrad(() => copiedBuffers(strategy.model));
-    const isShown = strategy.evaluator.active && strategy.evaluator.loggers.some((logger) => logger instanceof InteractiveLogger && logger.isListening);
-    const display = verbose && !isShown ? progressDisplay(`${method} importance`) : noProgressDisplay;
+  async measure(strategy: Strategy, options: MeasureOptions): Promise<Map<string, Tensor> | null> {
+    const given = parseOptions('ImportancePass.measure', measureSchema, options);
+    const { isFirst, mode, criterion, rule, excluded, unseen, normalize, keepMeasured } = given;
+    const hook = `${this.penalty.names.plugin}.afterTrainingExp`;
+    const stages = this.#stages(rule, { excluded, unseen, normalize: normalize ?? 'none', keepsMeasured: keepMeasured });
+    const { begin, accumulate, replace, merge, isOfSamples } = stages;
+    const data = dataOf(strategy, hook, given, isOfSamples);
+    const before = stateBefore(strategy.model, given);
+    const display = this.#display(strategy, given.verbose);
     const passOf = async (source: typeof data): Promise<void> => {
       await strategy.runNative([begin]);
       strategy.passBegins('importance');
@@ -119,44 +165,81 @@ export class ImportancePass {
         },
       });
     };
+    strategy.model.train(mode === 'train');
     try {
       try {
         await passOf(data);
       } catch (error) {
-        if (!this.#stages.needsSingleSamples()) throw error;
+        if (!stages.needsSingleSamples()) throw error;
       }
-      if (isOfSamples && (this.#stages.needsSingleSamples() || !(await keepsSamplesApart(strategy, data)))) {
-        restore(buffers);
-        await passOf(new DataLoader(data.dataset, { batchSize: 1 }));
+      if (isOfSamples && (stages.needsSingleSamples() || !(await keepsSamplesApart(strategy, data)))) {
+        before.restoreBuffers();
+        await passOf(new DataLoader(data.dataset, { batchSize: 1, generator: data.generator }));
       }
       // What was added to a model in TypeScript is native from here on, so that it is noticed.
       nativeModule(strategy.model);
       await strategy.runNative([isFirst ? replace : merge]);
       this.#measured = { clock: strategy.clock, experience: strategy.clock.trainExpCounter };
+      return keepMeasured ? new Map(stages.measured().map(([name, handle]) => [name, new Tensor(handle)])) : null;
     } catch (error) {
-      restore(buffers);
+      before.restoreBuffers();
       throw ofThePass(error, hook);
     } finally {
       display.stop();
-      for (const [, copy] of buffers) copy.dispose();
+      before.restore();
     }
+  }
+
+  /** The phases of a pass with these options. */
+  #stages(rule: Readonly<Record<string, RuleOption>>, pass: NativePassOptions): NativeImportancePass {
+    return native.createImportancePass(this.#rule, { ...this.#options, ...rule }, this.penalty.handle, pass);
+  }
+
+  /** On stderr, unless a logger shows progress anyway. */
+  #display(strategy: Strategy, verbose: boolean) {
+    const { active, loggers } = strategy.evaluator;
+    const isShown = active && loggers.some((logger) => logger instanceof InteractiveLogger && logger.isListening);
+    return verbose && !isShown ? progressDisplay(`${this.penalty.names.method} importance`) : noProgressDisplay;
   }
 }
 
-/** Each buffer of a model, and a copy of it. */
-function copiedBuffers(model: Module): [buffer: Tensor, copy: Tensor][] {
-  return model.buffers().map((buffer) => [buffer, ops.aten.clone!(buffer) as Tensor]);
+const asTheyAre: NativePassOptions = { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasured: false };
+
+type Given = z.output<typeof measureSchema>;
+
+/** What a pass may leave behind as it was. */
+function stateBefore(model: Module, { restoreMode, gradients }: Given): { restoreBuffers(): void; restore(): void } {
+  const modes = restoreMode ? nativeModule(model).modes() : null;
+  const copy = (tensor: Tensor) => ops.aten.clone!(tensor) as Tensor;
+  const buffers = noGrad(() => model.buffers().map((buffer): [Tensor, Tensor] => [buffer, copy(buffer)]));
+  const grads = gradients === 'as before' ? noGrad(() => model.parameters().map((theta): [Tensor, Tensor | null] => [theta, theta.grad && copy(theta.grad)])) : [];
+  return {
+    restoreBuffers: () => noGrad(() => buffers.forEach(([buffer, copied]) => void ops.aten.copy_!(buffer, copied))),
+    restore: () => {
+      for (const [, copied] of buffers) copied.dispose();
+      for (const [theta, grad] of grads) theta.grad = grad;
+      if (gradients === 'none') for (const theta of model.parameters()) theta.grad = null;
+      if (modes) nativeModule(model).setModes(modes);
+    },
+  };
 }
 
-function restore(buffers: [buffer: Tensor, copy: Tensor][]): void {
-  noGrad(() => buffers.forEach(([buffer, copy]) => void ops.aten.copy_!(buffer, copy)));
-}
-
-function dataOf(strategy: Strategy, hook: string, dropLast: boolean): DataLoader<Dataset, Inputs> {
-  const { dataset } = strategy.requireExperience(hook);
-  const batchSize = strategy.trainMbSize;
+function dataOf(strategy: Strategy, hook: string, given: Given, isOfSamples: boolean): DataLoader<Dataset, Inputs> {
+  const { shuffle, maxSamples, gradients } = given;
+  const batchSize = given.batchSize ?? strategy.trainMbSize;
+  const all = given.data ?? strategy.requireExperience(hook).dataset;
+  // A loader draws, as PyTorch's does, also where it does not shuffle.
+  const generator = gradients === 'as before' && !shuffle ? new Generator() : null;
+  const dataset = maxSamples === undefined ? all : firstOf(all, maxSamples, shuffle);
   const isOnlyOne = dataset.length !== undefined && dataset.length < batchSize;
-  return new DataLoader(dataset, { batchSize, dropLast: dropLast && !isOnlyOne });
+  return new DataLoader(dataset, { batchSize, shuffle, dropLast: given.dropLast && !isOfSamples && !isOnlyOne, generator });
+}
+
+function firstOf(data: Dataset, count: number, shuffle: boolean): Dataset {
+  if (data instanceof IterableDataset) return data.take(count);
+  if (!(data instanceof TensorDataset) || data.length <= count) return data;
+  const order = shuffle ? (ops.aten.randperm!(data.length, { device: 'cpu' }) as Tensor).toNumbers() : Array.from({ length: count }, (_, i) => i);
+  return data.subset(order.slice(0, count));
 }
 
 /** Says that it was in this pass, and not in training, that the model failed. */

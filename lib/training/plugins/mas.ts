@@ -1,23 +1,23 @@
 import { z } from 'zod';
 import { SupervisedPlugin } from '../../hooks/plugin';
 import type { Strategy } from '../../hooks/strategy';
-import type { TrainOptions } from '../../hooks/train-options';
+import type { AnyExperience, TrainOptions } from '../../hooks/train-options';
 import { hasNativeTwin } from '../../hooks/twins';
-import { boolean, nonNegativeNumber, parseOptions, unitInterval } from '../../options';
+import { parseArgument, parseOptions } from '../../options';
 import type { Phase } from '../../phase';
-import { anyNumber, anyState, byName, checkState, tensorState } from '../../state';
+import { anyNumber, anyState, arrayOf, byName, checkState, object, type State, tensorState } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
+import { BaseTemplate } from '../templates/base';
+import { requireFit } from './fit-of-memory';
+import { datasetOf, type ImportanceData, importanceDataSchema, SlidingWindow } from './importance-data';
+import { ImportanceHistory, type MeasuredImportance } from './importance-history';
 import { ImportancePass } from './importance-pass';
-import { InstabilityWarning, penaltyUpdate, type PenaltyUpdate } from './penalty-update';
+import { excludedFrom } from './included-parameters';
+import { masOptions, type MASPluginOptions, type MASPreset, type Variant, variantOf } from './mas-options';
+import { InstabilityWarning, type PenaltyUpdate } from './penalty-update';
 import { QuadraticPenalty, requireSameOptions } from './quadratic-penalty';
 
-/** The option schema of `MASPlugin`, for strategies that add options of their own. */
-export const masOptions = {
-  lambdaReg: nonNegativeNumber.default(1),
-  alpha: unitInterval.default(0.5),
-  penaltyUpdate,
-  verbose: boolean.default(false),
-};
+
 const schema = z.object(masOptions);
 const names = {
   method: 'MAS',
@@ -29,10 +29,13 @@ const names = {
 
 const stateSchema = z.object({
   lambdaReg: anyNumber.optional(),
-  alpha: anyNumber.optional(),
+  alpha: anyState.optional(),
   penaltyUpdate: anyState.optional(),
+  variant: byName(anyState).optional(),
   importance: byName(tensorState),
   anchor: byName(tensorState),
+  history: arrayOf(object({ experience: anyNumber.nullable(), importance: byName(tensorState) })).optional(),
+  window: anyState.optional(),
 });
 
 /** What a `MASPlugin` remembers. */
@@ -40,33 +43,24 @@ export type MASStateDict = {
   /** The weight of the penalty. */
   lambdaReg: number;
   /** The share of the old importances. */
-  alpha: number;
+  alpha: number | 'classCount';
   /** How the penalty reaches the parameters. */
   penaltyUpdate: PenaltyUpdate;
+  /** The other options that say what an importance is. */
+  variant: { readonly [option: string]: string | number | boolean | null };
   /** Omega by parameter name; empty before the first experience has ended. */
   importance: Record<string, Tensor>;
   /** theta* by parameter name. */
   anchor: Record<string, Tensor>;
+  /** With `keepHistory`: of each experience what was measured, by parameter name. */
+  history?: { experience: number | null; importance: Record<string, Tensor> }[];
+  /** The samples of a `SlidingWindow`. */
+  window?: State;
 };
-
-/** Options of `MASPlugin`. */
-export interface MASPluginOptions {
-  /** Weight of the penalty, at least 0. Default 1. */
-  lambdaReg?: number;
-  /** Share of the old importance when a new one is merged, in [0, 1]. Default 0.5. */
-  alpha?: number;
-  /**
-   * `"gradient"`: the penalty is part of the loss. `"proximal"`: it is applied behind the optimizer's update, in closed form, and
-   * is stable for any `lambdaReg`. Default `"gradient"`.
-   */
-  penaltyUpdate?: PenaltyUpdate;
-  /** Shows progress over the importance pass on stderr. Default false. */
-  verbose?: boolean;
-}
 
 /**
  * Memory Aware Synapses (Aljundi et al., "Memory Aware Synapses: Learning what (not) to forget", ECCV 2018,
- * arXiv 1711.09601), with the numbers of Avalanche's `MASPlugin`.
+ * arXiv 1711.09601), unless told otherwise with the numbers of Avalanche's `MASPlugin`; `preset` names other variants.
  *
  * After each experience the importance of every parameter is measured on its data, without labels (section 4.1, equation
  * 2, with a mini-batch's gradient in place of each sample's; F is the model in train mode, B the number of mini-batches):
@@ -78,6 +72,11 @@ export interface MASPluginOptions {
  *
  *     lambdaReg * sum Omega (theta - theta*)^2
  *
+ * With `preset: 'paper'` (granularity `'sample'`) it is equation 2 itself, exact, N being the number of samples, in eval mode; it depends
+ * neither on the mini-batch size nor on the order:
+ *
+ *     Omega = 1/N sum_k | d/d theta ||F(x_k)||^2 |,    Omega <- Omega_old + Omega
+ *
  * With `penaltyUpdate: 'proximal'` the loss stays as it is; behind the optimizer's update, eta being the learning rate of the
  * parameter's group (AdamW treats weight decay likewise),
  *
@@ -86,44 +85,64 @@ export interface MASPluginOptions {
  * With `'gradient'` a process warning (WARN_PENALTY_UNSTABLE) says once, at the beginning of an experience, where SGD's steps on the
  * penalty run away: 2 eta lambdaReg max(Omega) > 2, with momentum m 2 (1 + m), with Nesterov's 2 (1 + m) / (1 + 2 m).
  *
- * Outputs are [B, C], [B, C, ...] (norm over dimension 1, mean over the rest) or [B] (as [B, 1]). The mini-batches are
- * those of `trainMbSize` in the order of the data; `dropLast` given to `train` leaves out an incomplete last one here too,
+ * Outputs are [B, C], [B, C, ...] (norm over dimension 1, mean over the rest) or [B] (as [B, 1]). Without other options the mini-batches
+ * are those of `trainMbSize` in the order of the data; `dropLast` given to `train` leaves out an incomplete last one here too,
  * unless it is the only one. A `forward` that the strategy overrides is used.
  *
- * Penalty and importance pass run on the compute thread. The pass leaves the model in train mode, moves BatchNorm's
- * running statistics once more for each mini-batch, and leaves the last mini-batch's gradients behind, as the reference's.
+ * Penalty and importance pass run on the compute thread. As the reference's, the pass leaves the model in train mode, moves BatchNorm's
+ * running statistics once more for each mini-batch, and leaves the last mini-batch's gradients behind; presets in eval mode
+ * (`original2018`, `paper`, `hsu2018`) leave modes, buffers and gradients as they were.
  *
- * @throws ERR_INVALID_ARG_VALUE for a negative or NaN `lambdaReg` or an `alpha` outside [0, 1]; ERR_UNKNOWN_OPTION; while
- * training ERR_MAS_NO_IMPORTANCE where the plugin joins a strategy that has trained before, ERR_CALL_ORDER where the model
- * changes while importances are measured, or where a hook is called outside of a training, ERR_EMPTY_EXPERIENCE where there
- * is no mini-batch to measure them on, ERR_IMPORTANCE where the model fails on one, ERR_MAS_SHAPE where a parameter has shrunk
+ * @throws ERR_INVALID_ARG_VALUE for a negative or NaN `lambdaReg`, an `alpha` outside [0, 1], or options that contradict each other;
+ * ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION; while training ERR_MAS_NO_IMPORTANCE where the plugin joins a strategy that has trained
+ * before, ERR_CALL_ORDER where the model changes while importances are measured, or where a hook is called outside of a training,
+ * ERR_EMPTY_EXPERIENCE where there is no mini-batch to measure them on, ERR_IMPORTANCE where the model fails on one or a gradient is
+ * NaN or infinite, ERR_SAMPLES_MEET where importances are of samples and BatchNorm normalises with the mini-batch, ERR_MAS_SHAPE where
+ * a parameter has shrunk or what was loaded is of another model, ERR_MAS_HISTORY where a history does not fit into memory
  */
 export class MASPlugin extends SupervisedPlugin {
   override readonly supportsDistributed = false;
   /** The weight of the penalty. */
   readonly lambdaReg: number;
+  /** Whose variant it is, where no option says otherwise. */
+  readonly preset: MASPreset;
   /** The share of the old importances where new ones are merged in. */
-  readonly alpha: number;
+  readonly alpha: number | 'classCount';
   /** How the penalty reaches the parameters. */
   readonly penaltyUpdate: PenaltyUpdate;
   /** Whether the importance pass shows its progress on stderr; `onProgress` is told in any case. */
   readonly verbose: boolean;
   /** @internal */
   readonly penalty: QuadraticPenalty;
+  readonly #variant: Variant;
+  readonly #normalize: 'mean' | 'max' | null;
+  readonly #data: ImportanceData | null;
   readonly #pass: ImportancePass;
   readonly #instability: InstabilityWarning;
-  /** Whether the memory was loaded: then it counts, whatever the strategy has trained. */
+  readonly #history: ImportanceHistory | null;
+  /** Whether the memory was loaded, or made outside of a training: then it counts, whatever the strategy has trained. */
   #isLoaded = false;
+  #isFitting = true;
 
   constructor(options?: MASPluginOptions) {
     super();
-    const { lambdaReg, alpha, penaltyUpdate, verbose } = parseOptions('MASPlugin', schema, options);
+    const parsed = parseOptions('MASPlugin', schema, options);
+    const { lambdaReg, preset, penaltyUpdate, normalize, keepHistory, verbose } = parsed;
+    const { data, ...variant } = variantOf(parsed);
+    const { alpha, objective, granularity, weighting, merge, firstExperience, newParams, penaltyScale } = variant;
     this.lambdaReg = lambdaReg;
+    this.preset = preset;
     this.alpha = alpha;
     this.penaltyUpdate = penaltyUpdate;
     this.verbose = verbose;
-    this.penalty = new QuadraticPenalty({ lambda: lambdaReg }, names);
-    this.#pass = new ImportancePass('mas', { alpha }, this.penalty);
+    this.#variant = variant;
+    this.#normalize = normalize;
+    this.#data = data;
+    this.#history = keepHistory ? new ImportanceHistory() : null;
+    const weight = penaltyScale === 1 ? names.weight : `${penaltyScale} ${names.weight}`;
+    this.penalty = new QuadraticPenalty({ lambda: penaltyScale * lambdaReg }, { ...names, weight });
+    const rule = { alpha: typeof alpha === 'number' ? alpha : 0, objective, granularity, weighting, merge, firstExperience, newParams };
+    this.#pass = new ImportancePass('mas', rule, this.penalty);
     this.#instability = new InstabilityWarning(this.penalty);
   }
 
@@ -141,25 +160,38 @@ export class MASPlugin extends SupervisedPlugin {
     return this.penalty.anchor;
   }
 
+  /** With `keepHistory` what was measured of each experience, before it was merged; else empty. */
+  get history(): readonly MeasuredImportance[] {
+    return this.#history?.entries ?? [];
+  }
+
   /** Importances and anchors, the memory itself, and the options. @throws ERR_BUSY while a job uses it */
   stateDict(): MASStateDict {
     const { importance, anchor } = this.penalty.stateDict();
     const { lambdaReg, alpha, penaltyUpdate } = this;
-    return { lambdaReg, alpha, penaltyUpdate, importance, anchor };
+    return {
+      ...{ lambdaReg, alpha, penaltyUpdate, variant: this.#plainOptions(), importance, anchor },
+      ...(this.#history && { history: this.#history.stateDict() }),
+      ...(this.#data instanceof SlidingWindow && { window: this.#data.stateDict() }),
+    };
   }
 
   /**
    * Goes on with copies of what a state remembers: of `stateDict`, or of another model whose parameters have the same names. The
    * next experience is then charged for it and merged with it, also where it is the strategy's first; where parameters have
-   * grown since, as heads do, their low indices are held. `lambdaReg`, `alpha` and `penaltyUpdate` may be left out.
-   * @throws ERR_STATE_DICT, also where one of these is another; ERR_BUSY while a job uses the memory
+   * grown since, as heads do, their low indices are held. All but `importance` and `anchor` may be left out.
+   * @throws ERR_STATE_DICT, also where an option is another; ERR_BUSY while a job uses the memory
    */
   loadStateDict(state: unknown): void {
-    const { importance, anchor, ...options } = checkState('MASPlugin', stateSchema, state);
+    const { importance, anchor, history, window, variant, ...options } = checkState('MASPlugin', stateSchema, state);
     const { lambdaReg, alpha, penaltyUpdate } = this;
     requireSameOptions('MASPlugin', { lambdaReg, alpha, penaltyUpdate }, options);
+    requireSameOptions('MASPlugin', this.#plainOptions(), variant ?? {});
+    if (window !== undefined && this.#data instanceof SlidingWindow) this.#data.loadStateDict(window);
     this.penalty.loadStateDict({ importance, anchor });
+    this.#history?.loadStateDict(history ?? []);
     this.#isLoaded = Object.keys(importance).length > 0;
+    this.#isFitting = !this.#isLoaded;
   }
 
   /**
@@ -168,7 +200,11 @@ export class MASPlugin extends SupervisedPlugin {
    */
   override async beforeTrainingExp(strategy: Strategy): Promise<void> {
     this.#pass.begin(strategy);
-    if (this.penaltyUpdate === 'gradient' && this.hasMemory(strategy)) await this.#instability.giveWhereDue(strategy);
+    this.#history?.dropFrom(strategy.clock.trainExpCounter);
+    if (!this.hasMemory(strategy)) return;
+    if (!this.#isFitting) requireFit(this.penalty, strategy.model);
+    this.#isFitting = true;
+    if (this.penaltyUpdate === 'gradient') await this.#instability.giveWhereDue(strategy);
   }
 
   /** Lets go what was remembered before the latest experience. */
@@ -186,10 +222,38 @@ export class MASPlugin extends SupervisedPlugin {
     await this.#apply('proximal', strategy);
   }
 
-  /** Runs what this way of updating has to do. */
-  async #apply(way: PenaltyUpdate, strategy: Strategy): Promise<void> {
-    const phase = this.phaseOf(way, strategy);
-    if (phase) await strategy.runNative([phase]);
+  /** Adds the mini-batch to the `SlidingWindow` that importances are measured on, where there is one. */
+  override afterTrainingIteration(strategy: Strategy): void {
+    if (this.#data instanceof SlidingWindow) this.#data.add(strategy.mbInputs!, strategy.mbTaskId ?? undefined);
+  }
+
+  /** Measures the importance of the experience that has just been learned and merges it. */
+  override async afterTrainingExp(strategy: Strategy, { dropLast = false }: TrainOptions = {}): Promise<void> {
+    await this.#measure(strategy, this.#data, strategy.experience, dropLast);
+  }
+
+  /**
+   * Measures importances between experiences, or before the first, and merges them with what is remembered, if anything: the anchors are
+   * then the parameters as they are. A model that was trained elsewhere is protected so from its first experience here on.
+   *
+   *     await mas.updateImportance(strategy, images); // [N, ...], without labels
+   *     await strategy.train(experience);             // is charged for moving what mattered on them
+   *
+   * @param data what to measure on; needs no labels
+   * @throws as the pass behind an experience; ERR_BUSY while the strategy is at work, outside of its hooks
+   */
+  async updateImportance(strategy: Strategy, data: ImportanceData): Promise<void> {
+    const operation = 'MASPlugin.updateImportance';
+    parseArgument(operation, 'data', importanceDataSchema, data);
+    parseArgument(operation, 'strategy', z.instanceof(BaseTemplate, { error: 'a strategy' }), strategy);
+    const measure = async () => {
+      strategy.model.to(strategy.device);
+      await this.#measure(strategy, data, strategy.experience, false);
+      this.#isLoaded = true;
+    };
+    if (strategy.isAtWork) return measure();
+    await strategy.alone('updateImportance', measure);
+    this.#pass.settle();
   }
 
   /** @internal What this way of updating has to do at present. */
@@ -198,17 +262,58 @@ export class MASPlugin extends SupervisedPlugin {
     return way === 'gradient' ? this.penalty.phase : this.penalty.proximal;
   }
 
-  /** Measures the importance of the experience that has just been learned and merges it. */
-  override async afterTrainingExp(strategy: Strategy, { dropLast }: TrainOptions = {}): Promise<void> {
-    const { verbose } = this;
-    await this.#pass.measure(strategy, { isFirst: !this.hasMemory(strategy), dropLast, verbose });
-  }
-
   /** @internal Whether an earlier experience is to be remembered: of this strategy's, not of one that had the plugin before. */
   hasMemory({ clock }: Strategy): boolean {
     return clock.trainExpCounter > 0 || this.#isLoaded;
+  }
+
+  /** @internal Whether mini-batches are to be kept. */
+  get watches(): boolean {
+    return this.#data instanceof SlidingWindow;
+  }
+
+  /** Runs what this way of updating has to do. */
+  async #apply(way: PenaltyUpdate, strategy: Strategy): Promise<void> {
+    const phase = this.phaseOf(way, strategy);
+    if (phase) await strategy.runNative([phase]);
+  }
+
+  /** A pass over this data, or over that of the experience. */
+  async #measure(strategy: Strategy, from: ImportanceData | null, experience: AnyExperience | null, dropLast: boolean): Promise<void> {
+    const { granularity, lastBatch, batchSize, maxSamples, shuffle, mode, restoreMode, gradients, unseenHeads } = this.#variant;
+    const data = from === null ? undefined : await datasetOf('MASPlugin', from, experience, granularity === 'sample');
+    const history = this.#history;
+    history?.requireRoom(strategy.model);
+    const measured = await this.#pass.measure(strategy, {
+      isFirst: !this.hasMemory(strategy),
+      ...(data !== undefined && { data }),
+      ...(batchSize !== null && { batchSize }),
+      ...(maxSamples !== null && { maxSamples }),
+      ...{ shuffle, mode, restoreMode, gradients, verbose: this.verbose, normalize: this.#normalize, keepMeasured: history !== null },
+      dropLast: lastBatch === 'training' ? dropLast : lastBatch === 'drop',
+      unseen: unseenHeads === 'keep' ? 'keep' : 'merge',
+      excluded: excludedFrom(this.#variant.include, strategy.model),
+      rule: this.#ruleOf(experience),
+    });
+    if (measured) history?.add(experience && strategy.clock.trainExpCounter, measured);
+  }
+
+  /** What of the rule depends on the experience. */
+  #ruleOf(experience: AnyExperience | null): Record<string, number | readonly number[]> {
+    const seen = experience?.classesSeenSoFar ?? [];
+    return {
+      ...(this.alpha === 'classCount' && { alpha: seen.length === 0 ? 0 : (experience?.previousClasses ?? []).length / seen.length }),
+      ...(this.#variant.outputs === 'seen' && { outputs: seen }),
+    };
+  }
+
+  /** Those that can be written and compared. */
+  #plainOptions(): Record<string, string | number | boolean | null> {
+    const { include, alpha: _, ...plain } = this.#variant;
+    return { ...plain, include: typeof include === 'string' ? include : 'function', normalize: this.#normalize };
   }
 }
 
 hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, (plugin, strategy) => plugin.phaseOf('gradient', strategy));
 hasNativeTwin<MASPlugin>(MASPlugin.prototype.afterUpdate, (plugin, strategy) => plugin.phaseOf('proximal', strategy));
+hasNativeTwin<MASPlugin>(MASPlugin.prototype.afterTrainingIteration, (plugin) => (plugin.watches ? undefined : null));

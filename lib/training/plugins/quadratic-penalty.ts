@@ -164,7 +164,7 @@ function pairs(importance: ReadonlyMap<string, Tensor>, anchor: ReadonlyMap<stri
 }
 
 /** Options that cannot be changed: a state of another value is of another penalty. */
-export function requireSameOptions(what: string, own: Readonly<Record<string, number | string>>, state: Readonly<Record<string, unknown>>): void {
+export function requireSameOptions(what: string, own: Readonly<Record<string, number | string | boolean | null>>, state: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(own)) {
     const given = state[name];
     if (given === undefined || Object.is(given, value)) continue;

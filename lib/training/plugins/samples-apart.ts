@@ -15,7 +15,7 @@ const few = 4;
 export async function keepsSamplesApart(strategy: Strategy, data: DataLoader<Dataset, Inputs>): Promise<boolean> {
   const outputs: Tensor[] = [];
   const step = () => void outputs.push(strategy.mbOutput!.detach());
-  for await (const [x, y, taskId] of new DataLoader(data.dataset, { batchSize: Math.min(data.batchSize, few) })) {
+  for await (const [x, y, taskId] of new DataLoader(data.dataset, { batchSize: Math.min(data.batchSize, few), generator: data.generator })) {
     const row = (k: number) => (tensor: Tensor) => tensor.narrow(0, k, 1);
     const single = (k: number): MiniBatch<Inputs> => [mapInputs(x, row(k)), row(k)(y), row(k)(taskId)];
     const alone = Array.from({ length: y.shape[0]! }, (_, k) => single(k));

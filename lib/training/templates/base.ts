@@ -171,6 +171,19 @@ export abstract class BaseTemplate extends PausableTemplate {
   /** @internal Refuses experiences that cannot be learned or evaluated, before anything is. */
   protected checkExperiences(_experiences: readonly AnyExperience[]): void {}
 
+  /** @internal Works with the model as a call does, outside of `train` and `eval`. */
+  async alone(operation: string, work: () => Promise<void>): Promise<void> {
+    const hooks = hooksAround();
+    const { call } = this.holdModel(
+      operation,
+      hooks.map((hook) => hook.call),
+    );
+    await finishing(
+      () => this.safePoints.during(call, () => drawingFrom(this.generator, work)),
+      [() => this.releaseModel()],
+    );
+  }
+
   /** A call of `train` or `eval`, to its end. */
   async #occupy(
     operation: Call['operation'],

@@ -3,7 +3,6 @@
 
 #include "binding/objects/plugin_phase.h"
 #include "binding/objects/tensor.h"
-#include "core/regularization/importance_pass.h"
 #include "core/regularization/penalty_advice.h"
 #include "core/regularization/proximal_penalty.h"
 
@@ -27,43 +26,6 @@ Napi::Value create_quadratic_penalty(const Napi::CallbackInfo& info) {
   });
 }
 
-ImportanceRule::Options to_options(const Napi::Value& value) {
-  if (!value.IsObject()) wrong_argument("options to be an object");
-  const auto given = value.As<Napi::Object>();
-  const Napi::Array keys = given.GetPropertyNames();
-  ImportanceRule::Options options;
-  for (uint32_t i = 0; i < keys.Length(); ++i) {
-    const std::string key = string_argument(keys.Get(i), "an option's name");
-    options[key] = number_argument(given.Get(key), key.c_str());
-  }
-  return options;
-}
-
-/// Native: createImportancePass(rule: string, options: Record<string, number>, penalty: QuadraticPenalty) -> { begin,
-/// accumulate, replace, merge: PluginPhase, isOfSamples: boolean, needsSingleSamples(): boolean }
-Napi::Value create_importance_pass(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return guarded(env, [&]() -> Napi::Value {
-    const auto& penalty = QuadraticPenaltyHandle::get(info[2]);
-    const auto pass = std::make_shared<ImportancePass>(
-        ImportanceRule::make(string_argument(info[0], "rule"), to_options(info[1])), penalty->object);
-    Napi::Object phases = Napi::Object::New(env);
-    using Stage = ImportancePass::Stage;
-    for (const auto& [name, stage] : {std::pair("begin", Stage::kBegin),
-                                      {"accumulate", Stage::kAccumulate},
-                                      {"replace", Stage::kReplace},
-                                      {"merge", Stage::kMerge}}) {
-      phases.Set(name, PluginPhaseHandle::wrap(env, {ImportancePass::phase(pass, stage), penalty}));
-    }
-    phases.Set("isOfSamples", Napi::Boolean::New(env, pass->is_of_samples()));
-    const auto needs_single_samples = [pass](const Napi::CallbackInfo& call) -> Napi::Value {
-      return Napi::Boolean::New(call.Env(), pass->needs_single_samples());
-    };
-    phases.Set("needsSingleSamples", Napi::Function::New(env, needs_single_samples, "needsSingleSamples"));
-    return phases;
-  });
-}
-
 }  // namespace
 
 void QuadraticPenaltyHandle::define(Napi::Env env, Napi::Object exports) {
@@ -77,7 +39,6 @@ void QuadraticPenaltyHandle::define(Napi::Env env, Napi::Object exports) {
                    InstanceMethod<&Self::keep_previous>("keepPrevious"), InstanceMethod<&Self::take_back>("takeBack")});
   Environment::of(env).quadratic_penalty_class = Napi::Persistent(constructor);
   exports.Set("createQuadraticPenalty", Napi::Function::New(env, create_quadratic_penalty, "createQuadraticPenalty"));
-  exports.Set("createImportancePass", Napi::Function::New(env, create_importance_pass, "createImportancePass"));
 }
 
 /// phase() -> PluginPhase: adds the penalty to the loss.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/compute/device_reads.h"
 #include "core/error.h"
 #include "core/regularization/penalty_kernels.h"
 #include "core/regularization/sample_gradients/sample_gradients.h"
@@ -67,7 +68,10 @@ void ImportancePass::begin(const std::shared_ptr<FlatParameters>& flat) {
   for (const ParameterSlot& slot : flat->slots()) {
     slices_.push_back(sum_[slot.buffer].narrow(0, slot.offset, slot.numel));
   }
-  count_ = 0;
+  mini_batches_ = 0;
+  weight_ = 0;
+  finite_.reset();
+  measured_.clear();
   needs_single_samples_ = false;
   latest_.clear();
 }
@@ -76,10 +80,28 @@ void ImportancePass::accumulate(const Iteration& iteration) {
   const std::shared_ptr<FlatParameters>& flat = iteration.parameters;
   require(flat);
   flat->settle();
-  const int64_t samples = rule_->is_of_samples() ? iteration.batch.size() : 1;
-  if (samples == 1) accumulate_mini_batch(iteration);
-  else accumulate_samples(iteration.output, samples);
-  count_ += samples;
+  const int64_t samples = iteration.batch.size();
+  if (rule_->is_of_samples() && samples != 1) accumulate_samples(iteration.output, samples);
+  else accumulate_mini_batch(iteration);
+  look_for_nan();
+  ++mini_batches_;
+  weight_ += rule_->weight(samples);
+}
+
+/// What is NaN or infinite stays so when more is added to it: it is enough to look at the sums.
+void ImportancePass::look_for_nan() {
+  at::NoGradGuard no_grad;
+  for (const at::Tensor& buffer : sum_) {
+    if (buffer.numel() == 0) continue;
+    const at::Tensor is_finite = buffer.max().isfinite();
+    if (!reads_are_free(buffer.device())) finite_ = finite_.defined() ? finite_ + is_finite : is_finite.to(at::kLong);
+    else if (!is_finite.item<bool>()) throw_not_finite(mini_batches_);
+  }
+}
+
+void ImportancePass::throw_not_finite(int64_t mini_batch) const {
+  throw Error("ERR_IMPORTANCE", where() + ": expected finite gradients while importances are measured, got NaN or infinity in mini-batch " +
+                                    std::to_string(mini_batch) + "; what was remembered before stays as it was");
 }
 
 /// As such its gradients; those of a single sample are the same.
@@ -99,7 +121,12 @@ void ImportancePass::accumulate_mini_batch(const Iteration& iteration) {
 void ImportancePass::accumulate_samples(const at::Tensor& output, int64_t samples) {
   const Elementwise f = [this](const at::Tensor& values) { return rule_->of(values); };
   const bool has_rows = output.dim() > 0 && output.size(0) == samples;
-  if (has_rows && add_sample_gradients(output, rule_->sample_gradients(output), *flat_, sum_, f)) return;
+  const std::vector<at::Tensor> gradients = has_rows ? rule_->sample_gradients(output) : std::vector<at::Tensor>();
+  bool are_apart = has_rows;
+  for (size_t i = 0; are_apart && i < gradients.size(); ++i) {
+    are_apart = add_sample_gradients(output, gradients[i], *flat_, sum_, f, /*keep_graph=*/i + 1 < gradients.size());
+  }
+  if (are_apart) return;
   needs_single_samples_ = true;
   throw Error("ERR_IMPORTANCE", where() + ": expected a model that keeps samples apart, got one of which that is not known");
 }
@@ -112,20 +139,62 @@ void ImportancePass::end(const std::shared_ptr<FlatParameters>& flat, bool first
   slices_.clear();
   flat_.reset();
   if (!first_experience && !penalty_->has_memory()) throw penalty_->no_importance(where());
-  if (count_ == 0) {
+  if (mini_batches_ == 0) {
     throw Error("ERR_EMPTY_EXPERIENCE", where() + ": expected mini-batches to measure importances on, got none");
   }
+  if (finite_.defined()) {
+    const int64_t buffers = std::count_if(sum.begin(), sum.end(), [](const at::Tensor& buffer) { return buffer.numel() > 0; });
+    const int64_t finite = finite_.item<int64_t>();
+    if (finite < mini_batches_ * buffers) throw_not_finite(finite / buffers);
+  }
   at::NoGradGuard no_grad;
-  for (const at::Tensor& buffer : sum) buffer.div_(static_cast<double>(count_));
-  const auto merge = [this](const at::Tensor& importance, const at::Tensor& measured) {
-    rule_->merge(importance, measured);
-  };
-  penalty_->consolidate(flat, sum, first_experience ? nullptr : QuadraticPenalty::Merge(merge));
+  for (const at::Tensor& buffer : sum) buffer.div_(static_cast<double>(weight_));
+  std::vector<bool> keeps(flat->slots().size());
+  for (size_t i = 0; i < keeps.size(); ++i) {
+    const at::Tensor of_slot = flat->slice(sum, i);
+    const std::string& name = flat->slots()[i].name;
+    if (std::find(options_.excluded.begin(), options_.excluded.end(), name) != options_.excluded.end()) of_slot.zero_();
+    keeps[i] = options_.unseen == ImportanceOptions::Unseen::kKeep && !first_experience && !of_slot.any().item<bool>();
+  }
+  normalize(sum);
+  if (options_.keeps_measured) {
+    for (size_t i = 0; i < flat->slots().size(); ++i) {
+      if (!flat->slots()[i].name.empty()) measured_.emplace_back(flat->slots()[i].name, flat->slice(sum, i).clone());
+    }
+  }
+  const double share_of_first = rule_->share_of_first(first_experience);
+  const QuadraticPenalty::Merging merging{
+      .merge = [this](const at::Tensor& importance, const at::Tensor& now) { rule_->merge(importance, now); },
+      .begin = [&](const at::Tensor& importance, const at::Tensor& now) {
+        importance.copy_(now);
+        if (share_of_first != 1) importance.mul_(share_of_first);
+      },
+      .keeps = keeps,
+      .forgets = first_experience};
+  penalty_->consolidate(flat, sum, merging);
   for (size_t i = 0; i < latest.size(); ++i) {
     if (!latest[i].defined()) continue;
     if (latest[i].is_sparse()) flat->slots()[i].parameter.mutable_grad() = latest[i];
     else flat->write_grad(i, latest[i]);
   }
+}
+
+/// By one number for all parameters, so that they stay comparable.
+void ImportancePass::normalize(const FlatTensors& sum) const {
+  using Normalize = ImportanceOptions::Normalize;
+  if (options_.normalize == Normalize::kNone) return;
+  double total = 0;
+  double largest = 0;
+  int64_t elements = 0;
+  for (const at::Tensor& buffer : sum) {
+    if (buffer.numel() == 0) continue;
+    total += buffer.sum(at::kDouble).item<double>();
+    largest = std::max(largest, buffer.max().item<double>());
+    elements += buffer.numel();
+  }
+  const double unit = options_.normalize == Normalize::kMax ? largest : total / static_cast<double>(std::max<int64_t>(elements, 1));
+  if (unit == 0) return;
+  for (const at::Tensor& buffer : sum) buffer.div_(unit);
 }
 
 }  // namespace continual

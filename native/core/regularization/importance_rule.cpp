@@ -56,4 +56,32 @@ std::unique_ptr<ImportanceRule> ImportanceRule::make(const std::string& name, co
   return make_it(complete);
 }
 
+namespace {
+
+template <typename T>
+const T& of_kind(const ImportanceRule::Options& options, const std::string& name, const char* kind) {
+  const T* value = std::get_if<T>(&options.at(name));
+  if (value) return *value;
+  throw Error("ERR_INVALID_ARG_TYPE", "importance: expected " + name + " to be " + kind);
+}
+
+}  // namespace
+
+double ImportanceRule::number(const Options& options, const std::string& name) {
+  return of_kind<double>(options, name, "a number");
+}
+
+std::vector<int64_t> ImportanceRule::indices(const Options& options, const std::string& name) {
+  return of_kind<std::vector<int64_t>>(options, name, "an array of indices");
+}
+
+size_t ImportanceRule::choice(const Options& options, const std::string& name,
+                              const std::vector<std::string>& values) {
+  const std::string& value = of_kind<std::string>(options, name, "a string");
+  const auto found = std::find(values.begin(), values.end(), value);
+  if (found != values.end()) return found - values.begin();
+  throw Error("ERR_INVALID_ARG_VALUE",
+              "importance: expected " + name + " among " + listed(values) + ", got \"" + value + '"');
+}
+
 }  // namespace continual

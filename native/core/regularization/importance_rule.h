@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <variant>
 
 #include "core/regularization/plugin_phase.h"
 
@@ -20,9 +21,12 @@ class ImportanceRule {
   /// the gradient is sparse; `sum` is of the `importance_type` of the gradient.
   virtual void accumulate(const at::Tensor& sum, const at::Tensor& gradient) const = 0;
 
-  /// Where importances are of single samples: d l_k / dF of each sample's own l_k, row by row in the shape of the output, in
-  /// place of `differentiate`. Undefined where they are of mini-batches.
-  virtual at::Tensor sample_gradients(const at::Tensor& /*output*/) const { return {}; }
+  /// As how many a mini-batch of that many samples counts in the mean.
+  virtual int64_t weight(int64_t /*samples*/) const { return 1; }
+
+  /// Where importances are of single samples: derivatives d l_k / dF of each sample's own l_k, row by row in the shape of the
+  /// output, in place of `differentiate`; what each of them says is added up.
+  virtual std::vector<at::Tensor> sample_gradients(const at::Tensor& /*output*/) const { return {}; }
   virtual bool is_of_samples() const { return false; }
 
   /// What `accumulate` adds: of products the product, real and not negative.
@@ -32,7 +36,11 @@ class ImportanceRule {
   /// 1-d; the measured one may be overwritten.
   virtual void merge(const at::Tensor& importance, const at::Tensor& measured) const = 0;
 
-  using Options = std::map<std::string, double>;
+  /// What part of it a parameter keeps that is measured for the first time.
+  virtual double share_of_first(bool /*is_first_experience*/) const { return 1; }
+
+  using Option = std::variant<double, std::string, std::vector<int64_t>>;
+  using Options = std::map<std::string, Option>;
   using Make = std::function<std::unique_ptr<ImportanceRule>(const Options& options)>;
 
   /// A static one of these makes a rule known under a name, with the options that it takes: those that it needs, and
@@ -43,6 +51,12 @@ class ImportanceRule {
 
   /// Throws ERR_INVALID_ARG_VALUE where no rule is known under the name or an option is missing, ERR_UNKNOWN_OPTION.
   static std::unique_ptr<ImportanceRule> make(const std::string& name, const Options& options);
+
+  /// The option as what it has to be. Throws ERR_INVALID_ARG_TYPE.
+  static double number(const Options& options, const std::string& name);
+  static std::vector<int64_t> indices(const Options& options, const std::string& name);
+  /// The place of the option among `values`. Throws ERR_INVALID_ARG_VALUE.
+  static size_t choice(const Options& options, const std::string& name, const std::vector<std::string>& values);
 };
 
 }  // namespace continual

@@ -1,21 +1,35 @@
-// Memory Aware Synapses (Aljundi et al., ECCV 2018, arXiv 1711.09601) as Avalanche's MASPlugin computes it.
+// Memory Aware Synapses (Aljundi et al., ECCV 2018, arXiv 1711.09601), as the paper defines it and as those compute it who have
+// published a variant.
 #include "core/error.h"
 #include "core/regularization/importance_rule.h"
+#include "core/regularization/mas_objective.h"
 #include "core/regularization/penalty_kernels.h"
 
 namespace continual {
 namespace {
 
-/// Importance (section 4.1, equation 2 of the paper, with the gradient of the mini-batch in place of each sample's):
-///   Omega = 1/B sum_b | d/d theta  mean_{x in b} ||F(x)||^2 |
-/// of outputs [B, C] or [B, C, ...] (norm over dim 1, mean over the rest) or [B] (taken as [B, 1]). After the second
-/// and later experiences  Omega <- alpha Omega_old + (1 - alpha) Omega_new.
+enum class Granularity { kBatch, kSample };
+enum class Weighting { kPerBatch, kPerSample };
+enum class Merge { kBlend, kSum };
+enum class First { kFull, kBlend };
+
+/// Importance (section 4.1, equation 2 of the paper, where `granularity` is of samples; else with the gradient of the
+/// mini-batch in place of each sample's), l being the objective:
+///   Omega = sum_b w_b |d l(b) / d theta| / sum_b w_b,   w_b 1 or the number of samples in b
+/// After later experiences  Omega <- alpha Omega_old + (1 - alpha) Omega_new  or  Omega_old + Omega_new.
 class Mas final : public ImportanceRule {
  public:
-  Mas(double alpha, bool is_of_samples) : alpha_(alpha), is_of_samples_(is_of_samples) {
-    if (alpha >= 0 && alpha <= 1) return;
+  explicit Mas(const Options& options)
+      : alpha_(number(options, "alpha")),
+        objective_(choice(options, "objective", MasObjective::names()), indices(options, "outputs")),
+        granularity_(Granularity(choice(options, "granularity", {"batch", "sample"}))),
+        weighting_(Weighting(choice(options, "weighting", {"perBatch", "perSample"}))),
+        merge_(Merge(choice(options, "merge", {"blend", "sum"}))),
+        first_experience_(First(choice(options, "firstExperience", {"replace", "blend"}))),
+        new_params_(First(choice(options, "newParams", {"full", "blend"}))) {
+    if (alpha_ >= 0 && alpha_ <= 1) return;
     throw Error("ERR_INVALID_ARG_VALUE",
-                "importance: expected alpha of the rule \"mas\" in [0, 1], got " + c10::str(alpha));
+                "importance: expected alpha of the rule \"mas\" in [0, 1], got " + c10::str(alpha_));
   }
 
   void differentiate(const Iteration& iteration) const override {
@@ -24,46 +38,60 @@ class Mas final : public ImportanceRule {
       throw Error("ERR_IMPORTANCE",
                   "importance: expected an output for each sample, [B, C] or [B], got a single number");
     }
-    if (output.scalar_type() == at::kFloat || output.scalar_type() == at::kDouble) {
-      // d/dF mean ||F||^2 = 2 F / (number of norms), without a graph through norm, square and mean.
-      const int64_t width = output.dim() == 1 ? 1 : output.size(1);
-      output.backward(output.detach() * (2.0 * static_cast<double>(width) / static_cast<double>(output.numel())));
-    } else {
+    const int64_t weight = this->weight(iteration.batch.size());
+    const bool is_real = output.scalar_type() == at::kFloat || output.scalar_type() == at::kDouble;
+    if (!is_real && weight == 1 && objective_.is_plain()) {
+      // As autograd rounds it.
       const at::Tensor rows = output.dim() == 1 ? output.unsqueeze(1) : output;
       at::linalg_vector_norm(rows, /*ord=*/2, /*dim=*/1).pow(2).mean().backward();
+      return;
+    }
+    const std::vector<at::Tensor> gradients = objective_.of_mini_batch(output);
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      output.backward(weight == 1 ? gradients[i] : gradients[i] * weight, /*retain_graph=*/i + 1 < gradients.size());
     }
   }
 
-  bool is_of_samples() const override { return is_of_samples_; }
+  int64_t weight(int64_t samples) const override {
+    return granularity_ == Granularity::kSample || weighting_ == Weighting::kPerSample ? samples : 1;
+  }
 
-  /// d l_k / dF = 2 F / (number of norms of a sample)
-  at::Tensor sample_gradients(const at::Tensor& output) const override {
-    const int64_t width = output.dim() == 1 ? 1 : output.size(1);
-    const int64_t norms = output.numel() / std::max<int64_t>(output.size(0) * width, 1);
-    return output.detach() * (2.0 / static_cast<double>(std::max<int64_t>(norms, 1)));
+  bool is_of_samples() const override { return granularity_ == Granularity::kSample; }
+
+  std::vector<at::Tensor> sample_gradients(const at::Tensor& output) const override {
+    return objective_.of_samples(output);
   }
 
   void accumulate(const at::Tensor& sum, const at::Tensor& gradient) const override { add_magnitudes(sum, gradient); }
 
   void merge(const at::Tensor& importance, const at::Tensor& measured) const override {
-    importance.mul_(alpha_).add_(measured.mul_(1 - alpha_));
+    if (merge_ == Merge::kSum) importance.add_(measured);
+    else importance.mul_(alpha_).add_(measured.mul_(1 - alpha_));
+  }
+
+  double share_of_first(bool is_first_experience) const override {
+    return (is_first_experience ? first_experience_ : new_params_) == First::kBlend ? 1 - alpha_ : 1;
   }
 
  private:
   double alpha_;
-  bool is_of_samples_;
+  MasObjective objective_;
+  Granularity granularity_;
+  Weighting weighting_;
+  Merge merge_;
+  First first_experience_;
+  First new_params_;
 };
 
-std::unique_ptr<Mas> make_mas(const ImportanceRule::Options& options) {
-  const double granularity = options.at("granularity");  // 0: mini-batches, 1: samples
-  if (granularity != 0 && granularity != 1) {
-    throw Error("ERR_INVALID_ARG_VALUE",
-                "importance: expected granularity of the rule \"mas\" to be 0 or 1, got " + c10::str(granularity));
-  }
-  return std::make_unique<Mas>(options.at("alpha"), granularity == 1);
-}
-
-const ImportanceRule::Known mas("mas", {"alpha"}, make_mas, {{"granularity", 0}});
+const ImportanceRule::Known mas("mas", {"alpha"},
+                                [](const ImportanceRule::Options& options) { return std::make_unique<Mas>(options); },
+                                {{"objective", "meanSquaredNorm"},
+                                 {"outputs", std::vector<int64_t>()},
+                                 {"granularity", "batch"},
+                                 {"weighting", "perBatch"},
+                                 {"merge", "blend"},
+                                 {"firstExperience", "replace"},
+                                 {"newParams", "full"}});
 
 }  // namespace
 }  // namespace continual

@@ -127,18 +127,19 @@ void QuadraticPenalty::set_memory(const std::vector<Entry>& memory) {
 }
 
 void QuadraticPenalty::consolidate(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& measured,
-                                   const Merge& merge) {
+                                   const Merging& merging) {
   at::NoGradGuard no_grad;
   const Memory before = now_;
-  if (!merge) forget();
+  if (merging.forgets) forget();
   align(flat);
-  if (keeps_previous_ && merge && now_.flat == before.flat) {
+  if (keeps_previous_ && !merging.forgets && now_.flat == before.flat) {
     for (at::Tensor& omega : now_.omega) omega = omega.clone();
     for (at::Tensor& anchor : now_.anchor) anchor = at::empty_like(anchor);
   }
-  for (const Run& run : flat->runs([&](size_t i) -> int64_t { return now_.known[i] ? 1 : 0; })) {
-    if (now_.known[run.first_slot]) merge(run.of(now_.omega), run.of(measured));
-    else run.of(now_.omega).copy_(run.of(measured));
+  const auto treated = [&](size_t i) -> int64_t { return !now_.known[i] ? 0 : merging.keeps[i] ? -1 : 1; };
+  for (const Run& run : flat->runs(treated)) {
+    const auto& change = treated(run.first_slot) == 1 ? merging.merge : merging.begin;
+    change(run.of(now_.omega), run.of(measured));
   }
   flat->settle();
   for (size_t i = 0; i < now_.anchor.size(); ++i) now_.anchor[i].copy_(flat->values()[i]);

@@ -59,10 +59,17 @@ class QuadraticPenalty final : public PluginPhase {
   void add_to(at::Tensor& loss, const std::shared_ptr<FlatParameters>& flat);
   void run(const Iteration& iteration) override { add_to(iteration.loss, iteration.parameters); }
 
-  using Merge = std::function<void(const at::Tensor& importance, const at::Tensor& measured)>;
-  /// Takes theta* from the parameters, and Omega: what is new has `measured`, laid out like the parameters; on the rest
-  /// `merge(Omega, measured)` works in place, and may write to both. Without a merge all that was remembered goes.
-  void consolidate(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& measured, const Merge& merge);
+  /// How what was measured meets what is remembered. `merge` and `begin`, of what is new, work in place on the first of
+  /// the two, and may write to both.
+  struct Merging {
+    using Change = std::function<void(const at::Tensor& importance, const at::Tensor& measured)>;
+    Change merge;
+    Change begin;
+    std::vector<bool> keeps;  // by slot: what is remembered of it stays
+    bool forgets = false;     // all that was remembered before
+  };
+  /// Takes theta* from the parameters, and Omega from what was measured, laid out like the parameters.
+  void consolidate(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& measured, const Merging& merging);
 
   /// Omega and theta*, laid out like the parameters.
   struct Held {

@@ -26,7 +26,7 @@ class SquaredGradients final : public ImportanceRule {
 
 const ImportanceRule::Known squared_gradients("test::squaredGradients", {"decay"},
                                               [](const ImportanceRule::Options& options) {
-                                                return std::make_unique<SquaredGradients>(options.at("decay"));
+                                                return std::make_unique<SquaredGradients>(ImportanceRule::number(options, "decay"));
                                               });
 
 }  // namespace

@@ -36,8 +36,9 @@ function calls(random: FuzzRandom): (() => unknown)[] {
   ];
   const value = () => any(tensors)().handle;
   const penalty = () => any(plugins).penalty.handle;
-  const stages = plugins.map(({ penalty: of }) => native.createImportancePass('mas', { alpha: 0.5 }, of.handle));
-  const stage = () => any(Object.values(any(stages)));
+  const asTheyAre = { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasured: false } as const;
+  const stages = plugins.map(({ penalty: of }) => native.createImportancePass('mas', { alpha: 0.5 }, of.handle, asTheyAre));
+  const stage = () => any(Object.values(any(stages)).filter((each) => typeof each === 'object'));
   const plugin = () => (yes() ? penalty().phase() : stage());
   const batches = () =>
     native.createMiniBatches(dataset, { batchSize: random.below(4), shuffle: yes(), dropLast: yes(), groups: [], oversample: yes(), generator: null });

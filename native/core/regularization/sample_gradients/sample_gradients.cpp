@@ -44,8 +44,8 @@ class SamplePass {
     }
   }
 
-  void run(const at::Tensor& output, const at::Tensor& output_gradient) {
-    differentiate(output, output_gradient);
+  void run(const at::Tensor& output, const at::Tensor& output_gradient, bool keep_graph) {
+    differentiate(output, output_gradient, keep_graph);
     const std::vector<bool> is_composed = composed();
     std::vector<std::vector<const Use*>> of_slots(flat_.slots().size());
     std::vector<const Use*> of_composed;
@@ -61,7 +61,7 @@ class SamplePass {
 
  private:
   /// What lies behind a use comes from the forward pass, its gradient from here.
-  void differentiate(const at::Tensor& output, const at::Tensor& output_gradient) {
+  void differentiate(const at::Tensor& output, const at::Tensor& output_gradient, bool keep_graph) {
     std::vector<Edge> arrivals;
     std::vector<size_t> arrival_of_use;
     for (const Use& use : uses_) {
@@ -71,7 +71,7 @@ class SamplePass {
     }
     if (arrivals.empty()) return;
     const std::vector<at::Tensor> deltas =
-        backward({torch::autograd::impl::gradient_edge(output)}, {output_gradient}, arrivals, /*keep_graph=*/false);
+        backward({torch::autograd::impl::gradient_edge(output)}, {output_gradient}, arrivals, keep_graph);
     for (size_t i = 0; i < uses_.size(); ++i) {
       const at::Tensor& delta = deltas[arrival_of_use[i]];
       if (delta.defined()) uses_[i].gradients = uses_[i].shared->make(widened(delta));
@@ -167,7 +167,7 @@ class SamplePass {
 }  // namespace
 
 bool add_sample_gradients(const at::Tensor& output, const at::Tensor& output_gradient, const FlatParameters& flat,
-                          const FlatTensors& sums, const Elementwise& f) {
+                          const FlatTensors& sums, const Elementwise& f, bool keep_graph) {
   if (!output.requires_grad()) return true;
   at::NoGradGuard no_grad;
   std::unordered_set<const at::TensorImpl*> parameters;
@@ -176,7 +176,7 @@ bool add_sample_gradients(const at::Tensor& output, const at::Tensor& output_gra
     return parameters.count(leaf.unsafeGetTensorImpl()) != 0;
   });
   if (!graph) return false;
-  SamplePass(*graph, output, flat, sums, f).run(output, output_gradient);
+  SamplePass(*graph, output, flat, sums, f).run(output, output_gradient, keep_graph);
   return true;
 }
 

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import type { Dataset } from '../../data/dataset';
+import type { Inputs } from '../../data/inputs';
+import { IterableDataset } from '../../data/iterable-dataset';
+import { TensorDataset } from '../../data/tensor-dataset';
+import type { InputValues } from '../../data/values';
+import { ContinualTorchError, describeValue } from '../../errors';
+import type { AnyExperience } from '../../hooks/train-options';
+import { Tensor } from '../../tensor/tensor';
+import { callUserAtOnce } from '../../user-function';
+export { SlidingWindow } from './sliding-window';
+import { SlidingWindow, unlabelled } from './sliding-window';
+
+/**
+ * What importances can be measured on, since they need no labels: a dataset (its labels are not read); inputs `[N, ...]`; samples that
+ * come one after the other, `x` each; the samples that came last. An iterator can be read once: a function gives one anew.
+ */
+export type UnlabelledData = Dataset | Inputs | AsyncIterable<InputValues> | Iterable<InputValues> | SlidingWindow;
+
+/** Unlabelled data, or a function that says which for an experience (null in `updateImportance` outside of one). */
+export type ImportanceData = UnlabelledData | ((experience: AnyExperience | null) => UnlabelledData | Promise<UnlabelledData>);
+
+const kinds = 'a dataset, a Tensor, several by name or in an array, an iterable of samples, a SlidingWindow or a function';
+
+export const importanceDataSchema = z.custom<ImportanceData>((value) => typeof value === 'function' || isUnlabelled(value), kinds);
+
+function isUnlabelled(value: unknown): boolean {
+  if (value instanceof TensorDataset || value instanceof IterableDataset || value instanceof SlidingWindow || value instanceof Tensor) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  return isIterable(value) || Object.values(value).some((each) => each instanceof Tensor);
+}
+
+function isIterable(value: object): value is AsyncIterable<InputValues> | Iterable<InputValues> {
+  return Symbol.asyncIterator in value || Symbol.iterator in value;
+}
+
+/**
+ * The data as a dataset.
+ * @param isReadAgain whether it must be possible to open the dataset more than once
+ * @throws ERR_INVALID_ARG_TYPE where it is none; ERR_DATA_SOURCE where a function fails; ERR_EMPTY_EXPERIENCE
+ */
+export async function datasetOf(
+  operation: string,
+  data: ImportanceData,
+  experience: AnyExperience | null,
+  isReadAgain: boolean,
+): Promise<TensorDataset | IterableDataset> {
+  const said =
+    typeof data === 'function'
+      ? await callUserAtOnce('ERR_DATA_SOURCE', `${operation}: importanceData failed`, () => data(experience))
+      : data;
+  if (said instanceof TensorDataset || said instanceof IterableDataset) return said;
+  if (said instanceof SlidingWindow) {
+    const held = said.toDataset();
+    if (held) return held;
+    throw new ContinualTorchError('ERR_EMPTY_EXPERIENCE', `${operation}: expected samples in the SlidingWindow to measure importances on, got none`);
+  }
+  const labels = experience?.dataset.taskLabels ?? [];
+  const taskLabel = labels.length === 1 ? labels[0]! : null;
+  const isOneArray = Array.isArray(said) && said.length > 0 && said.every((each) => each instanceof Tensor);
+  if (said instanceof Tensor || isOneArray) return unlabelled(said, taskLabel);
+  if (typeof said === 'object' && said !== null) {
+    if (isIterable(said)) return new IterableDataset(opened(said, isReadAgain), { taskLabel });
+    if (isUnlabelled(said)) return unlabelled(said as Inputs, taskLabel);
+  }
+  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected ${kinds} as data to measure importances on, got ${describeValue(said)}`);
+}
+
+/** Opens samples for a pass; those of an iterator, which can be read once, are kept where they are to be read again. */
+function opened(source: AsyncIterable<InputValues> | Iterable<InputValues>, isReadAgain: boolean): () => AsyncGenerator<[InputValues, number]> {
+  const iterator = (Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()) as AsyncIterator<InputValues>;
+  if ((iterator as unknown) !== source || !isReadAgain) return () => samplesOf(source);
+  const kept: InputValues[] = [];
+  return async function* () {
+    for (let i = 0; ; i++) {
+      if (i === kept.length) {
+        const next = await iterator.next();
+        if (next.done) return;
+        kept.push(next.value);
+      }
+      yield [kept[i]!, 0];
+    }
+  };
+}
+
+async function* samplesOf(source: AsyncIterable<InputValues> | Iterable<InputValues>): AsyncGenerator<[InputValues, number]> {
+  for await (const x of source) yield [x, 0];
+}
