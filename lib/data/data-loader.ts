@@ -91,8 +91,10 @@ export class DataLoader<Data extends Dataset = Dataset, X extends Inputs = Tenso
   openAt(begin: State | null): { iterator: AsyncGenerator<MiniBatch<X>>; position: () => State | null } | null {
     if (this.isOverridden) return null;
     const pass = new PassInJavaScript(begin);
+    const { dataset } = this as { dataset: Dataset };
     // Opening draws random numbers: a pass that goes on does so here, and not with its first mini-batch.
-    if (begin !== null && this.dataset instanceof TensorDataset) pass.gathers(this.open(this.dataset));
+    if (begin !== null && dataset instanceof TensorDataset) pass.gathers(this.open(dataset));
+    if (begin !== null && dataset instanceof IterableDataset) dataset.open(pass);
     return { iterator: this.batches(pass), position: () => pass.position() };
   }
 

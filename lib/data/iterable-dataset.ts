@@ -130,6 +130,11 @@ export class IterableDataset implements Dataset {
     if (samples.length > 0 && !dropLast) yield await this.collate(samples);
   }
 
+  /** @internal Opens the source for a pass, where it stands if it goes on. @throws what the source throws */
+  open(pass: PassInJavaScript): AsyncIterable<Sample> | Iterable<Sample> {
+    return pass.opens(this.source());
+  }
+
   [inspect.custom](): string {
     return summary('IterableDataset', counted(this.length, 'sample'), listed('task labels', this.taskLabels));
   }
@@ -138,7 +143,7 @@ export class IterableDataset implements Dataset {
     let count = 0;
     let kind: string | null = null;
     try {
-      for await (const sample of pass.opens(this.source())) {
+      for await (const sample of pass.opened ?? this.open(pass)) {
         requireSample(sample, count);
         kind ??= kindOf(sample);
         if (kindOf(sample) !== kind) throw otherInputs(kind, kindOf(sample), count);

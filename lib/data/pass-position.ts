@@ -29,7 +29,7 @@ export class PassInJavaScript {
   /** What gathers them, of data in memory. */
   gathered: NativeMiniBatches | null = null;
   /** What the source of an `IterableDataset` has opened. */
-  opened: unknown = null;
+  opened: AsyncIterable<never> | Iterable<never> | null = null;
 
   /** @param begin what `position` of an earlier pass was; null: it begins at the beginning */
   constructor(readonly begin: State | null = null) {}
@@ -48,9 +48,9 @@ export class PassInJavaScript {
   }
 
   /** A source has been opened. */
-  opens<T>(source: T): T {
+  opens<T extends AsyncIterable<unknown> | Iterable<unknown>>(source: T): T {
     if (this.begin !== null && isStateful(source)) source.loadStateDict(this.begin);
-    this.opened = source;
+    this.opened = source as typeof this.opened;
     return source;
   }
 }

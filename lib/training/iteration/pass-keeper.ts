@@ -1,4 +1,5 @@
 import type { State } from '../../state';
+import { callUserAtOnce } from '../../user-function';
 import { generatorState, loadGeneratorState } from '../state/generator-state';
 import type { SourceState } from '../state/training-state';
 import type { OpenSource } from './mini-batch-source';
@@ -44,9 +45,10 @@ export class PassKeeper {
 
   /** @param done mini-batches that have been trained */
   state(done: number): SourceState | null {
-    if (!this.source) return null;
-    const position = this.source.position();
-    if (position === null && !warnedOf.has(this.strategy)) {
+    const { source } = this;
+    if (!source) return null;
+    const position = callUserAtOnce('ERR_CHECKPOINT_STATE', 'stateDict of the source of mini-batches failed', () => source.position());
+    if (position === null && done > 0 && !warnedOf.has(this.strategy)) {
       warnedOf.add(this.strategy);
       process.emitWarning(
         'checkpoint: the source of mini-batches says nothing of its place: a run that goes on from here reads it again from the ' +
