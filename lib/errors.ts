@@ -62,6 +62,7 @@ const codes = {
   ERR_UNSAFE_GLOBAL: 'a file of torch.save names a Python class or function other than those that tensors need',
   ERR_WEIGHTS_SAVE: 'a file of weights cannot be written',
   ERR_CHECKPOINT_NOT_FOUND: 'no checkpoint in a folder',
+  ERR_CHECKPOINT_READ: 'a folder of checkpoints cannot be read',
   ERR_CHECKPOINT_FORMAT: 'a checkpoint is damaged, incomplete, or of a newer version',
   ERR_CHECKPOINT_MISMATCH: 'a checkpoint of another model, optimizer or plugin list',
   ERR_CHECKPOINT_STATE: 'a state that a checkpoint cannot hold: a function, or an object that is inside itself',

@@ -1,7 +1,8 @@
 import { rename, rm } from 'node:fs/promises';
+import { threadId } from 'node:worker_threads';
 import { ContinualTorchError, describeValue, type ErrorCode } from './errors';
 
-/** Two writes at a time must not go to one file. */
+/** Two writes at a time must not go to one file: worker threads share the process id, and each counts its own. */
 let writes = 0;
 
 /**
@@ -14,7 +15,7 @@ export async function writeAside(
   code: ErrorCode,
   write: (path: string) => Promise<unknown>,
 ): Promise<void> {
-  const aside = `${path}.partial-${process.pid}-${++writes}`;
+  const aside = `${path}.partial-${process.pid}-${threadId}-${++writes}`;
   try {
     await write(aside);
     await rename(aside, path);

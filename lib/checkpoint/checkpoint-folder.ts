@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ContinualTorchError, describeValue } from '../errors';
+import { makeFolder } from '../libtorch/make-folder';
 import { native } from '../native/binding';
 import type { NativeTensor } from '../native/types';
 import type { State } from '../state';
@@ -15,7 +16,7 @@ const tensorFile = 'tensors.safetensors';
 const checkpointName = /^checkpoint-(\d{6,})$/;
 const partialName = /^\.partial-(\d+)-/;
 
-/** Checkpoints that this process has begun to write, and the names of those that it is writing. */
+/** How many this thread has made under a name that does not count, and the names of those that it is writing. */
 let partials = 0;
 const underWay = new Set<string>();
 
@@ -71,10 +72,12 @@ export class CheckpointFolder {
   /**
    * The latest one that is whole, that of this number, or the one that the folder itself is. Those that are damaged are named in
    * a warning.
-   * @throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT where none is whole
+   * @throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_READ; ERR_CHECKPOINT_FORMAT where none is whole
    */
   async read(given?: number): Promise<ReadCheckpoint> {
-    const names = await this.names();
+    const names = await this.names().catch((cause: Error) => {
+      throw new ContinualTorchError('ERR_CHECKPOINT_READ', `load: cannot read "${this.folder}": ${cause.message}`, { cause });
+    });
     if (names.includes(jsonFile)) return this.readOne(this.folder);
     const numbers = numbersAmong(names);
     if (given !== undefined && numbers.includes(given)) {
@@ -108,14 +111,14 @@ export class CheckpointFolder {
     keeps: (numbers: readonly number[]) => readonly number[],
     first: () => Promise<void>,
   ): Promise<string> {
-    await mkdir(this.folder, { recursive: true });
     const names = await this.names();
+    if (names.length === 0) makeFolder(this.folder);
     const numbers = numbersAmong(names);
     const last = numbers.at(-1) ?? 0;
     if (last !== this.latest) await this.refuseOthers(last);
     await this.removePartial(names);
     const number = last + 1;
-    const partial = path.join(this.folder, `.partial-${process.pid}-${thisRun.slice(0, 8)}-${++partials}`);
+    const partial = this.newPartial();
     underWay.add(path.basename(partial));
     try {
       await mkdir(partial);
@@ -141,6 +144,7 @@ export class CheckpointFolder {
       await rename(partial, this.pathOf(number));
     } catch (error) {
       await rm(partial, { recursive: true, force: true }).catch(() => undefined);
+      await this.explainOthers(error);
       throw error;
     } finally {
       underWay.delete(path.basename(partial));
@@ -161,10 +165,18 @@ export class CheckpointFolder {
     );
   }
 
+  /** Where it failed because another run has come first, or has taken for a leftover what was being written, says that. */
+  private async explainOthers(error: unknown): Promise<void> {
+    const last = numbersAmong(await this.names()).at(-1) ?? 0;
+    if (last !== this.latest) await this.refuseOthers(last);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return;
+    throw this.cannotSave('what was being written is gone, taken away by another run perhaps: give each run a folder of its own', error);
+  }
+
   private async writtenBy(number: number): Promise<string> {
     try {
       const { time, run } = readManifest(await readFile(path.join(this.pathOf(number), jsonFile), 'utf8'));
-      return `, written ${run === thisRun ? 'by another strategy of this process' : 'by another process'} at ${new Date(time).toISOString()}`;
+      return `, written ${run === thisRun ? 'by another strategy of this thread' : 'by another process or thread'} at ${new Date(time).toISOString()}`;
     } catch {
       return '';
     }
@@ -176,7 +188,10 @@ export class CheckpointFolder {
       const pid = Number(partialName.exec(name)?.[1] ?? NaN);
       const isOurs = pid === process.pid && name.includes(thisRun.slice(0, 8));
       if (Number.isNaN(pid) || (isOurs ? underWay.has(name) : isAlive(pid) && pid !== process.pid)) continue;
-      await rm(path.join(this.folder, name), { recursive: true, force: true });
+      const aside = this.newPartial();
+      // Moved first: a thread of this process may still be writing it, and must not make a checkpoint of what is left of it.
+      const moved = rename(path.join(this.folder, name), aside).then(() => rm(aside, { recursive: true, force: true }));
+      await moved.catch(() => undefined);
     }
   }
 
@@ -185,7 +200,7 @@ export class CheckpointFolder {
       return await readdir(this.folder);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw new ContinualTorchError('ERR_CHECKPOINT_NOT_FOUND', `load: cannot read "${this.folder}": ${(error as Error).message}`, { cause: error });
+      throw error;
     }
   }
 
@@ -213,6 +228,10 @@ export class CheckpointFolder {
     } catch (error) {
       throw damaged((error as Error).message, error);
     }
+  }
+
+  private newPartial(): string {
+    return path.join(this.folder, `.partial-${process.pid}-${thisRun.slice(0, 8)}-${++partials}`);
   }
 
   private pathOf(number: number): string {

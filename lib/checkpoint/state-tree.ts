@@ -24,10 +24,12 @@ const special = new Map<string, number>(Object.entries({ NaN, Infinity, '-Infini
 export function takeApart(what: string, state: unknown): StateTree {
   const tensors = new Map<string, Tensor>();
   const path: string[] = [];
+  /** The same for messages: one of several parts that says its name is called by it, `plugins.0 (MASPlugin)`. */
+  const labels: string[] = [];
   const around = new Set<object>();
 
   const refuse = (got: string): never => {
-    const where = path.length === 0 ? what : `${path.join('.')} of ${what}`;
+    const where = labels.length === 0 ? what : `${labels.join('.')} of ${what}`;
     throw new ContinualTorchError(
       'ERR_CHECKPOINT_STATE',
       `save: expected ${where} to be made of plain objects, arrays, strings, numbers, booleans, null and tensors, got ${got}`,
@@ -42,8 +44,10 @@ export function takeApart(what: string, state: unknown): StateTree {
   };
   const inside = (key: string, value: unknown): unknown => {
     path.push(key);
+    labels.push(key);
     const json = visit(value);
     path.pop();
+    labels.pop();
     return json;
   };
   const visit = (value: unknown): unknown => {
@@ -67,6 +71,9 @@ export function takeApart(what: string, state: unknown): StateTree {
     const prototype: unknown = Object.getPrototypeOf(object);
     if (prototype !== Object.prototype && prototype !== null) return refuse(describeValue(object));
     const entries = Object.entries(object).filter(([, value]) => value !== undefined);
+    const [, name] = entries.find(([key]) => key === 'name') ?? [];
+    const label = labels.at(-1) ?? '';
+    if (typeof name === 'string' && /^\d+$/.test(label)) labels.splice(-1, 1, `${label} (${name})`);
     return Object.fromEntries(entries.map(([key, value]) => [key.startsWith('$') ? `$${key}` : key, inside(key, value)]));
   };
 

@@ -1,10 +1,11 @@
 // @ts-check
 // Where this package keeps what it fetches and what it remembers: the user's cache folder, which other checkouts share.
 // JavaScript, because the set-up reads it before there is a compiler for TypeScript.
-const { accessSync, constants, mkdirSync } = require('node:fs');
+const { accessSync, constants } = require('node:fs');
 const { homedir } = require('node:os');
 const { dirname, isAbsolute, join } = require('node:path');
 const { TESTED_VERSION } = require('./libtorch-folder');
+const { makeFolder } = require('./make-folder');
 
 /**
  * @param {NodeJS.ProcessEnv} env
@@ -65,7 +66,7 @@ function writableCache(folders) {
   let last;
   for (const folder of folders) {
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       accessSync(folder, constants.W_OK);
       return folder;
     } catch (error) {

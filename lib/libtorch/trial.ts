@@ -1,11 +1,12 @@
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { cpus, hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { cacheFolders } from './cache-folder';
 import { whyUnreadable } from './libtorch-folder';
 import type { Machine } from './machine';
+import { makeFolder } from './make-folder';
 
 /** Set in the child: where the program that started it cannot run code of ours, it may find itself started again. */
 export const trialMark = 'CONTINUAL_TORCH_TRIAL';
@@ -110,7 +111,7 @@ function keyOf(files: string[], { glibc }: Machine): string {
 function remember(folders: string[], key: string): void {
   for (const folder of folders) {
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       writeFileSync(path.join(folder, key), '', { flag: 'wx' });
       return;
     } catch (error) {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { accessSync, closeSync, constants, existsSync, ftruncateSync, mkdirSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, ftruncateSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { ContinualTorchError } from '../errors';
+import { makeFolder } from '../libtorch/make-folder';
 import { nonNegativeInteger } from '../options';
 import { object } from '../state';
 
@@ -55,7 +56,7 @@ export class LogFile {
   ) {
     const folder = path.dirname(file);
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       if (existsSync(file)) closeSync(openSync(file, 'r+'));
       else if (isLate) accessSync(folder, constants.W_OK);
       else this.make();

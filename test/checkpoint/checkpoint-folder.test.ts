@@ -67,7 +67,7 @@ describe('a folder of checkpoints', () => {
       await mkdir(path.join(temp, 'checkpoint-1'));
       await rejectsWithCode(new CheckpointFolder(temp).read(), 'ERR_CHECKPOINT_NOT_FOUND', /found none/);
       await writeFile(path.join(temp, 'file'), '');
-      await rejectsWithCode(new CheckpointFolder(path.join(temp, 'file')).read(), 'ERR_CHECKPOINT_NOT_FOUND', /cannot read/);
+      await rejectsWithCode(new CheckpointFolder(path.join(temp, 'file')).read(), 'ERR_CHECKPOINT_READ', /load: cannot read ".*file": ENOTDIR/);
     }));
 
   it('uses the one before a damaged one, and says so', () =>

@@ -84,6 +84,10 @@ describe('CSVLogger', () => {
       await writeFile(file, '');
       throwsWithCode(() => new CSVLogger(file), 'ERR_LOG_WRITE', /^CSVLogger: cannot write ".*training_results\.csv": /);
       throwsWithCode(() => new CSVLogger(path.join(file, 'below')), 'ERR_LOG_WRITE', /^CSVLogger: cannot write "/);
+      if (process.platform === 'linux') {
+        // The system says of /proc what it says of a folder that is missing.
+        throwsWithCode(() => new CSVLogger('/proc/nobody/may'), 'ERR_LOG_WRITE', /^CSVLogger: cannot write "\/proc.*ENOENT/);
+      }
       throwsWithCode(() => new CSVLogger('a\0b'), 'ERR_LOG_WRITE', /^CSVLogger: cannot write "a\\u0000b/);
     }));
 

@@ -156,7 +156,7 @@ describe('strategy.save and load', () => {
       const circle: unknown[] = [];
       circle.push(circle);
       for (const state of [() => 1, circle, new Map()]) {
-        await rejectsWithCode(make([withState(() => ({ state }))]).save(folder), 'ERR_CHECKPOINT_STATE', /plugins\.0\.state\.state(\.0)? of the strategy/);
+        await rejectsWithCode(make([withState(() => ({ state }))]).save(folder), 'ERR_CHECKPOINT_STATE', /plugins\.0 \(a plugin\)\.state\.state(\.0)? of the strategy/);
       }
       const failing = withState(() => {
         throw new Error('no state');

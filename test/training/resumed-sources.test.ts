@@ -79,7 +79,7 @@ class Loader implements Stateful, AsyncIterable<MiniBatch> {
     for (; this.next < this.length; ) {
       given++;
       this.next++;
-      const x = torch.rand([5, 3], { generator: this.generator }).add(torch.rand([1], cpu));
+      const x = torch.rand([5, 3], { generator: this.generator, ...cpu }).add(torch.rand([1], cpu));
       yield [x, torch.arange(5, cpu).remainder(2), torch.zeros([5], { dtype: 'int64', ...cpu })];
     }
     this.next = 0;

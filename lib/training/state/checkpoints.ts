@@ -65,7 +65,7 @@ export class Checkpoints {
 
   /**
    * The latest checkpoint of a folder that is whole, or this one.
-   * @throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT
+   * @throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_READ, ERR_CHECKPOINT_FORMAT
    */
   read(folder: string): Promise<ReadCheckpoint> {
     const { dir, base } = path.parse(path.resolve(folder));

@@ -130,8 +130,8 @@ export abstract class ResumableTemplate extends MiniBatchTemplate {
    * @param folder of checkpoints, or one of them
    * @param options `optional`: where there is none nothing is loaded. Default false.
    * @returns what was loaded; null: nothing
-   * @throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT; ERR_CHECKPOINT_MISMATCH with what is different in model, optimizer
-   * or plugins; ERR_STATE_DICT; ERR_BUSY while it trains or evaluates. The strategy is then as it was.
+   * @throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_READ, ERR_CHECKPOINT_FORMAT; ERR_CHECKPOINT_MISMATCH with what is different
+   * in model, optimizer or plugins; ERR_STATE_DICT; ERR_BUSY while it trains or evaluates. The strategy is then as it was.
    */
   async load(folder: string, options?: { optional?: boolean }): Promise<LoadedCheckpoint | null> {
     if (this.callsUnderWay.count > 0) throw busyLoading('load');
