@@ -35,16 +35,18 @@ export interface ReadCheckpoint {
   path: string;
   manifest: Manifest;
   state: State;
+  /** It is loaded: what is written from now on comes behind those of its folder. */
+  goOn(): void;
 }
 
 /**
  * A folder of checkpoints, `checkpoint-000001` and so on, each a folder of two files: `checkpoint.json` and
  * `tensors.safetensors`. One is written beside the others under another name, put on disk and renamed: whatever happens, those
  * that are there stay whole. The checkpoints of a folder are those of one run, which may go on in other processes: who has
- * neither written nor read the latest one is refused.
+ * neither written the latest one nor gone on behind it is refused.
  */
 export class CheckpointFolder {
-  /** The number that this process has written or read last. */
+  /** The number that this run has written last, or gone on behind. */
   private latest = 0;
 
   constructor(readonly folder: string) {}
@@ -78,13 +80,10 @@ export class CheckpointFolder {
     const names = await this.names().catch((cause: Error) => {
       throw new ContinualTorchError('ERR_CHECKPOINT_READ', `load: cannot read "${this.folder}": ${cause.message}`, { cause });
     });
-    if (names.includes(jsonFile)) return this.readOne(this.folder);
+    if (names.includes(jsonFile)) return { ...(await this.readOne(this.folder)), goOn: () => undefined };
     const numbers = numbersAmong(names);
-    if (given !== undefined && numbers.includes(given)) {
-      const checkpoint = await this.readOne(this.pathOf(given));
-      this.latest = numbers.at(-1)!;
-      return checkpoint;
-    }
+    const goOn = () => void (this.latest = numbers.at(-1)!);
+    if (given !== undefined && numbers.includes(given)) return { ...(await this.readOne(this.pathOf(given))), goOn };
     const problems: string[] = [];
     for (const number of given === undefined ? numbers.toReversed() : []) {
       try {
@@ -92,8 +91,7 @@ export class CheckpointFolder {
         if (problems.length > 0) {
           process.emitWarning(`load: ${problems.join('; ')}: "${checkpoint.path}" is used in its place.`, 'ContinualTorchWarning');
         }
-        this.latest = numbers.at(-1)!;
-        return checkpoint;
+        return { ...checkpoint, goOn };
       } catch (error) {
         if (!(error instanceof ContinualTorchError) || error.code !== 'ERR_CHECKPOINT_FORMAT') throw error;
         problems.push(error.message.replace(`load: `, ''));
@@ -204,7 +202,7 @@ export class CheckpointFolder {
     }
   }
 
-  private async readOne(checkpoint: string): Promise<ReadCheckpoint> {
+  private async readOne(checkpoint: string): Promise<Omit<ReadCheckpoint, 'goOn'>> {
     const damaged = (detail: string, cause?: unknown) =>
       new ContinualTorchError('ERR_CHECKPOINT_FORMAT', `load: "${checkpoint}" cannot be used: ${detail}`, { cause });
     let manifest: Manifest;

@@ -80,7 +80,7 @@ describe('a folder of checkpoints', () => {
       assert.match(warning!, /checkpoint-000003" cannot be used: .*ENOENT.*; ".*checkpoint-000002" cannot be used: .*100 bytes, expected.*"[^"]*checkpoint-000001" is used in its place/);
       assert.deepEqual(others, []);
       // What is damaged stays, for whoever wants to look at it, until others have come.
-      await folder.read();
+      (await folder.read()).goOn();
       assert.match(await write(folder, 4, (numbers) => numbers.slice(-2)), /checkpoint-000004$/);
       assert.deepEqual((await readdir(temp)).sort(), ['checkpoint-000003', 'checkpoint-000004']);
     }));
@@ -147,6 +147,8 @@ describe('a folder of checkpoints', () => {
       const message = /expected a folder without checkpoints, but ".*checkpoint-000001" is there, written by .*: load it first, or give each run a folder/;
       await rejectsWithCode(write(second, 2, () => []), 'ERR_CHECKPOINT_SAVE', message);
       await second.read();
+      await rejectsWithCode(write(second, 2, () => []), 'ERR_CHECKPOINT_SAVE', message);
+      (await second.read()).goOn();
       await write(second, 2);
       await rejectsWithCode(write(first, 3, () => []), 'ERR_CHECKPOINT_SAVE', /expected checkpoint 1, the last one that this run has written or loaded, to be the latest/);
       assert.equal(await valueIn(new CheckpointFolder(temp)), 2);

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { outsideCalls } from '../../calls-around';
 import { differences } from '../../checkpoint/manifest';
-import { folderName } from '../../checkpoint/checkpoint-folder';
+import { folderName, type ReadCheckpoint } from '../../checkpoint/checkpoint-folder';
 import { ContinualTorchError } from '../../errors';
 import type { KeptStrategy } from '../../hooks/strategy';
 import { boolean, parseOptions } from '../../options';
@@ -73,22 +73,25 @@ function notHere(): ContinualTorchError {
   );
 }
 
-/** @internal What `strategy.load` does, but for the place where the training goes on. @returns null where there is nothing to load */
-export async function load(
+/** @internal What `strategy.load` is to load. @returns null where there is nothing */
+export async function readCheckpoint(
   strategy: KeptStrategy,
   folder: string,
   options: { optional?: boolean } | undefined,
-): Promise<{ loaded: LoadedCheckpoint; resumption: Resumption | null } | null> {
+): Promise<ReadCheckpoint | null> {
   folderName('load', folder);
   const { optional } = parseOptions('load', loadSchema, options);
-  const checkpoint = await checkpointsOf(strategy)
+  return checkpointsOf(strategy)
     .read(folder)
     .catch((error: unknown) => {
       if (optional && error instanceof ContinualTorchError && error.code === 'ERR_CHECKPOINT_NOT_FOUND') return null;
       throw error;
     });
-  if (!checkpoint) return null;
-  const { path, manifest, state } = checkpoint;
+}
+
+/** @internal Gives an idle strategy what has been read. @throws ERR_CHECKPOINT_FORMAT, ERR_CHECKPOINT_MISMATCH, and what a part throws: its state is then as it was */
+export function loadCheckpoint(strategy: KeptStrategy, checkpoint: ReadCheckpoint): { loaded: LoadedCheckpoint; resumption: Resumption | null } {
+  const { path, manifest, state, goOn } = checkpoint;
   const about = aboutSchema.safeParse(manifest.about);
   if (!about.success) throw new ContinualTorchError('ERR_CHECKPOINT_FORMAT', `load: "${path}" does not say what it is of`);
   const { training, ...parts } = state as { training: State; [part: string]: State };
@@ -107,6 +110,7 @@ export async function load(
     strategy.loadStateDict(before);
     throw error;
   }
+  goOn();
   if (changed.length > 0) {
     process.emitWarning(`load: the run goes on under other circumstances, and its numbers may differ: ${changed.join('; ')}.`, 'ContinualTorchWarning');
   }

@@ -234,6 +234,8 @@ export abstract class BaseSGDTemplate extends ResumableTemplate implements Strat
   protected override async trainExp(options: TrainOptions): Promise<void> {
     const from = this.placeToGoOn;
     if (from?.stage === 'afterTrainingExp') return;
+    // No hook is called there that would come to it; the next experience begins at its beginning.
+    if (from?.stage === 'iteration') this.placeToGoOn = null;
     const begun = this.begun;
     this.begun = null;
     this.isLearning = true;

@@ -7,7 +7,7 @@ import type { PassKeeper } from '../iteration/pass-keeper';
 import type { Clock } from '../plugins/clock';
 import type { EvaluationPlugin } from '../plugins/evaluation';
 import { aboutStrategy } from '../state/about';
-import { load, type LoadedCheckpoint, save } from '../state/keeping';
+import { loadCheckpoint, type LoadedCheckpoint, readCheckpoint, save } from '../state/keeping';
 import { loadStrategyState, strategyState } from '../state/strategy-state';
 import { type Resumption, type TrainingState, writeTrainingState } from '../state/training-state';
 import { MiniBatchTemplate } from './mini-batch-template';
@@ -134,11 +134,20 @@ export abstract class ResumableTemplate extends MiniBatchTemplate {
    * in model, optimizer or plugins; ERR_STATE_DICT; ERR_BUSY while it trains or evaluates. The strategy is then as it was.
    */
   async load(folder: string, options?: { optional?: boolean }): Promise<LoadedCheckpoint | null> {
-    if (this.callsUnderWay.count > 0) throw busyLoading('load');
-    const checkpoint = await load(this, folder, options);
+    if (this.isAtWork) throw busyLoading('load');
+    const checkpoint = await readCheckpoint(this, folder, options);
     if (!checkpoint) return null;
-    this.resumption = checkpoint.resumption;
-    return checkpoint.loaded;
+    if (this.isAtWork) throw busyLoading('load'); // a call has begun meanwhile
+    const { halfEnded, resumption } = this;
+    try {
+      const { loaded, resumption } = loadCheckpoint(this, checkpoint);
+      this.resumption = resumption;
+      return loaded;
+    } catch (error) {
+      this.halfEnded = halfEnded;
+      this.resumption = resumption;
+      throw error;
+    }
   }
 }
 
