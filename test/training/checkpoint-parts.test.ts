@@ -9,6 +9,7 @@ import {
   Generator,
   manualSeed,
   MASPlugin,
+  nn,
   optim,
   ops,
   type Plugin,
@@ -75,7 +76,7 @@ class Ledger extends SupervisedPlugin {
     return { total: this.total, epochs: this.epochs };
   }
   loadStateDict({ total, epochs }: { total: Tensor; epochs: { loss: number }[] }): void {
-    this.total = total;
+    this.total = total.to(this.total.device); // out of a file it comes on the CPU
     this.epochs = epochs;
   }
 }
@@ -139,6 +140,77 @@ describe('a strategy of the program with state of its own', () => {
         await other.train(trainStream[1]!);
       }
       await assert.rejects(new Scaled(options()).load(await new SupervisedTemplate(options()).save(path.join(folder, 'other'))));
+    }));
+});
+
+/** As in docs/checkpoints.md, with one layer more in each experience, also where that is prepared once more. */
+class Tower extends nn.Module implements nn.HasExtraState {
+  layers = new nn.ModuleList<nn.Linear>([new nn.Linear(4, 4)]);
+  reasons = ['the first'];
+
+  grow(reason: string): void {
+    this.layers.append(new nn.Linear(4, 4));
+    this.reasons.push(reason);
+  }
+  override forward(x: Tensor): Tensor {
+    return [...this.layers].reduce((hidden, layer) => layer.forward(hidden).tanh(), x);
+  }
+  getExtraState(): State {
+    return { reasons: this.reasons };
+  }
+  setExtraState({ reasons }: { reasons: string[] }): void {
+    this.reasons = [...reasons];
+    this.layers = new nn.ModuleList(reasons.map(() => new nn.Linear(4, 4)));
+  }
+}
+
+describe('a module of the program with state of its own', () => {
+  const make = (folder: string, everyIterations: number) => {
+    const model = new Tower();
+    const growing: Plugin = { beforeTraining: ({ clock }) => model.grow(`experience ${clock.trainExpCounter}`) };
+    const waiting: Plugin = { afterTrainingIteration: (strategy) => checkpointsOf(strategy).settled() };
+    const plugins = [growing, new MASPlugin(), waiting, new CheckpointPlugin(folder, { everyIterations, keep: 99 })];
+    const strategy = new SupervisedTemplate({ ...options(plugins), model, optimizer: new optim.Adam(model.parameters(), { lr: 0.01 }) });
+    return { model, strategy };
+  };
+  const end = ({ model, strategy }: ReturnType<typeof make>) => ({
+    parameters: numbersOf(model.stateDict()),
+    reasons: model.reasons,
+    moments: [...strategy.optimizer.stateDict().state.keys()].length,
+    iterations: strategy.clock.trainIterations,
+  });
+
+  it('has its parts again, and goes on to the same bits', () =>
+    withTempFolder(async (folder) => {
+      manualSeed(1);
+      const whole = make(folder, 2);
+      for (const experience of trainStream) await whole.strategy.train(experience);
+      assert.deepEqual(whole.model.reasons, ['the first', 'experience 0', 'experience 1']);
+      for (const name of await checkpointsIn(folder)) {
+        manualSeed(2);
+        const resumed = make(path.join(folder, 'resumed', name), 99);
+        await resumed.strategy.load(path.join(folder, name));
+        for (const experience of trainStream.slice(resumed.strategy.clock.trainExpCounter)) await resumed.strategy.train(experience);
+        assert.deepEqual(end(resumed), end(whole), `from ${name}`);
+      }
+    }));
+
+  it('misuse: parts that are others behind setExtraState, a state that fails or cannot be written', () =>
+    withTempFolder(async (folder) => {
+      const grown = make('unused', 99);
+      grown.model.grow('so');
+      await grown.strategy.save(folder);
+      const other = make('unused', 99);
+      other.model.setExtraState = () => {};
+      const before = numbersOf(other.model.stateDict());
+      await rejectsWithCode(other.strategy.load(folder), 'ERR_CHECKPOINT_MISMATCH', /grown otherwise than .*: it lacks "layers\.1\.weight", "layers\.1\.bias"/);
+      other.model.setExtraState = () => {
+        throw new Error('no');
+      };
+      await rejectsWithCode(other.strategy.load(folder), 'ERR_CALLBACK', /setExtraState failed: no/);
+      assert.deepEqual(numbersOf(other.model.stateDict()), before);
+      other.model.getExtraState = () => ({ since: new Date() }) as unknown as State;
+      await rejectsWithCode(other.strategy.save(path.join(folder, 'a')), 'ERR_CHECKPOINT_STATE', /model\.extra\.\.since of the strategy .* got a Date/);
     }));
 });
 

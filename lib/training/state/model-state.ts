@@ -47,9 +47,10 @@ export function differencesOfModel(model: AnyModule, state: unknown): string[] {
   });
 }
 
-/** Whether the tensor of a name belongs to a module that changes with the experiences, or to one inside such. */
+/** Whether the tensor of a name belongs to a module that may change its parts as it learns, or to one inside such. */
 function growing(model: AnyModule): (name: string) => boolean {
-  const dynamic = [...model.namedModules()].filter(([, module]) => typeof (module as { adaptation?: unknown }).adaptation === 'function');
+  const adapts = (module: AnyModule) => typeof (module as { adaptation?: unknown }).adaptation === 'function';
+  const dynamic = [...model.namedModules()].filter(([, module]) => adapts(module) || hasExtraState(module));
   return (name) => dynamic.some(([path]) => path === '' || name.startsWith(`${path}.`));
 }
 

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { pluginName } from '../../hooks/plugin';
 import type { KeptStrategy, Plugin } from '../../hooks/strategy';
+import { native } from '../../native/binding';
+import type { NativeTensor } from '../../native/types';
 import { nativeModule } from '../../nn/module';
 import { checkState, isStateful, type State } from '../../state';
+import type { Tensor } from '../../tensor/tensor';
 import { callUserAtOnce } from '../../user-function';
 import { generatorState, loadGeneratorState } from './generator-state';
 import { differencesOfModel, loadModelState, modelState } from './model-state';
@@ -56,6 +59,15 @@ export function differencesOfStrategy(strategy: KeptStrategy, given: unknown): s
   ];
 }
 
+/** Parameters that modules have not any more, which made their parts anew for the state: the optimizer leaves them, too. */
+function leaveGone({ model, optimizer: { handle, paramGroups } }: KeptStrategy, before: ReadonlyMap<string, Tensor>): void {
+  const now = model.namedParameters();
+  const isSame = (one: NativeTensor) => (other: Tensor) => native.tensorIsSame(one, other.handle);
+  const gone = [...before].flatMap(([name, tensor]) => (now.has(name) || [...now.values()].some(isSame(tensor.handle)) ? [] : [tensor]));
+  if (gone.length === 0) return;
+  for (const i of paramGroups.keys()) handle.setGroupParameters(i, handle.groupParameters(i).filter(([, parameter]) => !gone.some(isSame(parameter))));
+}
+
 /** @internal Gives each part its state. @throws ERR_STATE_DICT, ERR_CHECKPOINT_MISMATCH, and what a plugin throws */
 export function loadStrategyState(strategy: KeptStrategy, given: unknown): void {
   const { model, optimizer, plugins, generators } = checkState('the strategy', schema, given);
@@ -63,9 +75,11 @@ export function loadStrategyState(strategy: KeptStrategy, given: unknown): void 
   nativeModule(strategy.model);
   // The first time before the model grows, so that the optimizer sees which parameter a grown one replaces.
   if (optimizer.isKnown && !step.knowsOptimizer()) step.updateOptimizer(false, false);
+  const before = strategy.model.namedParameters();
   loadModelState(strategy.model, model);
   nativeModule(strategy.model);
   if (optimizer.isKnown) step.updateOptimizer(false, false);
+  leaveGone(strategy, before);
   strategy.optimizer.loadStateDict(optimizer.state);
   strategy.optimizer.isResumed = optimizer.isKnown;
   plugins.forEach(({ state }, i) => {
