@@ -3,12 +3,13 @@
 import type { DType, TypedArray } from '../element-types';
 import type { ErrorCode } from '../errors';
 import type { Phase, PluginPhase } from '../phase';
+import type { NativeDataset, NativeMiniBatches, NativeTransform } from './data';
+import type { NativeModule, NativeSnapshot } from './models';
 import type {
   NativeGenerator,
   NativeIndex,
   NativeInputs,
   NativePart,
-  NativeScriptValue,
   NativeStorageView,
   NativeTensor,
   NativeValue,
@@ -16,104 +17,13 @@ import type {
 } from './values';
 
 export type { DType, TypedArray };
+export type * from './data';
+export type * from './models';
 export type * from './values';
-
-export interface NativeModule {
-  namedParameters(): [string, NativeTensor][];
-  namedBuffers(): [string, NativeTensor][];
-  /** A second tensor is task labels, which a model of one input leaves aside. */
-  forward(...inputs: NativeScriptValue[]): NativeScriptValue;
-  /** As a strategy calls it: task labels go to an input of that name, where there is one. */
-  forwardBatch(x: NativeInputs, taskId: NativeTensor): NativeScriptValue;
-  /** Throws where `forward` does not take mini-batches of such inputs. */
-  checkInputs(x: NativeInputs): void;
-  /** Those of `forward` that mini-batches may fill. */
-  inputNames(): string[];
-  call(method: string, inputs: NativeScriptValue[]): NativeScriptValue;
-  methodNames(): string[];
-  takesTaskLabels(): boolean;
-  /** Of multi-task models. */
-  forwardSingleTask(input: NativeTensor, task: number): NativeTensor;
-  forwardAllTasks(input: NativeTensor): [task: number, output: NativeTensor][];
-  /** Throws ERR_BUSY while a job is using it. */
-  checkIdle(operation: string): void;
-  /** Throws ERR_BUSY while a job is using it that may change it. */
-  checkReadable(operation: string): void;
-  /**
-   * What `forward` gives in eval mode on the thread for predictions, put together; the calls of `train` and `eval` that wait
-   * for it are `hosts`.
-   */
-  predict(data: NativeInputs | NativeMiniBatches, taskId: NativeTensor | null, batchSize: number, hosts: readonly number[]): Promise<NativeScriptValue>;
-  /** A prediction on the JavaScript thread begins or ends; true where the model is busy for who would change it meanwhile. */
-  holdForPrediction(on: boolean, hosts: readonly number[]): boolean;
-  /** Of the outermost module. */
-  partNames(): [name: string, kind: 'parameter' | 'buffer' | 'module'][];
-  /** Of the type that it has. */
-  setAttribute(name: string, value: number | boolean | readonly number[]): void;
-  train(mode: boolean): void;
-  isTraining(): boolean;
-  /** Of the outermost module alone. */
-  setTraining(mode: boolean): void;
-  to(device: string | null, dtype: DType | null): void;
-  zeroGrad(): void;
-  /** In the order of PyTorch's state dict; of the outermost module alone unless `recurse`. */
-  state(recurse: boolean): [name: string, tensor: NativeTensor, isBuffer: boolean][];
-  /** A parameter or buffer of the outermost module; null where it does without. */
-  tensor(name: string): NativeTensor | null;
-  setTensor(name: string, tensor: NativeTensor): void;
-  /**
-   * Takes out the parts of these names, and puts others in the place of those of their names or behind what is left. Methods
-   * are those of `source`; null: they stay, and use none of the parts.
-   */
-  replaceParts(
-    removed: string[],
-    children: [string, NativeModule | null][],
-    parameters: [string, NativeTensor | null][],
-    buffers: [string, NativeTensor | null][],
-    source: string | null,
-  ): void;
-  /** Train (true) or eval mode of every module of the tree, by its name. */
-  modes(): Record<string, boolean>;
-  setModes(modes: Record<string, boolean>): void;
-  save(path: string): Promise<void>;
-  /** What `save` would write. */
-  saved(): Promise<Buffer>;
-  /** Inputs and outputs are tensors and arrays of them. */
-  trace(
-    inputs: NativeScriptValue[],
-    forward: (inputs: NativeScriptValue[]) => NativeScriptValue,
-    takesTaskLabels: boolean,
-  ): NativeModule;
-  frozenModes(): { module: string; operator: string; mode: 'train' | 'eval' }[];
-  untrainable(): { module: string; reason: 'frozen' | 'quantized' }[];
-  /** Of the method `forward`. */
-  code(): string;
-  graph(): string;
-}
-
-/** A copy of a model that is brought up to date in place. */
-export interface NativeSnapshot {
-  /** The copies, in the order of what was given. */
-  modules(): NativeModule[];
-  tensors(): NativeTensor[];
-  /** Whether it is one of these, as they are now. */
-  fits(modules: NativeModule[], tensors: NativeTensor[]): boolean;
-  /** Copies on the compute thread, and shows all at once. */
-  refresh(): Promise<void>;
-}
 
 export type NativeOptimizerKind = 'SGD' | 'Adam' | 'RMSprop' | 'Adagrad';
 
 export type NativeOptimizerOptions = Record<string, number | boolean>;
-
-/** What happens to samples, in this order; as `TensorTransform`. */
-export interface NativeTransform {
-  permutation: NativeTensor | null;
-  toFloat: boolean;
-  mean: number | null;
-  std: number | null;
-  draws: number;
-}
 
 /** "" where a parameter has no name. */
 export interface NativeParameterGroup {
@@ -149,23 +59,6 @@ export interface NativeAutocast {
   dtype: DType;
   cacheEnabled: boolean;
 }
-
-/** Opaque: a dataset in memory. */
-export interface NativeDataset {
-  readonly __dataset: never;
-}
-
-/** One pass over a dataset. */
-export interface NativeMiniBatches {
-  length(): number;
-  next(): [x: NativeInputs, y: NativeTensor, taskId: NativeTensor] | null;
-  /** Behind the mini-batch that was given last. */
-  position(): NativePassPosition;
-  goTo(position: NativePassPosition): void;
-}
-
-/** In each group of samples: null where they come in their order, or no order has been drawn yet. */
-export type NativePassPosition = (readonly [order: NativeTensor | null, next: number, hasEnded: boolean])[];
 
 /** Sums over the mini-batches of a pass, weighted by samples. */
 export interface NativeStatistics {

@@ -2,20 +2,18 @@ import { inspect } from 'node:util';
 import { z } from 'zod';
 import type { Dataset } from '../data/dataset';
 import type { Inputs } from '../data/inputs';
-import type { DType } from '../element-types';
 import { ContinualTorchError, describeValue } from '../errors';
 import { native } from '../native/binding';
 import type { NativeModule } from '../native/types';
-import { boolean, deviceName, parseArgument, parseOptions } from '../options';
-import { isDtype } from '../tensor/dtype';
+import { boolean, parseArgument, parseOptions } from '../options';
 import { Tensor } from '../tensor/tensor';
 import { keep } from '../tensor/tidy';
 import { callUserAtOnce } from '../user-function';
 import type { PartKind } from './exposed';
-import { floatingPointDtype } from './factory';
 import { copiesAre, DeepCopy, partsOf } from './deep-copy';
 import { modulesAre } from './module-node';
 import { ModuleState, statesAre } from './module-state';
+import { onPath } from './on-path';
 import { asParameter, Parameter } from './parameter';
 import { requireRegistrable } from './registrable';
 import { type PredictOptions, predictions } from './predict';
@@ -23,45 +21,22 @@ import { describeModule } from './repr';
 import { Script } from './script';
 import type { ScriptValue } from './script-value';
 import { runsTorchScript } from './scripted-forwards';
-import { type IncompatibleKeys, loadState, type StateDict } from './state-dict';
+import { type IncompatibleKeys, loadState, type StateDict, transientBuffers } from './state-dict';
+import { parseTarget, type Target } from './target';
 
 /** @internal */
 export { runsTorchScript } from './scripted-forwards';
 export type { PredictOptions } from './predict';
-
-/** A device name, a floating-point dtype, or both. */
-export type Target =
-  | string
-  | {
-      /** `"cpu"`, `"cuda"` or `"cuda:N"`. */
-      device?: string;
-      /** A floating-point dtype. */
-      dtype?: DType;
-    };
+export type { Target } from './target';
 
 /** A module whose `forward` returns anything. */
 export type AnyModule = Module<unknown>;
 
-const targetSchema = z.object({ device: deviceName.optional(), dtype: floatingPointDtype.optional() });
-const targetType = z.record(z.string(), z.unknown(), 'a device, a dtype, or { device, dtype }');
 const bufferSchema = z.object({ persistent: boolean.default(true) });
 const loadSchema = z.object({ strict: boolean.default(true) });
 
 /** Called with a module: as a method's, its parameter is not compared strictly, so that it may be written for `nn.Module`. */
 export type ModuleCallback = { call(module: AnyModule): void }['call'];
-
-/** What a walk through a tree has come to, so that it ends where a module is inside itself. */
-const path = new Set<AnyModule>();
-
-function onPath<T>(module: AnyModule, body: () => T, otherwise: T): T {
-  if (path.has(module)) return otherwise;
-  path.add(module);
-  try {
-    return body();
-  } finally {
-    path.delete(module);
-  }
-}
 
 /** Seen by structuredClone and postMessage alone, which quote it: "... could not be cloned". */
 const uncloneable = () => 'a Module (make another one and load the state dict of this one)';
@@ -250,22 +225,8 @@ export class Module<Output = Tensor> {
    * shared stands under each of its names.
    */
   stateDict(): Map<string, Tensor> {
-    const entries = nativeModule(this).state(true);
-    const leftOut = this.#transientBuffers();
-    return new Map(entries.flatMap(([name, tensor]) => (leftOut.has(name) ? [] : [[name, new Tensor(tensor)]])));
-  }
-
-  /** The names of all buffers that are not in the state dict. */
-  #transientBuffers(): Set<string> {
-    const names = new Set<string>();
-    const visit = (module: AnyModule, prefix: string): void => {
-      for (const [name, isPersistent] of stateOf(module).buffers) if (!isPersistent) names.add(prefix + name);
-      for (const [name, child] of stateOf(module).children()) {
-        if (child) onPath(child, () => visit(child, `${prefix}${name}.`), undefined);
-      }
-    };
-    onPath(this, () => visit(this, ''), undefined);
-    return names;
+    const leftOut = transientBuffers(this);
+    return new Map(nativeModule(this).state(true).flatMap(([name, tensor]) => (leftOut.has(name) ? [] : [[name, new Tensor(tensor)]])));
   }
 
   /**
@@ -352,8 +313,7 @@ export class Module<Output = Tensor> {
    * @throws ERR_DEVICE, ERR_BUSY, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
    */
   to(target: Target): this {
-    const named = typeof target !== 'string' ? target : isDtype(target) ? { dtype: target } : { device: target };
-    const { device, dtype } = parseOptions('to', targetSchema, parseArgument('to', 'target', targetType, named));
+    const { device, dtype } = parseTarget(target);
     nativeModule(this).to(device ?? null, dtype ?? null);
     return this;
   }

@@ -4,6 +4,7 @@ import { Tensor } from '../tensor/tensor';
 import { inPlaceOfStateDict } from '../wrong-argument';
 import type { ModuleNode } from './module-node';
 import { stateOf } from './module-state';
+import { onPath } from './on-path';
 
 /** Tensors by the name of their parameter or buffer. */
 export type StateDict = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
@@ -104,4 +105,17 @@ function misfit(key: string, tensor: Tensor, value: unknown): string | null {
 function scalar(tensor: Tensor): Tensor {
   const { shape } = tensor;
   return shape.length === 1 && shape[0] === 1 ? tensor.select(0, 0) : tensor;
+}
+
+/** @internal The names of all buffers that are not in the state dict. */
+export function transientBuffers(root: ModuleNode): Set<string> {
+  const names = new Set<string>();
+  const visit = (module: ModuleNode, prefix: string): void => {
+    for (const [name, isPersistent] of stateOf(module).buffers) if (!isPersistent) names.add(prefix + name);
+    for (const [name, child] of stateOf(module).children()) {
+      if (child) onPath(child, () => visit(child, `${prefix}${name}.`), undefined);
+    }
+  };
+  onPath(root, () => visit(root, ''), undefined);
+  return names;
 }

@@ -16,24 +16,10 @@ import { boolean, integer, nonNegativeInteger, parseArgument, parseOptions } fro
 import { Phase } from '../../phase';
 import { type Curve, EvaluationResults } from '../../results/evaluation-results';
 import type { AllMetrics, EmittedMetric, LastMetrics, MetricValue } from '../../results/metric-values';
-import {
-  anyNumber,
-  anyState,
-  arrayOf,
-  byName,
-  checkState,
-  copyOf,
-  isStateful,
-  loadTogether,
-  misfit,
-  object,
-  type State,
-  type Stateful,
-  stateOf,
-  tensorState,
-} from '../../state';
+import { anyNumber, arrayOf, byName, checkState, copyOf, loadTogether, misfit, object, type State, tensorState } from '../../state';
 import { Tensor } from '../../tensor/tensor';
 import { isThenable } from '../../user-function';
+import { partsOf, partStates, statesOf } from './part-states';
 
 const logger = z.custom<Logger>(
   (value) => isObject(value) && typeof (value as Partial<Logger>).logMetrics === 'function',
@@ -46,7 +32,6 @@ const schema = z.object({
 });
 
 const value = z.union([anyNumber, tensorState], 'a number or a tensor');
-const part = object({ name: z.string('a name'), state: anyState.optional() });
 const stateSchema = z.object({
   active: boolean,
   count: nonNegativeInteger,
@@ -54,8 +39,8 @@ const stateSchema = z.object({
   curves: byName(object({ x: arrayOf(anyNumber), y: arrayOf(value), of: arrayOf(integer) })),
   accuracies: accuracyRecorderState,
   hasWarnedOfNames: boolean,
-  metrics: arrayOf(part),
-  loggers: arrayOf(part),
+  metrics: partStates,
+  loggers: partStates,
 });
 
 /** Options of `EvaluationPlugin`. */
@@ -348,23 +333,6 @@ export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
 interface MarkedCurve extends Curve {
   of: number[];
 }
-
-type PartState = z.output<typeof part>;
-
-function statesOf(parts: readonly object[]): PartState[] {
-  return parts.map((each) => ({ name: pluginName(each), ...(isStateful(each) && { state: stateOf(each) }) }));
-}
-
-/** The parts that have a state, each with its own. */
-function partsOf(what: 'metrics' | 'loggers', parts: readonly object[], states: readonly PartState[]): [Stateful, State][] {
-  const shape = (each: PartState) => each.name + (each.state === undefined ? ' without a state' : '');
-  const ours = parts.map((each) => shape({ name: pluginName(each), ...(isStateful(each) && { state: null }) }));
-  const theirs = states.map(shape);
-  if (list(ours) === list(theirs)) return parts.flatMap((each, i): [Stateful, State][] => (isStateful(each) ? [[each, states[i]!.state!]] : []));
-  throw misfit('EvaluationPlugin', `expected ${what} ${list(ours)}, got ${list(theirs)}`);
-}
-
-const list = (names: readonly string[]) => `[${names.join(', ')}]`;
 
 function refill<T>(map: Map<string, T>, entries: Iterable<readonly [string, T]>): void {
   map.clear();
