@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "core/compute/compute_thread.h"
+#include "core/compute/device_reads.h"
 #include "core/error.h"
 #include "core/optimizers/name_groups.h"
 #include "core/optimizers/sgd.h"
@@ -106,6 +107,42 @@ void a_penalty_written_past_the_caches_has_the_same_bits() {
 
     quadratic_penalty(theta, anchor, omega, streamed, -1.7, /*accumulate=*/true);
     EXPECT(streamed.abs().max().item<double>() == 0);
+  }
+}
+
+void a_pull_is_its_closed_form_and_has_the_same_bits_in_vectors_and_by_single_elements() {
+  torch::manual_seed(5);
+  const int64_t n = 40011;  // for several threads, with a tail
+  for (const at::ScalarType dtype : {at::kDouble, at::kFloat, at::kBFloat16, at::kHalf}) {
+    const at::ScalarType number = importance_type(dtype);
+    const at::Tensor theta = at::randn({n}, at::kDouble).to(dtype), anchor = at::randn({n}, at::kDouble).to(dtype);
+    // From next to nothing to beyond all numbers.
+    const at::Tensor omega = at::pow(10, at::rand({n}, at::kDouble) * 40 - 20).to(number);
+    omega.narrow(0, 100, 50).zero_();
+    omega.narrow(0, 150, 50).fill_(std::numeric_limits<double>::infinity());
+    const at::Tensor c = omega.to(at::kDouble) * 3, from = theta.to(at::kDouble), to = anchor.to(at::kDouble);
+    const at::Tensor expected = at::where(c.isinf(), to, (from + c * to) / (c + 1));
+
+    const at::Tensor pulled = theta.clone();
+    pull_to_anchor(pulled, anchor, omega, 3);
+    const double by = dtype == at::kDouble ? 1e-15 : dtype == at::kFloat ? 3e-7 : dtype == at::kHalf ? 1e-3 : 8e-3;
+    EXPECT(((pulled.to(at::kDouble) - expected).abs() <= by * at::maximum(from.abs(), to.abs())).all().item<bool>());
+    EXPECT(at::equal(pulled.narrow(0, 100, 50), theta.narrow(0, 100, 50)));
+    EXPECT(at::equal(pulled.narrow(0, 150, 50), anchor.narrow(0, 150, 50)));
+
+    const at::Tensor one_by_one = theta.clone();
+    for (int64_t i = 0; i < 300; ++i) {
+      pull_to_anchor(one_by_one.narrow(0, i, 1), anchor.narrow(0, i, 1), omega.narrow(0, i, 1), 3);
+    }
+    EXPECT(at::equal(one_by_one.narrow(0, 0, 300), pulled.narrow(0, 0, 300)));
+
+    const CpuAsDevice there;
+    const at::Tensor by_operators = theta.clone(), left = theta.clone();
+    pull_to_anchor(by_operators, anchor, omega, 3, at::zeros({1}));
+    EXPECT(((by_operators.to(at::kDouble) - expected).abs() <= by * at::maximum(from.abs(), to.abs())).all().item<bool>());
+    EXPECT(at::equal(by_operators.narrow(0, 100, 100), pulled.narrow(0, 100, 100)));
+    pull_to_anchor(left, anchor, omega, 3, at::ones({1}));
+    EXPECT(at::equal(left, theta));
   }
 }
 
@@ -261,6 +298,7 @@ int main() {
   neighbours_with_one_key_are_one_run();
   penalty_equals_its_definition_and_its_gradient_a_finite_difference();
   a_penalty_written_past_the_caches_has_the_same_bits();
+  a_pull_is_its_closed_form_and_has_the_same_bits_in_vectors_and_by_single_elements();
   importance_is_the_mean_magnitude_of_each_batchs_gradient();
   a_grown_parameter_keeps_its_low_indices_and_the_rest_is_free();
   jobs_run_in_order_and_those_not_begun_are_dropped();

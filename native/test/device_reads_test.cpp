@@ -9,6 +9,7 @@
 #include "core/optimizers/adam.h"
 #include "core/optimizers/rmsprop.h"
 #include "core/optimizers/sgd.h"
+#include "core/regularization/proximal_penalty.h"
 #include "core/training/training_step.h"
 #include "test/check.h"
 #include "test/mas.h"
@@ -44,6 +45,7 @@ struct Settings {
   Rule rule = rules().front();
   at::ScalarType dtype = at::kFloat;
   double lambda = 0;  // of MAS, where not 0
+  bool is_proximal = false;
   std::optional<int64_t> nan_in = {};
   std::optional<int64_t> wrong_label_in = {};
 };
@@ -73,10 +75,12 @@ struct Run {
       step->run(mas.mini_batch(), true, 1000, kNoHurry, never);
       run_once(*step, mas, Mas::Stage::kReplace);
       step->close();
-      plan.push_back({Phase::kPlugin, mas.penalty});
+      penalty = mas.penalty;
     }
-    for (const Phase phase : {Phase::kBackward, Phase::kUpdate, Phase::kMeasureAccuracy})
-      plan.push_back({phase, nullptr});
+    if (penalty && !settings.is_proximal) plan.push_back({Phase::kPlugin, penalty});
+    plan.insert(plan.end(), {{Phase::kBackward, nullptr}, {Phase::kUpdate, nullptr}});
+    if (penalty && settings.is_proximal) plan.push_back({Phase::kPlugin, proximal_phase(penalty)});
+    plan.push_back({Phase::kMeasureAccuracy, nullptr});
     if (settings.nan_in)
       dataset->inputs.tensors[0][*settings.nan_in * kBatch][2] = std::numeric_limits<double>::quiet_NaN();
     if (settings.wrong_label_in) dataset->targets[*settings.wrong_label_in * kBatch] = 9;
@@ -95,6 +99,7 @@ struct Run {
   std::optional<TrainingStep> step;
   std::shared_ptr<Dataset> dataset = std::make_shared<Dataset>();
   std::vector<PlannedPhase> plan;
+  std::shared_ptr<QuadraticPenalty> penalty;
 };
 
 std::string message_of(const std::exception_ptr& thrown) {
@@ -146,13 +151,15 @@ void an_iteration_that_nobody_listens_to_reads_nothing() {
     EXPECT(reads_in(here, 5) == 5 * (lambda == 0 ? 3 : 4));
 
     for (const Rule& rule : rules()) {
-      const CpuAsDevice there;
-      Run run({.rule = rule, .lambda = lambda}, device);
-      EXPECT(reads_in(run, 3) == 1);  // the job's end
-      EXPECT(reads_in(run, 7) == 1);
-      const ReadCounter counter;
-      run.step->statistics();
-      EXPECT(counter.reads() == 2);
+      for (const bool is_proximal : {false, true}) {
+        const CpuAsDevice there;
+        Run run({.rule = rule, .lambda = lambda, .is_proximal = is_proximal}, device);
+        EXPECT(reads_in(run, 3) == 1);  // the job's end
+        EXPECT(reads_in(run, 7) == 1);
+        const ReadCounter counter;
+        run.step->statistics();
+        EXPECT(counter.reads() == 2);
+      }
     }
   }
 }
@@ -184,15 +191,17 @@ void the_numbers_are_those_of_the_cpu() {
   for (const Rule& rule : rules()) {
     for (const at::ScalarType dtype : {at::kFloat, at::kDouble, at::kBFloat16}) {
       for (const double lambda : {0., 2.}) {
-        if (lambda > 0 && dtype == at::kBFloat16) continue;  // rounded elsewhere
-        const Settings settings{.rule = rule, .dtype = dtype, .lambda = lambda};
-        Run here(settings);
-        here.train();
-        const CpuAsDevice there;
-        Run run(settings, device);
-        const TrainingStep::Progress progress = run.train();
-        EXPECT(progress.iterations == kBatches && progress.exhausted && !progress.error);
-        expect_same(here, run, tolerance(settings));
+        for (const bool is_proximal : {false, true}) {
+          if (lambda > 0 && dtype == at::kBFloat16) continue;  // rounded elsewhere
+          const Settings settings{.rule = rule, .dtype = dtype, .lambda = lambda, .is_proximal = is_proximal};
+          Run here(settings);
+          here.train();
+          const CpuAsDevice there;
+          Run run(settings, device);
+          const TrainingStep::Progress progress = run.train();
+          EXPECT(progress.iterations == kBatches && progress.exhausted && !progress.error);
+          expect_same(here, run, tolerance(settings));
+        }
       }
     }
   }
@@ -233,11 +242,15 @@ void a_loss_that_is_not_finite_reaches_nothing_and_is_told_as_on_the_cpu() {
 void updates_of_a_bad_job_leave_every_bit() {
   for (const Rule& rule : rules()) {
     const CpuAsDevice there;
-    const Settings good{.rule = rule}, bad{.rule = rule, .nan_in = 5};
-    Run until(good, device), run(bad, device);
-    until.train(5);
-    run.train();
-    expect_same(until, run);
+    for (const double lambda : {0., 2.}) {
+      const Settings good{.rule = rule, .lambda = lambda, .is_proximal = true};
+      Settings bad = good;
+      bad.nan_in = 5;
+      Run until(good, device), run(bad, device);
+      until.train(5);
+      run.train();
+      expect_same(until, run);
+    }
   }
 }
 
