@@ -119,6 +119,14 @@ describe('misuse: options', () => {
         ['0', type, '"0"'],
       ],
     ],
+    penaltyUpdate: [
+      '"gradient" or "proximal"',
+      [
+        ['adam', value, '"adam"'],
+        [true, value, 'true'],
+        [null, value, 'null'],
+      ],
+    ],
     verbose: [
       'true or false',
       [
@@ -138,7 +146,7 @@ describe('misuse: options', () => {
   }
 
   it('MASPlugin names an option that it does not know', () => {
-    const message = /^MASPlugin: unknown option "lambda"; expected among lambdaReg, alpha, verbose$/;
+    const message = /^MASPlugin: unknown option "lambda"; expected among lambdaReg, alpha, penaltyUpdate, verbose$/;
     throwsWithCode(() => new MASPlugin({ lambda: 1 } as object), 'ERR_UNKNOWN_OPTION', message);
   });
 

@@ -2,13 +2,11 @@ import { z } from 'zod';
 import type { Strategy } from '../../hooks/strategy';
 import type { QuadraticPenalty } from './quadratic-penalty';
 
-const ways = ['gradient', 'proximal'] as const;
-
 /** How a penalty reaches the parameters: through the loss and its gradient, or in closed form behind the optimizer's update. */
-export type PenaltyUpdate = (typeof ways)[number];
+export type PenaltyUpdate = 'gradient' | 'proximal';
 
 /** The option of a plugin that has a penalty. */
-export const penaltyUpdate = z.enum(ways, '"gradient" or "proximal"').default('gradient');
+export const penaltyUpdate = z.enum(['gradient', 'proximal'], '"gradient" or "proximal"').default('gradient');
 
 /** Says, once, that the steps on a penalty's gradient run away from its anchors, before they do. */
 export class InstabilityWarning {
