@@ -3,6 +3,7 @@ export { metricName, parseMetricName } from './metric';
 export type { MetricNameParts, NameParts, PluginMetric } from './metric';
 export { accuracyMetrics, type AccuracyLevels } from './metrics/accuracy';
 export { lossMetrics } from './metrics/loss';
+export { penaltyMetrics, taskLossMetrics } from './metrics/penalty';
 export { timingMetrics } from './metrics/timing';
 export { bwtMetrics, forgettingMetrics, type TransferLevels } from './metrics/forgetting';
 export { forwardTransferMetrics } from './metrics/forward-transfer';

@@ -111,6 +111,8 @@ export interface Evaluator extends Stateful {
   onProgress(strategy: Strategy, progress: PassProgress): void | Promise<void>;
   /** @internal Whether a logger listens to `onProgress`. */
   readonly isHeard: boolean;
+  /** @internal Whether a metric asks for penalties that are not computed otherwise. */
+  readonly asksForPenalties: boolean;
   /** @internal The value that came last of those whose name is asked for, and how many values had come before it. */
   latest(isAskedFor: (name: string) => boolean): { name: string; value: number | Tensor; order: number } | undefined;
   /** @internal How many values have come so far. */

@@ -63,6 +63,10 @@ export interface NativeAutocast {
 /** Sums over the mini-batches of a pass, weighted by samples. */
 export interface NativeStatistics {
   lossSum: number;
+  /** Of the penalties that are part of the losses. */
+  addedPenaltySum: number;
+  /** Of those that are not. */
+  apartPenaltySum: number;
   samples: number;
   correct: number;
   compared: number;
@@ -82,6 +86,8 @@ export interface NativeQuadraticPenalty {
   phase(): PluginPhase;
   /** Moves what the optimizer has updated towards its anchors. */
   proximal(): PluginPhase;
+  /** Computes the penalty for metrics, apart from the loss. */
+  value(): PluginPhase;
   /** Looks at how stable the optimizer's steps on the penalty's gradient are. */
   stabilityCheck(): PluginPhase;
   /** What the latest check has found of the group that runs away first; null: no group can. */
@@ -158,7 +164,7 @@ export interface NativeTrainingStep {
   ): Progress | Promise<Progress>;
   clear(): void;
   get(name: 'x'): NativeInputs | null;
-  get(name: 'y' | 'taskId' | 'output' | 'loss'): NativeTensor | null;
+  get(name: 'y' | 'taskId' | 'output' | 'loss' | 'addedPenalty' | 'apartPenalty'): NativeTensor | null;
   get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss'): NativeInputs | null;
   set(name: 'x', inputs: NativeInputs): void;
   set(name: 'x' | 'y' | 'output' | 'loss', tensor: NativeTensor): void;

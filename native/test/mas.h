@@ -18,7 +18,8 @@ struct Mas {
     const MiniBatch none;
     const Optimizer optimizer({});
     at::Tensor loss;
-    pass->accumulate({none, output, loss, flat, optimizer});
+    Penalties penalties;
+    pass->accumulate({none, output, loss, penalties, flat, optimizer});
   }
 
   std::vector<PlannedPhase> once(Stage stage) const { return {{Phase::kPlugin, ImportancePass::phase(pass, stage)}}; }

@@ -6,6 +6,7 @@ import { ContinualTorchError, describeValue } from '../../errors';
 import { AccuracyRecorder, accuracyRecorderState } from '../../evaluation/accuracy-recorder';
 import type { PluginMetric } from '../../evaluation/metric';
 import { needsLabels } from '../../evaluation/metrics/accuracy';
+import { needsPenalties } from '../../evaluation/metrics/penalty';
 import { experienceKey } from '../../evaluation/trained-steps';
 import { type HookName, hookNames } from '../../hooks/hook-names';
 import { isWhollyKept, pluginName, SupervisedPlugin } from '../../hooks/plugin';
@@ -262,6 +263,11 @@ export class EvaluationPlugin extends SupervisedPlugin implements Evaluator {
   /** @internal */
   get isMeasuring(): boolean {
     return this.metrics.length > 0 && this.active;
+  }
+
+  /** @internal Whether a metric asks for penalties that are not computed otherwise. */
+  get asksForPenalties(): boolean {
+    return this.isMeasuring && this.metrics.some(needsPenalties);
   }
 
   /** Answers a hook, as an own property and only where it is needed: a listener inside the iteration would split it. */

@@ -256,10 +256,12 @@ export class MASPlugin extends SupervisedPlugin {
     this.#pass.settle();
   }
 
-  /** @internal What this way of updating has to do at present. */
+  /** @internal What there is to do at present, in the hook where this way of updating has its place. */
   phaseOf(way: PenaltyUpdate, strategy: Strategy): Phase | null {
-    if (way !== this.penaltyUpdate || !this.hasMemory(strategy)) return null;
-    return way === 'gradient' ? this.penalty.phase : this.penalty.proximal;
+    const { penalty, penaltyUpdate } = this;
+    if (!this.hasMemory(strategy)) return null;
+    if (way === penaltyUpdate) return way === 'gradient' ? penalty.phase : penalty.proximal;
+    return way === 'gradient' && strategy.evaluator.asksForPenalties ? penalty.value : null;
   }
 
   /** @internal Whether an earlier experience is to be remembered: of this strategy's, not of one that had the plugin before. */

@@ -74,6 +74,8 @@ export class QuadraticPenalty {
   readonly phase: Phase;
   /** Pulls what the optimizer has updated in this iteration towards its anchors, in place; for `afterUpdate`. */
   readonly proximal: Phase;
+  /** Computes the penalty and leaves it to `penaltyMetrics`; with `proximal`, for `beforeBackward`. */
+  readonly value: Phase;
   /** @internal */
   readonly handle: NativeQuadraticPenalty;
   /** @internal */
@@ -90,6 +92,7 @@ export class QuadraticPenalty {
     this.handle = native.createQuadraticPenalty(lambda, names);
     this.phase = this.handle.phase();
     this.proximal = this.handle.proximal();
+    this.value = this.handle.value();
   }
 
   /** Whether nothing has been set or measured yet. @throws ERR_BUSY while a job uses it */

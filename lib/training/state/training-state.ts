@@ -4,7 +4,9 @@ import { anyNumber, anyState, checkState, type State, tensorState } from '../../
 import { type Place, stages } from '../templates/place';
 
 const count = z.int().min(0);
-const statistics = z.object({ lossSum: anyNumber, samples: count, correct: count, compared: count });
+// States from before there were penalties among them have none.
+const penaltySum = anyNumber.default(0);
+const statistics = z.object({ lossSum: anyNumber, addedPenaltySum: penaltySum, apartPenaltySum: penaltySum, samples: count, correct: count, compared: count });
 const source = z.object({
   /** What the source says of its place; null: it is read again, from `generators` on, and `skip` mini-batches are left out. */
   position: anyState,

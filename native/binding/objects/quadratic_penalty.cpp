@@ -33,6 +33,7 @@ void QuadraticPenaltyHandle::define(Napi::Env env, Napi::Object exports) {
   const Napi::Function constructor =
       DefineClass(env, kName,
                   {InstanceMethod<&Self::phase>("phase"), InstanceMethod<&Self::proximal>("proximal"),
+                   InstanceMethod<&Self::value>("value"),
                    InstanceMethod<&Self::stability_check>("stabilityCheck"),
                    InstanceMethod<&Self::stability>("stability"), InstanceMethod<&Self::is_empty>("isEmpty"),
                    InstanceMethod<&Self::memory>("memory"), InstanceMethod<&Self::set_memory>("setMemory"),
@@ -52,6 +53,13 @@ Napi::Value QuadraticPenaltyHandle::phase(const Napi::CallbackInfo& info) {
 Napi::Value QuadraticPenaltyHandle::proximal(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return PluginPhaseHandle::wrap(info.Env(), {proximal_phase(value_->object), value_});
+  });
+}
+
+/// value() -> PluginPhase: computes the penalty for metrics, apart from the loss.
+Napi::Value QuadraticPenaltyHandle::value(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return PluginPhaseHandle::wrap(info.Env(), {penalty_value_phase(value_->object), value_});
   });
 }
 

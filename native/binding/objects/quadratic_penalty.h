@@ -17,6 +17,7 @@ class QuadraticPenaltyHandle : public Wrapped<QuadraticPenaltyHandle, std::share
  private:
   Napi::Value phase(const Napi::CallbackInfo& info);
   Napi::Value proximal(const Napi::CallbackInfo& info);
+  Napi::Value value(const Napi::CallbackInfo& info);
   Napi::Value stability_check(const Napi::CallbackInfo& info);
   Napi::Value stability(const Napi::CallbackInfo& info);
   Napi::Value is_empty(const Napi::CallbackInfo& info);

@@ -306,7 +306,7 @@ Napi::Value TrainingStepHandle::clear(const Napi::CallbackInfo& info) {
   });
 }
 
-/// get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss') -> Tensor | null; of x Inputs
+/// get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss' | 'addedPenalty' | 'apartPenalty') -> Tensor | null; of x Inputs
 Napi::Value TrainingStepHandle::get(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     TrainingStep& step = idle();
@@ -316,7 +316,9 @@ Napi::Value TrainingStepHandle::get(const Napi::CallbackInfo& info) {
     if (name == "taskId") return TensorHandle::wrap(info.Env(), step.batch.task_id);
     if (name == "output") return TensorHandle::wrap(info.Env(), step.output);
     if (name == "loss") return TensorHandle::wrap(info.Env(), step.loss);
-    wrong_argument("x, y, taskId, output or loss");
+    if (name == "addedPenalty") return TensorHandle::wrap(info.Env(), step.penalties.added);
+    if (name == "apartPenalty") return TensorHandle::wrap(info.Env(), step.penalties.apart);
+    wrong_argument("x, y, taskId, output, loss, addedPenalty or apartPenalty");
   });
 }
 
@@ -338,12 +340,14 @@ Napi::Value TrainingStepHandle::set(const Napi::CallbackInfo& info) {
   });
 }
 
-/// statistics() -> { lossSum, samples, correct, compared } of the open pass.
+/// statistics() -> { lossSum, addedPenaltySum, apartPenaltySum, samples, correct, compared } of the open pass.
 Napi::Value TrainingStepHandle::statistics(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const RunningStatistics statistics = idle().statistics();
     Napi::Object object = Napi::Object::New(info.Env());
     object.Set("lossSum", statistics.loss_sum);
+    object.Set("addedPenaltySum", statistics.added_penalty_sum);
+    object.Set("apartPenaltySum", statistics.apart_penalty_sum);
     object.Set("samples", static_cast<double>(statistics.samples));
     object.Set("correct", static_cast<double>(statistics.correct));
     object.Set("compared", static_cast<double>(statistics.compared));
@@ -351,13 +355,16 @@ Napi::Value TrainingStepHandle::statistics(const Napi::CallbackInfo& info) {
   });
 }
 
-/// setStatistics({ lossSum, samples, correct, compared }) -> void: the open pass goes on from these.
+/// setStatistics(statistics) -> void: the open pass goes on from these, in the form that `statistics` gives.
 Napi::Value TrainingStepHandle::set_statistics(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     if (!info[0].IsObject()) wrong_argument("statistics to be an object");
     const auto object = info[0].As<Napi::Object>();
     const auto count = [&](const char* name) { return integer_argument(object.Get(name), name); };
-    idle().set_statistics({.loss_sum = number_argument(object.Get("lossSum"), "lossSum"),
+    const auto sum = [&](const char* name) { return number_argument(object.Get(name), name); };
+    idle().set_statistics({.loss_sum = sum("lossSum"),
+                           .added_penalty_sum = sum("addedPenaltySum"),
+                           .apart_penalty_sum = sum("apartPenaltySum"),
                            .samples = count("samples"),
                            .correct = count("correct"),
                            .compared = count("compared")});

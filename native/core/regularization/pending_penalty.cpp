@@ -53,7 +53,15 @@ double PendingPenalty::pass(double scale, const Treat& treat) const {
 at::Tensor PendingPenalty::value(const at::TensorOptions& options) {
   const bool is_free = !any_grad();
   if (is_free) claim_ = flat_->claim_grads();
-  const auto treat = [&](size_t i) -> int64_t { return is_free && takes_gradient(i) ? kWrite : kValueOnly; };
+  return value_of(options, [&](size_t i) -> int64_t { return is_free && takes_gradient(i) ? kWrite : kValueOnly; });
+}
+
+at::Tensor PendingPenalty::value_alone(const at::TensorOptions& options) const {
+  return value_of(options, [](size_t) -> int64_t { return kValueOnly; });
+}
+
+template <typename Treat>
+at::Tensor PendingPenalty::value_of(const at::TensorOptions& options, const Treat& treat) const {
   if (!is_on_device()) return number(lambda_ * pass(lambda_, treat), options);
   at::Tensor sum;
   visit_runs(treat, [&](const Run& run, int64_t how) {

@@ -23,8 +23,10 @@ class PendingPenalty {
         known_(std::move(known)),
         lambda_(lambda) {}
 
-  /// [1], infinite where the dtype cannot hold it.
+  /// [1], infinite where the dtype cannot hold it. Backward is to come.
   at::Tensor value(const at::TensorOptions& options);
+  /// The same without a thought of backward.
+  at::Tensor value_alone(const at::TensorOptions& options) const;
 
   /// @param factor [1]: d(objective)/d(penalty)
   void backward(const at::Tensor& factor);
@@ -43,6 +45,8 @@ class PendingPenalty {
   void visit_runs(const Treat& treat, const Visit& visit) const;
   template <typename Treat>
   double pass(double scale, const Treat& treat) const;
+  template <typename Treat>
+  at::Tensor value_of(const at::TensorOptions& options, const Treat& treat) const;
 
   std::string plugin_;
   std::shared_ptr<FlatParameters> flat_;

@@ -7,11 +7,20 @@
 
 namespace continual {
 
+/// What penalties come to in a mini-batch, [1] each; undefined: there was none.
+struct Penalties {
+  at::Tensor added;  // to the loss
+  at::Tensor apart;  // from it, as they have an effect of their own
+
+  static void add(at::Tensor& sum, const at::Tensor& value) { sum = sum.defined() ? sum + value : value; }
+};
+
 /// The iteration under way, as a phase of a plugin finds it.
 struct Iteration {
   const MiniBatch& batch;
   const at::Tensor& output;  // undefined before forward
   at::Tensor& loss;          // [1] in training; what is added to it is trained too
+  Penalties& penalties;      // for metrics
   const std::shared_ptr<FlatParameters>& parameters;
   const Optimizer& optimizer;
   uint64_t updates_before = 0;  // of `optimizer.updates()`: those behind it are of this iteration

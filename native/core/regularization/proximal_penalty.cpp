@@ -1,6 +1,7 @@
 #include "core/regularization/proximal_penalty.h"
 
 #include "core/regularization/penalty_kernels.h"
+#include "core/regularization/pending_penalty.h"
 
 namespace continual {
 namespace {
@@ -29,10 +30,33 @@ class ProximalPhase final : public PluginPhase {
   std::shared_ptr<QuadraticPenalty> penalty_;
 };
 
+class ValuePhase final : public PluginPhase {
+ public:
+  explicit ValuePhase(std::shared_ptr<QuadraticPenalty> penalty) : penalty_(std::move(penalty)) {}
+
+  void run(const Iteration& iteration) override {
+    const at::NoGradGuard no_grad;
+    const auto [omega, anchor, known] = penalty_->held(iteration.parameters, name());
+    const PendingPenalty penalty(penalty_->names().plugin, iteration.parameters, omega, anchor, known,
+                                 penalty_->lambda());
+    const at::TensorOptions options = iteration.loss.options().requires_grad(false);
+    Penalties::add(iteration.penalties.apart, penalty.value_alone(options));
+  }
+
+  std::string name() const override { return penalty_->names().plugin + ".beforeBackward"; }
+
+ private:
+  std::shared_ptr<QuadraticPenalty> penalty_;
+};
+
 }  // namespace
 
 std::shared_ptr<PluginPhase> proximal_phase(std::shared_ptr<QuadraticPenalty> penalty) {
   return std::make_shared<ProximalPhase>(std::move(penalty));
+}
+
+std::shared_ptr<PluginPhase> penalty_value_phase(std::shared_ptr<QuadraticPenalty> penalty) {
+  return std::make_shared<ValuePhase>(std::move(penalty));
 }
 
 }  // namespace continual

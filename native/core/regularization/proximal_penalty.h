@@ -15,4 +15,7 @@ namespace continual {
 /// that was left out), those that are frozen, and elements whose Omega is not above 0.
 std::shared_ptr<PluginPhase> proximal_phase(std::shared_ptr<QuadraticPenalty> penalty);
 
+/// A phase that computes P(theta) where the loss stands, for metrics: one pass that reads.
+std::shared_ptr<PluginPhase> penalty_value_phase(std::shared_ptr<QuadraticPenalty> penalty);
+
 }  // namespace continual

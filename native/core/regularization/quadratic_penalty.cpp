@@ -74,7 +74,7 @@ QuadraticPenalty::Held QuadraticPenalty::held(const std::shared_ptr<FlatParamete
   return {now_.omega, now_.anchor, now_.known};
 }
 
-void QuadraticPenalty::add_to(at::Tensor& loss, const std::shared_ptr<FlatParameters>& flat) {
+at::Tensor QuadraticPenalty::add_to(at::Tensor& loss, const std::shared_ptr<FlatParameters>& flat) {
   const auto [omega, anchor, known] = held(flat, name());
   const auto penalty = std::make_shared<PendingPenalty>(names_.plugin, flat, omega, anchor, known, lambda_);
   at::Tensor value;
@@ -91,6 +91,7 @@ void QuadraticPenalty::add_to(at::Tensor& loss, const std::shared_ptr<FlatParame
     });
   }
   loss.add_(value);
+  return value.detach();
 }
 
 at::Tensor QuadraticPenalty::importance(const at::Tensor& parameter) const {

@@ -55,9 +55,11 @@ class QuadraticPenalty final : public PluginPhase {
   void take_back();
 
   /// loss += P(theta), in place and differentiable: one pass yields value and gradient. Throws `no_importance_code`
-  /// without memory, `shape_code` where a parameter has become smaller.
-  void add_to(at::Tensor& loss, const std::shared_ptr<FlatParameters>& flat);
-  void run(const Iteration& iteration) override { add_to(iteration.loss, iteration.parameters); }
+  /// without memory, `shape_code` where a parameter has become smaller. Returns P(theta), [1].
+  at::Tensor add_to(at::Tensor& loss, const std::shared_ptr<FlatParameters>& flat);
+  void run(const Iteration& iteration) override {
+    Penalties::add(iteration.penalties.added, add_to(iteration.loss, iteration.parameters));
+  }
 
   /// How what was measured meets what is remembered. `merge` and `begin`, of what is new, work in place on the first of
   /// the two, and may write to both.

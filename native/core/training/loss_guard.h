@@ -12,6 +12,7 @@ struct Moment {
   MiniBatch batch;
   at::Tensor output;
   at::Tensor loss;
+  Penalties penalties;
   std::vector<std::shared_ptr<PluginPhase>> phases;  // of plugins that have run
   uint64_t updates_before = 0;                       // of the optimizer
   PassStatistics statistics;

@@ -24,14 +24,22 @@ at::Tensor sum_of(const at::Tensor& before, const at::Tensor& next) { return bef
 
 }  // namespace
 
-void PassStatistics::add_loss(const at::Tensor& loss, int64_t samples) {
+void PassStatistics::add(double& sum, at::Tensor& sum_on_device, const at::Tensor& value, int64_t samples) {
   const at::NoGradGuard no_grad;
-  if (reads_are_free(loss.device())) {
-    sums_.loss_sum += loss.item<double>() * static_cast<double>(samples);
-  } else {
-    loss_sum_ = sum_of(loss_sum_, loss.detach().view(at::IntArrayRef()).to(at::kDouble) * static_cast<double>(samples));
-  }
+  const auto weight = static_cast<double>(samples);
+  if (reads_are_free(value.device())) sum += value.item<double>() * weight;
+  else sum_on_device = sum_of(sum_on_device, value.detach().view(at::IntArrayRef()).to(at::kDouble) * weight);
+}
+
+void PassStatistics::add_loss(const at::Tensor& loss, int64_t samples) {
+  add(sums_.loss_sum, loss_sum_, loss, samples);
   sums_.samples += samples;
+}
+
+void PassStatistics::add_penalties(const Penalties& penalties, int64_t samples) {
+  const auto& [added, apart] = penalties;
+  if (added.defined()) add(sums_.added_penalty_sum, added_penalty_sum_, added, samples);
+  if (apart.defined()) add(sums_.apart_penalty_sum, apart_penalty_sum_, apart, samples);
 }
 
 bool PassStatistics::add_predictions(const at::Tensor& output, const at::Tensor& target) {
@@ -47,13 +55,14 @@ bool PassStatistics::add_predictions(const at::Tensor& output, const at::Tensor&
 
 void PassStatistics::settle() {
   sums_ = read();
-  loss_sum_.reset();
-  correct_.reset();
+  for (at::Tensor* sum : {&loss_sum_, &added_penalty_sum_, &apart_penalty_sum_, &correct_}) sum->reset();
 }
 
 RunningStatistics PassStatistics::read() const {
   RunningStatistics sums = sums_;
   if (loss_sum_.defined()) sums.loss_sum += loss_sum_.item<double>();
+  if (added_penalty_sum_.defined()) sums.added_penalty_sum += added_penalty_sum_.item<double>();
+  if (apart_penalty_sum_.defined()) sums.apart_penalty_sum += apart_penalty_sum_.item<double>();
   if (correct_.defined()) sums.correct += correct_.item<int64_t>();
   return sums;
 }

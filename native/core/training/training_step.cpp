@@ -88,13 +88,14 @@ bool TrainingStep::lay_out() {
 }
 
 Moment TrainingStep::moment() const {
-  return {batch, output, loss, phases_, updates_before_, passes_.empty() ? PassStatistics{} : passes_.back().statistics};
+  return {batch, output, loss, penalties, phases_, updates_before_, passes_.empty() ? PassStatistics{} : passes_.back().statistics};
 }
 
 void TrainingStep::go_back_to(Moment moment) {
   batch = std::move(moment.batch);
   output = std::move(moment.output);
   loss = std::move(moment.loss);
+  penalties = std::move(moment.penalties);
   phases_ = std::move(moment.phases);
   updates_before_ = moment.updates_before;
   if (!passes_.empty()) passes_.back().statistics = moment.statistics;
@@ -126,17 +127,22 @@ MiniBatch TrainingStep::on_device(const Inputs& x, const at::Tensor& y, const at
 
 void TrainingStep::set_batch(const Inputs& x, const at::Tensor& y, const at::Tensor& task_id) {
   batch = on_device(x, y, task_id);
+  begin_mini_batch();
+}
+
+void TrainingStep::begin_mini_batch() {
   phases_.clear();
+  penalties = {};
 }
 
 bool TrainingStep::fetch() {
-  phases_.clear();
+  begin_mini_batch();
   return !passes_.empty() && passes_.back().loader && passes_.back().loader->next(batch, device_);
 }
 
 void TrainingStep::clear() {
   batch = {};
-  phases_.clear();
+  begin_mini_batch();
   output.reset();
   loss = no_loss(device_);
 }
@@ -283,7 +289,7 @@ void TrainingStep::plugin(const std::shared_ptr<PluginPhase>& phase) {
   phases_.push_back(phase);
   explained(
       phase->error_code(), [&] { return phase->name() + ": failed on output " + describe(output); },
-      [&] { phase->run({batch, output, loss, flat_, *optimizer_, updates_before_, found_inf()}); });
+      [&] { phase->run({batch, output, loss, penalties, flat_, *optimizer_, updates_before_, found_inf()}); });
 }
 
 void TrainingStep::backward() {
@@ -313,6 +319,7 @@ void TrainingStep::measure(bool needs_labels) {
   if (!batch.y.defined()) throw Error("ERR_CALL_ORDER", "statistics: expected a mini-batch, got none");
   PassStatistics& statistics = passes_.back().statistics;
   statistics.add_loss(loss, batch.size());
+  statistics.add_penalties(penalties, batch.size());
   if (!statistics.add_predictions(output, batch.y) && needs_labels) {
     throw Error("ERR_ACCURACY_TARGET",
                 "accuracy: expected targets that are labels, integers [B], or a number for each class, as the output "

@@ -96,9 +96,12 @@ class TrainingStep {
   MiniBatch batch;
   at::Tensor output;
   at::Tensor loss;  // [1] in training, 0-dim in evaluation
+  Penalties penalties;
 
  private:
   bool fetch();
+  /// What plugins have done with the mini-batch before is forgotten.
+  void begin_mini_batch();
   /// The iterations of `run`, counted in `progress`.
   void iterate(const std::vector<PlannedPhase>& plan, bool grad_enabled, int64_t max_iterations,
                std::chrono::milliseconds budget, const std::atomic<bool>& stopping, Progress& progress);

@@ -213,7 +213,7 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
   PluginPhase: { on: () => penalty().phase(), calls: {} },
   QuadraticPenalty: {
     on: penalty,
-    calls: { phase: () => [], proximal: () => [], stabilityCheck: () => [], stability: () => [], isEmpty: () => [], memory: () => [], setMemory: () => [[['weight', handle([[1, 1], [1, 1]]), handle([[1, 1], [1, 1]])]]], keepPrevious: () => [true], takeBack: () => [] }, // prettier-ignore
+    calls: { phase: () => [], proximal: () => [], value: () => [], stabilityCheck: () => [], stability: () => [], isEmpty: () => [], memory: () => [], setMemory: () => [[['weight', handle([[1, 1], [1, 1]]), handle([[1, 1], [1, 1]])]]], keepPrevious: () => [true], takeBack: () => [] }, // prettier-ignore
   },
   TrainingStep: {
     on: () => step,
@@ -235,7 +235,7 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       get: () => ['x'],
       set: () => ['output', handle([[1, 2]])],
       statistics: () => [],
-      setStatistics: () => [{ lossSum: 1, samples: 2, correct: 1, compared: 2 }],
+      setStatistics: () => [{ lossSum: 1, addedPenaltySum: 0, apartPenaltySum: 0, samples: 2, correct: 1, compared: 2 }],
       pack: () => [[[handle(), 0]], 16, null],
       close: () => [],
     },
