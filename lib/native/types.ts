@@ -165,7 +165,7 @@ export interface NativeTrainingStep {
   clear(): void;
   get(name: 'x'): NativeInputs | null;
   get(name: 'y' | 'taskId' | 'output' | 'loss' | 'addedPenalty' | 'apartPenalty'): NativeTensor | null;
-  get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss'): NativeInputs | null;
+  get(name: 'x' | 'y' | 'taskId' | 'output' | 'loss' | 'addedPenalty' | 'apartPenalty'): NativeInputs | null;
   set(name: 'x', inputs: NativeInputs): void;
   set(name: 'x' | 'y' | 'output' | 'loss', tensor: NativeTensor): void;
   /** Sums over the open pass, weighted by samples. */

@@ -38,8 +38,9 @@ function calls(random: FuzzRandom): (() => unknown)[] {
   const penalty = () => any(plugins).penalty.handle;
   const asTheyAre = { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasured: false } as const;
   const stages = plugins.map(({ penalty: of }) => native.createImportancePass('mas', { alpha: 0.5 }, of.handle, asTheyAre));
-  const stage = () => any(Object.values(any(stages)).filter((each) => typeof each === 'object'));
-  const plugin = () => (yes() ? penalty().phase() : stage());
+  const stage = () => any(stages)[any(['begin', 'accumulate', 'replace', 'merge'] as const)];
+  const ofPenalty = () => penalty()[any(['phase', 'proximal', 'value', 'stabilityCheck'] as const)]();
+  const plugin = () => (yes() ? ofPenalty() : stage());
   const batches = () =>
     native.createMiniBatches(dataset, { batchSize: random.below(4), shuffle: yes(), dropLast: yes(), groups: [], oversample: yes(), generator: null });
   let open = native.createMiniBatches(dataset, { batchSize: 2, shuffle: false, dropLast: false, groups: [], oversample: false, generator: null });
@@ -50,6 +51,7 @@ function calls(random: FuzzRandom): (() => unknown)[] {
     () => step.run(plan(), yes(), 1 + random.below(3), 5, any([0, 1000])),
     () => step.run([0, 1, 2, 3, 5, 6, 7], true, 3, 5, 0),
     () => step.run([penalty().phase(), 5, 6], true, 1, 5, 1000),
+    () => step.run([penalty().value(), 5, 6, penalty().proximal()], true, 1, 5, 1000),
     () => step.run([stage()], yes(), 1, 5, 1000),
     () => step.run([0, 1, 2, any(stages).accumulate], true, 3, 5, 0),
     () => step.layOut(),
@@ -63,12 +65,13 @@ function calls(random: FuzzRandom): (() => unknown)[] {
     () => step.setBatch(tensors[0]!().handle, tensors[1]!().handle, tensors[1]!().handle),
     () => step.checkLoss(),
     () => step.clear(),
-    () => step.get(any(['x', 'y', 'taskId', 'output', 'loss'] as const)),
+    () => step.get(any(['x', 'y', 'taskId', 'output', 'loss', 'addedPenalty', 'apartPenalty'] as const)),
     () => step.set(any(['x', 'y', 'output', 'loss'] as const), value()),
     () => step.statistics(),
     () => step.setModel(nativeModule(any(models))),
     () => step.setOptimizer(any(optimizers).handle),
     () => penalty().memory(),
+    () => penalty().stability(),
     () => penalty().setMemory([[any(['0.weight', 'w', '']), value(), value()]]),
     () => penalty().keepPrevious(random.below(2) === 0),
     () => penalty().takeBack(),
