@@ -139,7 +139,8 @@ void a_pull_is_its_closed_form_and_has_the_same_bits_in_vectors_and_by_single_el
     const CpuAsDevice there;
     const at::Tensor by_operators = theta.clone(), left = theta.clone();
     pull_to_anchor(by_operators, anchor, omega, 3, at::zeros({1}));
-    EXPECT(((by_operators.to(at::kDouble) - expected).abs() <= by * at::maximum(from.abs(), to.abs())).all().item<bool>());
+    EXPECT(
+        ((by_operators.to(at::kDouble) - expected).abs() <= by * at::maximum(from.abs(), to.abs())).all().item<bool>());
     EXPECT(at::equal(by_operators.narrow(0, 100, 100), pulled.narrow(0, 100, 100)));
     pull_to_anchor(left, anchor, omega, 3, at::ones({1}));
     EXPECT(at::equal(left, theta));
@@ -212,7 +213,8 @@ void jobs_run_in_order_and_those_not_begun_are_dropped() {
 }
 
 void a_module_put_together_anew_has_new_parts_in_old_places() {
-  const char* const source = "def forward(self, input: Tensor) -> Tensor:\n  return self.second.forward(self.first.forward(input))\n";
+  const char* const source =
+      "def forward(self, input: Tensor) -> Tensor:\n  return self.second.forward(self.first.forward(input))\n";
   Model model(compose("Model", {.children = {{"first", linear(3, 2)}, {"second", linear(2, 2)}}}, source));
   const Model around(compose("Around", {.children = {{"model", model.module()}}}, ""));
   const at::Tensor x = at::ones({2, 3});

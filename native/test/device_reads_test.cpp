@@ -148,7 +148,8 @@ int64_t reads_in(Run& run, int64_t iterations) {
 void an_iteration_that_nobody_listens_to_reads_nothing() {
   for (const double lambda : {0., 2.}) {
     Run here({.lambda = lambda});
-    // Loss check, its share of the sum, correct predictions; the factor of the penalty's gradient, its share of the sum.
+    // Loss check, its share of the sum, correct predictions; the factor of the penalty's gradient, its share of the
+    // sum.
     EXPECT(reads_in(here, 5) == 5 * (lambda == 0 ? 3 : 5));
 
     for (const Rule& rule : rules()) {

@@ -33,8 +33,7 @@ void QuadraticPenaltyHandle::define(Napi::Env env, Napi::Object exports) {
   const Napi::Function constructor =
       DefineClass(env, kName,
                   {InstanceMethod<&Self::phase>("phase"), InstanceMethod<&Self::proximal>("proximal"),
-                   InstanceMethod<&Self::value>("value"),
-                   InstanceMethod<&Self::stability_check>("stabilityCheck"),
+                   InstanceMethod<&Self::value>("value"), InstanceMethod<&Self::stability_check>("stabilityCheck"),
                    InstanceMethod<&Self::stability>("stability"), InstanceMethod<&Self::is_empty>("isEmpty"),
                    InstanceMethod<&Self::memory>("memory"), InstanceMethod<&Self::set_memory>("setMemory"),
                    InstanceMethod<&Self::keep_previous>("keepPrevious"), InstanceMethod<&Self::take_back>("takeBack")});

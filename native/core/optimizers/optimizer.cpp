@@ -323,7 +323,8 @@ std::vector<int64_t> Optimizer::groups_updated(const FlatParameters& flat, uint6
   // A step that JavaScript calls may have laid out the parameters for itself.
   std::unordered_map<at::TensorImpl*, int64_t> updated;
   for (size_t i = 0; i < latest_update_.size(); ++i) {
-    if (latest_update_[i] > before) updated.emplace(flat_->slots()[i].parameter.unsafeGetTensorImpl(), group_of_slot_[i]);
+    if (latest_update_[i] > before)
+      updated.emplace(flat_->slots()[i].parameter.unsafeGetTensorImpl(), group_of_slot_[i]);
   }
   for (size_t i = 0; i < groups.size(); ++i) {
     const auto found = updated.find(flat.slots()[i].parameter.unsafeGetTensorImpl());

@@ -60,8 +60,9 @@ class Optimizer {
   std::optional<ParameterState> state(const at::Tensor& parameter) const;
 
   /// Puts these rules and copies of these states in place of its own; they stand as the groups and the parameters in
-  /// them do. A parameter without a state, or with one that has seen no update, begins anew. Throws ERR_STATE_DICT where
-  /// a state lacks a tensor, or has one that the rule does not know or of another shape, and has then changed nothing.
+  /// them do. A parameter without a state, or with one that has seen no update, begins anew. Throws ERR_STATE_DICT
+  /// where a state lacks a tensor, or has one that the rule does not know or of another shape, and has then changed
+  /// nothing.
   void load(std::vector<std::shared_ptr<const UpdateRule>> rules,
             const std::vector<std::vector<std::optional<ParameterState>>>& states);
 

@@ -14,8 +14,8 @@ struct MethodNames {
   std::string shape_code = "ERR_PENALTY_SHAPE";
 };
 
-/// Along an element the penalty has the second derivative 2 lambda Omega; an optimizer's steps on it alone approach theta*
-/// where
+/// Along an element the penalty has the second derivative 2 lambda Omega; an optimizer's steps on it alone approach
+/// theta* where
 ///   2 lr lambda max(Omega) < bound,
 /// which is 2 for plain SGD. Of several groups this is the one that runs away first.
 struct PenaltyStability {

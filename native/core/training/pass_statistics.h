@@ -44,7 +44,7 @@ class PassStatistics {
   RunningStatistics sums_;  // but for what lies on a device
   // Replaced, never changed in place: copies hold them too.
   at::Tensor loss_sum_, added_penalty_sum_, apart_penalty_sum_;  // float64 []
-  at::Tensor correct_;                                          // int64 []
+  at::Tensor correct_;                                           // int64 []
 };
 
 }  // namespace continual

@@ -88,7 +88,13 @@ bool TrainingStep::lay_out() {
 }
 
 Moment TrainingStep::moment() const {
-  return {batch, output, loss, penalties, phases_, updates_before_, passes_.empty() ? PassStatistics{} : passes_.back().statistics};
+  return {batch,
+          output,
+          loss,
+          penalties,
+          phases_,
+          updates_before_,
+          passes_.empty() ? PassStatistics{} : passes_.back().statistics};
 }
 
 void TrainingStep::go_back_to(Moment moment) {
@@ -289,7 +295,9 @@ void TrainingStep::plugin(const std::shared_ptr<PluginPhase>& phase) {
   phases_.push_back(phase);
   explained(
       phase->error_code(), [&] { return phase->name() + ": failed on output " + describe(output); },
-      [&] { phase->run({batch, output, loss, penalties, flat_, *optimizer_, updates_before_, found_inf()}); });
+      [&] {
+        phase->run({batch, output, loss, penalties, flat_, *optimizer_, updates_before_, found_inf()});
+      });
 }
 
 void TrainingStep::backward() {

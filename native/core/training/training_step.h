@@ -48,8 +48,8 @@ class TrainingStep {
   bool lay_out();
 
   /// Begins a pass, whose mini-batches are summed up in `statistics`; `close` goes back to the pass that was under way
-  /// before (an evaluation may come in the middle of an epoch), and where this one was `apart`, a plugin's own over other
-  /// mini-batches, to mini-batch, output and loss of before too.
+  /// before (an evaluation may come in the middle of an epoch), and where this one was `apart`, a plugin's own over
+  /// other mini-batches, to mini-batch, output and loss of before too.
   void open(bool apart = false);
   void close();
   size_t passes() const { return passes_.size(); }
