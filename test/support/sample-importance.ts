@@ -72,7 +72,7 @@ export function assertSameImportance(actual: Map<string, Tensor>, expected: Map<
     const [a, e] = [actual.get(name)!, omega];
     assert.deepEqual([a.shape, a.dtype], [e.shape, e.dtype], name);
     const [numbers, wanted] = [a.toNumbers(), e.toNumbers()];
-    const largest = Math.max(...wanted, 0);
+    const largest = wanted.reduce((most, value) => Math.max(most, value), 0);
     const wrong = wanted.findIndex((value, i) => !(Math.abs(numbers[i]! - value) <= relative * largest));
     assert.ok(wrong < 0, `${name}[${wrong}]: expected ${wanted[wrong]}, got ${numbers[wrong]}`);
   }

@@ -83,6 +83,7 @@ void ImportancePass::accumulate(const Iteration& iteration) {
   const int64_t samples = iteration.batch.size();
   if (rule_->is_of_samples() && samples != 1) accumulate_samples(iteration.output, samples);
   else accumulate_mini_batch(iteration);
+  if (rule_->is_of_samples()) latest_.clear();  // not only where the last mini-batch happens to be one sample
   look_for_nan();
   ++mini_batches_;
   weight_ += rule_->weight(samples);

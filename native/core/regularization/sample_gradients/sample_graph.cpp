@@ -82,11 +82,10 @@ bool SampleGraph::walk(const Edge& root, int64_t samples) {
     for (size_t output = 0; output < axes.size(); ++output) {
       if (!axes[output]) continue;
       Passage passage(node, output, *axes[output]);
-      if (!follow(passage)) { if (getenv("DEBUGS")) fprintf(stderr, "unknown %s out %zu sizes %s dim %ld\n", node->name().c_str(), output, c10::str(passage.sizes()).c_str(), (long)passage.dim()); return false; }
+      if (!follow(passage)) return false;
       for (const auto& [input, axis] : passage.kept()) {
-        const Edge& edge = node->next_edge(input);
-        if (!enter(edge, axis)) { if (getenv("DEBUGS")) fprintf(stderr, "conflict %s -> %s\n", node->name().c_str(), edge.function->name().c_str()); return false; }
-        queue(edge.function);
+        if (!enter(node->next_edge(input), axis)) return false;
+        queue(node->next_edge(input).function);
       }
       for (const auto& [input, make] : passage.shared()) {
         uses_.push_back({node->next_edge(input), Edge(node, static_cast<uint32_t>(output)), make});
