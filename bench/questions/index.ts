@@ -15,6 +15,7 @@ import { penaltyBandwidth, penaltyBandwidth351m } from './penalty-bandwidth';
 import { penaltyProximal } from './penalty-proximal';
 import { pythonLoopQuestion } from './python-loop';
 import { safetensorsMemory } from './safetensors-memory';
+import { sampleImportanceQuestions } from './sample-importance';
 import { server } from './server';
 import { simpleCnnMas } from './simple-cnn-mas';
 import { slimResnetMas } from './slim-resnet-mas';
@@ -29,6 +30,7 @@ export const questions: readonly Question[] = [
   splitMnistMasMb10,
   splitMnistNaive,
   importance,
+  ...sampleImportanceQuestions,
   simpleCnnMas,
   slimResnetMas,
   floor,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { manualSeed, nn, type Tensor } from '../../../lib/index';
+import { device } from '../../support/device';
 import { assertSameImportance, measure, numbers, oneByOne, scramble } from '../../support/sample-importance';
 
 type Call = (layer: never, h: Tensor) => Tensor;
@@ -143,7 +144,8 @@ describe('importances of samples, layer by layer', () => {
         const x = numbers(samples, ...shape);
         const expected = await oneByOne(model, x);
         const { importance, isTogether } = await measure(model, x, { batchSize: 3 });
-        assert.equal(isTogether, !isSingle, `${name} ${at}: measured in mini-batches`);
+        // A layer of several operators may be another one elsewhere.
+        if (device === 'cpu') assert.equal(isTogether, !isSingle, `${name} ${at}: measured in mini-batches`);
         assertSameImportance(importance, expected);
         assert.ok([...expected.values()].every((omega) => omega.isfinite().all().item()), `${name}: finite`);
       }
