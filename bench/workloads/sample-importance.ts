@@ -8,10 +8,10 @@ runProgram(async () => {
   const [miniBatch, samples, turns] = numbers.map(Number) as [number, number, number];
   const [model, shape] = name === 'SimpleCNN' ? [new models.SimpleCNN(), [3, 32, 32]] : [new models.SimpleMLP({ dropRate: 0 }), [784]];
   const { trainStream } = benchmarkFromDatasets({ train: [randomDataset(samples, shape)] });
-  const sides = { sample: [1, miniBatch], miniBatch: [0, miniBatch], oneByOne: [0, 1] } as const;
+  const sides = { sample: ['sample', miniBatch], miniBatch: ['batch', miniBatch], oneByOne: ['batch', 1] } as const;
 
   /** Seconds of a pass in eval mode. */
-  const seconds = async ([granularity, trainMbSize]: readonly [number, number]): Promise<number> => {
+  const seconds = async ([granularity, trainMbSize]: readonly ['sample' | 'batch', number]): Promise<number> => {
     const pass = new ImportancePass('mas', { alpha: 0.5, granularity }, new QuadraticPenalty());
     let took = 0;
     const measure = async (strategy: Strategy) => {
