@@ -258,7 +258,7 @@ describe('the door of methods', () => {
       throwsWithCode(() => new ImportancePass('mas', {}, penalty), 'ERR_INVALID_ARG_VALUE', /expected the option "alpha" of the rule "mas", got none/);
       throwsWithCode(() => new ImportancePass('mas', { alpha: 7 }, penalty), 'ERR_INVALID_ARG_VALUE', /alpha of the rule "mas" in \[0, 1\], got 7/);
       throwsWithCode(() => new ImportancePass('mas', { alpha: 1, beta: 1 }, penalty), 'ERR_UNKNOWN_OPTION', /among alpha, .* of the rule "mas", got "beta"/);
-      throwsWithCode(() => new ImportancePass('mas', { alpha: 'x' as never }, penalty), 'ERR_INVALID_ARG_TYPE', /alpha/);
+      throwsWithCode(() => new ImportancePass('mas', { alpha: 'x' }, penalty), 'ERR_INVALID_ARG_TYPE', /alpha/);
       throwsWithCode(() => new ImportancePass('mas', { alpha: 1 }, null as never), 'ERR_INVALID_ARG_TYPE', /QuadraticPenalty/);
     });
   });
