@@ -7,7 +7,7 @@ import type { InputValues } from '../../data/values';
 import { ContinualTorchError, describeValue } from '../../errors';
 import type { AnyExperience } from '../../hooks/train-options';
 import { Tensor } from '../../tensor/tensor';
-import { callUserAtOnce } from '../../user-function';
+import { callUser } from '../../user-function';
 export { SlidingWindow } from './sliding-window';
 import { SlidingWindow, unlabelled } from './sliding-window';
 
@@ -47,7 +47,7 @@ export async function datasetOf(
 ): Promise<TensorDataset | IterableDataset> {
   const said =
     typeof data === 'function'
-      ? await callUserAtOnce('ERR_DATA_SOURCE', `${operation}: importanceData failed`, () => data(experience))
+      ? await callUser('ERR_DATA_SOURCE', `${operation}: importanceData failed`, () => data(experience))
       : data;
   if (said instanceof TensorDataset || said instanceof IterableDataset) return said;
   if (said instanceof SlidingWindow) {

@@ -229,7 +229,7 @@ function dataOf(strategy: Strategy, hook: string, given: Given, isOfSamples: boo
   const batchSize = given.batchSize ?? strategy.trainMbSize;
   const all = given.data ?? strategy.requireExperience(hook).dataset;
   // A loader draws, as PyTorch's does, also where it does not shuffle.
-  const generator = gradients === 'as before' && !shuffle ? new Generator() : null;
+  const generator = gradients === 'as before' && !shuffle ? new Generator({ device: 'cpu' }) : null;
   const dataset = maxSamples === undefined ? all : firstOf(all, maxSamples, shuffle);
   const isOnlyOne = dataset.length !== undefined && dataset.length < batchSize;
   return new DataLoader(dataset, { batchSize, shuffle, dropLast: given.dropLast && !isOfSamples && !isOnlyOne, generator });

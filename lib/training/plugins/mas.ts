@@ -8,6 +8,7 @@ import type { Phase } from '../../phase';
 import { anyNumber, anyState, arrayOf, byName, checkState, object, type State, tensorState } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
 import { BaseTemplate } from '../templates/base';
+import { hookAround } from '../templates/hook-call';
 import { requireFit } from './fit-of-memory';
 import { datasetOf, type ImportanceData, importanceDataSchema, SlidingWindow } from './importance-data';
 import { ImportanceHistory, type MeasuredImportance } from './importance-history';
@@ -247,11 +248,10 @@ export class MASPlugin extends SupervisedPlugin {
     parseArgument(operation, 'data', importanceDataSchema, data);
     parseArgument(operation, 'strategy', z.instanceof(BaseTemplate, { error: 'a strategy' }), strategy);
     const measure = async () => {
-      strategy.model.to(strategy.device);
       await this.#measure(strategy, data, strategy.experience, false);
       this.#isLoaded = true;
     };
-    if (strategy.isAtWork) return measure();
+    if (hookAround()?.strategy === strategy) return measure();
     await strategy.alone('updateImportance', measure);
     this.#pass.settle();
   }

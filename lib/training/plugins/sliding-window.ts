@@ -66,9 +66,8 @@ export class SlidingWindow {
   toDataset(): TensorDataset | null {
     const [newest] = this.#chunks.slice(-1);
     if (!newest) return null;
-    const joined = (part: (chunk: { x: Inputs; taskId: Tensor }) => Tensor) => ops.aten.cat!(this.#chunks.map(part)) as Tensor;
-    const taskIds = joined(({ taskId }) => taskId).toNumbers();
-    const x = mapInputs(newest.x, (_, name) => joined((chunk) => named(chunk.x, name)));
+    const taskIds = this.#chunks.flatMap(({ taskId }) => taskId.toNumbers());
+    const x = mapInputs(newest.x, ({ device }, name) => ops.aten.cat!(this.#chunks.map((chunk) => named(chunk.x, name).to({ device }))) as Tensor);
     return unlabelled(x, taskIds);
   }
 

@@ -179,10 +179,19 @@ export abstract class BaseTemplate extends PausableTemplate {
       hooks.map((hook) => hook.call),
     );
     await finishing(
-      () => this.safePoints.during(call, () => drawingFrom(this.generator, work)),
+      () =>
+        this.safePoints.during(call, () =>
+          drawingFrom(this.generator, async () => {
+            await this.prepareModel();
+            await work();
+          }),
+        ),
       [() => this.releaseModel()],
     );
   }
+
+  /** @internal Makes model and optimizer ready to be worked with outside of `train` and `eval`. */
+  protected async prepareModel(): Promise<void> {}
 
   /** A call of `train` or `eval`, to its end. */
   async #occupy(

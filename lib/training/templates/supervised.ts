@@ -6,6 +6,7 @@ import { avalancheModelAdaptation } from '../../models/model-adaptation';
 import { forwardBatch, isScripted, type Module, nativeModule } from '../../nn/module';
 import { Phase } from '../../phase';
 import type { Tensor } from '../../tensor/tensor';
+import { callUserAtOnce } from '../../user-function';
 import { BaseSGDTemplate } from './base-sgd';
 import { checkInputs } from './input-check';
 import { type BaseSGDTemplateOptions, baseSGDOptions } from './sgd-options';
@@ -85,12 +86,21 @@ export class SupervisedTemplate extends BaseSGDTemplate {
   /** Adapts model and optimizer to the experience. */
   protected override async checkModelAndOptimizer(options: TrainOptions): Promise<void> {
     // The first time before the model grows, so that the optimizer sees which parameter a grown one replaces.
-    if (!this.step.knowsOptimizer()) {
-      await this.tellOptimizer({ ...options, resetOptimizerState: !this.optimizer.isResumed });
-    }
+    await this.introduceOptimizer(options);
     this.model = await this.callOverride('modelAdaptation', () => this.modelAdaptation());
     await this.tellOptimizer(options);
     this.step.layOut();
+  }
+
+  protected override async prepareModel(): Promise<void> {
+    callUserAtOnce('ERR_CALLBACK', 'to of the model failed', () => this.model.to(this.device));
+    await this.introduceOptimizer({});
+    this.step.layOut();
+  }
+
+  private async introduceOptimizer(options: TrainOptions): Promise<void> {
+    if (this.step.knowsOptimizer()) return;
+    await this.tellOptimizer({ ...options, resetOptimizerState: !this.optimizer.isResumed });
   }
 
   private async tellOptimizer(options: TrainOptions): Promise<void> {
