@@ -2,6 +2,10 @@
  * TensorBoard's files: a sequence of TFRecords, each a protobuf message `Event`
  * (`tensorflow/core/lib/io/record_writer.h`, `tensorflow/core/util/event.proto`, `tensorflow/core/framework/summary.proto`).
  */
+import { asTensor } from '../tensor/creation';
+import { noGrad } from '../tensor/grad-mode';
+import type { Tensor } from '../tensor/tensor';
+import { tidy } from '../tensor/tidy';
 
 /** What opens a file of events. */
 export function versionEvent(): Buffer {
@@ -13,20 +17,25 @@ export function scalarEvent(tag: string, step: number, value: number): Buffer {
   return summaryEvent(tag, step, float(2, value));
 }
 
-/** The distribution of the values, those that are not finite left out of its buckets. */
-export function histogramEvent(tag: string, step: number, values: number[]): Buffer {
-  const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
-  const { limits, counts } = histogram(values.filter(Number.isFinite));
-  const message = Buffer.concat([
-    double(1, values.reduce((least, value) => Math.min(least, value), Infinity)),
-    double(2, values.reduce((most, value) => Math.max(most, value), -Infinity)),
-    double(3, values.length),
-    double(4, sum(values)),
-    double(5, sum(values.map((value) => value * value))),
-    doubles(6, limits),
-    doubles(7, counts),
-  ]);
-  return summaryEvent(tag, step, bytesField(5, message));
+/** The distribution of a tensor's elements, those that are not finite left out of its buckets. */
+export function histogramEvent(tag: string, step: number, tensor: Tensor): Buffer {
+  return noGrad(() =>
+    tidy(() => {
+      const values = tensor.to({ dtype: 'float64', device: 'cpu' }).flatten();
+      const count = values.numel();
+      const { limits, counts } = histogram(values);
+      const message = Buffer.concat([
+        double(1, count === 0 ? Infinity : values.min().item()),
+        double(2, count === 0 ? -Infinity : values.max().item()),
+        double(3, count),
+        double(4, values.sum().item()),
+        double(5, values.square().sum().item()),
+        doubles(6, limits),
+        doubles(7, counts),
+      ]);
+      return summaryEvent(tag, step, bytesField(5, message));
+    }),
+  );
 }
 
 function summaryEvent(tag: string, step: number, content: Buffer): Buffer {
@@ -42,18 +51,11 @@ const bucketLimits = (() => {
 })();
 
 /** Counts of the values up to each limit, from the bucket below the first that has any to the last that has. */
-function histogram(values: number[]): { limits: number[]; counts: number[] } {
-  const counts = new Array<number>(bucketLimits.length).fill(0);
-  for (const value of values) {
-    // A value on a limit belongs to the bucket above it.
-    let [low, high] = [0, bucketLimits.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (bucketLimits[middle]! > value) high = middle;
-      else low = middle + 1;
-    }
-    counts[low]!++;
-  }
+function histogram(values: Tensor): { limits: number[]; counts: number[] } {
+  // A value on a limit belongs to the bucket above it; the last has no end.
+  const borders = asTensor(new Float64Array(bucketLimits.slice(0, -1)));
+  const buckets = values.maskedSelect(values.isfinite()).bucketize(borders, { right: true });
+  const counts = buckets.bincount({ minlength: bucketLimits.length }).toNumbers();
   const first = Math.max(0, counts.findIndex((count) => count > 0) - 1);
   const end = counts.findLastIndex((count) => count > 0) + 1;
   return { limits: bucketLimits.slice(first, end), counts: counts.slice(first, end) };

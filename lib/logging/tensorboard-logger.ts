@@ -40,7 +40,7 @@ export class TensorboardLogger implements Logger {
   /** Writes each value: a number as a scalar, a tensor as a histogram. */
   logMetrics(values: readonly EmittedMetric[]): void {
     const events = values.map(({ name, value, x }) =>
-      value instanceof Tensor ? histogramEvent(name, x, value.toNumbers()) : scalarEvent(name, x, value),
+      value instanceof Tensor ? histogramEvent(name, x, value) : scalarEvent(name, x, value),
     );
     this.events.append(Buffer.concat(events));
   }

@@ -12,6 +12,8 @@ export { Naive } from './supervised/naive';
 export { MAS, type MASOptions } from './supervised/mas';
 export { MASPlugin, type MASStateDict } from './plugins/mas';
 export { masOptions, type IncludeParameter, type MASObjective, type MASPluginOptions, type MASPreset } from './plugins/mas-options';
+export { MASReport } from './plugins/mas-report';
+export type { ExperienceShare, MASReportEntry, MASReportJSON, MASReportParameter } from './plugins/mas-report-entries';
 export type { ImportanceData, UnlabelledData } from './plugins/importance-data';
 export type { MeasuredImportance } from './plugins/importance-history';
 export { SlidingWindow } from './plugins/sliding-window';

@@ -3,7 +3,8 @@ import { SupervisedPlugin } from '../../hooks/plugin';
 import type { Strategy } from '../../hooks/strategy';
 import type { AnyExperience, TrainOptions } from '../../hooks/train-options';
 import { hasNativeTwin } from '../../hooks/twins';
-import { parseArgument, parseOptions } from '../../options';
+import { Module } from '../../nn/module';
+import { instanceOf, parseArgument, parseOptions } from '../../options';
 import type { Phase } from '../../phase';
 import { anyNumber, anyState, arrayOf, byName, checkState, object, type State, tensorState } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
@@ -15,6 +16,7 @@ import { ImportanceHistory, type MeasuredImportance } from './importance-history
 import { ImportancePass } from './importance-pass';
 import { excludedFrom } from './included-parameters';
 import { masOptions, type MASPluginOptions, type MASPreset, type Variant, variantOf } from './mas-options';
+import { MASReport } from './mas-report';
 import { InstabilityWarning, type PenaltyUpdate } from './penalty-update';
 import { QuadraticPenalty, requireSameOptions } from './quadratic-penalty';
 
@@ -175,6 +177,21 @@ export class MASPlugin extends SupervisedPlugin {
       ...(this.#history && { history: this.#history.stateDict() }),
       ...(this.#data instanceof SlidingWindow && { window: this.#data.stateDict() }),
     };
+  }
+
+  /**
+   * How much importance each parameter and layer holds, how far it has moved, and what part of the penalty it pays at present; with
+   * `keepHistory` also which experiences it protects. Computed in float64 at once; nothing is changed. Before there is any
+   * importance the report is empty.
+   *
+   *     console.log(mas.report(strategy.model));
+   *
+   * @param model what is held: its parameters are compared with theta*
+   * @throws ERR_INVALID_ARG_TYPE; ERR_MAS_SHAPE where what is remembered is of another model; ERR_BUSY while a job uses either
+   */
+  report(model: Module): MASReport {
+    parseArgument('MASPlugin.report', 'model', instanceOf(Module, 'a Module'), model);
+    return new MASReport(this.penalty, model, this.#history && this.history);
   }
 
   /**
