@@ -2,7 +2,7 @@
  * TensorBoard's files: a sequence of TFRecords, each a protobuf message `Event`
  * (`tensorflow/core/lib/io/record_writer.h`, `tensorflow/core/util/event.proto`, `tensorflow/core/framework/summary.proto`).
  */
-import { asTensor } from '../tensor/creation';
+import { tensor } from '../tensor/creation';
 import { noGrad } from '../tensor/grad-mode';
 import type { Tensor } from '../tensor/tensor';
 import { tidy } from '../tensor/tidy';
@@ -18,10 +18,10 @@ export function scalarEvent(tag: string, step: number, value: number): Buffer {
 }
 
 /** The distribution of a tensor's elements, those that are not finite left out of its buckets. */
-export function histogramEvent(tag: string, step: number, tensor: Tensor): Buffer {
+export function histogramEvent(tag: string, step: number, elements: Tensor): Buffer {
   return noGrad(() =>
     tidy(() => {
-      const values = tensor.to({ dtype: 'float64', device: 'cpu' }).flatten();
+      const values = elements.to({ dtype: 'float64', device: 'cpu' }).flatten();
       const count = values.numel();
       const { limits, counts } = histogram(values);
       const message = Buffer.concat([
@@ -53,7 +53,7 @@ const bucketLimits = (() => {
 /** Counts of the values up to each limit, from the bucket below the first that has any to the last that has. */
 function histogram(values: Tensor): { limits: number[]; counts: number[] } {
   // A value on a limit belongs to the bucket above it; the last has no end.
-  const borders = asTensor(new Float64Array(bucketLimits.slice(0, -1)));
+  const borders = tensor(new Float64Array(bucketLimits.slice(0, -1)), { device: 'cpu' });
   const buckets = values.maskedSelect(values.isfinite()).bucketize(borders, { right: true });
   const counts = buckets.bincount({ minlength: bucketLimits.length }).toNumbers();
   const first = Math.max(0, counts.findIndex((count) => count > 0) - 1);
