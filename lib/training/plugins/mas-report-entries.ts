@@ -96,7 +96,7 @@ export function together(name: string, parts: readonly Sums[]): Sums {
     elements: add(({ elements }) => elements),
     importance: add(({ importance }) => importance),
     max: parts.reduce((most, { max }) => Math.max(most, max), 0),
-    isInModel: parts.some(({ isInModel }) => isInModel),
+    isInModel: parts.length === 0 || parts.some(({ isInModel }) => isInModel),
     moved: add(({ moved }) => moved),
     anchor: add(({ anchor }) => anchor),
     weighted: add(({ weighted }) => weighted),

@@ -2,7 +2,7 @@ import { counted } from '../../inspect';
 import type { MASReportEntry, MASReportJSON } from './mas-report-entries';
 
 /** How long a name may be; of a longer one the end is shown. */
-const longestName = 22;
+const longestName = 20;
 /** How many experiences are told of each parameter, the largest shares first. */
 const mostExperiences = 4;
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { describe, it } from 'mocha';
-import { MASPlugin, type MASPluginOptions, MASReport, nn, SupervisedTemplate, optim, type Tensor, tensor, TensorboardLogger } from '../../../lib/index';
+import { MASPlugin, type MASPluginOptions, MASReport, nn, type Tensor, tensor, TensorboardLogger } from '../../../lib/index';
 import { throwsWithCode } from '../../support/assertions';
 import { whileAtWork } from '../../support/at-work';
 import { linearRun } from '../../support/linear-mas';
@@ -91,16 +91,13 @@ describe('MASPlugin.report', () => {
 
   it('comes to the penalty in the loss', async () => {
     const seen: number[] = [];
-    const { mas, model, train } = linearRun({ mas: { lambdaReg: 2 }, after: [{ beforeBackward: (s) => void seen.push(s.loss.item() - 1) }] });
-    let value: number | null = null;
-    const inside = { beforeTrainingExp: () => void (value = mas.report(model).total.penalty.value) };
-    const run = linearRun({ mas: { lambdaReg: 2 } });
-    run.strategy.plugins.push({ beforeTrainingExp: () => void (value = run.mas.report(run.model).total.penalty.value) });
-    await run.train();
+    const { mas, model, train } = linearRun({
+      mas: { lambdaReg: 2 },
+      after: [{ beforeBackward: ({ loss }) => void seen.push(loss.item() - 1, mas.report(model).total.penalty.value!) }],
+    });
     await train();
-    assert.ok(inside);
     // 2 (1.5 0.5^2 + 2.5 1^2)
-    assert.deepEqual([value, seen.at(-1)], [5.75, 5.75]);
+    assert.deepEqual(seen, [0, 0, 0, 0, 5.75, 5.75]);
   });
 
   it('is a table that fits into 80 columns', () => {
@@ -125,7 +122,7 @@ total            8           8  100.0%   5.12     84.5  100.0%
   weight  0: 75.0%, 1: 25.0%
 total     0: 58.3%, 1: 41.7%`,
     );
-    assert.equal(String(report), inspect({ report }).slice(10, -2));
+    assert.equal(String(report), inspect(report));
   });
 
   it('is a table of 80 columns with long names, many experiences and numbers of any size too', () => {
@@ -146,8 +143,8 @@ total     0: 58.3%, 1: 41.7%`,
     const mas = remembering({ keepHistory: true }, { importance, anchor: { [name]: tensor([[0, 0]]) }, history: long });
     const lines = String(mas.report(model)).split('\n');
     assert.ok(Math.max(...lines.map(({ length }) => length)) <= 80, lines.join('\n'));
-    assert.match(lines[3]!, /^\.\.\.sampling\.projection  +2  3\.00e\+25  100\.0%  1\.00e\+12  /);
-    assert.equal(lines.at(-1), `total                   ${[100, 101, 102, 103].map((each) => `${each}: 8.3%, `).join('')}...`);
+    assert.match(lines[3]!, /^\.\.\.mpling\.projection  +2 +3\.00e\+25  100\.0%  1\.00e\+12  2\.00e\+12  100\.0%$/);
+    assert.equal(lines.at(-1), `total                 ${[100, 101, 102, 103].map((each) => `${each}: 8.3%, `).join('')}...`);
   });
 
   it('keepHistory: whose importance each parameter holds', () => {
@@ -209,21 +206,9 @@ total     0: 58.3%, 1: 41.7%`,
       throwsWithCode(() => mas.report(wrong as never), 'ERR_INVALID_ARG_TYPE', /^MASPlugin\.report: expected model to be a Module, got /);
     }
     throwsWithCode(() => mas.report(new nn.Linear(2, 1)), 'ERR_MAS_SHAPE', /without a parameter "0\.weight"/);
-    const model = twoLayers();
+    const model = new nn.Sequential(new nn.Linear(2, 2));
     await whileAtWork(model, 2, () => throwsWithCode(() => mas.report(model), 'ERR_BUSY', /./));
     assert.equal(mas.report(model).lambda, 2);
-  });
-
-  it('refuses a memory at work', async () => {
-    const mas = remembering();
-    const model = twoLayers();
-    const { strategy } = linearRun();
-    const other = new SupervisedTemplate({ model, optimizer: new optim.SGD(model.parameters(), { lr: 0 }), trainMbSize: 1, evaluator: null, plugins: [mas] });
-    const measuring = mas.updateImportance(other, tensor(Array.from({ length: 4000 }, () => [1, 1])));
-    await new Promise(setImmediate);
-    throwsWithCode(() => mas.report(model), 'ERR_BUSY', /./);
-    await measuring;
-    assert.ok(strategy && mas.report(model).total.importance.sum > 0);
   });
 });
 
