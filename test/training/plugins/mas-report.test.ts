@@ -143,7 +143,7 @@ total     0: 58.3%, 1: 41.7%`,
     const mas = remembering({ keepHistory: true }, { importance, anchor: { [name]: tensor([[0, 0]]) }, history: long });
     const lines = String(mas.report(model)).split('\n');
     assert.ok(Math.max(...lines.map(({ length }) => length)) <= 80, lines.join('\n'));
-    assert.match(lines[3]!, /^\.\.\.mpling\.projection  +2 +3\.00e\+25  100\.0%  1\.00e\+12  2\.00e\+12  100\.0%$/);
+    assert.match(lines[3]!, /^\.\.\.mpling\.projection  +2 +3\.00e\+25 {2}100\.0% {2}1\.00e\+12 {2}2\.00e\+12 {2}100\.0%$/);
     assert.equal(lines.at(-1), `total                 ${[100, 101, 102, 103].map((each) => `${each}: 8.3%, `).join('')}...`);
   });
 
