@@ -20,12 +20,31 @@ export interface MASReportEntry {
   name: string;
   /** How many elements are remembered; of a parameter that has grown, those that it had then. */
   elements: number;
-  /** Omega: how much there is of it, and the share of all. */
-  importance: { sum: number; mean: number; max: number; share: number | null };
-  /** `||theta - theta*||_2`, and that over `||theta*||_2`; null where it is not in the model, or where theta* is 0. */
-  moved: { distance: number | null; relative: number | null };
-  /** `lambda sum Omega (theta - theta*)^2`, null where it is not in the model, and the share of all. */
-  penalty: { value: number | null; share: number | null };
+  /** Omega. */
+  importance: {
+    /** Over all elements. */
+    sum: number;
+    /** Of an element. */
+    mean: number;
+    /** The largest element. */
+    max: number;
+    /** The sum's part of that of all. */
+    share: number | null;
+  };
+  /** How far theta is from theta*. */
+  moved: {
+    /** `||theta - theta*||_2`; null where it is not in the model. */
+    distance: number | null;
+    /** That over `||theta*||_2`; null where it is not in the model, or where theta* is 0. */
+    relative: number | null;
+  };
+  /** What is charged for that. */
+  penalty: {
+    /** `lambda sum Omega (theta - theta*)^2`; null where it is not in the model. */
+    value: number | null;
+    /** Its part of that of all. */
+    share: number | null;
+  };
   /** With `keepHistory`: whose importance it is, in the order in which it was measured. */
   experiences?: ExperienceShare[];
 }
