@@ -56,7 +56,7 @@ export async function measure(model: nn.Module, x: Inputs, { batchSize = 3, gran
   await strategy.train(benchmarkFromDatasets({ train: [dataset] }).trainStream);
   // Its mini-batches, and the few samples of the first one together and alone.
   const count = first.shape[0]!;
-  const together = Math.ceil(count / batchSize) + 1 + Math.min(batchSize, count, 4);
+  const together = Math.ceil(count / batchSize) + 1 + Math.min(batchSize, count, 2);
   return { importance: penalty.importance!, isTogether: forwards === together };
 }
 

@@ -6,10 +6,10 @@ import { noGrad } from '../../tensor/grad-mode';
 import type { Tensor } from '../../tensor/tensor';
 import { passOver } from '../iteration/plugin-pass';
 
-const few = 4;
+const few = 2;
 
 /**
- * @internal Whether the model says of the first few samples together what it says of each alone. Autograd's graph shows where
+ * @internal Whether the model says of the first two samples together what it says of each alone. Autograd's graph shows where
  * samples meet on the way of a gradient; this shows whether they do elsewhere: in the inputs, or in layers that are frozen.
  */
 export async function keepsSamplesApart(strategy: Strategy, data: DataLoader<Dataset, Inputs>): Promise<boolean> {
