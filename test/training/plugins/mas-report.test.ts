@@ -31,7 +31,7 @@ function remembering(options: MASPluginOptions = {}, more: Partial<Memory> = {})
   return mas;
 }
 
-const history = [
+const history: { experience: number | null; importance: Record<string, Tensor> }[] = [
   { experience: null, importance: { '0.weight': tensor([[0, 0], [0, 0]]) } }, // prettier-ignore
   { experience: 0, importance: { '0.weight': tensor([[1, 0], [0, 0]]), '0.bias': tensor([0, 0]), '1.weight': tensor([[2, 4]]) } }, // prettier-ignore
   { experience: 1, importance: { '0.weight': tensor([[1, 1], [0, 1]]), '0.bias': tensor([0, 0]), '1.weight': tensor([[0, 2]]) } }, // prettier-ignore
@@ -172,16 +172,16 @@ total     0: 58.3%, 1: 41.7%`,
 
   it('is computed in double precision, also of half precision and of complex numbers', () => {
     class Mixed extends nn.Module {
-      half = new nn.Parameter(tensor([256, 1], { dtype: 'bfloat16' }));
+      halved = new nn.Parameter(tensor([256, 1], { dtype: 'bfloat16' }));
       complex = new nn.Parameter(tensor([3, 0], { dtype: 'complex64' }));
     }
     const mas = remembering({}, {
-      importance: { half: tensor([1, 1 / 512]), complex: tensor([2, 1]) },
-      anchor: { half: tensor([0, 0], { dtype: 'bfloat16' }), complex: tensor([0, 4], { dtype: 'complex64' }) },
+      importance: { halved: tensor([1, 1 / 512]), complex: tensor([2, 1]) },
+      anchor: { halved: tensor([0, 0], { dtype: 'bfloat16' }), complex: tensor([0, 4], { dtype: 'complex64' }) },
     }); // prettier-ignore
     const { parameters } = mas.report(new Mixed());
     assert.deepEqual(parameters.map(({ name, importance, moved, penalty }) => [name, importance.sum, moved.distance, penalty.value]), [
-      ['half', 1 + 1 / 512, Math.sqrt(65537), 2 * (65536 + 1 / 512)],
+      ['halved', 1 + 1 / 512, Math.sqrt(65537), 2 * (65536 + 1 / 512)],
       ['complex', 3, 5, 2 * (18 + 16)],
     ]); // prettier-ignore
   });
