@@ -166,7 +166,7 @@ void an_iteration_that_nobody_listens_to_reads_nothing() {
   }
 }
 
-void an_importance_pass_and_an_evaluation_read_nothing() {
+void an_importance_pass_and_an_evaluation_read_when_they_end() {
   const CpuAsDevice there;
   Run run({}, device);
   Mas mas(1, 0.5);
@@ -176,8 +176,9 @@ void an_importance_pass_and_an_evaluation_read_nothing() {
     const ReadCounter counter;
     run_once(*run.step, mas, Mas::Stage::kBegin);
     EXPECT(run.step->run(mas.mini_batch(), true, 1000, kNoHurry, never).iterations == kBatches);
-    run_once(*run.step, mas, Mas::Stage::kReplace);
     EXPECT(counter.reads() == 0);
+    run_once(*run.step, mas, Mas::Stage::kReplace);
+    EXPECT(counter.reads() == 1);  // whether all was finite
   }
   run.open();
   const ReadCounter counter;
@@ -372,7 +373,7 @@ void a_step_with_a_sparse_gradient_is_left_out_too() {
 void device_reads(const at::Device& on) {
   device = on;
   an_iteration_that_nobody_listens_to_reads_nothing();
-  an_importance_pass_and_an_evaluation_read_nothing();
+  an_importance_pass_and_an_evaluation_read_when_they_end();
   the_numbers_are_those_of_the_cpu();
   a_loss_that_is_not_finite_reaches_nothing_and_is_told_as_on_the_cpu();
   updates_of_a_bad_job_leave_every_bit();
