@@ -5,18 +5,18 @@ import type { Tensor } from '../../tensor/tensor';
 import { type ImportanceData, importanceDataSchema, SlidingWindow } from './importance-data';
 import { penaltyUpdate, type PenaltyUpdate } from './penalty-update';
 
-const presetNames = ['avalanche', 'facil', 'original2018', 'paper', 'hsu2018', 'capymoa'] as const;
-const objectives = ['meanSquaredNorm', 'meanSquares', 'meanNorm', 'sumSquares', 'sumAbs', 'perOutput'] as const;
+const presetNames = ['avalanche', 'facil', 'original2018', 'paper', 'hsu2018', 'capymoa'] as const satisfies readonly MASPreset[];
+const objectives = ['meanSquaredNorm', 'meanSquares', 'meanNorm', 'sumSquares', 'sumAbs', 'perOutput'] as const satisfies readonly MASObjective[];
 
 /** A published variant of MAS; `docs/mas.md` has the equations of each. */
-export type MASPreset = (typeof presetNames)[number];
+export type MASPreset = 'avalanche' | 'facil' | 'original2018' | 'paper' | 'hsu2018' | 'capymoa';
 
 /**
  * What is differentiated, F(x) being the outputs of a sample, C of them:
  * `meanSquaredNorm` mean_x ||F(x)||^2, `meanSquares` the same over C, `meanNorm` mean_x ||F(x)||, `sumSquares` and `sumAbs` the sum of
  * F^2 and |F| over the mini-batch, `perOutput` mean_x F_c(x) of each output c, the magnitudes of their gradients added up.
  */
-export type MASObjective = (typeof objectives)[number];
+export type MASObjective = 'meanSquaredNorm' | 'meanSquares' | 'meanNorm' | 'sumSquares' | 'sumAbs' | 'perOutput';
 
 /** Which parameters are held. */
 export type IncludeParameter = (name: string, parameter: Tensor) => boolean;

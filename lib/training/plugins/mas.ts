@@ -56,7 +56,12 @@ export type MASStateDict = {
   /** theta* by parameter name. */
   anchor: Record<string, Tensor>;
   /** With `keepHistory`: of each experience what was measured, by parameter name. */
-  history?: { experience: number | null; importance: Record<string, Tensor> }[];
+  history?: {
+    /** How many experiences had been learned before; null: measured by `updateImportance`. */
+    experience: number | null;
+    /** By parameter name. */
+    importance: Record<string, Tensor>;
+  }[];
   /** The samples of a `SlidingWindow`. */
   window?: State;
 };
