@@ -141,8 +141,12 @@ export class CheckpointFolder {
       // Fails where another process has come first: a folder that has files is never replaced.
       await rename(partial, this.pathOf(number));
     } catch (error) {
+      const isGone = await stat(partial).then(
+        () => false,
+        () => true,
+      );
       await rm(partial, { recursive: true, force: true }).catch(() => undefined);
-      await this.explainOthers(error);
+      await this.explainOthers(error, isGone);
       throw error;
     } finally {
       underWay.delete(path.basename(partial));
@@ -164,10 +168,10 @@ export class CheckpointFolder {
   }
 
   /** Where it failed because another run has come first, or has taken for a leftover what was being written, says that. */
-  private async explainOthers(error: unknown): Promise<void> {
+  private async explainOthers(error: unknown, isGone: boolean): Promise<void> {
     const last = numbersAmong(await this.names()).at(-1) ?? 0;
     if (last !== this.latest) await this.refuseOthers(last);
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' && !isGone) return;
     throw this.cannotSave('what was being written is gone, taken away by another run perhaps: give each run a folder of its own', error);
   }
 
