@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ContinualTorchError, describeValue } from '../errors';
@@ -118,8 +119,10 @@ export class CheckpointFolder {
     const number = last + 1;
     const partial = this.newPartial();
     underWay.add(path.basename(partial));
+    let isMade = false;
     try {
       await mkdir(partial);
+      isMade = true;
       const tensors = path.join(partial, tensorFile);
       const crc32 = await native.writePacked(tensors, layout.header, bytes);
       const manifest: Manifest = {
@@ -141,10 +144,7 @@ export class CheckpointFolder {
       // Fails where another process has come first: a folder that has files is never replaced.
       await rename(partial, this.pathOf(number));
     } catch (error) {
-      const isGone = await stat(partial).then(
-        () => false,
-        () => true,
-      );
+      const isGone = isMade && !existsSync(partial);
       await rm(partial, { recursive: true, force: true }).catch(() => undefined);
       await this.explainOthers(error, isGone);
       throw error;
