@@ -9,7 +9,8 @@ import type { AnyExperience } from '../../hooks/train-options';
 import { Tensor } from '../../tensor/tensor';
 import { callUser } from '../../user-function';
 export { SlidingWindow } from './sliding-window';
-import { SlidingWindow, unlabelled } from './sliding-window';
+import { ops } from '../../tensor/operators';
+import { first, SlidingWindow } from './sliding-window';
 
 /**
  * What importances can be measured on, since they need no labels: a dataset (its labels are not read); inputs `[N, ...]`; samples that
@@ -51,8 +52,8 @@ export async function datasetOf(
       : data;
   if (said instanceof TensorDataset || said instanceof IterableDataset) return said;
   if (said instanceof SlidingWindow) {
-    const held = said.toDataset();
-    if (held) return held;
+    const held = said.contents();
+    if (held) return unlabelled(held.x, held.taskIds);
     throw new ContinualTorchError('ERR_EMPTY_EXPERIENCE', `${operation}: expected samples in the SlidingWindow to measure importances on, got none`);
   }
   const labels = experience?.dataset.taskLabels ?? [];
@@ -64,6 +65,12 @@ export async function datasetOf(
     if (isUnlabelled(said)) return unlabelled(said as Inputs, taskLabel);
   }
   throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected ${kinds} as data to measure importances on, got ${describeValue(said)}`);
+}
+
+/** Inputs as a dataset whose targets nobody reads. */
+function unlabelled(x: Inputs, taskLabels: readonly number[] | number | null): TensorDataset {
+  const y = ops.aten.zeros!([first(x).shape[0] ?? 0], { dtype: 'int64', device: 'cpu' }) as Tensor;
+  return new TensorDataset(x as Tensor, y, { taskLabels });
 }
 
 /** Opens samples for a pass; those of an iterator, which can be read once, are kept where they are to be read again. */

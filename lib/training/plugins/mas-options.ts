@@ -67,7 +67,7 @@ export interface MASPluginOptions {
   preset?: MASPreset;
   /**
    * Share of the old importance when a new one is merged, in [0, 1]; `"classCount"`: the share of the classes seen so far that are
-   * of earlier experiences. Default 0.5.
+   * of earlier experiences, 0.5 outside of an experience. Default 0.5.
    */
   alpha?: number | 'classCount';
   /** What is differentiated. */
@@ -95,7 +95,7 @@ export interface MASPluginOptions {
   clearGrads?: boolean;
   /** Which parameters are held. */
   include?: IncludeParameter;
-  /** Whether outputs count whose classes have not been seen yet. */
+  /** Whether outputs count whose classes have not been seen yet; where classes are no outputs, as with a head for each task, all do. */
   outputs?: 'all' | 'seen';
   /** A factor of the penalty. */
   penaltyScale?: 1 | 0.5;
@@ -208,9 +208,8 @@ const windowOfCapymoa = 256;
  */
 export function variantOf(options: MASPluginOptions & { preset: MASPreset }): Variant & { data: ImportanceData | null } {
   const { preset, clearGrads, importanceData } = options;
-  const given = Object.fromEntries(
-    Object.keys(variantOptions).filter((name) => name in presets.avalanche).map((name) => [name, options[name as keyof Variant & keyof MASPluginOptions]]).filter(([, value]) => value !== undefined),
-  ) as Partial<Variant>;
+  const isGiven = ([name, value]: [string, unknown]) => name in avalanche && value !== undefined;
+  const given = Object.fromEntries(Object.entries(options).filter(isGiven)) as Partial<Variant>;
   const variant: Variant = { ...presets[preset], ...given };
   if (clearGrads !== undefined) variant.gradients = clearGrads ? 'none' : 'of the pass';
   const data = importanceData ?? (preset === 'capymoa' ? new SlidingWindow(windowOfCapymoa) : null);

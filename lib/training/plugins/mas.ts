@@ -149,7 +149,7 @@ export class MASPlugin extends SupervisedPlugin {
     this.#history = keepHistory ? new ImportanceHistory() : null;
     const weight = penaltyScale === 1 ? names.weight : `${penaltyScale} ${names.weight}`;
     this.penalty = new QuadraticPenalty({ lambda: penaltyScale * lambdaReg }, { ...names, weight });
-    const rule = { alpha: typeof alpha === 'number' ? alpha : 0, objective, granularity, weighting, merge, firstExperience, newParams };
+    const rule = { alpha: typeof alpha === 'number' ? alpha : 0.5, objective, granularity, weighting, merge, firstExperience, newParams };
     this.#pass = new ImportancePass('mas', rule, this.penalty);
     this.#instability = new InstabilityWarning(this.penalty);
   }
@@ -326,7 +326,7 @@ export class MASPlugin extends SupervisedPlugin {
   #ruleOf(experience: AnyExperience | null): Record<string, number | readonly number[]> {
     const seen = experience?.classesSeenSoFar ?? [];
     return {
-      ...(this.alpha === 'classCount' && { alpha: seen.length === 0 ? 0 : (experience?.previousClasses ?? []).length / seen.length }),
+...(this.alpha === 'classCount' && seen.length > 0 && { alpha: (experience?.previousClasses ?? []).length / seen.length }),
       ...(this.#variant.outputs === 'seen' && { outputs: seen }),
     };
   }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type Inputs, mapInputs, requireInputs, severalOf } from '../../data/inputs';
-import { TensorDataset } from '../../data/tensor-dataset';
 import { ContinualTorchError } from '../../errors';
 import { parseArgument, positiveInteger } from '../../options';
 import { checkState, misfit, type State, tensorState } from '../../state';
@@ -62,13 +61,15 @@ export class SlidingWindow {
     this.#chunks = [];
   }
 
-  /** @internal What it holds, without labels; null: nothing. */
-  toDataset(): TensorDataset | null {
-    const [newest] = this.#chunks.slice(-1);
+  /** @internal All that it holds; null: nothing. */
+  contents(): { x: Inputs; taskIds: number[] } | null {
+    const newest = this.#chunks.at(-1);
     if (!newest) return null;
-    const taskIds = this.#chunks.flatMap(({ taskId }) => taskId.toNumbers());
-    const x = mapInputs(newest.x, ({ device }, name) => ops.aten.cat!(this.#chunks.map((chunk) => named(chunk.x, name).to({ device }))) as Tensor);
-    return unlabelled(x, taskIds);
+    const joined = (name: string, device: string) => ops.aten.cat!(this.#chunks.map(({ x }) => named(x, name).to({ device }))) as Tensor;
+    return {
+      x: mapInputs(newest.x, ({ device }, name) => joined(name, device)),
+      taskIds: this.#chunks.flatMap(({ taskId }) => taskId.toNumbers()),
+    };
   }
 
   /** Its samples. */
@@ -80,6 +81,7 @@ export class SlidingWindow {
   loadStateDict(state: unknown): void {
     const { size, x, taskIds } = checkState('SlidingWindow', stateSchema, state);
     if (size !== this.size) throw misfit('SlidingWindow', `expected size ${this.size}, got ${size}`);
+    if (x.length !== taskIds.length) throw misfit('SlidingWindow', `expected task labels of ${x.length} mini-batches, got those of ${taskIds.length}`);
     const copy = (tensor: Tensor) => tensor.detach().clone();
     this.#chunks = noGrad(() => x.map((each, i) => ({ x: mapInputs(each as Inputs, copy), taskId: copy(taskIds[i]!) })));
   }
@@ -99,14 +101,8 @@ export class SlidingWindow {
   }
 }
 
-/** @internal Inputs as a dataset whose targets nobody reads. */
-export function unlabelled(x: Inputs, taskLabels: readonly number[] | number | null): TensorDataset {
-  const length = first(x).shape[0] ?? 0;
-  const y = ops.aten.zeros!([length], { dtype: 'int64', device: 'cpu' }) as Tensor;
-  return new TensorDataset(x as Tensor, y, { taskLabels });
-}
-
-function first(x: Inputs): Tensor {
+/** @internal The first of several inputs. */
+export function first(x: Inputs): Tensor {
   return x instanceof Tensor ? x : Object.values(x)[0] as Tensor;
 }
 
