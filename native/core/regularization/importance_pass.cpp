@@ -92,12 +92,18 @@ void ImportancePass::accumulate(const Iteration& iteration) {
 /// What is NaN or infinite stays so when more is added to it: it is enough to look at the sums.
 void ImportancePass::look_for_nan() {
   at::NoGradGuard no_grad;
+  at::Tensor all_finite;
   for (const at::Tensor& buffer : sum_) {
     if (buffer.numel() == 0) continue;
+    if (reads_are_free(buffer.device())) {
+      // A sum is cheaper than a maximum, but may overflow by itself.
+      if (buffer.sum().isfinite().item<bool>() || buffer.max().isfinite().item<bool>()) continue;
+      throw_not_finite(mini_batches_);
+    }
     const at::Tensor is_finite = buffer.max().isfinite();
-    if (!reads_are_free(buffer.device())) finite_ = finite_.defined() ? finite_ + is_finite : is_finite.to(at::kLong);
-    else if (!is_finite.item<bool>()) throw_not_finite(mini_batches_);
+    all_finite = all_finite.defined() ? all_finite.logical_and(is_finite) : is_finite;
   }
+  if (all_finite.defined()) finite_ = finite_.defined() ? finite_ + all_finite : all_finite.to(at::kLong);
 }
 
 void ImportancePass::throw_not_finite(int64_t mini_batch) const {
@@ -144,9 +150,8 @@ void ImportancePass::end(const std::shared_ptr<FlatParameters>& flat, bool first
     throw Error("ERR_EMPTY_EXPERIENCE", where() + ": expected mini-batches to measure importances on, got none");
   }
   if (finite_.defined()) {
-    const int64_t buffers = std::count_if(sum.begin(), sum.end(), [](const at::Tensor& buffer) { return buffer.numel() > 0; });
     const int64_t finite = finite_.item<int64_t>();
-    if (finite < mini_batches_ * buffers) throw_not_finite(finite / buffers);
+    if (finite < mini_batches_) throw_not_finite(finite);
   }
   at::NoGradGuard no_grad;
   for (const at::Tensor& buffer : sum) buffer.div_(static_cast<double>(weight_));

@@ -1,6 +1,7 @@
 #include "core/regularization/mas_objective.h"
 
 #include <algorithm>
+#include <numeric>
 
 
 namespace continual {
@@ -23,12 +24,11 @@ std::vector<at::Tensor> MasObjective::gradients(const at::Tensor& output, int64_
   const at::Tensor all = output.detach();
   at::Tensor rows = all.dim() == 1 ? all.unsqueeze(1) : all;
   const int64_t width = rows.size(1);
-  std::vector<int64_t> columns;
-  for (const int64_t column : outputs_) {
-    if (column >= 0 && column < width) columns.push_back(column);
-  }
-  if (outputs_.empty()) {
-    for (int64_t column = 0; column < width; ++column) columns.push_back(column);
+  const auto is_there = [&](int64_t column) { return column >= 0 && column < width; };
+  std::vector<int64_t> columns = outputs_;
+  if (columns.empty() || !std::all_of(columns.begin(), columns.end(), is_there)) {
+    columns.resize(width);
+    std::iota(columns.begin(), columns.end(), 0);
   } else {
     const at::Tensor chosen = at::tensor(columns, at::kLong).to(rows.device());
     rows = at::zeros_like(rows).index_copy_(1, chosen, rows.index_select(1, chosen));

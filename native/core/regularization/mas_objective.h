@@ -15,7 +15,8 @@ namespace continual {
 ///   meanNorm         mean_x ||F(x)||            perOutput   C quantities, mean_x F_c(x) each
 ///
 /// Outputs [n, C, ...] have their norm over dimension 1 and their mean over the rest, outputs [n] are taken as [n, 1]. With
-/// `outputs` the other columns are left out, C being the number of those that stay; columns that are not there are none.
+/// `outputs` the other columns are left out, C being the number of those that stay. Where one of them is no column all
+/// count: the outputs are then not those of the classes that the indices are of, but of a head of one task.
 class MasObjective {
  public:
   MasObjective(size_t which, std::vector<int64_t> outputs) : which_(Kind(which)), outputs_(std::move(outputs)) {}

@@ -316,3 +316,60 @@ describe('options of MAS', () => {
     await rejectsWithCode(strategy.train(trainStream[0]!), 'ERR_MAS_SHAPE', /without a parameter "a.b"/);
   });
 });
+
+describe('odd cases of variants', () => {
+  it('outputs that are seen: all, where labels are no outputs, as with a head for each task', async () => {
+    const net = new nn.Linear(2, 2);
+    const measured = async (outputs: 'all' | 'seen', labels: number[]) => {
+      const mas = new MASPlugin({ outputs });
+      const strategy = new SupervisedTemplate({
+        model: net,
+        optimizer: new optim.SGD(net.parameters(), { lr: 0 }),
+        criterion: (output) => output.mul(0).sum(),
+        trainMbSize: 2,
+        evaluator: null,
+        plugins: [mas],
+      });
+      await strategy.train(benchmarkFromDatasets({ train: [new TensorDataset(tensor(rows), labels)] }).trainStream);
+      return importanceOf(mas);
+    };
+    const all = await measured('all', [0, 1, 0, 1, 0]);
+    assert.deepEqual(await measured('seen', [4, 5, 4, 5, 4]), all);
+    assert.deepEqual(await measured('seen', [1, 5, 1, 5, 1]), all);
+    const [a, b, ...rest] = await measured('seen', [1, 1, 1, 1, 1]);
+    assert.deepEqual([a, b, ...rest], [0, 0, ...all.slice(2)]);
+  });
+
+  it('alpha by classes is 0.5 outside of an experience, where nothing is known of them', async () => {
+    const { mas, strategy } = run({ alpha: 'classCount', granularity: 'sample' });
+    await mas.updateImportance(strategy, tensor(rows.slice(0, 1)));
+    await mas.updateImportance(strategy, tensor(rows.slice(1)));
+    const [a, b] = [expected(rows.slice(0, 1)), expected(rows.slice(1))];
+    assert.deepEqual(importanceOf(mas), rounded(a.map((value, i) => (value + b[i]!) / 2)));
+  });
+
+  it('names the mini-batch that is not finite in a model of several dtypes too', async () => {
+    class Mixed extends nn.Module {
+      first = new nn.Linear(2, 2);
+      second = new nn.Linear(2, 1, { dtype: 'float64' });
+      override forward(x: Tensor): Tensor {
+        return this.second.forward(this.first.forward(x).to('float64'));
+      }
+    }
+    for (const granularity of ['batch', 'sample'] as const) {
+      // The gradient of the second layer alone overflows: its input is infinite.
+      const { mas, strategy } = run({ granularity }, { model: new Mixed() });
+      const data = tensor([[1, 2], [1, 1], [2, 2], [1, 1], [1, Infinity], [0, 0], [1, 1]]); // prettier-ignore
+      await rejectsWithCode(mas.updateImportance(strategy, data), 'ERR_IMPORTANCE', /NaN or infinity in mini-batch 2/);
+    }
+  });
+
+  it('a state of a window that does not fit is refused, and changes nothing', () => {
+    const window = new SlidingWindow(3);
+    window.add(tensor(rows.slice(0, 2)));
+    const { x, taskIds } = window.stateDict() as { x: Tensor[]; taskIds: Tensor[] };
+    throwsWithCode(() => new SlidingWindow(4).loadStateDict(window.stateDict()), 'ERR_STATE_DICT', /expected size 4, got 3/);
+    throwsWithCode(() => window.loadStateDict({ size: 3, x: [...x, ...x], taskIds }), 'ERR_STATE_DICT', /of 2 mini-batches, got those of 1/);
+    assert.equal(window.length, 2);
+  });
+});
