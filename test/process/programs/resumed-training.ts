@@ -21,10 +21,12 @@ import {
   LRSchedulerPlugin,
   manualSeed,
   MASPlugin,
+  type MASPluginOptions,
   models,
   nn,
   optim,
   type Plugin,
+  SlidingWindow,
   SupervisedPlugin,
   SupervisedTemplate,
   type SupervisedTemplateOptions,
@@ -143,11 +145,26 @@ const runs: Record<string, () => Parts> = {
       ...streams(source),
     };
   },
+  window: () =>
+    measured({ preset: 'capymoa', lambdaReg: 3, importanceData: new SlidingWindow(64), keepHistory: true, normalize: 'mean' }),
+  proximal: () => measured({ preset: 'paper', lambdaReg: 3, penaltyUpdate: 'proximal', batchSize: 32, keepHistory: true }),
+  shuffled: () => measured({ preset: 'facil', lambdaReg: 3, maxSamples: 50, importanceData: ownImages, keepHistory: true }),
   ownLoader: () => {
     const parts = runs.joined!();
     return { ...parts, plugins: [...parts.plugins, { beforeTrainingExp: shuffledTwice }] };
   },
 };
+
+/** A run with what a variant of MAS remembers. */
+function measured(options: MASPluginOptions): Parts {
+  const { options: { model, optimizer }, ...parts } = runs.joined!(); // prettier-ignore
+  return { ...parts, options: { model, optimizer, trainEpochs: 2 }, plugins: [new MASPlugin(options), new Drawing()] };
+}
+
+/** What importances are measured on in place of an experience's data, other numbers each time. */
+function ownImages(): Tensor {
+  return torch.randn([samples, features]);
+}
 
 /** Mini-batches that JavaScript draws and that cannot seek. */
 function shuffledTwice(strategy: Strategy): void {
