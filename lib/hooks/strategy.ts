@@ -252,10 +252,13 @@ export interface Strategy {
    * @throws ERR_ABORTED
    */
   pause(iteration: number | null): void | Promise<void>;
-  /** @internal Whether a call of `train` or `eval` is under way. */
+  /** @internal Whether a call is under way. */
   readonly isAtWork: boolean;
-  /** @internal Works with the model as a call of `train` does, which is not under way. @throws ERR_BUSY */
-  alone(operation: string, work: () => Promise<void>): Promise<void>;
+  /**
+   * @internal A call of its own, in which a plugin works with the model: outside of `train` and `eval`, or in a hook that waits for it.
+   * @throws ERR_BUSY, ERR_ABORTED
+   */
+  alone(operation: string, work: () => Promise<void>, options?: { signal?: AbortSignal }): Promise<void>;
   /** @internal Signals that abort every call. */
   readonly abortSignals: Set<AbortSignal>;
   /** @internal What the promise gives, if it comes before the call is aborted; else as `pause`. */

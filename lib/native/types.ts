@@ -122,6 +122,8 @@ export interface NativePassOptions {
   unseen: 'merge' | 'keep';
   normalize: 'none' | 'mean' | 'max';
   keepsMeasured: boolean;
+  /** Who measures, in messages. */
+  operation: string;
 }
 
 export interface Progress {

@@ -17,10 +17,10 @@ describe('stopOnSignals', function () {
   this.timeout(processTestTimeout);
   const isWindows = process.platform === 'win32';
 
-  for (const [count, signal] of [[1, 'SIGINT'], [1, 'SIGTERM'], [2, 'SIGINT']] as const) { // prettier-ignore
-    it(`aborts ${count} under way on ${signal}, which can be used afterwards`, async function () {
+  for (const [count, signal, at] of [[1, 'SIGINT', 'training'], [1, 'SIGTERM', 'training'], [2, 'SIGINT', 'training'], [2, 'SIGINT', 'update']] as const) { // prettier-ignore
+    it(`aborts ${count} under way on ${signal} (${at}), which can be used afterwards`, async function () {
       if (isWindows) this.skip();
-      const program = startProgram(file, [String(count), 'training']);
+      const program = startProgram(file, [String(count), at]);
       await program.printed('begun');
       program.child.kill(signal);
       const { code, stdout, stderr } = await program.ended;
@@ -49,7 +49,7 @@ describe('stopOnSignals', function () {
     await program.printed('begun');
     program.child.kill('SIGTERM');
     const { code, stdout, stderr } = await program.ended;
-    const end = 'ERR_ABORTED true SIGTERM\n';
+    const end = 'ERR_ABORTED true SIGTERM\npassOver: aborted on its way: SIGTERM\n';
     assert.deepEqual([code, stdout, stderr], [0, `begun\n${end}usable, 0 listeners\n`, 'SIGTERM: nothing is begun any more; again: stop at once\n']);
   });
 

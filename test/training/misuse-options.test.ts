@@ -247,8 +247,8 @@ describe('misuse: hooks', () => {
 
 describe('misuse: a strategy that is at work', () => {
   const { trainStream, testStream } = smallBenchmark();
-  const busy = (operation: string) =>
-    new RegExp(`^${operation}: expected an idle strategy, got one that is training or evaluating`);
+  const busy = (operation: string, underWay = 'train') =>
+    new RegExp(`^${operation}: expected an idle strategy, got one with a call of ${underWay} under way; await its promise first`);
 
   for (const [how, plugins] of Object.entries({
     joined: [],
@@ -272,8 +272,8 @@ describe('misuse: a strategy that is at work', () => {
     it(`refuses train and eval while it evaluates (${how})`, async () => {
       const strategy = smallStrategy({ plugins });
       const evaluation = strategy.eval(testStream);
-      await rejectsWithCode(strategy.train(trainStream), 'ERR_BUSY', busy('train'));
-      await rejectsWithCode(strategy.eval(testStream), 'ERR_BUSY', busy('eval'));
+      await rejectsWithCode(strategy.train(trainStream), 'ERR_BUSY', busy('train', 'eval'));
+      await rejectsWithCode(strategy.eval(testStream), 'ERR_BUSY', busy('eval', 'eval'));
       await evaluation;
       await assertUsable(strategy);
     });

@@ -4,9 +4,10 @@ import { elementCount } from '../../tensor/element-count';
 import { callUser, isThenable } from '../../user-function';
 import { LatestEvents } from './latest-events';
 
-/** @internal What is known of a call of `train` or `eval` under way. */
+/** @internal What is known of a call under way. */
 export interface CallInView {
-  readonly operation: 'train' | 'eval';
+  /** `train`, `eval`, or what a plugin does by itself. */
+  readonly operation: string;
   readonly experiences: readonly AnyExperience[];
   /** Which of them it is at. */
   readonly position: number;
@@ -65,7 +66,7 @@ export class Progress {
 
   /**
    * Tells all who listen. A promise is to be awaited.
-   * @param calls under way, the innermost last
+   * @param calls under way, the innermost last; none where a plugin's pass is of none
    * @throws ERR_HOOK
    */
   report(phase: Phase, done: number, total: number, calls: readonly CallInView[]): void | Promise<void> {
@@ -81,15 +82,15 @@ export class Progress {
 
   private event(phase: Phase, done: number, total: number, calls: readonly CallInView[]): PassProgress {
     const { clock, trainEpochs, experience } = this.strategy;
-    const call = calls.at(-1)!;
+    const call = calls.at(-1);
     const isTraining = phase === 'train';
     const rate = this.rate(phase, done);
     return {
       phase,
       done,
       total,
-      experience: call.position,
-      experiences: call.experiences.length,
+      experience: call?.position ?? 0,
+      experiences: call?.experiences.length ?? 0,
       experienceIndex: experience?.currentExperience ?? NaN,
       epoch: isTraining ? clock.trainExpEpochs : 0,
       epochs: isTraining ? trainEpochs : 1,
@@ -127,9 +128,10 @@ export class Progress {
   private timeLeft(phase: Phase, left: number, rate: number, calls: readonly CallInView[]): number {
     const { strategy, counts } = this;
     const { clock, trainEpochs, trainMbSize, evalMbSize } = strategy;
-    const call = calls[0]!;
-    const { operation, begunAt, experiences, position } = call;
+    const call = calls[0];
     const rest = left === 0 ? 0 : left / rate;
+    if (!call) return rest;
+    const { operation, begunAt, experiences, position } = call;
     const size = operation === 'train' ? trainMbSize : evalMbSize;
     const behind = this.miniBatchesBehind(call, size);
     let later = behind;

@@ -37,18 +37,21 @@ function isIterable(value: object): value is AsyncIterable<InputValues> | Iterab
 
 /**
  * The data as a dataset.
+ * @param operation who measures
+ * @param name what the data is called there
  * @param isReadAgain whether it must be possible to open the dataset more than once
  * @throws ERR_INVALID_ARG_TYPE where it is none; ERR_DATA_SOURCE where a function fails; ERR_EMPTY_EXPERIENCE
  */
 export async function datasetOf(
   operation: string,
+  name: string,
   data: ImportanceData,
   experience: AnyExperience | null,
   isReadAgain: boolean,
 ): Promise<TensorDataset | IterableDataset> {
   const said =
     typeof data === 'function'
-      ? await callUser('ERR_DATA_SOURCE', `${operation}: importanceData failed`, () => data(experience))
+      ? await callUser('ERR_DATA_SOURCE', `${operation}: ${name} failed`, () => data(experience))
       : data;
   if (said instanceof TensorDataset || said instanceof IterableDataset) return said;
   if (said instanceof SlidingWindow) {
@@ -64,7 +67,7 @@ export async function datasetOf(
     if (isIterable(said)) return new IterableDataset(opened(said, isReadAgain), { taskLabel });
     if (isUnlabelled(said)) return unlabelled(said as Inputs, taskLabel);
   }
-  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected ${kinds} as data to measure importances on, got ${describeValue(said)}`);
+  throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected ${name} to be ${kinds}, got ${describeValue(said)}`);
 }
 
 /** Inputs as a dataset whose targets nobody reads. */

@@ -37,6 +37,7 @@ const measureSchema = z.object({
   unseen: z.enum(['merge', 'keep'], '"merge" or "keep"').default('merge'),
   normalize: z.enum(['mean', 'max'], '"mean" or "max"').nullable().default(null),
   keepMeasured: boolean.default(false),
+  operation: z.string('a string').optional(),
   verbose: boolean.default(false),
 });
 
@@ -81,6 +82,8 @@ export interface MeasureOptions {
   normalize?: 'mean' | 'max' | null;
   /** Whether what was measured is returned. Default false. */
   keepMeasured?: boolean;
+  /** Who measures, in messages. Default: the plugin's `afterTrainingExp`. */
+  operation?: string;
   /** Shows progress on stderr. Default false. */
   verbose?: boolean;
 }
@@ -112,7 +115,7 @@ export class ImportancePass {
     this.penalty = parseArgument('ImportancePass', 'penalty', penaltySchema, penalty);
     this.#rule = rule;
     this.#options = options;
-    this.#stages({}, asTheyAre);
+    this.#stages({}, { ...asTheyAre, operation: this.#hook });
   }
 
   /**
@@ -146,10 +149,10 @@ export class ImportancePass {
   async measure(strategy: Strategy, options: MeasureOptions): Promise<Map<string, Tensor> | null> {
     const given = parseOptions('ImportancePass.measure', measureSchema, options);
     const { isFirst, mode, criterion, rule, excluded, unseen, normalize, keepMeasured } = given;
-    const hook = `${this.penalty.names.plugin}.afterTrainingExp`;
-    const stages = this.#stages(rule, { excluded, unseen, normalize: normalize ?? 'none', keepsMeasured: keepMeasured });
+    const operation = given.operation ?? this.#hook;
+    const stages = this.#stages(rule, { excluded, unseen, normalize: normalize ?? 'none', keepsMeasured: keepMeasured, operation });
     const { begin, accumulate, replace, merge, isOfSamples } = stages;
-    const data = dataOf(strategy, hook, given, isOfSamples);
+    const data = dataOf(strategy, operation, given, isOfSamples);
     const before = stateBefore(strategy.model, given);
     const display = this.#display(strategy, given.verbose);
     const passOf = async (source: typeof data): Promise<void> => {
@@ -183,11 +186,16 @@ export class ImportancePass {
       return keepMeasured ? new Map(stages.measured().map(([name, handle]) => [name, new Tensor(handle)])) : null;
     } catch (error) {
       before.restoreBuffers();
-      throw ofThePass(error, hook);
+      throw ofThePass(error, operation);
     } finally {
       display.stop();
       before.restore();
     }
+  }
+
+  /** Where a pass has its place. */
+  get #hook(): string {
+    return `${this.penalty.names.plugin}.afterTrainingExp`;
   }
 
   /** The phases of a pass with these options. */
@@ -203,7 +211,7 @@ export class ImportancePass {
   }
 }
 
-const asTheyAre: NativePassOptions = { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasured: false };
+const asTheyAre = { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasured: false } as const;
 
 type Given = z.output<typeof measureSchema>;
 
@@ -224,10 +232,10 @@ function stateBefore(model: Module, { restoreMode, gradients }: Given): { restor
   };
 }
 
-function dataOf(strategy: Strategy, hook: string, given: Given, isOfSamples: boolean): DataLoader<Dataset, Inputs> {
+function dataOf(strategy: Strategy, operation: string, given: Given, isOfSamples: boolean): DataLoader<Dataset, Inputs> {
   const { shuffle, maxSamples, gradients } = given;
   const batchSize = given.batchSize ?? strategy.trainMbSize;
-  const all = given.data ?? strategy.requireExperience(hook).dataset;
+  const all = given.data ?? strategy.requireExperience(operation).dataset;
   // A loader draws, as PyTorch's does, also where it does not shuffle.
   const generator = gradients === 'as before' && !shuffle ? new Generator({ device: 'cpu' }) : null;
   const dataset = maxSamples === undefined ? all : firstOf(all, maxSamples, shuffle);
@@ -243,14 +251,14 @@ function firstOf(data: Dataset, count: number, shuffle: boolean): Dataset {
 }
 
 /** Says that it was in this pass, and not in training, that the model failed. */
-function ofThePass(error: unknown, hook: string): unknown {
+function ofThePass(error: unknown, operation: string): unknown {
   if (!(error instanceof ContinualTorchError)) return error;
   const { code, message } = error;
   if (code === 'ERR_FORWARD' && message.startsWith('forward: the model failed')) {
     return new ContinualTorchError('ERR_IMPORTANCE', message.replace('forward', 'importance'), { cause: error });
   }
   if (code === 'ERR_INPUTS') {
-    const why = `${hook}: importances are measured on the data as they are, without the hooks of an iteration; inputs can be made by a transform of the dataset. `;
+    const why = `${operation}: importances are measured on the data as they are, without the hooks of an iteration; inputs can be made by a transform of the dataset. `;
     return new ContinualTorchError(code, why + message, { cause: error });
   }
   return error;

@@ -8,8 +8,8 @@ import { instanceOf, parseArgument, parseOptions } from '../../options';
 import type { Phase } from '../../phase';
 import { anyNumber, anyState, arrayOf, byName, checkState, object, type State, tensorState } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
-import { BaseTemplate } from '../templates/base';
-import { hookAround } from '../templates/hook-call';
+import { signalSchema } from '../templates/abort';
+import { BaseSGDTemplate } from '../templates/base-sgd';
 import { requireFit } from './fit-of-memory';
 import { datasetOf, type ImportanceData, importanceDataSchema, SlidingWindow } from './importance-data';
 import { ImportanceHistory, type MeasuredImportance } from './importance-history';
@@ -22,6 +22,7 @@ import { QuadraticPenalty, requireSameOptions } from './quadratic-penalty';
 
 
 const schema = z.object(masOptions);
+const updateSchema = z.object({ signal: signalSchema.optional() });
 const names = {
   method: 'MAS',
   plugin: 'MASPlugin',
@@ -40,6 +41,14 @@ const stateSchema = z.object({
   history: arrayOf(object({ experience: anyNumber.nullable(), importance: byName(tensorState) })).optional(),
   window: anyState.optional(),
 });
+
+/** One measurement: who asks for it, what its data is called there, the data (null: that of the experience). */
+interface Measurement {
+  operation: string;
+  name: string;
+  data: ImportanceData | null;
+  dropLast: boolean;
+}
 
 /** What a `MASPlugin` remembers. */
 export type MASStateDict = {
@@ -252,7 +261,7 @@ export class MASPlugin extends SupervisedPlugin {
 
   /** Measures the importance of the experience that has just been learned and merges it. */
   override async afterTrainingExp(strategy: Strategy, { dropLast = false }: TrainOptions = {}): Promise<void> {
-    await this.#measure(strategy, this.#data, strategy.experience, dropLast);
+    await this.#measure(strategy, { operation: 'MASPlugin.afterTrainingExp', name: 'importanceData', data: this.#data, dropLast });
   }
 
   /**
@@ -263,19 +272,20 @@ export class MASPlugin extends SupervisedPlugin {
    *     await strategy.train(experience);             // is charged for moving what mattered on them
    *
    * @param data what to measure on; needs no labels
-   * @throws as the pass behind an experience; ERR_BUSY while the strategy is at work, outside of its hooks
+   * @param options `signal`: aborts it as it aborts `train`, after the mini-batch under way; what was remembered stays as it was
+   * @throws as the pass behind an experience; ERR_BUSY while the strategy is at work, outside of its hooks; ERR_ABORTED
    */
-  async updateImportance(strategy: Strategy, data: ImportanceData): Promise<void> {
+  async updateImportance(strategy: Strategy, data: ImportanceData, options?: { signal?: AbortSignal }): Promise<void> {
     const operation = 'MASPlugin.updateImportance';
     parseArgument(operation, 'data', importanceDataSchema, data);
-    parseArgument(operation, 'strategy', z.instanceof(BaseTemplate, { error: 'a strategy' }), strategy);
+    parseArgument(operation, 'strategy', z.instanceof(BaseSGDTemplate, { error: 'a strategy' }), strategy);
+    const { signal } = parseOptions(operation, updateSchema, options);
     const measure = async () => {
-      await this.#measure(strategy, data, strategy.experience, false);
+      await this.#measure(strategy, { operation, name: 'data', data, dropLast: false });
       this.#isLoaded = true;
     };
-    if (hookAround()?.strategy === strategy) return measure();
-    await strategy.alone('updateImportance', measure);
-    this.#pass.settle();
+    await strategy.alone(operation, measure, { ...(signal && { signal }) });
+    if (!strategy.isAtWork) this.#pass.settle();
   }
 
   /** @internal What there is to do at present, in the hook where this way of updating has its place. */
@@ -303,12 +313,14 @@ export class MASPlugin extends SupervisedPlugin {
   }
 
   /** A pass over this data, or over that of the experience. */
-  async #measure(strategy: Strategy, from: ImportanceData | null, experience: AnyExperience | null, dropLast: boolean): Promise<void> {
+  async #measure(strategy: Strategy, { operation, name, data: from, dropLast }: Measurement): Promise<void> {
     const { granularity, lastBatch, batchSize, maxSamples, shuffle, mode, restoreMode, gradients, unseenHeads } = this.#variant;
-    const data = from === null ? undefined : await datasetOf('MASPlugin', from, experience, granularity === 'sample');
+    const { experience } = strategy;
+    const data = from === null ? undefined : await strategy.unlessAborted(datasetOf(operation, name, from, experience, granularity === 'sample'), null);
     const history = this.#history;
     history?.requireRoom(strategy.model);
     const measured = await this.#pass.measure(strategy, {
+      operation,
       isFirst: !this.hasMemory(strategy),
       ...(data !== undefined && { data }),
       ...(batchSize !== null && { batchSize }),

@@ -191,6 +191,11 @@ export abstract class BaseSGDTemplate extends ResumableTemplate implements Strat
     return this.#progress.report(phase, done, total, this.callsUnderWay.all);
   }
 
+  /** @internal See `Strategy`. */
+  override alone(...call: Parameters<ResumableTemplate['alone']>): Promise<void> {
+    return this.#listened(() => super.alone(...call));
+  }
+
   /** A call that does not come to begin ends what waits for it, too. */
   async #listened(call: () => Promise<unknown>): Promise<void> {
     try {

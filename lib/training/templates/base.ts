@@ -75,7 +75,7 @@ export abstract class BaseTemplate extends PausableTemplate {
     const parsed = parseOptions('train', trainSchema, options) as TrainOptions;
     const evalStreams = groupByStream(toGroups(parsed.evalStreams ?? list).flatMap((group) => toExperiences('train', group)));
     if (parsed.evalStreams) requireNamesApart(evalStreams);
-    if (this.callsUnderWay.count > 0) throw busy('train');
+    if (this.callsUnderWay.count > 0) throw this.callsUnderWay.busy('train');
     if (list[0]) {
       if (!parsed.restart) this.halfEnded?.require(list[0]);
       if (this.resumption) requireSame(this.resumption, list[0], parsed.restart ?? false);
@@ -92,7 +92,7 @@ export abstract class BaseTemplate extends PausableTemplate {
   async eval(experiences: Experiences, options?: TrainOptions): Promise<unknown> {
     const list = toExperiences('eval', experiences);
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
-    if (this.#isEvaluating || (this.callsUnderWay.count > 0 && hookAround()?.strategy !== this)) throw busy('eval');
+    if (this.#isEvaluating || (this.callsUnderWay.count > 0 && hookAround()?.strategy !== this)) throw this.callsUnderWay.busy('eval', ', or evaluate in a hook');
     await this.#occupy('eval', list, parsed, (call) => this.#evaluate(call, parsed));
     return undefined;
   }
@@ -171,38 +171,31 @@ export abstract class BaseTemplate extends PausableTemplate {
   /** @internal Refuses experiences that cannot be learned or evaluated, before anything is. */
   protected checkExperiences(_experiences: readonly AnyExperience[]): void {}
 
-  /** @internal Works with the model as a call does, outside of `train` and `eval`. */
-  async alone(operation: string, work: () => Promise<void>): Promise<void> {
-    const hooks = hooksAround();
-    const { call } = this.holdModel(
-      operation,
-      hooks.map((hook) => hook.call),
-    );
-    await finishing(
-      () =>
-        this.safePoints.during(call, () =>
-          drawingFrom(this.generator, async () => {
-            await this.prepareModel();
-            await work();
-          }),
-        ),
-      [() => this.releaseModel()],
+  /** @internal See `Strategy`. */
+  async alone(operation: string, work: () => Promise<void>, options: Pick<TrainOptions, 'signal'> = {}): Promise<void> {
+    const around = this.callsUnderWay.innermost;
+    if (around && hookAround()?.strategy !== this) throw this.callsUnderWay.busy(operation);
+    await this.#occupy(operation, around?.experiences ?? [], options, (call) =>
+      this.#settled(async () => {
+        if (around) call.position = around.position;
+        else await this.prepareModel();
+        await work();
+      }),
     );
   }
 
   /** @internal Makes model and optimizer ready to be worked with outside of `train` and `eval`. */
   protected async prepareModel(): Promise<void> {}
 
-  /** A call of `train` or `eval`, to its end. */
+  /** A call, to its end. */
   async #occupy(
-    operation: Call['operation'],
+    operation: string,
     experiences: readonly AnyExperience[],
-    { signal }: TrainOptions,
+    { signal }: Pick<TrainOptions, 'signal'>,
     work: (call: Call) => Promise<void>,
   ): Promise<void> {
     const aborted = this.callsUnderWay.aborted(signal);
     if (aborted) throw abortError(operation, 'before it began', aborted);
-    if (experiences.length === 0) warnOfNoExperience(operation);
     const hooks = hooksAround();
     const { call: number, isShared } = this.holdModel(
       operation,
@@ -223,6 +216,7 @@ export abstract class BaseTemplate extends PausableTemplate {
   /** What `train` does. */
   async #learn(call: Call, evalStreams: AnyExperience[][], options: TrainOptions): Promise<void> {
     const { experiences } = call;
+    if (experiences.length === 0) warnOfNoExperience('train');
     const epochs = async () => {
       this.isTraining = true;
       callUserAtOnce('ERR_CALLBACK', 'to of the model failed', () => this.model.to(this.device));
@@ -289,6 +283,7 @@ export abstract class BaseTemplate extends PausableTemplate {
 
   /** What `eval` does. */
   async #evaluate(call: Call, options: TrainOptions): Promise<void> {
+    if (call.experiences.length === 0) warnOfNoExperience('eval');
     const restore = callUserAtOnce('ERR_CALLBACK', 'saveTrainState failed', () => this.saveTrainState());
     const experiences = async () => {
       this.#isEvaluating = true;
@@ -360,14 +355,7 @@ function requireSame({ training }: Resumption, first: AnyExperience, restart: bo
   );
 }
 
-function busy(operation: string): ContinualTorchError {
-  return new ContinualTorchError(
-    'ERR_BUSY',
-    `${operation}: expected an idle strategy, got one that is training or evaluating; await the promise of that call first${operation === 'eval' ? ', or evaluate in a hook' : ''}`,
-  );
-}
-
-function warnOfNoExperience(operation: Call['operation']): void {
+function warnOfNoExperience(operation: 'train' | 'eval'): void {
   const verb = operation === 'train' ? 'trained' : 'measured';
   process.emitWarning(`${operation}: got no experience: nothing is ${verb}.`, 'ContinualTorchWarning');
 }

@@ -1,10 +1,11 @@
+import { ContinualTorchError } from '../../errors';
 import type { AnyExperience } from '../../hooks/train-options';
 
-/** A call of `train` or `eval` that is under way. */
+/** A call of `train` or `eval` that is under way, or of a plugin that works with the model by itself. */
 export interface Call {
   /** By which it is known to who holds the model. */
   readonly number: number;
-  readonly operation: 'train' | 'eval';
+  readonly operation: string;
   readonly experiences: readonly AnyExperience[];
   readonly signal: AbortSignal | undefined;
   /** When it began, by `performance.now()`. */
@@ -46,7 +47,13 @@ export class CallsUnderWay {
     return this.calls[0];
   }
 
-  /** `train` or `eval` begins, perhaps in a hook of another call. */
+  /** The error of an operation that has to wait for the call under way. */
+  busy(operation: string, otherwise = ''): ContinualTorchError {
+    const message = `${operation}: expected an idle strategy, got one with a call of ${this.outermost?.operation} under way; await its promise first`;
+    return new ContinualTorchError('ERR_BUSY', message + otherwise);
+  }
+
+  /** A call begins, perhaps in a hook of another call. */
   begin(call: Omit<Call, 'begunAt' | 'position' | 'isStopping' | 'isTold'>): Call {
     const begun: Call = { ...call, begunAt: performance.now(), position: 0, isStopping: false, isTold: false };
     this.calls.push(begun);

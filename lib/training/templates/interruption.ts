@@ -4,11 +4,11 @@ import type { Plugin } from '../../hooks/strategy';
 import { callUser } from '../../user-function';
 import type { Place } from './place';
 
-/** @internal A plugin that is told when a call of `train` or `eval` is about to end because a signal was aborted. */
+/** @internal A plugin that is told when a call is about to end because a signal was aborted. */
 export interface Interruptible {
   /**
    * Nothing of the strategy is at work meanwhile, and all that it has is as it is at the place.
-   * @param place null where the call ends inside of something that cannot be gone on with: an iteration, or an evaluation that is a call of its own
+   * @param place null where the call ends inside of something that cannot be gone on with: an iteration, or an evaluation or `updateImportance` that is a call of its own
    * @returns how to go on, for the message of the error
    */
   onInterruption(strategy: object, place: Place | null): string | void | Promise<string | void>;

@@ -107,7 +107,8 @@ export abstract class PausableTemplate {
    * Ends the call of `train` or `eval` under way in an orderly way; the call resolves. Training ends with the current
    * iteration: the last hooks of its epoch and its experience are called as after `stopTraining`, MAS measures, and no further
    * experience is begun. An evaluation ends with the current experience, so that every value is one of a whole experience; one
-   * in a hook of training goes to its end, which belongs to the order. Without a call under way it does nothing.
+   * in a hook of training goes to its end, which belongs to the order; so does `updateImportance` of a plugin. Without a call
+   * under way it does nothing.
    */
   stop(): void {
     const call = this.callsUnderWay.outermost;
@@ -174,7 +175,7 @@ export abstract class PausableTemplate {
     return this.callsUnderWay.unlessAborted(promise, () => this.pause(iteration));
   }
 
-  /** @internal Whether a call of `train` or `eval` is under way. */
+  /** @internal Whether a call is under way. */
   get isAtWork(): boolean {
     return this.callsUnderWay.count > 0;
   }
@@ -188,7 +189,7 @@ export abstract class PausableTemplate {
   protected placeNow(): Place | null | undefined {
     const { count, outermost } = this.callsUnderWay;
     if (count === 0) return null;
-    if (count > 1 || outermost!.operation === 'eval' || this.isPreparing || !this.placeUnderWay) return undefined;
+    if (count > 1 || outermost!.operation !== 'train' || this.isPreparing || !this.placeUnderWay) return undefined;
     const place = hookAround()?.strategy === this && this.placeUnderWay.stage !== 'iteration' ? { ...this.placeUnderWay, plugin: this.placeUnderWay.plugin + 1 } : this.placeUnderWay;
     // Behind the last plugin the clock has advanced.
     return canBeKept(place) && place.plugin < this.plugins.length ? place : undefined;
@@ -214,7 +215,7 @@ export abstract class PausableTemplate {
   /** @param ways how to go on */
   #abortError(signal: AbortSignal, place: Place | null, ways?: readonly string[]): ContinualTorchError {
     const { experience, plugins } = this;
-    const { operation } = this.callsUnderWay.innermost!;
+    const operation = this.callsUnderWay.innermost?.operation ?? 'passOver'; // of no call
     const next = place && describePlace(place, plugins);
     const of = experience && `experience ${experience.currentExperience} of stream "${experience.originStream.name}"`;
     const where = next ? `before ${[next, of].filter((part) => part !== null).join(', ')}` : of ? `in ${of}` : 'on its way';

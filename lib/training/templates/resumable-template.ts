@@ -1,5 +1,4 @@
 import { DataLoader } from '../../data/data-loader';
-import { ContinualTorchError } from '../../errors';
 import { takesCheckpoints } from '../../hooks/plugin';
 import type { AnyExperience, TrainOptions } from '../../hooks/train-options';
 import type { State } from '../../state';
@@ -101,7 +100,7 @@ export abstract class ResumableTemplate extends MiniBatchTemplate {
    * @throws ERR_STATE_DICT, ERR_CHECKPOINT_MISMATCH; ERR_BUSY while it trains or evaluates
    */
   loadStateDict(state: State): void {
-    if (this.callsUnderWay.count > 0 && !this.isPreparing) throw busyLoading('loadStateDict');
+    if (this.callsUnderWay.count > 0 && !this.isPreparing) throw this.callsUnderWay.busy('loadStateDict');
     if (!this.isPreparing) this.halfEnded = this.resumption = null;
     loadStrategyState(this, state);
   }
@@ -134,10 +133,10 @@ export abstract class ResumableTemplate extends MiniBatchTemplate {
    * in model, optimizer or plugins; ERR_STATE_DICT; ERR_BUSY while it trains or evaluates. The strategy is then as it was.
    */
   async load(folder: string, options?: { optional?: boolean }): Promise<LoadedCheckpoint | null> {
-    if (this.isAtWork) throw busyLoading('load');
+    if (this.isAtWork) throw this.callsUnderWay.busy('load');
     const checkpoint = await readCheckpoint(this, folder, options);
     if (!checkpoint) return null;
-    if (this.isAtWork) throw busyLoading('load'); // a call has begun meanwhile
+    if (this.isAtWork) throw this.callsUnderWay.busy('load'); // a call has begun meanwhile
     const { halfEnded, resumption } = this;
     try {
       const { loaded, resumption } = loadCheckpoint(this, checkpoint);
@@ -149,8 +148,4 @@ export abstract class ResumableTemplate extends MiniBatchTemplate {
       throw error;
     }
   }
-}
-
-function busyLoading(operation: string): ContinualTorchError {
-  return new ContinualTorchError('ERR_BUSY', `${operation}: expected an idle strategy, got one that trains or evaluates; await the promise of that call first`);
 }

@@ -37,11 +37,12 @@ ImportanceOptions to_pass_options(const Napi::Value& value) {
   options.unseen = ImportanceOptions::Unseen(ImportanceRule::choice(named, "unseen", {"merge", "keep"}));
   options.normalize = ImportanceOptions::Normalize(ImportanceRule::choice(named, "normalize", {"none", "mean", "max"}));
   options.keeps_measured = boolean_argument(given.Get("keepsMeasured"), "keepsMeasured");
+  options.operation = string_argument(given.Get("operation"), "operation");
   return options;
 }
 
 /// Native: createImportancePass(rule: string, options: Record<string, number | string | number[]>, penalty: QuadraticPenalty,
-/// pass: { excluded: string[], unseen: "merge" | "keep", normalize: "none" | "mean" | "max", keepsMeasured: boolean })
+/// pass: { excluded: string[], unseen: "merge" | "keep", normalize: "none" | "mean" | "max", keepsMeasured: boolean, operation: string })
 /// -> { begin, accumulate, replace, merge: PluginPhase, isOfSamples: boolean, needsSingleSamples(): boolean,
 /// measured(): [name: string, importance: Tensor][] }
 Napi::Value create_importance_pass(const Napi::CallbackInfo& info) {

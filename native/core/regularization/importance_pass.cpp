@@ -35,7 +35,7 @@ class StagePhase final : public PluginPhase {
     }
   }
 
-  std::string name() const override { return pass_->penalty().names().plugin + ".afterTrainingExp"; }
+  std::string name() const override { return pass_->operation(); }
   const char* error_code() const override { return "ERR_IMPORTANCE"; }
   bool may_find_other_parameters() const override { return stage_ != ImportancePass::Stage::kAccumulate; }
 
@@ -56,7 +56,7 @@ void ImportancePass::require(const std::shared_ptr<FlatParameters>& flat) const 
   }
   const std::optional<std::string> changed = flat_->misfit();
   if (!changed && flat == flat_) return;
-  throw Error("ERR_CALL_ORDER", where() + ": expected the model to stay as it is while importances are measured, got " +
+  throw Error("ERR_CALL_ORDER", operation() + ": expected the model to stay as it is while importances are measured, got " +
                                     (changed ? *changed : difference(*flat_, *flat)) +
                                     ": change it before training, or in a later hook");
 }
@@ -107,7 +107,7 @@ void ImportancePass::look_for_nan() {
 }
 
 void ImportancePass::throw_not_finite(int64_t mini_batch) const {
-  throw Error("ERR_IMPORTANCE", where() + ": expected finite gradients while importances are measured, got NaN or infinity in mini-batch " +
+  throw Error("ERR_IMPORTANCE", operation() + ": expected finite gradients while importances are measured, got NaN or infinity in mini-batch " +
                                     std::to_string(mini_batch) + "; what was remembered before stays as it was");
 }
 
@@ -135,7 +135,7 @@ void ImportancePass::accumulate_samples(const at::Tensor& output, int64_t sample
   }
   if (are_apart) return;
   needs_single_samples_ = true;
-  throw Error("ERR_IMPORTANCE", where() + ": expected a model that keeps samples apart, got one of which that is not known");
+  throw Error("ERR_IMPORTANCE", operation() + ": expected a model that keeps samples apart, got one of which that is not known");
 }
 
 void ImportancePass::end(const std::shared_ptr<FlatParameters>& flat, bool first_experience) {
@@ -145,9 +145,9 @@ void ImportancePass::end(const std::shared_ptr<FlatParameters>& flat, bool first
   const std::vector<at::Tensor> latest = std::exchange(latest_, {});
   slices_.clear();
   flat_.reset();
-  if (!first_experience && !penalty_->has_memory()) throw penalty_->no_importance(where());
+  if (!first_experience && !penalty_->has_memory()) throw penalty_->no_importance(operation());
   if (mini_batches_ == 0) {
-    throw Error("ERR_EMPTY_EXPERIENCE", where() + ": expected mini-batches to measure importances on, got none");
+    throw Error("ERR_EMPTY_EXPERIENCE", operation() + ": expected mini-batches to measure importances on, got none");
   }
   if (finite_.defined()) {
     const int64_t finite = finite_.item<int64_t>();

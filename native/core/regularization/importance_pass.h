@@ -12,6 +12,7 @@ struct ImportanceOptions {
   enum class Unseen { kMerge, kKeep } unseen = Unseen::kMerge;
   enum class Normalize { kNone, kMean, kMax } normalize = Normalize::kNone;
   bool keeps_measured = false;
+  std::string operation = "ImportancePass";  // who measures, in messages
 };
 
 /// A pass begins, accumulates mini-batches, and ends: only then does the penalty's memory change. What the last
@@ -38,7 +39,7 @@ class ImportancePass {
   /// As a phase, which lives as long as it is used.
   static std::shared_ptr<PluginPhase> phase(const std::shared_ptr<ImportancePass>& pass, Stage stage);
 
-  const QuadraticPenalty& penalty() const { return *penalty_; }
+  const std::string& operation() const { return options_.operation; }
   bool is_of_samples() const { return rule_->is_of_samples(); }
   /// Whether the latest mini-batch was given up because it could not be proven that its samples are apart.
   bool needs_single_samples() const { return needs_single_samples_; }
@@ -52,7 +53,6 @@ class ImportancePass {
   void accumulate_mini_batch(const Iteration& iteration);
   void accumulate_samples(const at::Tensor& output, int64_t samples);
   void require(const std::shared_ptr<FlatParameters>& flat) const;
-  std::string where() const { return penalty_->names().plugin + ".afterTrainingExp"; }
 
   std::unique_ptr<const ImportanceRule> rule_;
   std::shared_ptr<QuadraticPenalty> penalty_;

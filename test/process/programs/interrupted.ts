@@ -2,7 +2,7 @@
 // they are at when a signal comes.
 import '../../support/device';
 import { isMainThread, Worker } from 'node:worker_threads';
-import { type ContinualTorchError, Naive, optim, type Plugin, stopOnSignals } from '../../../lib/index';
+import { type ContinualTorchError, MASPlugin, Naive, optim, passOver, Phase, type Plugin, stopOnSignals } from '../../../lib/index';
 import { smallBenchmark, smallModel } from '../../support/small-runs';
 
 const count = Number(process.argv[2]);
@@ -14,6 +14,14 @@ let begun = 0;
 const hasBegun = () => {
   if (++begun === count) setImmediate(() => console.log('begun'));
 };
+
+/** For ever, as a program draws them. */
+async function* samples(): AsyncGenerator<number[]> {
+  for (let i = 0; ; i++) {
+    if (i === 10) hasBegun();
+    yield await Promise.resolve([1, 2, 3, i % 5]);
+  }
+}
 
 function start(): Naive {
   const model = smallModel();
@@ -43,11 +51,13 @@ async function main(): Promise<void> {
     });
     clearInterval(keepsAlive);
   }
-  const ends = await Promise.allSettled(strategies.map((strategy) => strategy.train(trainStream)));
+  const call = (strategy: Naive) => (at === 'update' ? new MASPlugin().updateImportance(strategy, samples()) : strategy.train(trainStream));
+  const ends = await Promise.allSettled(strategies.map(call));
   for (const end of ends) {
     const error = (end as PromiseRejectedResult).reason as ContinualTorchError;
-    console.log(`${error.code} ${/aborted before/.test(error.message)} ${(error.cause as Error).message}`);
+    console.log(`${error.code} ${/aborted (before|on its way)/.test(error.message)} ${(error.cause as Error).message}`);
   }
+  if (at === 'idle') await passOver(strategies[0]!, [], { steps: [Phase.zeroGrad] }).catch(({ message }: Error) => console.log(message));
   for (const one of stopping) one[Symbol.dispose]();
   for (const strategy of strategies) await strategy.eval(trainStream);
   console.log(`usable, ${process.listenerCount('SIGINT')} listeners`);

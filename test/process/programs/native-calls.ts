@@ -135,7 +135,7 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   transformed: () => [handle([[1, 2], [3, 4]]), transform()],
   createMiniBatches: () => [dataset.toNative(), sampling()],
   createQuadraticPenalty: () => [1, { method: 'M', plugin: 'P', weight: 'w', noImportanceCode: 'ERR_TORCH', shapeCode: 'ERR_SHAPE' }],
-  createImportancePass: () => ['mas', { alpha: 0.5 }, penalty(), { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasured: false }],
+  createImportancePass: () => ['mas', { alpha: 0.5 }, penalty(), { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasured: false, operation: 'test' }],
   createTrainingStep: () => [nativeModule(linear), optimizer(), { weight: handle([1, 1]), ignoreIndex: -100, labelSmoothing: 0 }, 'cpu'],
 };
 

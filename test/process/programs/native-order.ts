@@ -36,7 +36,7 @@ function calls(random: FuzzRandom): (() => unknown)[] {
   ];
   const value = () => any(tensors)().handle;
   const penalty = () => any(plugins).penalty.handle;
-  const asTheyAre = { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasured: false } as const;
+  const asTheyAre = { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasured: false, operation: 'test' } as const;
   const stages = plugins.map(({ penalty: of }) => native.createImportancePass('mas', { alpha: 0.5 }, of.handle, asTheyAre));
   const stage = () => any(stages)[any(['begin', 'accumulate', 'replace', 'merge'] as const)];
   const ofPenalty = () => penalty()[any(['phase', 'proximal', 'value', 'stabilityCheck'] as const)]();
