@@ -1,7 +1,7 @@
 // Each variant of MAS against a small calculation of its own: two layers in plain float64, differentiated by hand.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { benchmarkFromDatasets, Generator, MASPlugin, type MASPluginOptions, nn, optim, SupervisedTemplate, type Tensor, tensor, TensorDataset } from '../../../lib/index';
+import { benchmarkFromDatasets, Generator, MASPlugin, type MASPluginOptions, models, nn, optim, SupervisedTemplate, type Tensor, tensor, TensorDataset } from '../../../lib/index';
 
 type Vector = number[];
 /** Weights and what is measured of them, by parameter name, row by row. */
@@ -215,4 +215,33 @@ describe('the variants of MAS', () => {
       assert.ok(Math.abs(losses.at(-1)! - penalty) <= 1e-6 * penalty, `${losses.at(-1)}, expected ${penalty}`);
     });
   }
+
+  // The authors put a new head in the place of the old one, and train that alone beside the layers below.
+  it('original2018 holds all but the new head, where each task has one', async () => {
+    const model = new models.MTSimpleMLP({ inputSize: inputs, hiddenSize: hidden });
+    const heads = (of: Iterable<[string, Tensor]>) => [...of].filter(([name]) => name.startsWith('classifier.'));
+    const numbers = () => new Map(heads(model.namedParameters()).map(([name, theta]) => [name, theta.toNumbers()]));
+    const held: string[][] = [];
+    const mas = new MASPlugin({ preset: 'original2018', lambdaReg: 0.1 });
+    const strategy = new SupervisedTemplate({
+      model,
+      optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }),
+      trainMbSize: 2,
+      evaluator: null,
+      generator: new Generator({ device: 'cpu' }).manualSeed(1),
+      plugins: [mas, { afterTrainingEpoch: () => void held.push(heads(mas.importance ?? []).map(([name]) => name)) }],
+    });
+    const sets = data.map((xs, task) => new TensorDataset(tensor(xs), [0, 1, 0, 1, 0], {}).withTaskLabels(task));
+    const { trainStream } = benchmarkFromDatasets({ train: sets });
+    await strategy.train(trainStream[0]!);
+    const before = numbers();
+    const ofFirst = heads(mas.importance!).map(([name, omega]) => [name, omega.toNumbers()] as const);
+    assert.ok(ofFirst.every(([, omega]) => omega.some((value) => value > 0)));
+    await strategy.train(trainStream[1]!);
+    assert.deepEqual(held, [[], [...before.keys()]]);
+    const after = numbers();
+    assert.equal(after.size, 2 * before.size);
+    for (const [name, theta] of before) assert.deepEqual(after.get(name), theta, name);
+    for (const [name, omega] of ofFirst) assert.deepEqual(mas.importance!.get(name)!.toNumbers(), omega, name);
+  });
 });
