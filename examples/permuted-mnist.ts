@@ -19,7 +19,7 @@ async function main(): Promise<void> {
     optimizer: new optim.SGD(model.parameters(), { lr: 0.05, momentum: 0.9 }),
     trainMbSize: 128,
     evalMbSize: 1000,
-    plugins: [new MASPlugin({ lambdaReg: 0.1, alpha: 0.5, verbose: true })],
+    plugins: [new MASPlugin({ lambdaReg: 1, normalize: 'mean', penaltyUpdate: 'proximal', verbose: true })],
     evaluator: new EvaluationPlugin(accuracyMetrics({ stream: true }), { loggers: [] }),
   });
   for (const experience of trainStream) {

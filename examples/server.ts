@@ -117,6 +117,8 @@ async function main(): Promise<void> {
     trainMbSize: 32,
     trainEpochs: 3,
     lambdaReg: 0.1,
+    normalize: 'mean',
+    penaltyUpdate: 'proximal',
     plugins: [new CheckpointPlugin(checkpoints, { everySeconds: 10, everyExperiences: 1 })],
     evaluator: null,
   });

@@ -35,7 +35,7 @@ async function main(): Promise<void> {
     optimizer: new optim.AdamW(model.namedParameters(), { lr: 1e-3 }),
     trainMbSize: 128,
     evalMbSize: 1000,
-    plugins: [new MASPlugin({ lambdaReg: 0.1 })],
+    plugins: [new MASPlugin({ lambdaReg: 3, normalize: 'mean', penaltyUpdate: 'proximal' })],
     evaluator: null,
   });
   for (const experience of trainStream) await strategy.train(experience);

@@ -8,6 +8,7 @@ export { BaseSGDTemplate } from './templates/base-sgd';
 export { baseSGDOptions, type BaseSGDTemplateOptions, type Criterion } from './templates/sgd-options';
 export { parseOptions } from '../options';
 export { stopOnSignals } from './stop-on-signals';
+export { suggestLambda, type LambdaSuggestion, type SuggestLambdaOptions, type TriedLambda } from './suggest-lambda';
 export { Naive } from './supervised/naive';
 export { MAS, type MASOptions } from './supervised/mas';
 export { MASPlugin, type MASStateDict } from './plugins/mas';

@@ -136,6 +136,8 @@ export class MASPlugin extends SupervisedPlugin {
   readonly #data: ImportanceData | null;
   readonly #pass: ImportancePass;
   readonly #instability: InstabilityWarning;
+  /** @internal Whether it is tried out: then it does not warn of a `lambdaReg` that is too large. */
+  isOnTrial = false;
   readonly #history: ImportanceHistory | null;
   /** Whether the memory was loaded, or made outside of a training: then it counts, whatever the strategy has trained. */
   #isLoaded = false;
@@ -236,7 +238,7 @@ export class MASPlugin extends SupervisedPlugin {
     if (!this.hasMemory(strategy)) return;
     if (!this.#isFitting) requireFit(this.penalty, strategy.model);
     this.#isFitting = true;
-    if (this.penaltyUpdate === 'gradient') await this.#instability.giveWhereDue(strategy);
+    if (this.penaltyUpdate === 'gradient' && !this.isOnTrial) await this.#instability.giveWhereDue(strategy);
   }
 
   /** Lets go what was remembered before the latest experience. */
