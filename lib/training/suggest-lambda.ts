@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ContinualTorchError } from '../errors';
+import { ContinualTorchError, describeValue } from '../errors';
 import { parseMetricName } from '../evaluation/metric';
 import type { Strategy } from '../hooks/strategy';
 import type { AnyExperience, Experiences } from '../hooks/train-options';
@@ -8,8 +8,8 @@ import { noProgressDisplay, progressDisplay } from '../progress-display';
 import type { LastMetrics } from '../results/metric-values';
 import { callUser } from '../user-function';
 import { MASPlugin } from './plugins/mas';
-import { signalSchema } from './templates/abort';
-import { BaseTemplate } from './templates/base';
+import { abortError, signalSchema } from './templates/abort';
+import { BaseSGDTemplate } from './templates/base-sgd';
 import { toExperiences } from './templates/experiences';
 
 const operation = 'suggestLambda';
@@ -24,6 +24,8 @@ const schema = z.object({
 
 /** What is tried first, where the mean importance is 1. */
 const decades = [0.01, 0.1, 1, 10, 100, 1000];
+/** How many more, at most, where the smallest is the best. */
+const decadesBelow = 3;
 const halfDecade = Math.sqrt(10);
 /** What is as good as the best. */
 const tolerance = 0.01;
@@ -35,9 +37,9 @@ export interface SuggestLambdaOptions {
    * what it draws (`manualSeed`), so that nothing but the weight differs.
    */
   newStrategy: (lambdaReg: number) => Strategy | Promise<Strategy>;
-  /** What each of them learns: two or three experiences of those to come. */
+  /** What each of them learns: two or three experiences, the first of the stream or others of its kind. */
   trainStream: Experiences;
-  /** What it is judged by when it has learned all of them. Default: `trainStream`. */
+  /** What it is judged by when it has learned all of them: validation data, not what the result is tested with. Default: `trainStream`. */
   evalStream?: Experiences;
   /** Shows progress on stderr. Default false. */
   verbose?: boolean;
@@ -55,7 +57,7 @@ export interface TriedLambda {
 
 /** What `suggestLambda` answers. */
 export interface LambdaSuggestion {
-  /** The largest of those whose score is within one percent of the best. */
+  /** The largest of those whose score is within one percent of the best; 0 where every penalty costs more than it brings. */
   lambdaReg: number;
   /** What it came to. */
   score: number;
@@ -64,11 +66,10 @@ export interface LambdaSuggestion {
 }
 
 /**
- * Chooses `lambdaReg` as hyperparameters of continual learning are chosen (Chaudhry et al., "Efficient Lifelong Learning with A-GEM",
- * ICLR 2019, section 3): by what a few experiences come to. It learns them once without penalty, then with every power of ten from 0.01 to 1000
- * divided by the mean importance, and with the two half powers beside the best: nine trainings in all, whatever the model, the variant
- * of MAS, the optimizer and the way in which the penalty reaches the parameters. Of those within one percent of the best score the
- * largest is taken, since longer streams forget more.
+ * Chooses `lambdaReg` by what a few experiences come to (as the cross-validation stream of Chaudhry et al., "Efficient Lifelong Learning
+ * with A-GEM", ICLR 2019, section 2). It learns them once without penalty, then with every power of ten from 0.01 to 1000 divided by
+ * the mean importance, with up to three below while the smallest is the best, and with the two half powers beside the best. Of those
+ * within one percent of the best score it takes the largest, since longer streams forget more: 0 where every penalty costs more.
  *
  *     const { lambdaReg } = await suggestLambda({
  *       trainStream: trainStream.slice(0, 3),
@@ -79,56 +80,79 @@ export interface LambdaSuggestion {
  *       },
  *     });
  *
- * The strategies' evaluators measure: `Top1_Acc_Exp`, or where there is none `Loss_Exp`, in an evaluation of `evalStream` behind the last
- * experience.
- * @throws ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION; ERR_INVALID_ARG_VALUE where a strategy has no `MASPlugin` of the weight asked for, is not a new
- * one, or measures neither; ERR_MAS_NO_IMPORTANCE where no importance is measured; ERR_CALLBACK where `newStrategy` throws;
- * ERR_LOSS_NOT_FINITE where training fails without a penalty; ERR_ABORTED; what `train` and `eval` throw
+ * The strategies' evaluators measure `Top1_Acc_Exp`, or where there is none `Loss_Exp`, in an evaluation of `evalStream` behind the last
+ * experience; one without loggers prints nothing.
+ * @throws ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION; ERR_INVALID_ARG_VALUE for one experience where nothing is remembered yet, or where a
+ * strategy has no `MASPlugin` of the weight asked for, is not a new one, does not learn every experience, or measures neither;
+ * ERR_MAS_NO_IMPORTANCE where no importance is measured; ERR_CALLBACK where `newStrategy` throws; ERR_LOSS_NOT_FINITE where training
+ * fails without a penalty; ERR_ABORTED; what `train` and `eval` throw
  */
 export async function suggestLambda(options: SuggestLambdaOptions): Promise<LambdaSuggestion> {
   const { newStrategy, verbose, signal, ...streams } = parseOptions(operation, schema, options);
-  const trainStream = toExperiences(operation, streams.trainStream);
-  const evalStream = toExperiences(operation, streams.evalStream ?? trainStream);
-  if (trainStream.length === 0 || evalStream.length === 0) {
-    throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `${operation}: expected experiences, got none`);
-  }
+  const trainStream = experiencesOf('trainStream', streams.trainStream);
+  const evalStream = experiencesOf('evalStream', streams.evalStream ?? trainStream);
   const display = verbose ? progressDisplay('lambdaReg') : noProgressDisplay;
-  const seen = new Set<object>();
+  const seen = new WeakSet<object>();
   const tried: TriedLambda[] = [];
 
-  /** What a weight comes to, and the mean importance behind the last experience. */
-  const attempt = async (lambdaReg: number): Promise<{ score: number | null; importance: number }> => {
+  /** Learns with a weight; the strategy as it is then. */
+  const attempt = async (lambdaReg: number): Promise<{ mas: MASPlugin; strategy: Strategy }> => {
+    if (signal?.aborted) throw abortError(operation, tried.length === 0 ? 'before it began' : `behind ${tried.length} trainings`, signal);
     display.update(tried.length / (decades.length + 3), String(lambdaReg));
-    const strategy = await callUser('ERR_CALLBACK', `${operation}: newStrategy failed`, () => newStrategy(lambdaReg));
-    const mas = pluginOf(strategy, lambdaReg, seen);
-    mas.isOnTrial = true;
+    const made = await callUser('ERR_CALLBACK', `${operation}: newStrategy failed`, () => newStrategy(lambdaReg));
+    const { strategy, mas } = requireNew(made, lambdaReg, seen);
+    if (trainStream.length < 2 && !mas.hasMemory(strategy)) {
+      throw refused('at least two experiences, or a MASPlugin that remembers something already', 'one, in which there is no penalty');
+    }
+    const before = strategy.clock.trainExpCounter;
     let score: number | null = null;
+    mas.isOnTrial = true;
     try {
       await strategy.train(trainStream, { signal });
+      const learned = strategy.clock.trainExpCounter - before;
+      if (learned < trainStream.length) throw refused(`a strategy that learns ${trainStream.length} experiences`, `one that stopped behind ${learned}`);
       score = scoreOf(await strategy.eval(evalStream, { signal }), evalStream);
     } catch (error) {
       if (lambdaReg === 0 || !isOfBlowUp(error)) throw error;
+    } finally {
+      mas.isOnTrial = false;
+    }
+    if (lambdaReg === 0 && score === null) {
+      throw new ContinualTorchError('ERR_LOSS_NOT_FINITE', `${operation}: expected a finite score without a penalty, got NaN or infinity`);
     }
     tried.push({ lambdaReg, score });
-    return { score, importance: mas.report(strategy.model).total.importance.mean ?? 0 };
+    return { strategy, mas };
   };
 
   try {
-    const { importance } = await attempt(0);
+    const { strategy, mas } = await attempt(0);
+    const importance = mas.report(strategy.model).total.importance.mean;
     if (!(importance > 0 && importance < Infinity)) {
       throw new ContinualTorchError('ERR_MAS_NO_IMPORTANCE', `${operation}: expected a mean importance above 0, got ${importance}`);
     }
-    const weight = (unit: number) => Number((unit / importance).toPrecision(2));
+    const tryUnit = (unit: number) => attempt(twoDigits(unit / importance));
     for (const unit of decades) {
-      const { score } = await attempt(weight(unit));
-      if (score === null) break; // larger ones fail too
+      await tryUnit(unit);
+      if (tried.at(-1)!.score === null) break; // larger ones fail too
     }
-    const coarse = chosen(tried).lambdaReg;
-    if (coarse > 0) for (const lambdaReg of [coarse / halfDecade, coarse * halfDecade]) await attempt(Number(lambdaReg.toPrecision(2)));
+    const isSmallest = (lambdaReg: number) => tried.every((each) => each.lambdaReg === 0 || each.lambdaReg >= lambdaReg);
+    for (let below = 1; below <= decadesBelow && isSmallest(chosen(tried).lambdaReg); below++) await tryUnit(decades[0]! / 10 ** below);
+    const { lambdaReg } = chosen(tried);
+    if (lambdaReg > 0) for (const beside of [lambdaReg / halfDecade, lambdaReg * halfDecade]) await attempt(twoDigits(beside));
   } finally {
     display.stop();
   }
   return { ...chosen(tried), tried: tried.sort((a, b) => a.lambdaReg - b.lambdaReg) };
+}
+
+const twoDigits = (value: number) => Number(value.toPrecision(2));
+
+const refused = (expected: string, got: string) => new ContinualTorchError('ERR_INVALID_ARG_VALUE', `${operation}: expected ${expected}, got ${got}`);
+
+function experiencesOf(name: string, given: Experiences): AnyExperience[] {
+  const list = toExperiences(`${operation}: ${name}`, given);
+  if (list.length === 0) throw refused(`${name} to have experiences`, 'none');
+  return list;
 }
 
 function chosen(tried: readonly TriedLambda[]): { lambdaReg: number; score: number } {
@@ -140,41 +164,35 @@ function chosen(tried: readonly TriedLambda[]): { lambdaReg: number; score: numb
 
 /** Whether the steps on the penalty have run away: seen in the loss, or behind the last update in the importances. */
 const isOfBlowUp = (error: unknown) =>
-  error instanceof ContinualTorchError && (error.code === 'ERR_LOSS_NOT_FINITE' || error.code === 'ERR_IMPORTANCE');
+  error instanceof ContinualTorchError && (error.code === 'ERR_LOSS_NOT_FINITE' || (error.code === 'ERR_IMPORTANCE' && error.cause === undefined));
 
-/** The plugin whose weight is asked for, of a strategy that nothing here has trained yet. */
-function pluginOf(strategy: unknown, lambdaReg: number, seen: Set<object>): MASPlugin {
-  const refused = (expected: string, got: string) =>
-    new ContinualTorchError('ERR_INVALID_ARG_VALUE', `${operation}: expected newStrategy to make ${expected}, got ${got}`);
-  if (!(strategy instanceof BaseTemplate)) throw refused('a strategy', 'something else');
-  const { model, plugins } = strategy;
-  for (const part of [strategy, model, ...plugins]) {
-    if (seen.has(part)) throw refused('a new strategy with a new model and new plugins each time', 'one again that was trained already');
-  }
-  const found = plugins.filter((plugin) => plugin instanceof MASPlugin);
+/** A strategy none of whose parts was trained here before, with a plugin of the weight asked for. */
+function requireNew(made: unknown, lambdaReg: number, seen: WeakSet<object>): { strategy: Strategy; mas: MASPlugin } {
+  const unlike = (expected: string, got: string) => refused(`newStrategy to make ${expected}`, got);
+  if (!(made instanceof BaseSGDTemplate)) throw unlike('a strategy that learns by mini-batches', describeValue(made));
+  const found = made.plugins.filter((plugin) => plugin instanceof MASPlugin);
   const [mas] = found;
-  if (!mas || found.length > 1) throw refused('a strategy with one MASPlugin', `${found.length}`);
-  for (const part of [strategy, model, mas]) seen.add(part);
-  if (mas.lambdaReg !== lambdaReg) throw refused(`a MASPlugin whose lambdaReg is ${lambdaReg}`, `${mas.lambdaReg}`);
-  return mas;
+  if (!mas || found.length > 1) throw unlike('a strategy with one MASPlugin', `${found.length}`);
+  const parts = [made, ...made.plugins, ...made.model.namedModules().values()];
+  if (parts.some((part) => seen.has(part))) throw unlike('a new strategy each time, with new plugins and a new model', 'one with a part that was trained already');
+  if (mas.lambdaReg !== lambdaReg) throw unlike(`a MASPlugin whose lambdaReg is ${lambdaReg}`, `${mas.lambdaReg}`);
+  for (const part of parts) seen.add(part);
+  return { strategy: made, mas };
 }
 
-/** The larger the better: the mean over experiences of the accuracy, or of the loss where there is none. */
+/** The larger the better: the mean over experiences of the accuracy, or minus the loss where there is none; null where it is not finite. */
 function scoreOf(metrics: LastMetrics, experiences: readonly AnyExperience[]): number | null {
-  const streams = new Set(experiences.map(({ originStream }) => originStream.name));
-  const mean = (wanted: string) => {
-    const values = Object.entries(metrics).flatMap(([name, value]) => {
+  const wanted = new Set(experiences.map(({ originStream, currentExperience }) => `${originStream.name} ${currentExperience}`));
+  const mean = (metric: string) => {
+    const values = Object.entries(metrics ?? {}).flatMap(([name, value]) => {
       const parts = parseMetricName(name);
-      return parts?.metric === wanted && parts.phase === 'eval' && streams.has(parts.stream) ? [Number(value)] : [];
+      return parts?.metric === metric && parts.phase === 'eval' && wanted.has(`${parts.stream} ${parts.experience}`) ? [Number(value)] : [];
     });
     return values.length === 0 ? null : values.reduce((a, b) => a + b) / values.length;
   };
   const [accuracy, loss] = [mean('Top1_Acc_Exp'), mean('Loss_Exp')];
   if (accuracy === null && loss === null) {
-    throw new ContinualTorchError(
-      'ERR_INVALID_ARG_VALUE',
-      `${operation}: expected an evaluator that measures Top1_Acc_Exp or Loss_Exp, as EvaluationPlugin(accuracyMetrics({ experience: true })), got neither`,
-    );
+    throw refused('an evaluator that measures Top1_Acc_Exp or Loss_Exp, as EvaluationPlugin(accuracyMetrics({ experience: true }))', 'neither');
   }
   const score = accuracy ?? -loss!;
   return Number.isFinite(score) ? score : null;

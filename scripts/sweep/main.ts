@@ -14,16 +14,16 @@ measured again.
 
   --mnist         the whole of MNIST
   --tasks TEXT    only tasks whose names contain it
-  --seeds N       from 0 on; default 2, with --mnist 5
+  --seeds N       from 0 on; default 1, with --mnist 5
   --threads N     default 1
   --write         draws the figures into docs/figures of what there is, and trains nothing
   --help`;
 
 const forms: Form[] = ['gradient', 'proximal'];
 const powersOfTen = Array.from({ length: 7 }, (_, i) => Number(`1e${i - 3}`));
-const halfPowers = powersOfTen.flatMap((power) => (power >= 0.01 && power <= 10 ? [power, Number((power * Math.sqrt(10)).toPrecision(2))] : [power]));
+const lambdas = powersOfTen.flatMap((power) => (power >= 0.01 && power <= 10 ? [power, Number((power * Math.sqrt(10)).toPrecision(2))] : [power]));
 
-async function sweep(tasks: readonly Task[], seeds: number, lambdas: readonly number[], isSmall: boolean): Promise<void> {
+async function sweep(tasks: readonly Task[], seeds: number, isSmall: boolean): Promise<void> {
   const key = ({ task, seed, form, lambda, isSuggested }: Omit<Result, 'score'>) => [task, seed, form, isSuggested ? 'suggested' : lambda].join();
   const known = new Set(readResults().map(key));
   for (const task of tasks) {
@@ -59,11 +59,13 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { mnist: flag, tasks: text, seeds: text, threads: text, write: flag, help: flag } });
   if (values.help) return console.log(usage);
   if (values.write) return writeFigures(readResults());
-  setNumThreads(Number(values.threads ?? 1));
-  process.on('warning', () => {}); // of lambdas that are too large: that they are is what is shown
+  const [threads, seeds] = [Number(values.threads ?? 1), Number(values.seeds ?? (values.mnist ? 5 : 1))];
+  if (![threads, seeds].every((value) => Number.isInteger(value) && value > 0)) throw new Error('--seeds and --threads take positive integers');
+  setNumThreads(threads);
+  process.removeAllListeners('warning'); // of lambdas that are too large: that they are is what is shown
   const isWanted = ({ name }: Task) => name.includes(values.tasks ?? '');
-  if (values.mnist) await sweep(mnistTasks.filter(isWanted), Number(values.seeds ?? 5), halfPowers, false);
-  else await sweep(smallTasks.filter(isWanted), Number(values.seeds ?? 2), powersOfTen, true);
+  if (values.mnist) await sweep(mnistTasks.filter(isWanted), seeds, false);
+  else await sweep(smallTasks.filter(isWanted), seeds, true);
 }
 
 void main();

@@ -18,8 +18,11 @@ export interface Result {
 
 const file = path.join('build', 'sweep', 'results.jsonl');
 
-export const readResults = (): Result[] =>
-  existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Result) : [];
+/** Without a last line that was cut off. */
+export function readResults(): Result[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line) as Result);
+}
 
 export function addResult(result: Result): void {
   mkdirSync(path.dirname(file), { recursive: true });

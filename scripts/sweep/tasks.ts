@@ -7,6 +7,8 @@ export interface Task {
   streams: (seed: number) => Streams | Promise<Streams>;
   newModel: () => nn.Module;
   newOptimizer: (model: nn.Module) => optim.Optimizer;
+  /** What docs/lambda.md says, for normalised importances. */
+  ruleOfThumb: { gradient: number; proximal: number };
   epochs: number;
   isRegression?: boolean;
 }
@@ -56,31 +58,37 @@ class Transformer extends nn.Module {
   }
 }
 
-const sgd = (lr: number, momentum = 0) => (model: nn.Module) => new optim.SGD(model.parameters(), { lr, momentum });
-const adam = (lr: number) => (model: nn.Module) => new optim.Adam(model.parameters(), { lr });
+const sgd = (lr: number, momentum: 0 | 0.9) => ({
+  newOptimizer: (model: nn.Module) => new optim.SGD(model.parameters(), { lr, momentum }),
+  ruleOfThumb: { gradient: 0.032, proximal: momentum === 0 ? 0.1 : 1 },
+});
+const adam = (lr: number) => ({
+  newOptimizer: (model: nn.Module) => new optim.Adam(model.parameters(), { lr }),
+  ruleOfThumb: { gradient: 0.032, proximal: 3.2 },
+});
 
 export const smallTasks: readonly Task[] = [
-  { name: 'permuted, MLP, SGD', streams: fewPermuted, newModel: () => mlp(784, 256, 256, 10), newOptimizer: sgd(0.05), epochs: 5 },
-  { name: 'permuted, MLP, Adam', streams: fewPermuted, newModel: () => mlp(784, 256, 256, 10), newOptimizer: adam(0.001), epochs: 5 },
-  { name: 'permuted, GRU, Adam', streams: fewPermuted, newModel: () => new Reader(new nn.GRU(56, 64, { batchFirst: true })), newOptimizer: adam(0.002), epochs: 3 },
-  { name: 'rotated, MLP, momentum', streams: fewRotated, newModel: () => mlp(784, 400, 10), newOptimizer: sgd(0.01, 0.9), epochs: 3 },
-  { name: 'rotated, CNN, momentum', streams: fewRotated, newModel: () => new nn.Sequential(...convolutions(), new nn.Linear(64, 10)), newOptimizer: sgd(0.01, 0.9), epochs: 3 },
-  { name: 'rotated, LSTM, momentum', streams: fewRotated, newModel: () => new Reader(new nn.LSTM(56, 64, { batchFirst: true })), newOptimizer: sgd(0.05, 0.9), epochs: 3 },
-  { name: 'rotated, transformer, Adam', streams: fewRotated, newModel: () => new Transformer(), newOptimizer: adam(0.001), epochs: 3 },
-  { name: 'split, MLP, momentum', streams: fewSplitByTask, newModel: () => new models.MTSimpleMLP({ hiddenSize: 256 }), newOptimizer: sgd(0.01, 0.9), epochs: 3 },
-  { name: 'split, CNN, Adam', streams: fewSplitByTask, newModel: () => new ConvolutionsWithHeads(), newOptimizer: adam(0.001), epochs: 3 },
+  { name: 'permuted, MLP, SGD', streams: fewPermuted, newModel: () => mlp(784, 256, 256, 10), ...sgd(0.05, 0), epochs: 5 },
+  { name: 'permuted, MLP, Adam', streams: fewPermuted, newModel: () => mlp(784, 256, 256, 10), ...adam(0.001), epochs: 5 },
+  { name: 'permuted, GRU, Adam', streams: fewPermuted, newModel: () => new Reader(new nn.GRU(56, 64, { batchFirst: true })), ...adam(0.002), epochs: 3 },
+  { name: 'rotated, MLP, momentum', streams: fewRotated, newModel: () => mlp(784, 400, 10), ...sgd(0.01, 0.9), epochs: 3 },
+  { name: 'rotated, CNN, momentum', streams: fewRotated, newModel: () => new nn.Sequential(...convolutions(), new nn.Linear(64, 10)), ...sgd(0.01, 0.9), epochs: 3 },
+  { name: 'rotated, LSTM, momentum', streams: fewRotated, newModel: () => new Reader(new nn.LSTM(56, 64, { batchFirst: true })), ...sgd(0.05, 0.9), epochs: 3 },
+  { name: 'rotated, transformer, Adam', streams: fewRotated, newModel: () => new Transformer(), ...adam(0.001), epochs: 3 },
+  { name: 'split, MLP, momentum', streams: fewSplitByTask, newModel: () => new models.MTSimpleMLP({ hiddenSize: 256 }), ...sgd(0.01, 0.9), epochs: 3 },
+  { name: 'split, CNN, Adam', streams: fewSplitByTask, newModel: () => new ConvolutionsWithHeads(), ...adam(0.001), epochs: 3 },
   {
     name: 'regression, MLP, Adam',
     streams: regression,
     newModel: () => new nn.Sequential(new nn.Linear(20, 128), new nn.Tanh(), new nn.Linear(128, 128), new nn.Tanh(), new nn.Linear(128, 3)),
-    newOptimizer: adam(0.001),
+    ...adam(0.001),
     epochs: 5,
     isRegression: true,
   },
 ];
 
 export const mnistTasks: readonly Task[] = [
-  { name: 'permuted MNIST', streams: permuted, newModel: () => mlp(784, 256, 256, 10), newOptimizer: sgd(0.05), epochs: 1 },
-  { name: 'split MNIST, heads', streams: splitByTask, newModel: () => new models.MTSimpleMLP({ hiddenSize: 256 }), newOptimizer: sgd(0.01, 0.9), epochs: 1 },
-  { name: 'split MNIST, one head', streams: splitByClass, newModel: () => mlp(784, 256, 256, 10), newOptimizer: sgd(0.01, 0.9), epochs: 1 },
+  { name: 'permuted MNIST', streams: permuted, newModel: () => mlp(784, 256, 256, 10), ...sgd(0.05, 0), epochs: 1 },
+  { name: 'split MNIST, heads', streams: splitByTask, newModel: () => new models.MTSimpleMLP({ hiddenSize: 256 }), ...sgd(0.01, 0.9), epochs: 1 },
+  { name: 'split MNIST, one head', streams: splitByClass, newModel: () => mlp(784, 256, 256, 10), ...sgd(0.01, 0.9), epochs: 1 },
 ];

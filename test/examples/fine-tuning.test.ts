@@ -24,8 +24,7 @@ describe('examples/fine-tuning.ts', function () {
       const [forgotten, learned] = printed['fine-tuned']! as [number, number];
       const [kept, learnedToo] = printed['with MAS']! as [number, number];
       assert.ok(pretrained! > 0.99 && learned > 0.97, JSON.stringify(printed));
-      assert.ok(forgotten < pretrained! - 0.05, JSON.stringify(printed));
-      assert.ok(kept > pretrained! - 0.02 && learnedToo > 0.9, JSON.stringify(printed));
+      assert.ok(kept > 0.95 && kept > forgotten + 0.05 && learnedToo > 0.9, JSON.stringify(printed));
       assert.ok(existsSync(file));
     }));
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import {
   accuracyMetrics,
+  benchmarkFromDatasets,
   EvaluationPlugin,
   Generator,
   lossMetrics,
@@ -12,9 +13,13 @@ import {
   Naive,
   nn,
   optim,
+  type Strategy,
   suggestLambda,
   type SuggestLambdaOptions,
   SupervisedTemplate,
+  type Tensor,
+  TensorDataset,
+  torch,
 } from '../../lib/index';
 import { rejectsWithCode } from '../support/assertions';
 import { smallBenchmark, smallModel } from '../support/small-runs';
@@ -22,9 +27,9 @@ import { warnings } from '../support/warnings';
 
 const { trainStream, testStream } = smallBenchmark({ train: 24, evaluation: 40 });
 
-function strategyWith(options: MASPluginOptions, lr = 0.1, metrics = accuracyMetrics({ experience: true })): SupervisedTemplate {
+function strategyWith(options: MASPluginOptions, lr = 0.1, metrics = accuracyMetrics({ experience: true }), shareOfZeros = 0): SupervisedTemplate {
   manualSeed(2);
-  const model = smallModel();
+  const model = shareOfZeros > 0 ? new WithIdleWeights(shareOfZeros) : smallModel();
   return new SupervisedTemplate({
     model,
     optimizer: new optim.SGD(model.parameters(), { lr }),
@@ -34,6 +39,21 @@ function strategyWith(options: MASPluginOptions, lr = 0.1, metrics = accuracyMet
     evaluator: new EvaluationPlugin(metrics, { loggers: [] }),
     plugins: [new MASPlugin(options)],
   });
+}
+
+/** Whose mean importance is that much smaller than its largest. */
+class WithIdleWeights extends nn.Module {
+  readonly used = smallModel();
+  readonly idle: nn.Parameter;
+
+  constructor(count: number) {
+    super();
+    this.idle = new nn.Parameter(torch.zeros([count]));
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.used.forward(x);
+  }
 }
 
 const pluginOf = (strategy: SupervisedTemplate) => strategy.plugins.find((plugin) => plugin instanceof MASPlugin)!;
@@ -106,7 +126,8 @@ describe('suggestLambda', () => {
     const failed = tried.filter(({ score }) => score === null).map((each) => each.lambdaReg);
     assert.ok(failed.length > 0);
     assert.ok(Math.min(...failed) > 2, 'stable up to 1 / lr');
-    assert.ok(lambdas.indexOf(Math.min(...failed)) >= lambdas.length - 3, 'nothing larger was tried but half a power beside the best');
+    const at = lambdas.findIndex((lambda) => failed.includes(lambda));
+    assert.ok(lambdas.slice(at + 1).every((lambda) => lambda < lambdas[at]!), lambdas.join());
   });
 
   it('takes strategies that come later, and those of a variant of MAS', async () => {
@@ -130,7 +151,7 @@ describe('suggestLambda', () => {
         return new Naive({ model, optimizer: new optim.SGD(model.parameters()), evaluator: null });
       },
     ],
-    'no strategy': ['ERR_INVALID_ARG_VALUE', /a strategy, got something else/, () => 3],
+    'no strategy': ['ERR_INVALID_ARG_VALUE', /a strategy that learns by mini-batches, got 3/, () => 3],
     'nothing measured': [
       'ERR_INVALID_ARG_VALUE',
       /measures Top1_Acc_Exp or Loss_Exp.*got neither/,
@@ -158,8 +179,10 @@ describe('suggestLambda', () => {
     const of = (net: nn.Module, plugin: MASPlugin) =>
       new Naive({ model: net, optimizer: new optim.SGD(net.parameters(), { lr: 0.01 }), plugins: [plugin], evaluator: strategyWith({}).evaluator });
     const once = strategyWith({ lambdaReg: 0 });
-    for (const newStrategy of [() => once, (lambdaReg: number) => of(model, new MASPlugin({ lambdaReg })), () => of(smallModel(), mas)]) {
-      await rejectsWithCode(suggestLambda({ trainStream, newStrategy }), 'ERR_INVALID_ARG_VALUE', /a new strategy with a new model and new plugins each time/);
+    const backbone = new nn.Linear(4, 4);
+    const shared = (lambdaReg: number) => of(new nn.Sequential(backbone, smallModel()), new MASPlugin({ lambdaReg }));
+    for (const newStrategy of [() => once, (lambdaReg: number) => of(model, new MASPlugin({ lambdaReg })), () => of(smallModel(), mas), shared]) {
+      await rejectsWithCode(suggestLambda({ trainStream, newStrategy }), 'ERR_INVALID_ARG_VALUE', /a new strategy each time, with new plugins and a new model/);
     }
   });
 
@@ -168,9 +191,64 @@ describe('suggestLambda', () => {
     await rejectsWithCode(suggestLambda(undefined as never), 'ERR_INVALID_ARG_TYPE', /newStrategy/);
     await rejectsWithCode(suggestLambda({ trainStream } as never), 'ERR_INVALID_ARG_TYPE', /expected newStrategy to be a function/);
     await rejectsWithCode(suggestLambda({ newStrategy } as never), 'ERR_INVALID_ARG_TYPE', /expected trainStream to be experiences/);
-    await rejectsWithCode(suggestLambda({ trainStream: [3] as never, newStrategy }), 'ERR_INVALID_ARG_TYPE', /got 3 at index 0/);
-    await rejectsWithCode(suggestLambda({ trainStream: [], newStrategy }), 'ERR_INVALID_ARG_VALUE', /expected experiences, got none/);
+    await rejectsWithCode(suggestLambda({ trainStream: [3] as never, newStrategy }), 'ERR_INVALID_ARG_TYPE', /trainStream: .*got 3 at index 0/);
+    await rejectsWithCode(suggestLambda({ trainStream: [], newStrategy }), 'ERR_INVALID_ARG_VALUE', /expected trainStream to have experiences, got none/);
+    await rejectsWithCode(suggestLambda({ trainStream, evalStream: [], newStrategy }), 'ERR_INVALID_ARG_VALUE', /expected evalStream to have/);
     await rejectsWithCode(suggestLambda({ trainStream, newStrategy, lambdas: [1] } as never), 'ERR_UNKNOWN_OPTION', /lambdas/);
+  });
+
+  it('goes on below where the smallest is too large already', async () => {
+    const asked: number[] = [];
+    const { tried } = await suggestLambda({
+      trainStream,
+      evalStream: testStream,
+      newStrategy: (lambdaReg) => {
+        asked.push(lambdaReg);
+        return strategyWith({ lambdaReg, normalize: 'max' }, 0.5, accuracyMetrics({ experience: true }), 1e4);
+      },
+    });
+    const [, first, ...more] = asked;
+    assert.equal(tried.find((each) => each.lambdaReg === first)!.score, null);
+    assert.ok(Math.max(...more.slice(0, 1)) < first!, asked.join());
+    assert.ok(tried.some(({ lambdaReg, score }) => lambdaReg > 0 && score !== null));
+  });
+
+  it('takes one experience where something is remembered already, and no other', async () => {
+    const newStrategy = async (lambdaReg: number) => {
+      const strategy = strategyWith({ lambdaReg, penaltyUpdate: 'proximal' });
+      await pluginOf(strategy).updateImportance(strategy, trainStream[0]!.dataset);
+      return strategy;
+    };
+    const [, second] = [...trainStream];
+    const { tried } = await suggestLambda({ trainStream: second!, evalStream: [...testStream], newStrategy });
+    assert.ok(new Set(tried.map(({ score }) => score)).size > 1);
+    const withoutMemory = (lambdaReg: number) => strategyWith({ lambdaReg });
+    await rejectsWithCode(suggestLambda({ trainStream: second!, newStrategy: withoutMemory }), 'ERR_INVALID_ARG_VALUE', /at least two experiences, or/);
+  });
+
+  it('judges by the experiences that it is given, not by others that were evaluated on the way', async () => {
+    const [first] = [...trainStream];
+    const newStrategy = (lambdaReg: number) => {
+      const strategy = strategyWith({ lambdaReg, penaltyUpdate: 'proximal' });
+      strategy.plugins.push({ afterTrainingExp: async (s: Strategy) => void (await s.eval(trainStream)) });
+      return strategy;
+    };
+    const { lambdaReg, score } = await suggestLambda({ trainStream, evalStream: first!, newStrategy });
+    const strategy = strategyWith({ lambdaReg, penaltyUpdate: 'proximal' });
+    await strategy.train(trainStream);
+    assert.equal(score, (await strategy.eval(first!))['Top1_Acc_Exp/eval_phase/train_stream/Task000/Exp000']);
+  });
+
+  it('refuses a strategy that stops early, and a score that is not finite without a penalty', async () => {
+    const stopping = (lambdaReg: number) => {
+      const strategy = strategyWith({ lambdaReg });
+      strategy.plugins.push({ afterTrainingExp: (s: Strategy) => s.stop() });
+      return strategy;
+    };
+    await rejectsWithCode(suggestLambda({ trainStream, newStrategy: stopping }), 'ERR_INVALID_ARG_VALUE', /learns 2 experiences, got one that stopped behind 1/);
+    const notANumber = benchmarkFromDatasets({ test: [new TensorDataset(torch.full([4, 4], NaN), [0, 1, 0, 1], { taskLabels: 0 })] }).testStream;
+    const byLoss = (lambdaReg: number) => strategyWith({ lambdaReg }, 0.1, lossMetrics({ experience: true }));
+    await rejectsWithCode(suggestLambda({ trainStream, evalStream: notANumber, newStrategy: byLoss }), 'ERR_LOSS_NOT_FINITE', /a finite score without a penalty/);
   });
 
   it('ends where its signal is aborted', async () => {
@@ -180,7 +258,9 @@ describe('suggestLambda', () => {
       if (++made === 3) controller.abort();
       return strategyWith({ lambdaReg });
     };
-    await rejectsWithCode(suggestLambda({ trainStream, newStrategy, signal: controller.signal }), 'ERR_ABORTED', /aborted/);
+    await rejectsWithCode(suggestLambda({ trainStream, newStrategy, signal: controller.signal }), 'ERR_ABORTED', /train: aborted before it began/);
+    assert.equal(made, 3);
+    await rejectsWithCode(suggestLambda({ trainStream, newStrategy, signal: controller.signal }), 'ERR_ABORTED', /suggestLambda: aborted before it began/);
     assert.equal(made, 3);
   });
 });
