@@ -254,6 +254,8 @@ export interface Strategy {
   pause(iteration: number | null): void | Promise<void>;
   /** @internal Whether a call is under way. */
   readonly isAtWork: boolean;
+  /** @internal Whether a call of `train` is under way, perhaps at an evaluation in one of its hooks. */
+  readonly isInTrain: boolean;
   /**
    * @internal A call of its own, in which a plugin works with the model: outside of `train` and `eval`, or in a hook that waits for it.
    * @throws ERR_BUSY, ERR_ABORTED

@@ -6,7 +6,7 @@ import type { Tensor } from '../../tensor/tensor';
 
 /** What was measured of an experience. */
 export interface MeasuredImportance {
-  /** How many experiences had been learned before; null: it was measured by `updateImportance`. */
+  /** How many experiences had been learned before; null: it was measured by `updateImportance`, but while an experience was learned. */
   readonly experience: number | null;
   /** By parameter name, normalised where the plugin does so, before it was merged. */
   readonly importance: ReadonlyMap<string, Tensor>;
@@ -29,9 +29,9 @@ export class ImportanceHistory {
     );
   }
 
-  /** That of an experience takes the place of what was measured of it before. */
+  /** An experience may be measured more than once: its importances are merged, and each is listed. */
   add(experience: number | null, importance: ReadonlyMap<string, Tensor>): void {
-    this.entries = [...this.entries.filter((entry) => experience === null || entry.experience !== experience), { experience, importance }];
+    this.entries = [...this.entries, { experience, importance }];
   }
 
   /** That experience is learned again, or for the first time. */

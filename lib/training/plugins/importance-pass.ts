@@ -105,8 +105,8 @@ export interface MeasureOptions {
 export class ImportancePass {
   readonly #rule: string;
   readonly #options: Readonly<Record<string, RuleOption>>;
-  /** The training under way that has been measured, by its clock and by the experiences before it. */
-  #measured: { clock: Counters; experience: number } | null = null;
+  /** The experience that was begun last, by the clock and by the experiences before it, and whether it has been measured. */
+  #begun: { clock: Counters; experience: number; isMeasured: boolean } | null = null;
   /** Where importances go. */
   readonly penalty: QuadraticPenalty;
 
@@ -123,17 +123,32 @@ export class ImportancePass {
    * hook has failed, and `restart` was given), the penalty remembers again what it did before that one. For `beforeTrainingExp`.
    * A plugin that calls it calls `settle` too. @throws ERR_BUSY
    */
-  begin({ clock }: Strategy): void {
-    const measured = this.#measured;
-    if (measured?.clock === clock && measured.experience === clock.trainExpCounter) this.penalty.handle.takeBack();
+  begin(strategy: Strategy): void {
+    if (this.hasBegun(strategy)) this.penalty.handle.takeBack();
     this.penalty.handle.keepPrevious(true);
-    this.#measured = null;
+    const { clock } = strategy;
+    this.#begun = { clock, experience: clock.trainExpCounter, isMeasured: false };
+  }
+
+  /** @internal Whether the experience that the strategy learns, or has failed to, was begun here: what is measured can be taken back. */
+  hasBegun({ clock }: Strategy): boolean {
+    return this.#begun?.clock === clock && this.#begun.experience === clock.trainExpCounter;
+  }
+
+  /** @internal Whether something has been measured since, which the penalty remembers. */
+  hasMeasured(strategy: Strategy): boolean {
+    return this.hasBegun(strategy) && this.#begun!.isMeasured;
+  }
+
+  /** @internal The penalty remembers something else instead. */
+  forget(): void {
+    if (this.#begun) this.#begun.isMeasured = false;
   }
 
   /** All that was measured stays, and what the penalty remembered before is let go. For `afterTraining`. @throws ERR_BUSY */
   settle(): void {
     this.penalty.handle.keepPrevious(false);
-    this.#measured = null;
+    this.#begun = null;
   }
 
   /**
@@ -182,7 +197,7 @@ export class ImportancePass {
       // What was added to a model in TypeScript is native from here on, so that it is noticed.
       nativeModule(strategy.model);
       await strategy.runNative([isFirst ? replace : merge]);
-      this.#measured = { clock: strategy.clock, experience: strategy.clock.trainExpCounter };
+      if (this.hasBegun(strategy)) this.#begun!.isMeasured = true;
       return keepMeasured ? new Map(stages.measured().map(([name, handle]) => [name, new Tensor(handle)])) : null;
     } catch (error) {
       before.restoreBuffers();

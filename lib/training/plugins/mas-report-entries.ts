@@ -5,7 +5,7 @@ import type { MeasuredImportance } from './importance-history';
 
 /** The share of an experience in what was measured of a parameter, a layer or a model. */
 export interface ExperienceShare {
-  /** How many experiences had been learned before; null: it was measured by `updateImportance`. */
+  /** How many experiences had been learned before; null: it was measured by `updateImportance`, but while an experience was learned. */
   experience: number | null;
   /** In [0, 1]; null where nothing but zeros was measured. */
   share: number | null;

@@ -48,6 +48,8 @@ interface Measurement {
   name: string;
   data: ImportanceData | null;
   dropLast: boolean;
+  /** Of which experience it is in the history. */
+  experience: number | null;
 }
 
 /** What a `MASPlugin` remembers. */
@@ -66,7 +68,7 @@ export type MASStateDict = {
   anchor: Record<string, Tensor>;
   /** With `keepHistory`: of each experience what was measured, by parameter name. */
   history?: {
-    /** How many experiences had been learned before; null: measured by `updateImportance`. */
+    /** How many experiences had been learned before; null: measured by `updateImportance`, but while an experience was learned. */
     experience: number | null;
     /** By parameter name. */
     importance: Record<string, Tensor>;
@@ -139,7 +141,7 @@ export class MASPlugin extends SupervisedPlugin {
   /** @internal Whether it is tried out: then it does not warn of a `lambdaReg` that is too large. */
   isOnTrial = false;
   readonly #history: ImportanceHistory | null;
-  /** Whether the memory was loaded, or made outside of a training: then it counts, whatever the strategy has trained. */
+  /** Whether the memory was loaded, or made outside of an experience: then it counts, whatever the strategy has trained. */
   #isLoaded = false;
   #isFitting = true;
 
@@ -223,6 +225,7 @@ export class MASPlugin extends SupervisedPlugin {
     requireSameOptions('MASPlugin', this.#plainOptions(), variant ?? {});
     if (window !== undefined && this.#data instanceof SlidingWindow) this.#data.loadStateDict(window);
     this.penalty.loadStateDict({ importance, anchor });
+    this.#pass.forget();
     this.#history?.loadStateDict(history ?? []);
     this.#isLoaded = Object.keys(importance).length > 0;
     this.#isFitting = !this.#isLoaded;
@@ -263,12 +266,15 @@ export class MASPlugin extends SupervisedPlugin {
 
   /** Measures the importance of the experience that has just been learned and merges it. */
   override async afterTrainingExp(strategy: Strategy, { dropLast = false }: TrainOptions = {}): Promise<void> {
-    await this.#measure(strategy, { operation: 'MASPlugin.afterTrainingExp', name: 'importanceData', data: this.#data, dropLast });
+    const experience = strategy.clock.trainExpCounter;
+    await this.#measure(strategy, { operation: 'MASPlugin.afterTrainingExp', name: 'importanceData', data: this.#data, dropLast, experience });
   }
 
   /**
    * Measures importances between experiences, or before the first, and merges them with what is remembered, if anything: the anchors are
-   * then the parameters as they are. A model that was trained elsewhere is protected so from its first experience here on.
+   * then the parameters as they are. A model that was trained elsewhere is protected so from its first experience here on. What is
+   * measured in a hook, while an experience is learned, belongs to the experience: where that fails and is begun anew, it is taken
+   * back. All else stays, and with it what had been merged by then, of a half-ended experience too.
    *
    *     await mas.updateImportance(strategy, images); // [N, ...], without labels
    *     await strategy.train(experience);             // is charged for moving what mattered on them
@@ -283,11 +289,14 @@ export class MASPlugin extends SupervisedPlugin {
     parseArgument(operation, 'strategy', z.instanceof(BaseSGDTemplate, { error: 'a strategy' }), strategy);
     const { signal } = parseOptions(operation, updateSchema, options);
     const measure = async () => {
-      await this.#measure(strategy, { operation, name: 'data', data, dropLast: false });
+      const isOfExperience = strategy.isInTrain && this.#pass.hasBegun(strategy);
+      const experience = isOfExperience ? strategy.clock.trainExpCounter : null;
+      await this.#measure(strategy, { operation, name: 'data', data, dropLast: false, experience });
+      if (isOfExperience) return;
       this.#isLoaded = true;
+      this.#pass.settle();
     };
     await strategy.alone(operation, measure, { ...(signal && { signal }) });
-    if (!strategy.isAtWork) this.#pass.settle();
   }
 
   /** @internal What there is to do at present, in the hook where this way of updating has its place. */
@@ -299,8 +308,8 @@ export class MASPlugin extends SupervisedPlugin {
   }
 
   /** @internal Whether an earlier experience is to be remembered: of this strategy's, not of one that had the plugin before. */
-  hasMemory({ clock }: Strategy): boolean {
-    return clock.trainExpCounter > 0 || this.#isLoaded;
+  hasMemory(strategy: Strategy): boolean {
+    return strategy.clock.trainExpCounter > 0 || this.#isLoaded || this.#pass.hasMeasured(strategy);
   }
 
   /** @internal Whether mini-batches are to be kept. */
@@ -315,7 +324,7 @@ export class MASPlugin extends SupervisedPlugin {
   }
 
   /** A pass over this data, or over that of the experience. */
-  async #measure(strategy: Strategy, { operation, name, data: from, dropLast }: Measurement): Promise<void> {
+  async #measure(strategy: Strategy, { operation, name, data: from, dropLast, experience: of }: Measurement): Promise<void> {
     const { granularity, lastBatch, batchSize, maxSamples, shuffle, mode, restoreMode, gradients, unseenHeads } = this.#variant;
     const { experience } = strategy;
     const data = from === null ? undefined : await strategy.unlessAborted(datasetOf(operation, name, from, experience, granularity === 'sample'), null);
@@ -333,7 +342,7 @@ export class MASPlugin extends SupervisedPlugin {
       excluded: excludedFrom(this.#variant.include, strategy.model),
       rule: this.#ruleOf(experience),
     });
-    if (measured) history?.add(experience && strategy.clock.trainExpCounter, measured);
+    if (measured) history?.add(of, measured);
   }
 
   /** What of the rule depends on the experience. */

@@ -180,6 +180,11 @@ export abstract class PausableTemplate {
     return this.callsUnderWay.count > 0;
   }
 
+  /** @internal Whether a call of `train` is under way; see `Strategy`. */
+  get isInTrain(): boolean {
+    return this.callsUnderWay.outermost?.operation === 'train';
+  }
+
   /** @internal Signals that abort every call. */
   get abortSignals(): Set<AbortSignal> {
     return this.callsUnderWay.standing;
