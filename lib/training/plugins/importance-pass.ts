@@ -9,13 +9,14 @@ import type { Counters, Strategy } from '../../hooks/strategy';
 import { InteractiveLogger } from '../../logging/interactive-logger';
 import { native } from '../../native/binding';
 import type { NativeImportancePass, NativePassOptions } from '../../native/types';
-import { type Module, nativeModule } from '../../nn/module';
+import { nativeModule } from '../../nn/module';
 import { boolean, instanceOf, parseArgument, parseOptions, positiveInteger } from '../../options';
 import { noProgressDisplay, progressDisplay } from '../../progress-display';
-import { Generator } from '../../tensor/generator';
+import { DrawsOf, Generator } from '../../tensor/generator';
 import { noGrad } from '../../tensor/grad-mode';
 import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
+import { callUserAtOnce } from '../../user-function';
 import { passOver } from '../iteration/plugin-pass';
 import { QuadraticPenalty } from './quadratic-penalty';
 import { keepsSamplesApart } from './samples-apart';
@@ -29,6 +30,7 @@ const measureSchema = z.object({
   maxSamples: positiveInteger.optional(),
   mode: z.enum(['train', 'eval'], '"train" or "eval"').default('train'),
   restoreMode: boolean.default(false),
+  isUndone: boolean.default(false),
   gradients: z.enum(['of the pass', 'none', 'as before'], '"of the pass", "none" or "as before"').default('of the pass'),
   criterion: boolean.default(false),
   dropLast: boolean.default(false),
@@ -60,6 +62,8 @@ export interface MeasureOptions {
   mode?: 'train' | 'eval';
   /** Whether each module is put back into the mode in which it was. Default false. */
   restoreMode?: boolean;
+  /** @internal Whether gradients and random numbers, too, are as they were where the pass fails or is aborted. Default false. */
+  isUndone?: boolean;
   /**
    * What gradients parameters have afterwards: those of the last mini-batch (none, where importances are of samples), none, or those
    * that they had before; then nothing is drawn from the default generator either, but by `shuffle` and the model. Default `"of the pass"`.
@@ -167,10 +171,9 @@ export class ImportancePass {
     const operation = given.operation ?? this.#hook;
     const stages = this.#stages(rule, { excluded, unseen, normalize: normalize ?? 'none', keepsMeasured: keepMeasured, operation });
     const { begin, accumulate, replace, merge, isOfSamples } = stages;
-    const data = dataOf(strategy, operation, given, isOfSamples);
-    const before = stateBefore(strategy.model, given);
+    const before = stateBefore(strategy, given);
     const display = this.#display(strategy, given.verbose);
-    const passOf = async (source: typeof data): Promise<void> => {
+    const passOf = async (source: DataLoader<Dataset, Inputs>): Promise<void> => {
       await strategy.runNative([begin]);
       strategy.passBegins('importance');
       await passOver(strategy, source, {
@@ -183,8 +186,9 @@ export class ImportancePass {
         },
       });
     };
-    strategy.model.train(mode === 'train');
     try {
+      const data = dataOf(strategy, operation, given, isOfSamples);
+      callUserAtOnce('ERR_CALLBACK', `${operation}: train of the model failed`, () => strategy.model.train(mode === 'train'));
       try {
         await passOf(data);
       } catch (error) {
@@ -200,7 +204,7 @@ export class ImportancePass {
       if (this.hasBegun(strategy)) this.#begun!.isMeasured = true;
       return keepMeasured ? new Map(stages.measured().map(([name, handle]) => [name, new Tensor(handle)])) : null;
     } catch (error) {
-      before.restoreBuffers();
+      before.undo();
       throw ofThePass(error, operation);
     } finally {
       display.stop();
@@ -230,18 +234,29 @@ const asTheyAre = { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasu
 
 type Given = z.output<typeof measureSchema>;
 
-/** What a pass may leave behind as it was. */
-function stateBefore(model: Module, { restoreMode, gradients }: Given): { restoreBuffers(): void; restore(): void } {
+/** What a pass may leave behind as it was, and what one that fails does. */
+function stateBefore({ model, device }: Strategy, { restoreMode, gradients, isUndone }: Given) {
   const modes = restoreMode ? nativeModule(model).modes() : null;
   const copy = (tensor: Tensor) => ops.aten.clone!(tensor) as Tensor;
   const buffers = noGrad(() => model.buffers().map((buffer): [Tensor, Tensor] => [buffer, copy(buffer)]));
-  const grads = gradients === 'as before' ? noGrad(() => model.parameters().map((theta): [Tensor, Tensor | null] => [theta, theta.grad && copy(theta.grad)])) : [];
+  const draws = new DrawsOf(device);
+  if (isUndone) draws.keep();
+  const grads = gradients === 'as before' || isUndone ? noGrad(() => model.parameters().map((theta): [Tensor, Tensor | null] => [theta, theta.grad && copy(theta.grad)])) : [];
+  const restoreBuffers = () => noGrad(() => buffers.forEach(([buffer, copied]) => void ops.aten.copy_!(buffer, copied)));
+  let isFailed = false;
   return {
-    restoreBuffers: () => noGrad(() => buffers.forEach(([buffer, copied]) => void ops.aten.copy_!(buffer, copied))),
+    restoreBuffers,
+    undo: () => {
+      isFailed = true;
+      restoreBuffers();
+      draws.takeBack();
+    },
     restore: () => {
+      draws.forget();
       for (const [, copied] of buffers) copied.dispose();
-      for (const [theta, grad] of grads) theta.grad = grad;
-      if (gradients === 'none') for (const theta of model.parameters()) theta.grad = null;
+      if (gradients === 'as before' || isFailed) for (const [theta, grad] of grads) theta.grad = grad;
+      else for (const [, copied] of grads) copied?.dispose();
+      if (gradients === 'none' && !(isFailed && isUndone)) for (const theta of model.parameters()) theta.grad = null;
       if (modes) nativeModule(model).setModes(modes);
     },
   };

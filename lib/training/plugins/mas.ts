@@ -50,6 +50,8 @@ interface Measurement {
   dropLast: boolean;
   /** Of which experience it is in the history. */
   experience: number | null;
+  /** Whether modes are then as they were, and where it fails all else too, whatever the preset's pass leaves behind. */
+  isUndone: boolean;
 }
 
 /** What a `MASPlugin` remembers. */
@@ -267,7 +269,7 @@ export class MASPlugin extends SupervisedPlugin {
   /** Measures the importance of the experience that has just been learned and merges it. */
   override async afterTrainingExp(strategy: Strategy, { dropLast = false }: TrainOptions = {}): Promise<void> {
     const experience = strategy.clock.trainExpCounter;
-    await this.#measure(strategy, { operation: 'MASPlugin.afterTrainingExp', name: 'importanceData', data: this.#data, dropLast, experience });
+    await this.#measure(strategy, { operation: 'MASPlugin.afterTrainingExp', name: 'importanceData', data: this.#data, dropLast, experience, isUndone: false });
   }
 
   /**
@@ -276,11 +278,14 @@ export class MASPlugin extends SupervisedPlugin {
    * measured in a hook, while an experience is learned, belongs to the experience: where that fails and is begun anew, it is taken
    * back. All else stays, and with it what had been merged by then, of a half-ended experience too.
    *
+   * Each module is then in the mode in which it was; where it fails or is aborted, gradients, buffers, random numbers and what was
+   * remembered are as before, too.
+   *
    *     await mas.updateImportance(strategy, images); // [N, ...], without labels
    *     await strategy.train(experience);             // is charged for moving what mattered on them
    *
    * @param data what to measure on; needs no labels
-   * @param options `signal`: aborts it as it aborts `train`, after the mini-batch under way; what was remembered stays as it was
+   * @param options `signal`: aborts it as it aborts `train`, after the mini-batch under way
    * @throws as the pass behind an experience; ERR_BUSY while the strategy is at work, outside of its hooks; ERR_ABORTED
    */
   async updateImportance(strategy: Strategy, data: ImportanceData, options?: { signal?: AbortSignal }): Promise<void> {
@@ -291,7 +296,7 @@ export class MASPlugin extends SupervisedPlugin {
     const measure = async () => {
       const isOfExperience = strategy.isInTrain && this.#pass.hasBegun(strategy);
       const experience = isOfExperience ? strategy.clock.trainExpCounter : null;
-      await this.#measure(strategy, { operation, name: 'data', data, dropLast: false, experience });
+      await this.#measure(strategy, { operation, name: 'data', data, dropLast: false, experience, isUndone: true });
       if (isOfExperience) return;
       this.#isLoaded = true;
       this.#pass.settle();
@@ -324,7 +329,7 @@ export class MASPlugin extends SupervisedPlugin {
   }
 
   /** A pass over this data, or over that of the experience. */
-  async #measure(strategy: Strategy, { operation, name, data: from, dropLast, experience: of }: Measurement): Promise<void> {
+  async #measure(strategy: Strategy, { operation, name, data: from, dropLast, experience: of, isUndone }: Measurement): Promise<void> {
     const { granularity, lastBatch, batchSize, maxSamples, shuffle, mode, restoreMode, gradients, unseenHeads } = this.#variant;
     const { experience } = strategy;
     const data = from === null ? undefined : await strategy.unlessAborted(datasetOf(operation, name, from, experience, granularity === 'sample'), null);
@@ -336,7 +341,7 @@ export class MASPlugin extends SupervisedPlugin {
       ...(data !== undefined && { data }),
       ...(batchSize !== null && { batchSize }),
       ...(maxSamples !== null && { maxSamples }),
-      ...{ shuffle, mode, restoreMode, gradients, verbose: this.verbose, normalize: this.#normalize, keepMeasured: history !== null },
+      ...{ shuffle, mode, restoreMode: restoreMode || isUndone, isUndone, gradients, verbose: this.verbose, normalize: this.#normalize, keepMeasured: history !== null },
       dropLast: lastBatch === 'training' ? dropLast : lastBatch === 'drop',
       unseen: unseenHeads === 'keep' ? 'keep' : 'merge',
       excluded: excludedFrom(this.#variant.include, strategy.model),
