@@ -7,7 +7,7 @@ import type { InputValues } from '../../data/values';
 import { ContinualTorchError, describeValue } from '../../errors';
 import type { AnyExperience } from '../../hooks/train-options';
 import { Tensor } from '../../tensor/tensor';
-import { callUser } from '../../user-function';
+import { callUser, isThenable } from '../../user-function';
 export { SlidingWindow } from './sliding-window';
 import { ops } from '../../tensor/operators';
 import { first, SlidingWindow } from './sliding-window';
@@ -20,6 +20,8 @@ export type UnlabelledData = Dataset | Inputs | AsyncIterable<InputValues> | Ite
 
 /** Unlabelled data, or a function that says which for an experience (null in `updateImportance` outside of one). */
 export type ImportanceData = UnlabelledData | ((experience: AnyExperience | null) => UnlabelledData | Promise<UnlabelledData>);
+
+type AnyIterator = AsyncIterator<InputValues> | Iterator<InputValues>;
 
 const kinds = 'a dataset, a Tensor, several by name or in an array, an iterable of samples, a SlidingWindow or a function';
 
@@ -35,6 +37,15 @@ function isIterable(value: object): value is AsyncIterable<InputValues> | Iterab
   return Symbol.asyncIterator in value || Symbol.iterator in value;
 }
 
+/** Data that is open for a pass. */
+interface OpenData {
+  dataset: TensorDataset | IterableDataset;
+  /** Lets an iterator free what it holds. One that has been asked for a sample and does not answer is told to end, and not waited for. */
+  close(): Promise<void>;
+}
+
+const nothingToClose = () => Promise.resolve();
+
 /**
  * The data as a dataset.
  * @param operation who measures
@@ -48,24 +59,28 @@ export async function datasetOf(
   data: ImportanceData,
   experience: AnyExperience | null,
   isReadAgain: boolean,
-): Promise<TensorDataset | IterableDataset> {
+): Promise<OpenData> {
   const said =
     typeof data === 'function'
       ? await callUser('ERR_DATA_SOURCE', `${operation}: ${name} failed`, () => data(experience))
       : data;
-  if (said instanceof TensorDataset || said instanceof IterableDataset) return said;
+  const whole = (dataset: TensorDataset | IterableDataset): OpenData => ({ dataset, close: nothingToClose });
+  if (said instanceof TensorDataset || said instanceof IterableDataset) return whole(said);
   if (said instanceof SlidingWindow) {
     const held = said.contents();
-    if (held) return unlabelled(held.x, held.taskIds);
+    if (held) return whole(unlabelled(held.x, held.taskIds));
     throw new ContinualTorchError('ERR_EMPTY_EXPERIENCE', `${operation}: expected samples in the SlidingWindow to measure importances on, got none`);
   }
   const labels = experience?.dataset.taskLabels ?? [];
   const taskLabel = labels.length === 1 ? labels[0]! : null;
   const isOneArray = Array.isArray(said) && said.length > 0 && said.every((each) => each instanceof Tensor);
-  if (said instanceof Tensor || isOneArray) return unlabelled(said, taskLabel);
+  if (said instanceof Tensor || isOneArray) return whole(unlabelled(said, taskLabel));
   if (typeof said === 'object' && said !== null) {
-    if (isIterable(said)) return new IterableDataset(opened(said, isReadAgain), { taskLabel });
-    if (isUnlabelled(said)) return unlabelled(said as Inputs, taskLabel);
+    if (isIterable(said)) {
+      const { open, close } = isReadAgain && isIterator(said) ? readAgain(said) : { open: () => samplesOf(said), close: nothingToClose };
+      return { dataset: new IterableDataset(open, { taskLabel }), close };
+    }
+    if (isUnlabelled(said)) return whole(unlabelled(said as Inputs, taskLabel));
   }
   throw new ContinualTorchError('ERR_INVALID_ARG_TYPE', `${operation}: expected ${name} to be ${kinds}, got ${describeValue(said)}`);
 }
@@ -76,20 +91,36 @@ function unlabelled(x: Inputs, taskLabels: readonly number[] | number | null): T
   return new TensorDataset(x as Tensor, y, { taskLabels });
 }
 
-/** Opens samples for a pass; those of an iterator, which can be read once, are kept where they are to be read again. */
-function opened(source: AsyncIterable<InputValues> | Iterable<InputValues>, isReadAgain: boolean): () => AsyncGenerator<[InputValues, number]> {
-  const iterator = (Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()) as AsyncIterator<InputValues>;
-  if ((iterator as unknown) !== source || !isReadAgain) return () => samplesOf(source);
+function isIterator(value: object): value is AnyIterator {
+  return typeof (value as { next?: unknown }).next === 'function';
+}
+
+/** Opens the samples of an iterator, which can be read once, for more than one pass: they are kept. */
+function readAgain(iterator: AnyIterator): { open(): AsyncGenerator<[InputValues, number]>; close(): Promise<void> } {
   const kept: InputValues[] = [];
-  return async function* () {
-    for (let i = 0; ; i++) {
-      if (i === kept.length) {
-        const next = await iterator.next();
-        if (next.done) return;
-        kept.push(next.value);
+  let isAsked = false;
+  return {
+    async *open() {
+      for (let i = 0; ; i++) {
+        if (i === kept.length) {
+          isAsked = true;
+          const next = await iterator.next();
+          isAsked = false;
+          if (next.done) return;
+          kept.push(next.value);
+        }
+        yield [kept[i]!, 0];
       }
-      yield [kept[i]!, 0];
-    }
+    },
+    async close() {
+      try {
+        const returned = iterator.return?.();
+        if (!isAsked) await returned;
+        else if (isThenable(returned)) returned.then(undefined, () => {}); // its turn comes behind what it owes
+      } catch {
+        // What was to be read of it has been read.
+      }
+    },
   };
 }
 

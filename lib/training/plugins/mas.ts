@@ -332,13 +332,13 @@ export class MASPlugin extends SupervisedPlugin {
   async #measure(strategy: Strategy, { operation, name, data: from, dropLast, experience: of, isUndone }: Measurement): Promise<void> {
     const { granularity, lastBatch, batchSize, maxSamples, shuffle, mode, restoreMode, gradients, unseenHeads } = this.#variant;
     const { experience } = strategy;
-    const data = from === null ? undefined : await strategy.unlessAborted(datasetOf(operation, name, from, experience, granularity === 'sample'), null);
     const history = this.#history;
     history?.requireRoom(strategy.model);
-    const measured = await this.#pass.measure(strategy, {
+    const data = from === null ? null : await strategy.unlessAborted(datasetOf(operation, name, from, experience, granularity === 'sample'), null);
+    const measuring = this.#pass.measure(strategy, {
       operation,
       isFirst: !this.hasMemory(strategy),
-      ...(data !== undefined && { data }),
+      ...(data !== null && { data: data.dataset }),
       ...(batchSize !== null && { batchSize }),
       ...(maxSamples !== null && { maxSamples }),
       ...{ shuffle, mode, restoreMode: restoreMode || isUndone, isUndone, gradients, verbose: this.verbose, normalize: this.#normalize, keepMeasured: history !== null },
@@ -347,6 +347,7 @@ export class MASPlugin extends SupervisedPlugin {
       excluded: excludedFrom(this.#variant.include, strategy.model),
       rule: this.#ruleOf(experience),
     });
+    const measured = await measuring.finally(() => data?.close());
     if (measured) history?.add(of, measured);
   }
 

@@ -134,3 +134,54 @@ describe('updateImportance leaves each module in its mode', () => {
     });
   }
 });
+
+describe('updateImportance closes what it has opened', () => {
+  for (const preset of ['avalanche', 'paper'] as const) {
+    for (const kind of ['an async generator', 'a generator', 'an iterable'] as const) {
+      it(`${kind}, where it fails, is aborted or has read enough: ${preset}`, async () => {
+        for (const [row, maxSamples, code] of [[[0, 0, 0, 0], 4, null], [[NaN, 0, 0, 0], 8, 'ERR_IMPORTANCE'], [[0, 0], 8, 'ERR_SHAPE'], [rows[0]!, null, 'ERR_ABORTED']] as const) {
+          const controller = new AbortController();
+          let closed = 0;
+          let opened = 0;
+          function* samples(): IterableIterator<number[]> {
+            opened++;
+            try {
+              yield* rows;
+              yield [...row];
+              if (code === 'ERR_ABORTED') controller.abort(reason);
+              for (;;) yield rows[0]!;
+            } finally {
+              closed++;
+            }
+          }
+          async function* later(): AsyncGenerator<number[]> {
+            yield* samples();
+          }
+          const data = kind === 'an iterable' ? { [Symbol.iterator]: samples } : kind === 'a generator' ? samples() : later();
+          const { mas, strategy } = run({ preset, maxSamples });
+          const update = mas.updateImportance(strategy, data, { signal: controller.signal });
+          if (code) await rejectsWithCode(update, code, /./);
+          else await update;
+          assert.ok(opened > 0);
+          assert.equal(closed, opened);
+        }
+      });
+    }
+
+    it(`and waits for nobody who does not answer: ${preset}`, async () => {
+      for (const fails of ['next', 'return'] as const) {
+        const controller = new AbortController();
+        let returned = 0;
+        const silent: AsyncIterableIterator<number[]> = {
+          [Symbol.asyncIterator]: () => silent,
+          next: () => (setImmediate(() => controller.abort(reason)), new Promise<never>(() => {})),
+          return: () => (returned++, fails === 'return' ? Promise.reject(reason) : new Promise<never>(() => {})),
+        };
+        const { mas, strategy } = run({ preset });
+        await rejectsWithCode(mas.updateImportance(strategy, silent, { signal: controller.signal }), 'ERR_ABORTED', /enough/);
+        if (preset === 'paper') assert.equal(returned, 1);
+        await mas.updateImportance(strategy, tensor(rows));
+      }
+    });
+  }
+});
