@@ -92,7 +92,8 @@ export abstract class BaseTemplate extends PausableTemplate {
   async eval(experiences: Experiences, options?: TrainOptions): Promise<unknown> {
     const list = toExperiences('eval', experiences);
     const parsed = parseOptions('eval', trainSchema, options) as TrainOptions;
-    if (this.#isEvaluating || (this.callsUnderWay.count > 0 && hookAround()?.strategy !== this)) throw this.callsUnderWay.busy('eval', ', or evaluate in a hook');
+    this.#requireHook('eval', ', or evaluate in a hook');
+    if (this.#isEvaluating) throw this.callsUnderWay.busyEvaluation();
     await this.#occupy('eval', list, parsed, (call) => this.#evaluate(call, parsed));
     return undefined;
   }
@@ -173,8 +174,8 @@ export abstract class BaseTemplate extends PausableTemplate {
 
   /** @internal See `Strategy`. */
   async alone(operation: string, work: () => Promise<void>, options: Pick<TrainOptions, 'signal'> = {}): Promise<void> {
+    this.#requireHook(operation);
     const around = this.callsUnderWay.innermost;
-    if (around && hookAround()?.strategy !== this) throw this.callsUnderWay.busy(operation);
     await this.#occupy(operation, around?.experiences ?? [], options, (call) =>
       this.#settled(async () => {
         if (around) call.position = around.position;
@@ -186,6 +187,15 @@ export abstract class BaseTemplate extends PausableTemplate {
 
   /** @internal Makes model and optimizer ready to be worked with outside of `train` and `eval`. */
   protected async prepareModel(): Promise<void> {}
+
+  /** @throws ERR_BUSY where a call is under way that does not wait for a hook in which this one is made */
+  #requireHook(operation: string, otherwise = ''): void {
+    const { innermost } = this.callsUnderWay;
+    if (!innermost) return;
+    const hook = hookAround();
+    if (hook?.strategy !== this) throw this.callsUnderWay.busy(operation, otherwise);
+    if (hook.call !== innermost.number) throw this.callsUnderWay.busyHook(operation);
+  }
 
   /** A call, to its end. */
   async #occupy(

@@ -53,6 +53,17 @@ export class CallsUnderWay {
     return new ContinualTorchError('ERR_BUSY', message + otherwise);
   }
 
+  /** The error of an operation in a hook that has begun another call, which is still under way. */
+  busyHook(operation: string): ContinualTorchError {
+    const message = `${operation}: expected a hook of the strategy in which no other call is under way, got one with a call of ${this.innermost?.operation}; await its promise first`;
+    return new ContinualTorchError('ERR_BUSY', message);
+  }
+
+  /** The error of an evaluation in a hook of another one. */
+  busyEvaluation(): ContinualTorchError {
+    return new ContinualTorchError('ERR_BUSY', 'eval: expected a strategy that does not evaluate, or a hook of training, got a hook of an evaluation; evaluate behind it');
+  }
+
   /** A call begins, perhaps in a hook of another call. */
   begin(call: Omit<Call, 'begunAt' | 'position' | 'isStopping' | 'isTold'>): Call {
     const begun: Call = { ...call, begunAt: performance.now(), position: 0, isStopping: false, isTold: false };
