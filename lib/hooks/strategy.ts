@@ -45,7 +45,7 @@ export type Logger = {
   }['hook'];
 };
 
-/** How far the current pass over an experience has come, in mini-batches, and the call of `train` or `eval`. Counts begin at 0. */
+/** How far the current pass over an experience has come, in mini-batches, and the call of `train`, `eval` or a plugin's own (`updateImportance`). Counts begin at 0. */
 export interface PassProgress {
   /** What is under way. */
   phase: 'train' | 'eval' | 'importance';
@@ -195,7 +195,10 @@ export interface Strategy {
   snapshot(): Promise<Module>;
   /** Ends training on this experience: after the current iteration when called in a hook, else at the end of the job under way. */
   stopTraining(): void;
-  /** Ends the whole call of `train` or `eval` in an orderly way: training behind the current iteration, an evaluation behind the experience. */
+  /**
+   * Ends the whole call of `train` or `eval` in an orderly way: training behind the current iteration, an evaluation behind the
+   * experience. `updateImportance` of a plugin goes to its end.
+   */
   stop(): void;
 
   /** The model's output for the current mini-batch. */
@@ -258,9 +261,10 @@ export interface Strategy {
   readonly isInTrain: boolean;
   /**
    * @internal A call of its own, in which a plugin works with the model: outside of `train` and `eval`, or in a hook that waits for it.
+   * @param check refuses what the call was given; what waits for the call (`progress`) ends then, too
    * @throws ERR_BUSY, ERR_ABORTED
    */
-  alone(operation: string, work: () => Promise<void>, options?: { signal?: AbortSignal }): Promise<void>;
+  alone(operation: string, work: () => Promise<void>, check?: () => { signal?: AbortSignal }): Promise<void>;
   /** @internal Signals that abort every call. */
   readonly abortSignals: Set<AbortSignal>;
   /** @internal What the promise gives, if it comes before the call is aborted; else as `pause`. */
@@ -271,7 +275,7 @@ export interface Strategy {
    */
   runNative(phases: Phase[]): Promise<void>;
   /**
-   * Events of how far the call of `train` or `eval` under way has come, or the next one: `for await (const { loss } of
+   * Events of how far the call of `train`, `eval` or `updateImportance` under way has come, or the next one: `for await (const { loss } of
    * strategy.progress())`. The iteration ends with the call, also where that fails. Who is slow gets the latest event.
    */
   progress(): AsyncIterableIterator<PassProgress>;

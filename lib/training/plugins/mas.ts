@@ -290,9 +290,7 @@ export class MASPlugin extends SupervisedPlugin {
    */
   async updateImportance(strategy: Strategy, data: ImportanceData, options?: { signal?: AbortSignal }): Promise<void> {
     const operation = 'MASPlugin.updateImportance';
-    parseArgument(operation, 'data', importanceDataSchema, data);
     parseArgument(operation, 'strategy', z.instanceof(BaseSGDTemplate, { error: 'a strategy' }), strategy);
-    const { signal } = parseOptions(operation, updateSchema, options);
     const measure = async () => {
       const isOfExperience = strategy.isInTrain && this.#pass.hasBegun(strategy);
       const experience = isOfExperience ? strategy.clock.trainExpCounter : null;
@@ -301,7 +299,11 @@ export class MASPlugin extends SupervisedPlugin {
       this.#isLoaded = true;
       this.#pass.settle();
     };
-    await strategy.alone(operation, measure, { ...(signal && { signal }) });
+    await strategy.alone(operation, measure, () => {
+      parseArgument(operation, 'data', importanceDataSchema, data);
+      const { signal } = parseOptions(operation, updateSchema, options);
+      return { ...(signal && { signal }) };
+    });
   }
 
   /** @internal What there is to do at present, in the hook where this way of updating has its place. */

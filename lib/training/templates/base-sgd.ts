@@ -168,7 +168,7 @@ export abstract class BaseSGDTemplate extends ResumableTemplate implements Strat
   }
 
   /**
-   * Events of how far the call of `train` or `eval` under way has come, or where there is none, the next one:
+   * Events of how far the call of `train`, `eval` or `updateImportance` under way has come, or where there is none, the next one:
    *
    *     const training = strategy.train(trainStream);
    *     for await (const { experience, epoch, loss, timeLeft } of strategy.progress()) report(experience, epoch, loss, timeLeft);

@@ -173,7 +173,8 @@ export abstract class BaseTemplate extends PausableTemplate {
   protected checkExperiences(_experiences: readonly AnyExperience[]): void {}
 
   /** @internal See `Strategy`. */
-  async alone(operation: string, work: () => Promise<void>, options: Pick<TrainOptions, 'signal'> = {}): Promise<void> {
+  async alone(operation: string, work: () => Promise<void>, check: () => Pick<TrainOptions, 'signal'> = () => ({})): Promise<void> {
+    const options = check();
     this.#requireHook(operation);
     const around = this.callsUnderWay.innermost;
     await this.#occupy(operation, around?.experiences ?? [], options, (call) =>

@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export interface HookCall {
   /** Null once the hook has ended, though work that it started may go on. */
   strategy: object | null;
-  /** The call of `train` or `eval` that waits for the hook. */
+  /** The call that waits for the hook. */
   readonly call: number;
   /** The hook in which that call was made, as far as it was still under way. */
   readonly outer: HookCall | undefined;
@@ -12,7 +12,7 @@ export interface HookCall {
   readonly begun: Promise<unknown>[];
 }
 
-/** Tells a call of `train` or `eval` inside a hook, whose strategy waits for it, from one that comes from elsewhere. */
+/** Tells a call inside a hook, whose strategy waits for it, from one that comes from elsewhere. */
 const hookUnderWay = new AsyncLocalStorage<HookCall>();
 
 /** The hook in which the present place was reached. */

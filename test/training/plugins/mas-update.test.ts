@@ -230,6 +230,21 @@ describe('updateImportance beside other calls', () => {
     assert.deepEqual({ phase, done, total, experience, experiences, experienceIndex, loss, timeLeft }, { phase: 'importance', done: 3, total: 3, experience: 0, experiences: 0, experienceIndex: NaN, loss: NaN, timeLeft: 0 }); // prettier-ignore
   });
 
+  it('ends what waits for its progress where it does not come to begin', async () => {
+    const wrong: [data: ImportanceData, options: { signal?: AbortSignal }, code: ErrorCode][] = [
+      [3 as never, {}, 'ERR_INVALID_ARG_TYPE'],
+      [tensor(rows), { signal: 3 as never }, 'ERR_INVALID_ARG_TYPE'],
+      [tensor(rows), { stop: true } as never, 'ERR_UNKNOWN_OPTION'],
+      [tensor(rows), { signal: AbortSignal.abort(reason) }, 'ERR_ABORTED'],
+    ];
+    for (const [data, options, code] of wrong) {
+      const { mas, strategy } = run();
+      const next = strategy.progress().next();
+      await rejectsWithCode(mas.updateImportance(strategy, data, options), code, /^MASPlugin\.updateImportance: /);
+      assert.deepEqual(await next, { value: undefined, done: true });
+    }
+  });
+
   it('tells of its progress as a pass of no call does', async () => {
     const told: string[] = [];
     const { strategy } = run({}, { onProgress: ({ done, total, timeLeft }) => void told.push(`${done}/${total}, ${timeLeft}`) });
