@@ -2,7 +2,7 @@
 export class PassesUnderWay {
   private readonly calls: Promise<void>[][] = [];
 
-  /** `train` or `eval` is called, perhaps in a hook of another call. */
+  /** A call begins, perhaps in a hook of another call. */
   callBegins(): void {
     const passes: Promise<void>[] = [];
     this.calls.push(passes);

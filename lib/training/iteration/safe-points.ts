@@ -50,7 +50,7 @@ export class SafePoints {
     if (this.#serving) return this.#serving;
   }
 
-  /** A call of `train` or `eval`, by its number; at its end everything that was asked meanwhile is served. */
+  /** A call, by its number; at its end everything that was asked meanwhile is served. */
   async during<T>(call: number, work: () => Promise<T>): Promise<T> {
     this.#calls.push(call);
     try {
