@@ -81,6 +81,7 @@ std::string advice_on_penalty(const QuadraticPenalty& penalty, const Optimizer& 
     text += " at learning rate " + shown(smallest_lr) + (smallest_lr < largest_lr ? " to " + shown(largest_lr) : "");
   }
   if (!is_finite) return text + ", and its importances are not finite: an earlier experience diverged";
+  if (penalty.lambda() == 0) return "";
   const std::optional<PenaltyStability> stability = first_to_run_away(held);
   if (!stability) return text + ": a smaller " + weight + " or learning rate may be meant";
   text += "; SGD is stable on the penalty alone up to " + weight + ' ' + shown(stability->largest_lambda);

@@ -184,6 +184,14 @@ describe('MAS with a lambdaReg that is too large', () => {
     assert.match(error.message, /lambdaReg 3 at learning rate 1e\+30: a smaller lambdaReg or learning rate may be meant/);
   });
 
+  it('nothing is said of a penalty that weighs nothing', async () => {
+    for (const make of [(all: Tensor[]) => new optim.Adam(all, { lr: 1e30 }), (all: Tensor[]) => new optim.SGD(all, { lr: 1e30 })]) {
+      const { error } = await run(0, make, { criterion: (output) => output.square().mean() });
+      assert.equal(error?.code, 'ERR_LOSS_NOT_FINITE');
+      assert.doesNotMatch(error.message, /MAS|lambdaReg/);
+    }
+  });
+
   it('a loss that is not finite for another reason is not blamed on it', async () => {
     const { error } = await run(1, (parameters) => new optim.SGD(parameters, { lr: 0.1 }), {
       criterion: (output) => output.mean().mul(NaN),
