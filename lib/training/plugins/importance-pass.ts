@@ -254,9 +254,12 @@ function stateBefore({ model, device }: Strategy, { restoreMode, gradients, isUn
     restore: () => {
       draws.forget();
       for (const [, copied] of buffers) copied.dispose();
-      if (gradients === 'as before' || isFailed) for (const [theta, grad] of grads) theta.grad = grad;
-      else for (const [, copied] of grads) copied?.dispose();
-      if (gradients === 'none' && !(isFailed && isUndone)) for (const theta of model.parameters()) theta.grad = null;
+      if (gradients === 'as before' || (isFailed && isUndone)) {
+        for (const [theta, grad] of grads) theta.grad = grad;
+      } else {
+        for (const [, copied] of grads) copied?.dispose();
+        if (gradients === 'none') for (const theta of model.parameters()) theta.grad = null;
+      }
       if (modes) nativeModule(model).setModes(modes);
     },
   };
