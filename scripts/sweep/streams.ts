@@ -24,9 +24,6 @@ export const permuted = (seed: number): Promise<Streams> => permutedMNIST({ nExp
 /** Two digits an experience; which experience an image is of is told. */
 export const splitByTask = (seed: number): Promise<Streams> => splitMNIST({ nExperiences, seed, returnTaskId: true });
 
-/** Two digits an experience, and nothing is told: ten classes. */
-export const splitByClass = (seed: number): Promise<Streams> => splitMNIST({ nExperiences, seed });
-
 export const fewPermuted = (seed: number): Promise<Streams> => fewer(permuted(seed), seed);
 
 export const fewSplitByTask = (seed: number): Promise<Streams> => fewer(splitByTask(seed), seed);
