@@ -62,7 +62,7 @@ export interface MeasureOptions {
   mode?: 'train' | 'eval';
   /** Whether each module is put back into the mode in which it was. Default false. */
   restoreMode?: boolean;
-  /** @internal Whether gradients and random numbers, too, are as they were where the pass fails or is aborted. Default false. */
+  /** @internal Whether random numbers, too, are as they were where the pass fails or is aborted. Default false. */
   isUndone?: boolean;
   /**
    * What gradients parameters have afterwards: those of the last mini-batch (none, where importances are of samples), none, or those
@@ -241,25 +241,19 @@ function stateBefore({ model, device }: Strategy, { restoreMode, gradients, isUn
   const buffers = noGrad(() => model.buffers().map((buffer): [Tensor, Tensor] => [buffer, copy(buffer)]));
   const draws = new DrawsOf(device);
   if (isUndone) draws.keep();
-  const grads = gradients === 'as before' || isUndone ? noGrad(() => model.parameters().map((theta): [Tensor, Tensor | null] => [theta, theta.grad && copy(theta.grad)])) : [];
+  const grads = gradients === 'as before' ? noGrad(() => model.parameters().map((theta): [Tensor, Tensor | null] => [theta, theta.grad && copy(theta.grad)])) : [];
   const restoreBuffers = () => noGrad(() => buffers.forEach(([buffer, copied]) => void ops.aten.copy_!(buffer, copied)));
-  let isFailed = false;
   return {
     restoreBuffers,
     undo: () => {
-      isFailed = true;
       restoreBuffers();
       draws.takeBack();
     },
     restore: () => {
       draws.forget();
       for (const [, copied] of buffers) copied.dispose();
-      if (gradients === 'as before' || (isFailed && isUndone)) {
-        for (const [theta, grad] of grads) theta.grad = grad;
-      } else {
-        for (const [, copied] of grads) copied?.dispose();
-        if (gradients === 'none') for (const theta of model.parameters()) theta.grad = null;
-      }
+      for (const [theta, grad] of grads) theta.grad = grad;
+      if (gradients === 'none') for (const theta of model.parameters()) theta.grad = null;
       if (modes) nativeModule(model).setModes(modes);
     },
   };

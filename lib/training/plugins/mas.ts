@@ -50,7 +50,7 @@ interface Measurement {
   dropLast: boolean;
   /** Of which experience it is in the history. */
   experience: number | null;
-  /** Whether modes are then as they were, and where it fails all else too, whatever the preset's pass leaves behind. */
+  /** Whether modes are then as they were, and where it fails random numbers too, whatever the preset's pass leaves behind. */
   isUndone: boolean;
 }
 
@@ -278,8 +278,8 @@ export class MASPlugin extends SupervisedPlugin {
    * measured in a hook, while an experience is learned, belongs to the experience: where that fails and is begun anew, it is taken
    * back. All else stays, and with it what had been merged by then, of a half-ended experience too.
    *
-   * Each module is then in the mode in which it was; where it fails or is aborted, gradients, buffers, random numbers and what was
-   * remembered are as before, too.
+   * Each module is then in the mode in which it was; where it fails or is aborted, buffers, random numbers and what was remembered
+   * are as before, too. Gradients are those that the preset's pass leaves behind.
    *
    *     await mas.updateImportance(strategy, images); // [N, ...], without labels
    *     await strategy.train(experience);             // is charged for moving what mattered on them
