@@ -61,6 +61,10 @@ export interface NativeModule {
   /** Train (true) or eval mode of every module of the tree, by its name. */
   modes(): Record<string, boolean>;
   setModes(modes: Record<string, boolean>): void;
+  /** Copies of the gradients that there are, by the parameter's name; also while other models are worked with. */
+  gradients(): Record<string, NativeTensor>;
+  /** Parameters that are not named get none. */
+  setGradients(gradients: Readonly<Record<string, NativeTensor>>): void;
   save(path: string): Promise<void>;
   /** What `save` would write. */
   saved(): Promise<Buffer>;

@@ -241,7 +241,7 @@ function stateBefore({ model, device }: Strategy, { restoreMode, gradients, isUn
   const buffers = noGrad(() => model.buffers().map((buffer): [Tensor, Tensor] => [buffer, copy(buffer)]));
   const draws = new DrawsOf(device);
   if (isUndone) draws.keep();
-  const grads = gradients === 'as before' ? noGrad(() => model.parameters().map((theta): [Tensor, Tensor | null] => [theta, theta.grad && copy(theta.grad)])) : [];
+  const grads = gradients === 'as before' ? nativeModule(model).gradients() : null;
   const restoreBuffers = () => noGrad(() => buffers.forEach(([buffer, copied]) => void ops.aten.copy_!(buffer, copied)));
   return {
     restoreBuffers,
@@ -252,8 +252,8 @@ function stateBefore({ model, device }: Strategy, { restoreMode, gradients, isUn
     restore: () => {
       draws.forget();
       for (const [, copied] of buffers) copied.dispose();
-      for (const [theta, grad] of grads) theta.grad = grad;
-      if (gradients === 'none') for (const theta of model.parameters()) theta.grad = null;
+      if (grads !== null) nativeModule(model).setGradients(grads);
+      if (gradients === 'none') nativeModule(model).setGradients({});
       if (modes) nativeModule(model).setModes(modes);
     },
   };

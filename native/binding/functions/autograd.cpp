@@ -67,21 +67,9 @@ Napi::Value tensor_grad(const Napi::CallbackInfo& info) {
 
 /// Native: tensorSetGrad(tensor: Tensor, grad: Tensor | null) -> void
 Napi::Value tensor_set_grad(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
+  return guarded(info.Env(), [&] {
     require_idle(info.Env(), "grad");
-    const at::Tensor& tensor = TensorHandle::tensor(info[0]);
-    if (is_absent(info[1])) {
-      tensor.mutable_grad().reset();
-      return info.Env().Undefined();
-    }
-    const at::Tensor& next = TensorHandle::tensor(info[1]);
-    if (next.sizes() != tensor.sizes() || next.scalar_type() != tensor.scalar_type() ||
-        next.device() != tensor.device()) {
-      throw Error("ERR_SHAPE", c10::str("grad: expected shape ", tensor.sizes(), ", ", tensor.scalar_type(), " on ",
-                                        tensor.device(), " as the tensor, got ", next.sizes(), ", ", next.scalar_type(),
-                                        " on ", next.device()));
-    }
-    tensor.mutable_grad() = next;
+    set_grad(TensorHandle::tensor(info[0]), is_absent(info[1]) ? at::Tensor() : TensorHandle::tensor(info[1]));
     return info.Env().Undefined();
   });
 }
@@ -133,6 +121,16 @@ Napi::Value autograd_grad(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+void set_grad(const at::Tensor& tensor, const at::Tensor& grad) {
+  if (grad.defined() && (grad.sizes() != tensor.sizes() || grad.scalar_type() != tensor.scalar_type() ||
+                         grad.device() != tensor.device())) {
+    throw Error("ERR_SHAPE", c10::str("grad: expected shape ", tensor.sizes(), ", ", tensor.scalar_type(), " on ",
+                                      tensor.device(), " as the tensor, got ", grad.sizes(), ", ", grad.scalar_type(),
+                                      " on ", grad.device()));
+  }
+  tensor.mutable_grad() = grad;
+}
 
 void define_autograd(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {

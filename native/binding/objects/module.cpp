@@ -37,6 +37,8 @@ void ModuleHandle::define(Napi::Env env) {
                                                   InstanceMethod<&Self::to>("to"),
                                                   InstanceMethod<&Self::modes>("modes"),
                                                   InstanceMethod<&Self::set_modes>("setModes"),
+                                                  InstanceMethod<&Self::gradients>("gradients"),
+                                                  InstanceMethod<&Self::set_gradients>("setGradients"),
                                                   InstanceMethod<&Self::save>("save"),
                                                   InstanceMethod<&Self::saved>("saved"),
                                                   InstanceMethod<&Self::trace>("trace"),

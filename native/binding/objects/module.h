@@ -44,6 +44,8 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   Napi::Value to(const Napi::CallbackInfo& info);
   Napi::Value modes(const Napi::CallbackInfo& info);
   Napi::Value set_modes(const Napi::CallbackInfo& info);
+  Napi::Value gradients(const Napi::CallbackInfo& info);
+  Napi::Value set_gradients(const Napi::CallbackInfo& info);
   Napi::Value predict(const Napi::CallbackInfo& info);
   Napi::Value check_readable(const Napi::CallbackInfo& info);
   Napi::Value hold_for_prediction(const Napi::CallbackInfo& info);

@@ -1,4 +1,5 @@
-// What a model holds: parameters, buffers, attributes, children and modes.
+// What a model holds: parameters and their gradients, buffers, attributes, children and modes.
+#include "binding/functions/autograd.h"
 #include "binding/functions/device.h"
 #include "binding/objects/module.h"
 #include "binding/objects/module_creation.h"
@@ -192,6 +193,31 @@ Napi::Value ModuleHandle::set_modes(const Napi::CallbackInfo& info) {
       modes[name.ToString()] = boolean_argument(object.Get(name), "mode");
     }
     value_->readable("setModes").set_modes(modes);
+    return info.Env().Undefined();
+  });
+}
+
+/// gradients() -> Record<string, Tensor>: copies, by the parameter's name; also while other models are worked with.
+Napi::Value ModuleHandle::gradients(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const at::NoGradGuard no_grad;
+    Napi::Object result = Napi::Object::New(info.Env());
+    for (const auto& [name, parameter] : value_->readable("gradients").named_parameters()) {
+      if (parameter.grad().defined()) result.Set(name, TensorHandle::wrap(info.Env(), parameter.grad().clone()));
+    }
+    return result;
+  });
+}
+
+/// setGradients(gradients: Record<string, Tensor>) -> void: parameters that it does not name get none.
+Napi::Value ModuleHandle::set_gradients(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    if (!info[0].IsObject()) wrong_argument("gradients to be an object");
+    const auto object = info[0].As<Napi::Object>();
+    for (const auto& [name, parameter] : value_->readable("setGradients").named_parameters()) {
+      const Napi::Value gradient = object.Get(name);
+      set_grad(parameter, is_absent(gradient) ? at::Tensor() : TensorHandle::tensor(gradient));
+    }
     return info.Env().Undefined();
   });
 }

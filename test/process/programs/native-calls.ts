@@ -172,6 +172,8 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       to: () => ['cpu', 'float32'],
       modes: () => [],
       setModes: () => [{ '': true }],
+      gradients: () => [],
+      setGradients: () => [{ weight: handle([[1, 2], [3, 4]]) }], // prettier-ignore
       save: () => ['model.pt'],
       saved: () => [],
       trace: () => [[handle([[1, 2]])], (inputs: unknown[]) => inputs[0], false],
