@@ -5,6 +5,7 @@ import { writeFigures } from './figures';
 import { addResult, type Form, readResults, type Result } from './results';
 import { mnistTasks, smallTasks, type Task } from './tasks';
 import { newStrategy, score } from './training';
+import { compareVariants } from './variants';
 
 const usage = `npm run sweep -- [options]
 
@@ -13,6 +14,7 @@ as proximal steps, and with what suggestLambda suggests. What was measured stays
 measured again.
 
   --mnist         the whole of MNIST
+  --variants      instead every variant of MAS on two of the tasks, as a table
   --tasks TEXT    only tasks whose names contain it
   --seeds N       from 0 on; default 1, with --mnist 5
   --threads N     default 1
@@ -56,7 +58,7 @@ async function sweep(tasks: readonly Task[], seeds: number, isSmall: boolean): P
 async function main(): Promise<void> {
   const flag = { type: 'boolean', default: false } as const;
   const text = { type: 'string' } as const;
-  const { values } = parseArgs({ options: { mnist: flag, tasks: text, seeds: text, threads: text, write: flag, help: flag } });
+  const { values } = parseArgs({ options: { mnist: flag, variants: flag, tasks: text, seeds: text, threads: text, write: flag, help: flag } });
   if (values.help) return console.log(usage);
   if (values.write) return writeFigures(readResults());
   const [threads, seeds] = [Number(values.threads ?? 1), Number(values.seeds ?? (values.mnist ? 5 : 1))];
@@ -64,7 +66,8 @@ async function main(): Promise<void> {
   setNumThreads(threads);
   process.removeAllListeners('warning'); // of lambdas that are too large: that they are is what is shown
   const isWanted = ({ name }: Task) => name.includes(values.tasks ?? '');
-  if (values.mnist) await sweep(mnistTasks.filter(isWanted), seeds, false);
+  if (values.variants) await compareVariants(smallTasks.filter(({ name }) => ['permuted, MLP, SGD', 'rotated, MLP, momentum'].includes(name)));
+  else if (values.mnist) await sweep(mnistTasks.filter(isWanted), seeds, false);
   else await sweep(smallTasks.filter(isWanted), seeds, true);
 }
 
