@@ -16,7 +16,7 @@ export const MAIN = {
   required: [
     'package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js',
   ],
-  allowed: [/^dist\/.*\.(js|d\.ts)$/, /^docs\/[\w-]+\.md$/],
+  allowed: [/^dist\/.*\.(js|d\.ts)$/, /^docs\/[\w-]+\.md$/, /^docs\/figures\/[\w-]+\.svg$/],
   tarball: 1 * MB,
   unpacked: 4 * MB,
 };
