@@ -14,7 +14,7 @@ const codes = {
   ERR_ENDED: 'the process is exiting',
   ERR_CALL_ORDER: 'a call before or after its turn',
   ERR_BUSY: 'the strategy or its model is at work',
-  ERR_ABORTED: 'a call of `train`, `eval` or `updateImportance` was aborted by a signal (its reason is the `cause`)',
+  ERR_ABORTED: 'a call of `train`, `eval`, `updateImportance` or `suggestLambda` was aborted by a signal (its reason is the `cause`)',
   ERR_MODEL_FILE_NOT_FOUND: 'the model file does not exist',
   ERR_MODEL_FILE_READ: 'the model file cannot be read',
   ERR_MODEL_FILE_EMPTY: 'the model file is empty',

@@ -6,11 +6,11 @@ import { TensorDataset } from '../../data/tensor-dataset';
 import type { InputValues } from '../../data/values';
 import { ContinualTorchError, describeValue } from '../../errors';
 import type { AnyExperience } from '../../hooks/train-options';
+import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
 import { callUser, isThenable } from '../../user-function';
-export { SlidingWindow } from './sliding-window';
-import { ops } from '../../tensor/operators';
 import { first, SlidingWindow } from './sliding-window';
+export { SlidingWindow } from './sliding-window';
 
 /**
  * What importances can be measured on, since they need no labels: a dataset (its labels are not read); inputs `[N, ...]`; samples that

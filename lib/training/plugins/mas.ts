@@ -20,7 +20,6 @@ import { MASReport } from './mas-report';
 import { InstabilityWarning, type PenaltyUpdate } from './penalty-update';
 import { QuadraticPenalty, requireSameOptions } from './quadratic-penalty';
 
-
 const schema = z.object(masOptions);
 const updateSchema = z.object({ signal: signalSchema.optional() });
 const names = {
@@ -357,7 +356,7 @@ export class MASPlugin extends SupervisedPlugin {
   #ruleOf(experience: AnyExperience | null): Record<string, number | readonly number[]> {
     const seen = experience?.classesSeenSoFar ?? [];
     return {
-...(this.alpha === 'classCount' && seen.length > 0 && { alpha: (experience?.previousClasses ?? []).length / seen.length }),
+      ...(this.alpha === 'classCount' && seen.length > 0 && { alpha: (experience?.previousClasses ?? []).length / seen.length }),
       ...(this.#variant.outputs === 'seen' && { outputs: seen }),
     };
   }
