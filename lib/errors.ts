@@ -52,6 +52,8 @@ const codes = {
   ERR_MAS_SHAPE: 'a parameter has shrunk since its importance was measured',
   ERR_PENALTY_NO_IMPORTANCE: 'a quadratic penalty has no importances yet',
   ERR_PENALTY_SHAPE: 'a parameter has shrunk since its importance was set or measured',
+  ERR_PENALTY_HISTORY: 'the importance of another experience does not fit into memory',
+  ERR_DISTILLATION: 'model and teacher cannot be compared',
   ERR_NO_INITIAL_EVALUATION: 'forward transfer lacks an evaluation from before the first training',
   ERR_LOG_WRITE: 'a log file or its folder cannot be written',
   ERR_IDX_FORMAT: 'an IDX file is damaged or of another kind',

@@ -13,7 +13,7 @@ const rules = [
 
 /** The rooms of native/core from the ground up: a file uses its own room and those below, error.h and torch.h. */
 const rooms = [
-  'memory', 'operators', 'compute', 'files', 'flat_parameters', 'overrides', 'data', 'optimizers', 'regularization', 'models',
+  'memory', 'operators', 'compute', 'files', 'flat_parameters', 'overrides', 'data', 'optimizers', 'models', 'regularization',
   'training',
 ];
 const roomOf = (name) => rooms.indexOf(name.split(/[/.]/)[0]);

@@ -16,6 +16,8 @@ const schema = z.object({
   dropRate: unitInterval.default(0.5),
 });
 
+const inputSize = Symbol('inputSize');
+
 /** Options of `models.SimpleMLP`. */
 export interface SimpleMLPOptions {
   /** Width of the output. Default 10. */
@@ -40,6 +42,8 @@ export class SimpleMLP extends Layer {
   declare features: Module;
   /** The output layer. */
   declare classifier: Module;
+  // A symbol, and no private field: a copy of a module has what its constructor would have given it.
+  private readonly [inputSize]: number;
 
   constructor(options?: SimpleMLPOptions) {
     const o = parseOptions('SimpleMLP', schema, options);
@@ -53,15 +57,22 @@ export class SimpleMLP extends Layer {
       scriptModule<SimpleMLP>('SimpleMLP', {
         children,
         source: source(o.inputSize),
-        forward: (self, input: Tensor) =>
-          self.classifier.forward(self.features.forward(input.contiguous().view(input.size(0), o.inputSize))),
+        forward: (self, input: Tensor) => self.classifier.forward(self.getFeatures(input)),
       }),
     );
+    this[inputSize] = o.inputSize;
+  }
+
+  /** What the output layer gets for an input: `[B, hiddenSize]`, computed on the calling thread. */
+  getFeatures(input: Tensor): Tensor {
+    return this.features.forward(input.contiguous().view(input.size(0), this[inputSize]));
   }
 }
 
 const source = (inputSize: number) => `
+def get_features(self, input: Tensor) -> Tensor:
+  return self.features.forward(input.contiguous().view(input.size(0), ${inputSize}))
+
 def forward(self, input: Tensor) -> Tensor:
-  flat = input.contiguous().view(input.size(0), ${inputSize})
-  return self.classifier.forward(self.features.forward(flat))
+  return self.classifier.forward(self.get_features(input))
 `;

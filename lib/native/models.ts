@@ -17,6 +17,8 @@ export interface NativeModule {
   inputNames(): string[];
   call(method: string, inputs: NativeScriptValue[]): NativeScriptValue;
   methodNames(): string[];
+  /** Path and class of every module of the tree: `Linear`, of a file too. */
+  classes(): [path: string, className: string][];
   takesTaskLabels(): boolean;
   /** Of multi-task models. */
   forwardSingleTask(input: NativeTensor, task: number): NativeTensor;

@@ -1,10 +1,10 @@
 /** The typed mirror of the addon: every name it exports, and nothing else. */
 
 import type { DType, TypedArray } from '../element-types';
-import type { ErrorCode } from '../errors';
 import type { Phase, PluginPhase } from '../phase';
 import type { NativeDataset, NativeMiniBatches, NativeTransform } from './data';
 import type { NativeModule, NativeSnapshot } from './models';
+import type { MethodNames, NativeDistillation, NativeImportancePass, NativePassOptions, NativePathMethod, NativeQuadraticPenalty, NativeRiemannianWalk } from './regularization';
 import type {
   NativeGenerator,
   NativeIndex,
@@ -19,6 +19,7 @@ import type {
 export type { DType, TypedArray };
 export type * from './data';
 export type * from './models';
+export type * from './regularization';
 export type * from './values';
 
 export type NativeOptimizerKind = 'SGD' | 'Adam' | 'RMSprop' | 'Adagrad';
@@ -70,60 +71,6 @@ export interface NativeStatistics {
   samples: number;
   correct: number;
   compared: number;
-}
-
-/** What a method is called, in messages, and the codes of its errors. */
-export interface MethodNames {
-  method: string;
-  plugin: string;
-  weight: string;
-  noImportanceCode: ErrorCode;
-  shapeCode: ErrorCode;
-}
-
-export interface NativeQuadraticPenalty {
-  /** Adds the penalty to the loss. */
-  phase(): PluginPhase;
-  /** Moves what the optimizer has updated towards its anchors. */
-  proximal(): PluginPhase;
-  /** Computes the penalty for metrics, apart from the loss. */
-  value(): PluginPhase;
-  /** Looks at how stable the optimizer's steps on the penalty's gradient are. */
-  stabilityCheck(): PluginPhase;
-  /** What the latest check has found of the group that runs away first; null: no group can. */
-  stability(): { lr: number; largestImportance: number; bound: number; largestLambda: number } | null;
-  isEmpty(): boolean;
-  memory(): [name: string, importance: NativeTensor, anchor: NativeTensor][];
-  /** Copies of these. */
-  setMemory(memory: [name: string, importance: NativeTensor, anchor: NativeTensor][]): void;
-  /** Whether what is measured from now on can be taken back; what has been measured no longer can. */
-  keepPrevious(keep: boolean): void;
-  /** Remembers what it did before that was measured. */
-  takeBack(): void;
-}
-
-/** The stages of a pass that measures importances; it ends by one of the last two. */
-export interface NativeImportancePass {
-  begin: PluginPhase;
-  accumulate: PluginPhase;
-  replace: PluginPhase;
-  merge: PluginPhase;
-  /** Whether the rule is of single samples, not of mini-batches. */
-  readonly isOfSamples: boolean;
-  /** Whether `accumulate` failed because it could not be proven that samples are apart: mini-batches of one can be measured. */
-  needsSingleSamples(): boolean;
-  /** What the latest pass has measured, where it is kept. */
-  measured(): [name: string, importance: NativeTensor][];
-}
-
-/** What an experience's importance is made of, whatever the rule. */
-export interface NativePassOptions {
-  excluded: readonly string[];
-  unseen: 'merge' | 'keep';
-  normalize: 'none' | 'mean' | 'max';
-  keepsMeasured: boolean;
-  /** Who measures, in messages. */
-  operation: string;
 }
 
 export interface Progress {
@@ -338,6 +285,10 @@ export interface NativeAddon {
     penalty: NativeQuadraticPenalty,
     pass: NativePassOptions,
   ): NativeImportancePass;
+  createSynapticIntelligence(penalty: NativeQuadraticPenalty, eps: number, clip: number | null, withoutPenalty: boolean): NativePathMethod;
+  createRiemannianWalk(penalty: NativeQuadraticPenalty, alpha: number): NativeRiemannianWalk;
+  createOutputDistillation(student: NativeModule, teacher: NativeModule, options: NativeDistillation): PluginPhase;
+  createFeatureDistillation(student: NativeModule, teacher: NativeModule, plugin: string, lambda: number): PluginPhase;
   createTrainingStep(
     model: NativeModule,
     optimizer: NativeOptimizer,

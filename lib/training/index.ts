@@ -11,10 +11,28 @@ export { stopOnSignals } from './stop-on-signals';
 export { suggestLambda, type LambdaSuggestion, type SuggestLambdaOptions, type TriedLambda } from './suggest-lambda';
 export { Naive } from './supervised/naive';
 export { MAS, type MASOptions } from './supervised/mas';
+export { EWC, type EWCOptions } from './supervised/ewc';
+export { L2, type L2Options } from './supervised/l2';
+export { SynapticIntelligence, type SynapticIntelligenceOptions } from './supervised/synaptic-intelligence';
+export { RWalk, type RWalkOptions } from './supervised/rwalk';
+export { LwF, type LwFOptions } from './supervised/lwf';
+export { LFL, type LFLOptions } from './supervised/lfl';
 export { MASPlugin, type MASStateDict } from './plugins/mas';
 export { masOptions, type IncludeParameter, type MASObjective, type MASPluginOptions, type MASPreset } from './plugins/mas-options';
 export { MASReport } from './plugins/mas-report';
 export type { ExperienceShare, MASReportEntry, MASReportJSON, MASReportParameter } from './plugins/mas-report-entries';
+export { PenaltyPlugin } from './plugins/penalty-plugin';
+export { EWCPlugin, ewcOptions, type EWCPluginOptions, type EWCStateDict } from './plugins/ewc';
+export { L2Plugin, l2Options, type L2PluginOptions } from './plugins/l2';
+export {
+  SynapticIntelligencePlugin,
+  synapticIntelligenceOptions,
+  type SynapticIntelligencePluginOptions,
+  type SynapticIntelligenceStateDict,
+} from './plugins/synaptic-intelligence';
+export { RWalkPlugin, rwalkOptions, type RWalkPluginOptions, type RWalkStateDict } from './plugins/rwalk';
+export { LwFPlugin, lwfOptions, type LwFPluginOptions, type LwFStateDict } from './plugins/lwf';
+export { LFLPlugin, lflOptions, type LFLPluginOptions, type LFLStateDict } from './plugins/lfl';
 export type { ImportanceData, UnlabelledData } from './plugins/importance-data';
 export type { MeasuredImportance } from './plugins/importance-history';
 export { SlidingWindow } from './plugins/sliding-window';

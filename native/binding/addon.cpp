@@ -10,11 +10,13 @@
 #include "binding/functions/threads.h"
 #include "binding/functions/weights.h"
 #include "binding/objects/dataset.h"
+#include "binding/objects/distillation.h"
 #include "binding/objects/generator.h"
 #include "binding/objects/importance_pass.h"
 #include "binding/objects/minibatches.h"
 #include "binding/objects/module_creation.h"
 #include "binding/objects/optimizer.h"
+#include "binding/objects/path_method.h"
 #include "binding/objects/plugin_phase.h"
 #include "binding/objects/quadratic_penalty.h"
 #include "binding/objects/snapshot.h"
@@ -84,6 +86,8 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   PluginPhaseHandle::define(env, exports);
   QuadraticPenaltyHandle::define(env, exports);
   define_importance_pass(env, exports);
+  define_path_methods(env, exports);
+  define_distillation(env, exports);
   SnapshotHandle::define(env, exports);
   TrainingStepHandle::define(env, exports);
   define_autograd(env, exports);

@@ -14,18 +14,27 @@ export interface MeasuredImportance {
 
 /** @internal The importances of each experience, one behind the other. */
 export class ImportanceHistory {
+  readonly #plugin: string;
+  readonly #option: string;
+
+  /** @param option of the plugin, which asks for it */
+  constructor(plugin: string, option: string) {
+    this.#plugin = plugin;
+    this.#option = option;
+  }
+
   /** In the order in which they were measured. */
   entries: readonly MeasuredImportance[] = [];
 
-  /** @throws ERR_MAS_HISTORY where another one would not fit into memory */
+  /** @throws ERR_MAS_HISTORY, ERR_PENALTY_HISTORY where another one would not fit into memory */
   requireRoom(model: Module): void {
     const bytes = model.parameters().reduce((sum, theta) => sum + theta.numel() * (theta.dtype === 'float64' ? 8 : 4), 0);
     const free = (process as { availableMemory?: () => number }).availableMemory?.() ?? freemem();
     if (bytes < free) return;
     const megabytes = (count: number) => `${Math.round(count / 1e6)} MB`;
     throw new ContinualTorchError(
-      'ERR_MAS_HISTORY',
-      `MASPlugin: expected room for the importance of another experience in the history, ${megabytes(bytes)}, got ${megabytes(free)} of free memory; keepHistory: false does without`,
+      this.#plugin === 'MASPlugin' ? 'ERR_MAS_HISTORY' : 'ERR_PENALTY_HISTORY',
+      `${this.#plugin}: expected room for the importance of another experience in the history, ${megabytes(bytes)}, got ${megabytes(free)} of free memory; ${this.#option}: false does without`,
     );
   }
 

@@ -5,7 +5,7 @@ import type { Inputs } from '../../data/inputs';
 import { IterableDataset } from '../../data/iterable-dataset';
 import { TensorDataset } from '../../data/tensor-dataset';
 import { ContinualTorchError } from '../../errors';
-import type { Counters, Strategy } from '../../hooks/strategy';
+import type { Strategy } from '../../hooks/strategy';
 import { InteractiveLogger } from '../../logging/interactive-logger';
 import { native } from '../../native/binding';
 import type { NativeImportancePass, NativePassOptions } from '../../native/types';
@@ -18,6 +18,7 @@ import { ops } from '../../tensor/operators';
 import { Tensor } from '../../tensor/tensor';
 import { callUserAtOnce } from '../../user-function';
 import { passOver } from '../iteration/plugin-pass';
+import { BegunExperience } from './begun-experience';
 import { QuadraticPenalty } from './quadratic-penalty';
 import { keepsSamplesApart } from './samples-apart';
 
@@ -102,6 +103,7 @@ export interface MeasureOptions {
  *
  * | rule | of a mini-batch | merged | options |
  * | --- | --- | --- | --- |
+ * | `ewc` | square of the gradient of the criterion, or of the cross entropy with the predicted class | the quadratics add up, or decay old + measured | as in `EWCPlugin` `mode`, `labels`, `granularity`; `decay`, `outputs` |
  * | `mas` | magnitude of the gradient of an objective of the outputs | alpha old + (1 - alpha) measured, or old + measured | `alpha`, and as in `MASPlugin` `objective`, `granularity`, `weighting`, `merge`, `firstExperience`, `newParams`; `outputs`: the columns that count, none: all |
  *
  * Importances, and the parameters as they are at its end, go to the penalty. `docs/methods.md` shows how a method is made.
@@ -109,14 +111,15 @@ export interface MeasureOptions {
 export class ImportancePass {
   readonly #rule: string;
   readonly #options: Readonly<Record<string, RuleOption>>;
-  /** The experience that was begun last, by the clock and by the experiences before it, and whether it has been measured. */
-  #begun: { clock: Counters; experience: number; isMeasured: boolean } | null = null;
   /** Where importances go. */
   readonly penalty: QuadraticPenalty;
+  /** @internal */
+  readonly begun: BegunExperience;
 
   /** @throws ERR_INVALID_ARG_VALUE for a rule that is not known, or an option that it lacks; ERR_INVALID_ARG_TYPE */
   constructor(rule: string, options: Readonly<Record<string, RuleOption>>, penalty: QuadraticPenalty) {
     this.penalty = parseArgument('ImportancePass', 'penalty', penaltySchema, penalty);
+    this.begun = new BegunExperience(this.penalty.handle);
     this.#rule = rule;
     this.#options = options;
     this.#stages({}, { ...asTheyAre, operation: this.#hook });
@@ -128,31 +131,12 @@ export class ImportancePass {
    * A plugin that calls it calls `settle` too. @throws ERR_BUSY
    */
   begin(strategy: Strategy): void {
-    if (this.hasBegun(strategy)) this.penalty.handle.takeBack();
-    this.penalty.handle.keepPrevious(true);
-    const { clock } = strategy;
-    this.#begun = { clock, experience: clock.trainExpCounter, isMeasured: false };
-  }
-
-  /** @internal Whether the experience that the strategy learns, or has failed to, was begun here: what is measured can be taken back. */
-  hasBegun({ clock }: Strategy): boolean {
-    return this.#begun?.clock === clock && this.#begun.experience === clock.trainExpCounter;
-  }
-
-  /** @internal Whether something has been measured since, which the penalty remembers. */
-  hasMeasured(strategy: Strategy): boolean {
-    return this.hasBegun(strategy) && this.#begun!.isMeasured;
-  }
-
-  /** @internal The penalty remembers something else instead. */
-  forget(): void {
-    if (this.#begun) this.#begun.isMeasured = false;
+    this.begun.begin(strategy);
   }
 
   /** All that was measured stays, and what the penalty remembered before is let go. For `afterTraining`. @throws ERR_BUSY */
   settle(): void {
-    this.penalty.handle.keepPrevious(false);
-    this.#begun = null;
+    this.begun.settle();
   }
 
   /**
@@ -201,7 +185,7 @@ export class ImportancePass {
       // What was added to a model in TypeScript is native from here on, so that it is noticed.
       nativeModule(strategy.model);
       await strategy.runNative([isFirst ? replace : merge]);
-      if (this.hasBegun(strategy)) this.#begun!.isMeasured = true;
+      this.begun.measured(strategy);
       return keepMeasured ? new Map(stages.measured().map(([name, handle]) => [name, new Tensor(handle)])) : null;
     } catch (error) {
       before.undo();

@@ -1,23 +1,21 @@
 import { z } from 'zod';
-import { SupervisedPlugin } from '../../hooks/plugin';
 import type { Strategy } from '../../hooks/strategy';
 import type { AnyExperience, TrainOptions } from '../../hooks/train-options';
 import { hasNativeTwin } from '../../hooks/twins';
 import { Module } from '../../nn/module';
 import { instanceOf, parseArgument, parseOptions } from '../../options';
-import type { Phase } from '../../phase';
 import { anyNumber, anyState, arrayOf, byName, checkState, object, type State, tensorState } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
 import { signalSchema } from '../templates/abort';
 import { BaseSGDTemplate } from '../templates/base-sgd';
-import { requireFit } from './fit-of-memory';
 import { datasetOf, type ImportanceData, importanceDataSchema, SlidingWindow } from './importance-data';
 import { ImportanceHistory, type MeasuredImportance } from './importance-history';
 import { ImportancePass } from './importance-pass';
 import { excludedFrom } from './included-parameters';
 import { masOptions, type MASPluginOptions, type MASPreset, type Variant, variantOf } from './mas-options';
 import { MASReport } from './mas-report';
-import { InstabilityWarning, type PenaltyUpdate } from './penalty-update';
+import { PenaltyPlugin } from './penalty-plugin';
+import type { PenaltyUpdate } from './penalty-update';
 import { QuadraticPenalty, requireSameOptions } from './quadratic-penalty';
 
 const schema = z.object(masOptions);
@@ -120,52 +118,40 @@ export type MASStateDict = {
  * NaN or infinite, ERR_SAMPLES_MEET where importances are of samples and BatchNorm normalises with the mini-batch, ERR_MAS_SHAPE where
  * a parameter has shrunk or what was loaded is of another model, ERR_MAS_HISTORY where a history does not fit into memory
  */
-export class MASPlugin extends SupervisedPlugin {
-  override readonly supportsDistributed = false;
+export class MASPlugin extends PenaltyPlugin {
   /** The weight of the penalty. */
   readonly lambdaReg: number;
   /** Whose variant it is, where no option says otherwise. */
   readonly preset: MASPreset;
   /** The share of the old importances where new ones are merged in. */
   readonly alpha: number | 'classCount';
-  /** How the penalty reaches the parameters. */
-  readonly penaltyUpdate: PenaltyUpdate;
   /** Whether the importance pass shows its progress on stderr; `onProgress` is told in any case. */
   readonly verbose: boolean;
-  /** @internal */
-  readonly penalty: QuadraticPenalty;
   readonly #variant: Variant;
   readonly #normalize: 'mean' | 'max' | null;
   readonly #data: ImportanceData | null;
   readonly #pass: ImportancePass;
-  readonly #instability: InstabilityWarning;
-  /** @internal Whether it is tried out: then it does not warn of a `lambdaReg` that is too large. */
-  isOnTrial = false;
   readonly #history: ImportanceHistory | null;
-  /** Whether the memory was loaded, or made outside of an experience: then it counts, whatever the strategy has trained. */
-  #isLoaded = false;
-  #isFitting = true;
 
   constructor(options?: MASPluginOptions) {
-    super();
     const parsed = parseOptions('MASPlugin', schema, options);
     const { lambdaReg, preset, penaltyUpdate, normalize, keepHistory, verbose } = parsed;
     const { data, ...variant } = variantOf(parsed);
     const { alpha, objective, granularity, weighting, merge, firstExperience, newParams, penaltyScale } = variant;
+    const weight = penaltyScale === 1 ? names.weight : `${penaltyScale} ${names.weight}`;
+    const penalty = new QuadraticPenalty({ lambda: penaltyScale * lambdaReg }, { ...names, weight });
+    const rule = { alpha: typeof alpha === 'number' ? alpha : 0.5, objective, granularity, weighting, merge, firstExperience, newParams };
+    const pass = new ImportancePass('mas', rule, penalty);
+    super(penalty, pass.begun, penaltyUpdate);
     this.lambdaReg = lambdaReg;
     this.preset = preset;
     this.alpha = alpha;
-    this.penaltyUpdate = penaltyUpdate;
     this.verbose = verbose;
     this.#variant = variant;
     this.#normalize = normalize;
     this.#data = data;
-    this.#history = keepHistory ? new ImportanceHistory() : null;
-    const weight = penaltyScale === 1 ? names.weight : `${penaltyScale} ${names.weight}`;
-    this.penalty = new QuadraticPenalty({ lambda: penaltyScale * lambdaReg }, { ...names, weight });
-    const rule = { alpha: typeof alpha === 'number' ? alpha : 0.5, objective, granularity, weighting, merge, firstExperience, newParams };
-    this.#pass = new ImportancePass('mas', rule, this.penalty);
-    this.#instability = new InstabilityWarning(this.penalty);
+    this.#history = keepHistory ? new ImportanceHistory('MASPlugin', 'keepHistory') : null;
+    this.#pass = pass;
   }
 
   /**
@@ -226,38 +212,13 @@ export class MASPlugin extends SupervisedPlugin {
     requireSameOptions('MASPlugin', this.#plainOptions(), variant ?? {});
     if (window !== undefined && this.#data instanceof SlidingWindow) this.#data.loadStateDict(window);
     this.penalty.loadStateDict({ importance, anchor });
-    this.#pass.forget();
     this.#history?.loadStateDict(history ?? []);
-    this.#isLoaded = Object.keys(importance).length > 0;
-    this.#isFitting = !this.#isLoaded;
+    this.memoryIsLoaded();
   }
 
-  /**
-   * Takes back what was merged of an experience that is learned again, or given up, before it has ended; and warns where the steps
-   * on the penalty will run away.
-   */
   override async beforeTrainingExp(strategy: Strategy): Promise<void> {
-    this.#pass.begin(strategy);
     this.#history?.dropFrom(strategy.clock.trainExpCounter);
-    if (!this.hasMemory(strategy)) return;
-    if (!this.#isFitting) requireFit(this.penalty, strategy.model);
-    this.#isFitting = true;
-    if (this.penaltyUpdate === 'gradient' && !this.isOnTrial) await this.#instability.giveWhereDue(strategy);
-  }
-
-  /** Lets go what was remembered before the latest experience. */
-  override afterTraining(): void {
-    this.#pass.settle();
-  }
-
-  /** Adds the penalty to `strategy.loss`, in place; not during the first experience, nor where `penaltyUpdate` is `"proximal"`. */
-  override async beforeBackward(strategy: Strategy): Promise<void> {
-    await this.#apply('gradient', strategy);
-  }
-
-  /** Applies the penalty where `penaltyUpdate` is `"proximal"`; not during the first experience. */
-  override async afterUpdate(strategy: Strategy): Promise<void> {
-    await this.#apply('proximal', strategy);
+    await super.beforeTrainingExp(strategy);
   }
 
   /** Adds the mini-batch to the `SlidingWindow` that importances are measured on, where there is one. */
@@ -291,12 +252,10 @@ export class MASPlugin extends SupervisedPlugin {
     const operation = 'MASPlugin.updateImportance';
     parseArgument(operation, 'strategy', z.instanceof(BaseSGDTemplate, { error: 'a strategy' }), strategy);
     const measure = async () => {
-      const isOfExperience = strategy.isInTrain && this.#pass.hasBegun(strategy);
+      const isOfExperience = strategy.isInTrain && this.begun.isOf(strategy);
       const experience = isOfExperience ? strategy.clock.trainExpCounter : null;
       await this.#measure(strategy, { operation, name: 'data', data, dropLast: false, experience, isUndone: true });
-      if (isOfExperience) return;
-      this.#isLoaded = true;
-      this.#pass.settle();
+      if (!isOfExperience) this.memoryIsMade();
     };
     await strategy.alone(operation, measure, () => {
       parseArgument(operation, 'data', importanceDataSchema, data);
@@ -305,28 +264,9 @@ export class MASPlugin extends SupervisedPlugin {
     });
   }
 
-  /** @internal What there is to do at present, in the hook where this way of updating has its place. */
-  phaseOf(way: PenaltyUpdate, strategy: Strategy): Phase | null {
-    const { penalty, penaltyUpdate } = this;
-    if (!this.hasMemory(strategy)) return null;
-    if (way === penaltyUpdate) return way === 'gradient' ? penalty.phase : penalty.proximal;
-    return way === 'gradient' && strategy.evaluator.asksForPenalties ? penalty.value : null;
-  }
-
-  /** @internal Whether an earlier experience is to be remembered: of this strategy's, not of one that had the plugin before. */
-  hasMemory(strategy: Strategy): boolean {
-    return strategy.clock.trainExpCounter > 0 || this.#isLoaded || this.#pass.hasMeasured(strategy);
-  }
-
   /** @internal Whether mini-batches are to be kept. */
   get watches(): boolean {
     return this.#data instanceof SlidingWindow;
-  }
-
-  /** Runs what this way of updating has to do. */
-  async #apply(way: PenaltyUpdate, strategy: Strategy): Promise<void> {
-    const phase = this.phaseOf(way, strategy);
-    if (phase) await strategy.runNative([phase]);
   }
 
   /** A pass over this data, or over that of the experience. */
@@ -368,6 +308,4 @@ export class MASPlugin extends SupervisedPlugin {
   }
 }
 
-hasNativeTwin<MASPlugin>(MASPlugin.prototype.beforeBackward, (plugin, strategy) => plugin.phaseOf('gradient', strategy));
-hasNativeTwin<MASPlugin>(MASPlugin.prototype.afterUpdate, (plugin, strategy) => plugin.phaseOf('proximal', strategy));
 hasNativeTwin<MASPlugin>(MASPlugin.prototype.afterTrainingIteration, (plugin) => (plugin.watches ? undefined : null));

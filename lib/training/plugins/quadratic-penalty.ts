@@ -2,13 +2,18 @@ import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../../errors';
 import { native } from '../../native/binding';
 import type { MethodNames, NativeQuadraticPenalty } from '../../native/types';
-import { nonNegativeNumber, parseOptions } from '../../options';
+import { nonNegativeNumber, parseArgument, parseOptions } from '../../options';
 import type { Phase } from '../../phase';
 import { anyNumber, byName, checkState, misfit, tensorState } from '../../state';
 import { requireTensor, Tensor } from '../../tensor/tensor';
 
 const schema = z.object({ lambda: nonNegativeNumber.default(1) });
-const stateSchema = z.object({ lambda: anyNumber.optional(), importance: byName(tensorState), anchor: byName(tensorState) });
+const stateSchema = z.object({
+  lambda: anyNumber.optional(),
+  importance: byName(tensorState),
+  anchor: byName(tensorState),
+  offset: byName(anyNumber).optional(),
+});
 
 /** Options of `QuadraticPenalty`. */
 export interface QuadraticPenaltyOptions {
@@ -24,15 +29,16 @@ export type QuadraticPenaltyStateDict = {
   importance: Record<string, Tensor>;
   /** By parameter name. */
   anchor: Record<string, Tensor>;
+  /** By parameter name: what is added to the sum wherever the parameter is, where quadratics have been added up. */
+  offset?: Record<string, number>;
 };
 
-const ownNames: MethodNames = {
-  method: 'the plugin',
-  plugin: 'QuadraticPenalty',
-  weight: 'lambda',
-  noImportanceCode: 'ERR_PENALTY_NO_IMPORTANCE',
-  shapeCode: 'ERR_PENALTY_SHAPE',
-};
+/** @internal What a method is called, in messages. */
+export function namesOf(method: string, plugin: string, weight: string): MethodNames {
+  return { method, plugin, weight, noImportanceCode: 'ERR_PENALTY_NO_IMPORTANCE', shapeCode: 'ERR_PENALTY_SHAPE' };
+}
+
+const ownNames = namesOf('the plugin', 'QuadraticPenalty', 'lambda');
 
 /**
  * What methods of importance have in common: the price of moving weights that matter away from where they were,
@@ -68,8 +74,6 @@ const ownNames: MethodNames = {
  * become smaller.
  */
 export class QuadraticPenalty {
-  /** Its weight in the loss. */
-  readonly lambda: number;
   /** Adds the penalty to the loss, in place. */
   readonly phase: Phase;
   /** Pulls what the optimizer has updated in this iteration towards its anchors, in place; for `afterUpdate`. */
@@ -80,6 +84,7 @@ export class QuadraticPenalty {
   readonly handle: NativeQuadraticPenalty;
   /** @internal */
   readonly names: MethodNames;
+  #lambda: number;
 
   /** @throws ERR_INVALID_ARG_VALUE, ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION */
   constructor(options?: QuadraticPenaltyOptions);
@@ -87,12 +92,22 @@ export class QuadraticPenalty {
   constructor(options: QuadraticPenaltyOptions, names: MethodNames);
   constructor(options?: QuadraticPenaltyOptions, names = ownNames) {
     const { lambda } = parseOptions('QuadraticPenalty', schema, options);
-    this.lambda = lambda;
+    this.#lambda = lambda;
     this.names = names;
     this.handle = native.createQuadraticPenalty(lambda, names);
     this.phase = this.handle.phase();
     this.proximal = this.handle.proximal();
     this.value = this.handle.value();
+  }
+
+  /** Its weight in the loss; another one counts from the next mini-batch on. @throws ERR_BUSY while a job uses it; ERR_INVALID_ARG_VALUE, _TYPE */
+  get lambda(): number {
+    return this.#lambda;
+  }
+
+  set lambda(lambda: number) {
+    this.handle.setLambda(parseArgument('QuadraticPenalty', 'lambda', nonNegativeNumber, lambda));
+    this.#lambda = lambda;
   }
 
   /** Whether nothing has been set or measured yet. @throws ERR_BUSY while a job uses it */
@@ -106,12 +121,12 @@ export class QuadraticPenalty {
    * @throws ERR_BUSY while a job uses it
    */
   get importance(): Map<string, Tensor> | null {
-    return read(this.handle, 0);
+    return read(this.handle, 1);
   }
 
   /** Where each parameter is held, by its name, in its dtype; else as `importance`. */
   get anchor(): Map<string, Tensor> | null {
-    return read(this.handle, 1);
+    return read(this.handle, 2);
   }
 
   /**
@@ -123,13 +138,17 @@ export class QuadraticPenalty {
   set(importance: ReadonlyMap<string, Tensor>, anchor: ReadonlyMap<string, Tensor>): void {
     requireMap('importance', importance);
     requireMap('anchor', anchor);
-    this.handle.setMemory(pairs(importance, anchor, refused));
+    this.handle.setMemory(entries(importance, anchor, {}, refused));
   }
 
   /** Importances and anchors, the memory itself, and `lambda`; both empty before there is something. @throws ERR_BUSY */
   stateDict(): QuadraticPenaltyStateDict {
     const { lambda, importance, anchor } = this;
-    return { lambda, importance: Object.fromEntries(importance ?? []), anchor: Object.fromEntries(anchor ?? []) };
+    const offsets = this.handle.memory().flatMap(([name, , , offset]) => (offset === 0 ? [] : [[name, offset] as const]));
+    return {
+      ...{ lambda, importance: Object.fromEntries(importance ?? []), anchor: Object.fromEntries(anchor ?? []) },
+      ...(offsets.length > 0 && { offset: Object.fromEntries(offsets) }),
+    };
   }
 
   /**
@@ -140,16 +159,23 @@ export class QuadraticPenalty {
   loadStateDict(state: unknown): void {
     const { names } = this;
     const refuse: Refuse = (expected, got) => misfit(names.plugin, `expected ${expected}, got ${got}`);
-    const { lambda, importance, anchor } = checkState(names.plugin, stateSchema, state);
+    const { lambda, importance, anchor, offset = {} } = checkState(names.plugin, stateSchema, state);
     requireSameOptions(names.plugin, { lambda: this.lambda }, { lambda });
-    this.handle.setMemory(pairs(new Map(Object.entries(importance)), new Map(Object.entries(anchor)), refuse));
+    const lone = Object.keys(offset).find((name) => !(name in importance));
+    if (lone !== undefined) throw refuse(`an importance for the offset "${lone}"`, 'none');
+    this.handle.setMemory(entries(new Map(Object.entries(importance)), new Map(Object.entries(anchor)), offset, refuse));
   }
 }
 
 type Refuse = (expected: string, got: string) => ContinualTorchError;
 
-/** The importance and the anchor of each name. */
-function pairs(importance: ReadonlyMap<string, Tensor>, anchor: ReadonlyMap<string, Tensor>, refuse: Refuse): [string, ...Tensors][] {
+/** Importance, anchor and offset of each name. */
+function entries(
+  importance: ReadonlyMap<string, Tensor>,
+  anchor: ReadonlyMap<string, Tensor>,
+  offset: Readonly<Record<string, number>>,
+  refuse: Refuse,
+): [string, ...Tensors, number][] {
   const lone = [...anchor.keys()].find((name) => !importance.has(name));
   if (lone !== undefined) throw refuse(`an importance for the anchor "${lone}"`, 'none');
   return [...importance].map(([name, of]) => {
@@ -162,7 +188,7 @@ function pairs(importance: ReadonlyMap<string, Tensor>, anchor: ReadonlyMap<stri
     }
     const sparse = [of, at].find(({ handle }) => native.tensorLayout(handle) !== 'strided');
     if (sparse) throw refuse(`dense tensors of "${name}"`, native.tensorLayout(sparse.handle));
-    return [name, of.handle, at.handle];
+    return [name, of.handle, at.handle, offset[name] ?? 0];
   });
 }
 
@@ -177,10 +203,9 @@ export function requireSameOptions(what: string, own: Readonly<Record<string, nu
 
 type Tensors = readonly [importance: Tensor['handle'], anchor: Tensor['handle']];
 
-function read(penalty: NativeQuadraticPenalty, which: 0 | 1): Map<string, Tensor> | null {
+function read(penalty: NativeQuadraticPenalty, which: 1 | 2): Map<string, Tensor> | null {
   const memory = penalty.memory();
-  const pick = ([name, ...tensors]: [string, ...Tensors]): [string, Tensor] => [name, new Tensor(tensors[which])];
-  return memory.length === 0 ? null : new Map(memory.map(pick));
+  return memory.length === 0 ? null : new Map(memory.map((entry) => [entry[0], new Tensor(entry[which])]));
 }
 
 function requireMap(name: string, value: unknown): void {

@@ -56,14 +56,15 @@ function growing(model: AnyModule): (name: string) => boolean {
 
 /**
  * Gives a model the state that it had, grown heads among it.
+ * @param mayHaveMore whether parts that the state does not have may stay as they are: it is of an earlier time
  * @throws ERR_CHECKPOINT_MISMATCH where a module that grows cannot have these parts
  */
-export function loadModelState(model: AnyModule, state: unknown): void {
+export function loadModelState(model: AnyModule, state: unknown, mayHaveMore = false): void {
   const { tensors: given, requiresGrad, modes, extra } = checkState('the model', schema, state);
   grow(model, given, extra);
   const own = nativeModule(model).state(true);
   const unknown = Object.keys(given).filter((name) => !own.some(([ours]) => ours === name));
-  const missing = own.map(([name]) => name).filter((name) => !(name in given));
+  const missing = mayHaveMore ? [] : own.map(([name]) => name).filter((name) => !(name in given));
   if (unknown.length + missing.length > 0) {
     const quoted = (names: string[]) => names.map((name) => `"${name}"`).join(', ');
     throw new ContinualTorchError(
@@ -78,6 +79,7 @@ export function loadModelState(model: AnyModule, state: unknown): void {
   }
   noGrad(() => {
     for (const [name, handle, isBuffer] of own) {
+      if (!(name in given)) continue;
       const tensor = new Tensor(handle);
       ops.aten.copy_!(tensor, given[name]);
       if (!isBuffer && name in requiresGrad) tensor.requiresGrad_(requiresGrad[name]);

@@ -17,6 +17,7 @@ void ModuleHandle::define(Napi::Env env) {
                                                   InstanceMethod<&Self::input_names>("inputNames"),
                                                   InstanceMethod<&Self::call>("call"),
                                                   InstanceMethod<&Self::method_names>("methodNames"),
+                                                  InstanceMethod<&Self::classes>("classes"),
                                                   InstanceMethod<&Self::takes_task_labels>("takesTaskLabels"),
                                                   InstanceMethod<&Self::forward_single_task>("forwardSingleTask"),
                                                   InstanceMethod<&Self::forward_all_tasks>("forwardAllTasks"),

@@ -27,6 +27,7 @@ class ModuleHandle : public Wrapped<ModuleHandle, std::shared_ptr<Shared<Model>>
   Napi::Value input_names(const Napi::CallbackInfo& info);
   Napi::Value call(const Napi::CallbackInfo& info);
   Napi::Value method_names(const Napi::CallbackInfo& info);
+  Napi::Value classes(const Napi::CallbackInfo& info);
   Napi::Value takes_task_labels(const Napi::CallbackInfo& info);
   Napi::Value forward_single_task(const Napi::CallbackInfo& info);
   Napi::Value forward_all_tasks(const Napi::CallbackInfo& info);

@@ -117,6 +117,20 @@ Napi::Value ModuleHandle::method_names(const Napi::CallbackInfo& info) {
   });
 }
 
+/// classes() -> [path: string, className: string][]: of every module of the tree
+Napi::Value ModuleHandle::classes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Napi::Array classes = Napi::Array::New(info.Env());
+    for (const auto& [path, name] : value_->object->classes()) {
+      Napi::Array entry = Napi::Array::New(info.Env(), 2);
+      entry.Set(0u, Napi::String::New(info.Env(), path));
+      entry.Set(1u, Napi::String::New(info.Env(), name));
+      classes.Set(classes.Length(), entry);
+    }
+    return classes;
+  });
+}
+
 /// takesTaskLabels() -> boolean
 Napi::Value ModuleHandle::takes_task_labels(const Napi::CallbackInfo& info) {
   return guarded(info.Env(),

@@ -3,6 +3,7 @@
 
 #include "binding/objects/plugin_phase.h"
 #include "binding/objects/tensor.h"
+#include "core/regularization/function_phase.h"
 #include "core/regularization/penalty_advice.h"
 #include "core/regularization/proximal_penalty.h"
 
@@ -36,6 +37,7 @@ void QuadraticPenaltyHandle::define(Napi::Env env, Napi::Object exports) {
                    InstanceMethod<&Self::value>("value"), InstanceMethod<&Self::stability_check>("stabilityCheck"),
                    InstanceMethod<&Self::stability>("stability"), InstanceMethod<&Self::is_empty>("isEmpty"),
                    InstanceMethod<&Self::memory>("memory"), InstanceMethod<&Self::set_memory>("setMemory"),
+                   InstanceMethod<&Self::set_lambda>("setLambda"), InstanceMethod<&Self::uniform>("uniform"),
                    InstanceMethod<&Self::keep_previous>("keepPrevious"), InstanceMethod<&Self::take_back>("takeBack")});
   Environment::of(env).quadratic_penalty_class = Napi::Persistent(constructor);
   exports.Set("createQuadraticPenalty", Napi::Function::New(env, create_quadratic_penalty, "createQuadraticPenalty"));
@@ -91,34 +93,54 @@ Napi::Value QuadraticPenaltyHandle::is_empty(const Napi::CallbackInfo& info) {
   });
 }
 
-/// memory() -> [name: string, importance: Tensor, anchor: Tensor][]; the tensors are views of the memory itself.
+/// memory() -> [name: string, importance: Tensor, anchor: Tensor, offset: number][]; the tensors are views of the memory itself.
 Napi::Value QuadraticPenaltyHandle::memory(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const auto& memory = value_->idle("importance").memory();
+    const auto memory = value_->idle("importance").memory();
     Napi::Array result = Napi::Array::New(env, memory.size());
     for (uint32_t i = 0; i < memory.size(); ++i) {
-      Napi::Array entry = Napi::Array::New(env, 3);
+      Napi::Array entry = Napi::Array::New(env, 4);
       entry.Set(0u, Napi::String::New(env, memory[i].name));
       entry.Set(1u, TensorHandle::wrap(env, memory[i].importance));
       entry.Set(2u, TensorHandle::wrap(env, memory[i].anchor));
+      entry.Set(3u, memory[i].offset);
       result.Set(i, entry);
     }
     return result;
   });
 }
 
-/// setMemory(memory: [name: string, importance: Tensor, anchor: Tensor][]) -> void: copies of these.
+/// setMemory(memory: [name: string, importance: Tensor, anchor: Tensor, offset: number][]) -> void: copies of these.
 Napi::Value QuadraticPenaltyHandle::set_memory(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
     value_->idle("importance").set_memory(array_argument(info[0], "memory", [](const Napi::Value& given) {
-      if (!given.IsArray()) wrong_argument("[name, importance, anchor]");
+      if (!given.IsArray()) wrong_argument("[name, importance, anchor, offset]");
       const auto entry = given.As<Napi::Array>();
       return QuadraticPenalty::Entry{string_argument(entry.Get(0u), "a name"), TensorHandle::tensor(entry.Get(1u)),
-                                     TensorHandle::tensor(entry.Get(2u))};
+                                     TensorHandle::tensor(entry.Get(2u)), number_argument(entry.Get(3u), "offset")};
     }));
     return env.Undefined();
+  });
+}
+
+/// setLambda(lambda: number) -> void
+Napi::Value QuadraticPenaltyHandle::set_lambda(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    value_->idle("lambda").set_lambda(number_argument(info[0], "lambda"));
+    return env.Undefined();
+  });
+}
+
+/// uniform(hook: string) -> PluginPhase: all parameters matter alike, and are held where they are.
+Napi::Value QuadraticPenaltyHandle::uniform(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const auto hold = [penalty = value_->object](const Iteration& iteration) { penalty->hold_all(iteration.parameters); };
+    const std::string name = value_->object->names().plugin + '.' + string_argument(info[0], "hook");
+    return PluginPhaseHandle::wrap(env, {std::make_shared<FunctionPhase>(name, hold, /*looks_anew=*/true), value_});
   });
 }
 

@@ -23,6 +23,8 @@ class QuadraticPenaltyHandle : public Wrapped<QuadraticPenaltyHandle, std::share
   Napi::Value is_empty(const Napi::CallbackInfo& info);
   Napi::Value memory(const Napi::CallbackInfo& info);
   Napi::Value set_memory(const Napi::CallbackInfo& info);
+  Napi::Value set_lambda(const Napi::CallbackInfo& info);
+  Napi::Value uniform(const Napi::CallbackInfo& info);
   Napi::Value keep_previous(const Napi::CallbackInfo& info);
   Napi::Value take_back(const Napi::CallbackInfo& info);
 };

@@ -179,6 +179,15 @@ std::vector<Model::StateEntry> Model::state(bool recurse) const {
   return entries;
 }
 
+std::vector<std::pair<std::string, std::string>> Model::classes() const {
+  std::vector<std::pair<std::string, std::string>> classes;
+  for (const auto& item : module_.named_modules()) {
+    const std::string name = item.value.type()->name()->name();
+    classes.emplace_back(item.name, name);
+  }
+  return classes;
+}
+
 void Model::set_training(bool on) { set_training_of(module_, on); }
 
 void Model::to(std::optional<at::Device> device, std::optional<at::ScalarType> dtype) {

@@ -55,6 +55,8 @@ class Model {
   /// tensor stands under every name that it has. Without `recurse` that of the outermost module alone.
   std::vector<StateEntry> state(bool recurse) const;
 
+  /// Path and class of every module of the tree, this one under "": `Linear`, of a file too.
+  std::vector<std::pair<std::string, std::string>> classes() const;
   /// The methods that the class of the model defines itself.
   std::vector<std::string> method_names() const;
   /// A method, to be called at once. Throws ERR_INVALID_ARG_VALUE where there is none of that name.

@@ -81,7 +81,7 @@ void ImportancePass::accumulate(const Iteration& iteration) {
   require(flat);
   flat->settle();
   const int64_t samples = iteration.batch.size();
-  if (rule_->is_of_samples() && samples != 1) accumulate_samples(iteration.output, samples);
+  if (rule_->is_of_samples() && samples != 1) accumulate_samples(iteration, samples);
   else accumulate_mini_batch(iteration);
   if (rule_->is_of_samples()) latest_.clear();  // not only where the last mini-batch happens to be one sample
   look_for_nan();
@@ -125,10 +125,11 @@ void ImportancePass::accumulate_mini_batch(const Iteration& iteration) {
   rule_->differentiate(iteration);
 }
 
-void ImportancePass::accumulate_samples(const at::Tensor& output, int64_t samples) {
+void ImportancePass::accumulate_samples(const Iteration& iteration, int64_t samples) {
+  const at::Tensor& output = iteration.output;
   const Elementwise f = [this](const at::Tensor& values) { return rule_->of(values); };
   const bool has_rows = output.dim() > 0 && output.size(0) == samples;
-  const std::vector<at::Tensor> gradients = has_rows ? rule_->sample_gradients(output) : std::vector<at::Tensor>();
+  const std::vector<at::Tensor> gradients = has_rows ? rule_->sample_gradients(iteration) : std::vector<at::Tensor>();
   bool are_apart = has_rows;
   for (size_t i = 0; are_apart && i < gradients.size(); ++i) {
     are_apart = add_sample_gradients(output, gradients[i], *flat_, sum_, f, /*keep_graph=*/i + 1 < gradients.size());
@@ -176,7 +177,8 @@ void ImportancePass::end(const std::shared_ptr<FlatParameters>& flat, bool first
         if (share_of_first != 1) importance.mul_(share_of_first);
       },
       .keeps = keeps,
-      .forgets = first_experience};
+      .forgets = first_experience,
+      .adds_up = rule_->adds_quadratics()};
   penalty_->consolidate(flat, sum, merging);
   for (size_t i = 0; i < latest.size(); ++i) {
     if (!latest[i].defined()) continue;

@@ -51,7 +51,7 @@ class ImportancePass {
   [[noreturn]] void throw_not_finite(int64_t mini_batch) const;
   void normalize(const FlatTensors& sum) const;
   void accumulate_mini_batch(const Iteration& iteration);
-  void accumulate_samples(const at::Tensor& output, int64_t samples);
+  void accumulate_samples(const Iteration& iteration, int64_t samples);
   void require(const std::shared_ptr<FlatParameters>& flat) const;
 
   std::unique_ptr<const ImportanceRule> rule_;

@@ -26,7 +26,7 @@ class ImportanceRule {
 
   /// Where importances are of single samples: derivatives d l_k / dF of each sample's own l_k, row by row in the shape of the
   /// output, in place of `differentiate`; what each of them says is added up.
-  virtual std::vector<at::Tensor> sample_gradients(const at::Tensor& /*output*/) const { return {}; }
+  virtual std::vector<at::Tensor> sample_gradients(const Iteration& /*iteration*/) const { return {}; }
   virtual bool is_of_samples() const { return false; }
 
   /// What `accumulate` adds: of products the product, real and not negative.
@@ -35,6 +35,10 @@ class ImportanceRule {
   /// Changes the importance, in place, by what a later pass has measured: the mean of its mini-batches' sums. Both are
   /// 1-d; the measured one may be overwritten.
   virtual void merge(const at::Tensor& importance, const at::Tensor& measured) const = 0;
+
+  /// Whether an experience's quadratic is added to the earlier ones', each anchored where it was, in place of a merge of
+  /// importances that are anchored anew.
+  virtual bool adds_quadratics() const { return false; }
 
   /// What part of it a parameter keeps that is measured for the first time.
   virtual double share_of_first(bool /*is_first_experience*/) const { return 1; }

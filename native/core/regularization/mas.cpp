@@ -58,8 +58,8 @@ class Mas final : public ImportanceRule {
 
   bool is_of_samples() const override { return granularity_ == Granularity::kSample; }
 
-  std::vector<at::Tensor> sample_gradients(const at::Tensor& output) const override {
-    return objective_.of_samples(output);
+  std::vector<at::Tensor> sample_gradients(const Iteration& iteration) const override {
+    return objective_.of_samples(iteration.output);
   }
 
   void accumulate(const at::Tensor& sum, const at::Tensor& gradient) const override { add_magnitudes(sum, gradient); }

@@ -62,7 +62,7 @@ at::Tensor PendingPenalty::value_alone(const at::TensorOptions& options) const {
 
 template <typename Treat>
 at::Tensor PendingPenalty::value_of(const at::TensorOptions& options, const Treat& treat) const {
-  if (!is_on_device()) return number(lambda_ * pass(lambda_, treat), options);
+  if (!is_on_device()) return number(lambda_ * (pass(lambda_, treat) + offset_), options);
   at::Tensor sum;
   visit_runs(treat, [&](const Run& run, int64_t how) {
     const at::Tensor part =
@@ -70,7 +70,7 @@ at::Tensor PendingPenalty::value_of(const at::TensorOptions& options, const Trea
                           how == kWrite && is_written_ahead(run) ? run.of(flat_->grads()) : at::Tensor());
     sum = sum.defined() ? sum + part : part;
   });
-  return sum.defined() ? sum.mul_(lambda_).to(options).view({1}) : at::zeros({1}, options);
+  return sum.defined() ? sum.add_(offset_).mul_(lambda_).to(options).view({1}) : number(lambda_ * offset_, options);
 }
 
 void PendingPenalty::backward(const at::Tensor& factor) {

@@ -15,13 +15,14 @@ class PendingPenalty {
  public:
   /// @param plugin whose it is, for messages
   PendingPenalty(std::string plugin, std::shared_ptr<FlatParameters> flat, FlatTensors omega, FlatTensors anchor,
-                 std::vector<bool> known, double lambda)
+                 std::vector<bool> known, double lambda, double offset)
       : plugin_(std::move(plugin)),
         flat_(std::move(flat)),
         omega_(std::move(omega)),
         anchor_(std::move(anchor)),
         known_(std::move(known)),
-        lambda_(lambda) {}
+        lambda_(lambda),
+        offset_(offset) {}
 
   /// [1], infinite where the dtype cannot hold it. Backward is to come.
   at::Tensor value(const at::TensorOptions& options);
@@ -53,6 +54,7 @@ class PendingPenalty {
   FlatTensors omega_, anchor_;
   std::vector<bool> known_;
   double lambda_;
+  double offset_;                  // over lambda, of the value alone
   std::optional<uint64_t> claim_;  // on the memory that the gradient was written to
 };
 

@@ -12,7 +12,7 @@ class ProximalPhase final : public PluginPhase {
 
   void run(const Iteration& iteration) override {
     const std::shared_ptr<FlatParameters>& flat = iteration.parameters;
-    const auto [omega, anchor, known] = penalty_->held(flat, name());
+    const auto [omega, anchor, known, offset] = penalty_->held(flat, name());
     const std::vector<int64_t> updated = iteration.optimizer.groups_updated(*flat, iteration.updates_before);
     const auto group = [&, &known = known](size_t slot) -> int64_t {
       return known[slot] && flat->slots()[slot].parameter.requires_grad() ? updated[slot] : -1;
@@ -36,9 +36,9 @@ class ValuePhase final : public PluginPhase {
 
   void run(const Iteration& iteration) override {
     const at::NoGradGuard no_grad;
-    const auto [omega, anchor, known] = penalty_->held(iteration.parameters, name());
+    const auto [omega, anchor, known, offset] = penalty_->held(iteration.parameters, name());
     const PendingPenalty penalty(penalty_->names().plugin, iteration.parameters, omega, anchor, known,
-                                 penalty_->lambda());
+                                 penalty_->lambda(), offset);
     const at::TensorOptions options = iteration.loss.options().requires_grad(false);
     Penalties::add(iteration.penalties.apart, penalty.value_alone(options));
   }

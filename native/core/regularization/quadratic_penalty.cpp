@@ -1,7 +1,5 @@
 #include "core/regularization/quadratic_penalty.h"
 
-#include <unordered_map>
-
 #include "core/error.h"
 #include "core/regularization/penalty_advice.h"
 #include "core/regularization/penalty_kernels.h"
@@ -12,52 +10,50 @@ namespace {
 
 std::string shape_of(const at::Tensor& tensor) { return c10::str(tensor.sizes()); }
 
-/// Copies `from` to the low indices of `to`: at most as long in every dimension.
-void copy_to_low_indices(const MethodNames& names, const std::string& name, const at::Tensor& from, at::Tensor to) {
-  bool fits = from.dim() == to.dim();
-  for (int64_t d = 0; fits && d < to.dim(); ++d) fits = from.size(d) <= to.size(d);
-  if (!fits) {
-    throw Error(names.shape_code, names.method + ": expected parameter \"" + name + "\" to keep its shape " +
-                                      shape_of(from) + " or to grow, got " + shape_of(to));
-  }
-  for (int64_t d = 0; d < to.dim(); ++d) to = to.narrow(d, 0, from.size(d));
-  to.copy_(from);
+/// What two quadratics come to at the minimum of their sum, sum_k a_k b_k / (a_k + b_k) |x_k - y_k|^2, and in `x` where
+/// that is; `y` where neither holds anything.
+double add_up(const at::Tensor& a, const at::Tensor& x, const at::Tensor& b, const at::Tensor& y) {
+  const at::Tensor wide_a = a.to(at::kDouble), wide_b = b.to(at::kDouble);
+  const at::Tensor share = wide_b / (wide_a + wide_b);
+  const at::Tensor is_held = share.isfinite();
+  const at::ScalarType wide = x.is_complex() ? at::kComplexDouble : at::kDouble;
+  const at::Tensor way = y.to(wide) - x.to(wide);
+  const at::Tensor height = at::where(is_held, wide_a * share, 0) * way.abs().square();
+  x.copy_(at::where(is_held, x.to(wide) + share * way, y.to(wide)));
+  return height.sum().item<double>();
 }
 
 }  // namespace
 
+std::vector<QuadraticPenalty::Entry> QuadraticPenalty::memory() const {
+  std::vector<Entry> entries;
+  for (size_t i = 0; i < now_.omega.entries().size(); ++i) {
+    const auto& [name, importance] = now_.omega.entries()[i];
+    const auto offset = now_.offsets.find(name);
+    entries.push_back({name, importance, now_.anchor.entries()[i].values, offset == now_.offsets.end() ? 0 : offset->second});
+  }
+  return entries;
+}
+
 void QuadraticPenalty::align(const std::shared_ptr<FlatParameters>& flat) {
-  if (now_.flat == flat) return;
-  at::NoGradGuard no_grad;
-  FlatTensors omega = no_importances(flat->values());
-  FlatTensors anchor;
-  for (const at::Tensor& values : flat->values()) anchor.push_back(at::zeros_like(values));
-  std::vector<bool> known(flat->slots().size(), false);
-  std::unordered_map<std::string, size_t> slot_of;
-  for (size_t i = 0; i < flat->slots().size(); ++i) {
-    if (!flat->slots()[i].name.empty()) slot_of.emplace(flat->slots()[i].name, i);
+  const auto throw_misfit = [this](const std::string& name, const at::Tensor& was, const at::Tensor& is) {
+    throw Error(names_.shape_code, names_.method + ": expected parameter \"" + name + "\" to keep its shape " +
+                                       shape_of(was) + " or to grow, got " + shape_of(is));
+  };
+  now_.omega.align(flat, throw_misfit);
+  now_.anchor.align(flat, throw_misfit);
+}
+
+double QuadraticPenalty::offset() const {
+  double sum = 0;
+  if (now_.offsets.empty()) return sum;
+  const std::vector<bool>& known = now_.omega.known();
+  for (size_t i = 0; i < known.size(); ++i) {
+    if (!known[i]) continue;
+    const auto found = now_.offsets.find(now_.omega.flat()->slots()[i].name);
+    if (found != now_.offsets.end()) sum += found->second;
   }
-  std::vector<Entry> memory = now_.entries;
-  for (Entry& entry : memory) {
-    const auto found = slot_of.find(entry.name);
-    if (found == slot_of.end()) {
-      // What has left the model shall not keep the whole of it.
-      entry.importance = entry.importance.clone();
-      entry.anchor = entry.anchor.clone();
-      continue;
-    }
-    const size_t slot = found->second;
-    copy_to_low_indices(names_, entry.name, entry.importance, flat->slice(omega, slot));
-    copy_to_low_indices(names_, entry.name, entry.anchor, flat->slice(anchor, slot));
-    entry.importance = flat->slice(omega, slot);
-    entry.anchor = flat->slice(anchor, slot);
-    known[slot] = true;
-  }
-  now_.entries = std::move(memory);
-  now_.omega = std::move(omega);
-  now_.anchor = std::move(anchor);
-  now_.known = std::move(known);
-  now_.flat = flat;
+  return sum;
 }
 
 Error QuadraticPenalty::no_importance(const std::string& where) const {
@@ -71,12 +67,12 @@ QuadraticPenalty::Held QuadraticPenalty::held(const std::shared_ptr<FlatParamete
   if (!has_memory()) throw no_importance(phase);
   flat->settle();
   align(flat);
-  return {now_.omega, now_.anchor, now_.known};
+  return {now_.omega.tensors(), now_.anchor.tensors(), now_.omega.known(), offset()};
 }
 
 at::Tensor QuadraticPenalty::add_to(at::Tensor& loss, const std::shared_ptr<FlatParameters>& flat) {
-  const auto [omega, anchor, known] = held(flat, name());
-  const auto penalty = std::make_shared<PendingPenalty>(names_.plugin, flat, omega, anchor, known, lambda_);
+  const auto [omega, anchor, known, offset] = held(flat, name());
+  const auto penalty = std::make_shared<PendingPenalty>(names_.plugin, flat, omega, anchor, known, lambda_, offset);
   at::Tensor value;
   {
     at::NoGradGuard no_grad;
@@ -95,8 +91,10 @@ at::Tensor QuadraticPenalty::add_to(at::Tensor& loss, const std::shared_ptr<Flat
 }
 
 at::Tensor QuadraticPenalty::importance(const at::Tensor& parameter) const {
-  for (size_t i = 0; now_.flat && i < now_.known.size(); ++i) {
-    if (now_.known[i] && now_.flat->slots()[i].parameter.is_same(parameter)) return now_.flat->slice(now_.omega, i);
+  const std::vector<bool>& known = now_.omega.known();
+  for (size_t i = 0; i < known.size(); ++i) {
+    const FlatParameters& flat = *now_.omega.flat();
+    if (known[i] && flat.slots()[i].parameter.is_same(parameter)) return flat.slice(now_.omega.tensors(), i);
   }
   return {};
 }
@@ -116,36 +114,91 @@ void QuadraticPenalty::take_back() {
 
 void QuadraticPenalty::set_memory(const std::vector<Entry>& memory) {
   at::NoGradGuard no_grad;
-  std::vector<Entry> copies;
-  for (const auto& [name, importance, anchor] : memory) {
+  Memory copies;
+  std::vector<ParameterMemory::Entry> importances, anchors;
+  for (const auto& [name, importance, anchor, offset] : memory) {
     const at::ScalarType type = importance_type(anchor.scalar_type());
-    copies.push_back({name, importance.detach().to(anchor.device(), type, /*non_blocking=*/false, /*copy=*/true),
-                      anchor.detach().clone()});
+    importances.push_back({name, importance.detach().to(anchor.device(), type, /*non_blocking=*/false, /*copy=*/true)});
+    anchors.push_back({name, anchor.detach().clone()});
+    if (offset != 0) copies.offsets[name] = offset;
   }
-  forget();
+  copies.omega.set(std::move(importances));
+  copies.anchor.set(std::move(anchors));
+  now_ = std::move(copies);
   previous_.reset();
-  now_.entries = std::move(copies);
+}
+
+QuadraticPenalty::Memory QuadraticPenalty::change(const std::shared_ptr<FlatParameters>& flat, bool forgets) {
+  Memory before = now_;
+  if (forgets) forget();
+  const bool shares_memory = !forgets && now_.omega.is_aligned(flat);
+  align(flat);
+  if (keeps_previous_ && shares_memory) {
+    const auto copies = [](FlatTensors tensors) {
+      for (at::Tensor& tensor : tensors) tensor = tensor.clone();
+      return tensors;
+    };
+    now_.omega.replace(copies(now_.omega.tensors()));
+    now_.anchor.replace(copies(now_.anchor.tensors()));
+  }
+  flat->settle();
+  return before;
+}
+
+void QuadraticPenalty::end_change(const Memory& before) {
+  if (keeps_previous_ && !previous_) previous_ = before;
 }
 
 void QuadraticPenalty::consolidate(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& measured,
                                    const Merging& merging) {
   at::NoGradGuard no_grad;
-  const Memory before = now_;
-  if (merging.forgets) forget();
-  align(flat);
-  if (keeps_previous_ && !merging.forgets && now_.flat == before.flat) {
-    for (at::Tensor& omega : now_.omega) omega = omega.clone();
-    for (at::Tensor& anchor : now_.anchor) anchor = at::empty_like(anchor);
+  const Memory before = change(flat, merging.forgets);
+  const FlatTensors &omega = now_.omega.tensors(), &anchor = now_.anchor.tensors();
+  const std::vector<bool>& known = now_.omega.known();
+  for (size_t i = 0; i < flat->slots().size(); ++i) {
+    const ParameterSlot& slot = flat->slots()[i];
+    if (merging.adds_up && known[i]) {
+      now_.offsets[slot.name] += add_up(flat->slice(omega, i), flat->slice(anchor, i), flat->slice(measured, i),
+                                        flat->slice(flat->values(), i));
+    } else {
+      flat->slice(anchor, i).copy_(flat->slice(flat->values(), i));
+    }
   }
-  const auto treated = [&](size_t i) -> int64_t { return !now_.known[i] ? 0 : merging.keeps[i] ? -1 : 1; };
+  const auto treated = [&](size_t i) -> int64_t { return !known[i] ? 0 : merging.keeps[i] ? -1 : 1; };
   for (const Run& run : flat->runs(treated)) {
     const auto& change = treated(run.first_slot) == 1 ? merging.merge : merging.begin;
-    change(run.of(now_.omega), run.of(measured));
+    change(run.of(omega), run.of(measured));
   }
+  const std::vector<bool> all(flat->slots().size(), true);
+  now_.omega.know(all);
+  now_.anchor.know(all);
+  end_change(before);
+}
+
+void QuadraticPenalty::anchor(const std::shared_ptr<FlatParameters>& flat, const std::vector<bool>& slots) {
+  at::NoGradGuard no_grad;
   flat->settle();
-  for (size_t i = 0; i < now_.anchor.size(); ++i) now_.anchor[i].copy_(flat->values()[i]);
-  remember(flat);
-  if (keeps_previous_ && !previous_) previous_ = before;
+  align(flat);
+  now_.omega.know(slots);
+  now_.anchor.know(slots);
+  const auto chosen = [&](size_t i) -> int64_t { return slots[i] ? 0 : -1; };
+  for (const Run& run : flat->runs(chosen)) run.of(now_.anchor.tensors()).copy_(run.of(flat->values()));
+}
+
+void QuadraticPenalty::assign(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& omega,
+                              const std::vector<bool>& slots, bool forgets) {
+  at::NoGradGuard no_grad;
+  const Memory before = change(flat, forgets);
+  const auto chosen = [&](size_t i) -> int64_t { return slots[i] ? 0 : -1; };
+  for (const Run& run : flat->runs(chosen)) run.of(now_.omega.tensors()).copy_(run.of(omega));
+  anchor(flat, slots);
+  end_change(before);
+}
+
+void QuadraticPenalty::hold_all(const std::shared_ptr<FlatParameters>& flat) {
+  const FlatTensors ones = no_importances(flat->values());
+  for (const at::Tensor& buffer : ones) buffer.fill_(1);
+  assign(flat, ones, std::vector<bool>(flat->slots().size(), true), /*forgets=*/false);
 }
 
 std::string QuadraticPenalty::advice(const Optimizer& optimizer) const { return advice_on_penalty(*this, optimizer); }
@@ -153,22 +206,6 @@ std::string QuadraticPenalty::advice(const Optimizer& optimizer) const { return 
 void QuadraticPenalty::look_at(const Optimizer& optimizer, const std::shared_ptr<FlatParameters>& flat) {
   held(flat, names_.plugin + ".beforeTrainingExp");
   stability_ = stability_of(*this, optimizer);
-}
-
-void QuadraticPenalty::remember(const std::shared_ptr<FlatParameters>& flat) {
-  std::vector<Entry> memory;
-  std::unordered_map<std::string, bool> present;
-  for (size_t i = 0; i < flat->slots().size(); ++i) {
-    const std::string& name = flat->slots()[i].name;
-    if (name.empty()) continue;
-    memory.push_back({name, flat->slice(now_.omega, i), flat->slice(now_.anchor, i)});
-    now_.known[i] = true;
-    present.emplace(name, true);
-  }
-  for (const Entry& entry : now_.entries) {
-    if (!present.count(entry.name)) memory.push_back(entry);
-  }
-  now_.entries = std::move(memory);
 }
 
 }  // namespace continual

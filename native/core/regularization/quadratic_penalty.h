@@ -1,6 +1,9 @@
 // The price of moving parameters away from where they were: what all methods of importance have in common.
 #pragma once
 
+#include <map>
+
+#include "core/regularization/parameter_memory.h"
 #include "core/regularization/plugin_phase.h"
 
 namespace continual {
@@ -25,26 +28,27 @@ struct PenaltyStability {
   double largest_lambda;  // at the bound
 };
 
-/// P(theta) = lambda sum_k Omega_k (theta_k - theta*_k)^2 over the elements k of all parameters, added to the loss.
+/// P(theta) = c + lambda sum_k Omega_k (theta_k - theta*_k)^2 over the elements k of all parameters, added to the loss.
 ///
-/// Omega (importances) and theta* (anchors) are kept by parameter name and laid out like the flat parameters they are
-/// used with. When the model has grown, old values keep their low indices and the new elements are 0, so that nothing
-/// holds them.
+/// Omega (importances) and theta* (anchors) are kept by parameter name. When the model has grown, nothing holds the new
+/// elements. The offset c is 0 but where quadratics have been added up, which is one quadratic again.
 class QuadraticPenalty final : public PluginPhase {
  public:
   QuadraticPenalty(MethodNames names, double lambda) : names_(std::move(names)), lambda_(lambda) {}
 
   const MethodNames& names() const { return names_; }
   double lambda() const { return lambda_; }
+  void set_lambda(double lambda) { lambda_ = lambda; }
 
   struct Entry {
     std::string name;
     at::Tensor importance;  // in the parameter's shape, of `importance_type`
     at::Tensor anchor;      // theta*
+    double offset = 0;      // what it adds to c, over lambda
   };
   /// Every name ever consolidated, in model order, names that left the model last.
-  const std::vector<Entry>& memory() const { return now_.entries; }
-  bool has_memory() const { return !now_.entries.empty(); }
+  std::vector<Entry> memory() const;
+  bool has_memory() const { return !now_.omega.empty(); }
   /// Puts copies of these in place of what was remembered, importances in the `importance_type` of their anchors.
   void set_memory(const std::vector<Entry>& memory);
   void forget();
@@ -69,15 +73,25 @@ class QuadraticPenalty final : public PluginPhase {
     Change begin;
     std::vector<bool> keeps;  // by slot: what is remembered of it stays
     bool forgets = false;     // all that was remembered before
+    bool adds_up = false;     // the old quadratic and the new one, instead of anchoring the old importance anew
   };
   /// Takes theta* from the parameters, and Omega from what was measured, laid out like the parameters.
   void consolidate(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& measured, const Merging& merging);
+
+  /// Takes theta* of these slots from the parameters; Omega of those that are new is 0.
+  void anchor(const std::shared_ptr<FlatParameters>& flat, const std::vector<bool>& slots);
+  /// The same, and Omega from `omega`, laid out like the parameters. With `forgets` nothing else is held any more.
+  void assign(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& omega, const std::vector<bool>& slots,
+              bool forgets);
+  /// Every parameter with Omega = 1.
+  void hold_all(const std::shared_ptr<FlatParameters>& flat);
 
   /// Omega and theta*, laid out like the parameters.
   struct Held {
     const FlatTensors& omega;
     const FlatTensors& anchor;
     const std::vector<bool>& known;  // slot has an importance
+    double offset;                   // c / lambda
   };
   /// What a phase of this name finds held. Throws as `add_to`; settles the parameters.
   Held held(const std::shared_ptr<FlatParameters>& flat, const std::string& phase);
@@ -93,16 +107,17 @@ class QuadraticPenalty final : public PluginPhase {
   Error no_importance(const std::string& where) const;
 
  private:
-  void align(const std::shared_ptr<FlatParameters>& flat);
-  void remember(const std::shared_ptr<FlatParameters>& flat);
-
   struct Memory {
-    std::vector<Entry> entries;            // of parameters that the model has views of the flat tensors below
-    std::shared_ptr<FlatParameters> flat;  // the layout of the next three
-    FlatTensors omega;
-    FlatTensors anchor;
-    std::vector<bool> known;  // slot has an importance
+    ParameterMemory omega{ParameterMemory::Kind::kImportance};
+    ParameterMemory anchor{ParameterMemory::Kind::kParameter};
+    std::map<std::string, double> offsets = {};  // by name; none is 0
   };
+
+  void align(const std::shared_ptr<FlatParameters>& flat);
+  /// Begins a change of what is remembered, which `take_back` may undo; returns what there was before.
+  Memory change(const std::shared_ptr<FlatParameters>& flat, bool forgets);
+  void end_change(const Memory& before);
+  double offset() const;
 
   MethodNames names_;
   double lambda_;

@@ -136,6 +136,10 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   createMiniBatches: () => [dataset.toNative(), sampling()],
   createQuadraticPenalty: () => [1, { method: 'M', plugin: 'P', weight: 'w', noImportanceCode: 'ERR_TORCH', shapeCode: 'ERR_SHAPE' }],
   createImportancePass: () => ['mas', { alpha: 0.5 }, penalty(), { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasured: false, operation: 'test' }],
+  createSynapticIntelligence: () => [penalty(), 1e-7, 0.001, false],
+  createRiemannianWalk: () => [penalty(), 0.9],
+  createOutputDistillation: () => [nativeModule(linear), nativeModule(newLinear()), { plugin: 'P', alpha: 1, temperature: 2, isMultiTask: false, classes: [[0, [0, 1]]] }],
+  createFeatureDistillation: () => [nativeModule(linear), nativeModule(newLinear()), 'P', 1],
   createTrainingStep: () => [nativeModule(linear), optimizer(), { weight: handle([1, 1]), ignoreIndex: -100, labelSmoothing: 0 }, 'cpu'],
 };
 
@@ -150,6 +154,7 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       forwardBatch: () => [{ names: ['input0'], tensors: [handle([[1, 2]])] }, handle([0])], // prettier-ignore
       checkInputs: () => [[handle([[1, 2]])]], // prettier-ignore
       inputNames: () => [],
+      classes: () => [],
       call: () => ['forward', [handle([[1, 2]])]],
       methodNames: () => [],
       takesTaskLabels: () => [],
@@ -215,7 +220,7 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
   PluginPhase: { on: () => penalty().phase(), calls: {} },
   QuadraticPenalty: {
     on: penalty,
-    calls: { phase: () => [], proximal: () => [], value: () => [], stabilityCheck: () => [], stability: () => [], isEmpty: () => [], memory: () => [], setMemory: () => [[['weight', handle([[1, 1], [1, 1]]), handle([[1, 1], [1, 1]])]]], keepPrevious: () => [true], takeBack: () => [] }, // prettier-ignore
+    calls: { phase: () => [], proximal: () => [], value: () => [], stabilityCheck: () => [], stability: () => [], isEmpty: () => [], memory: () => [], setMemory: () => [[['weight', handle([[1, 1], [1, 1]]), handle([[1, 1], [1, 1]]), 0]]], setLambda: () => [1], uniform: () => ['afterTrainingExp'], keepPrevious: () => [true], takeBack: () => [] }, // prettier-ignore
   },
   TrainingStep: {
     on: () => step,

@@ -1,0 +1,52 @@
+// Riemannian Walk: EWC's importances along the way of training, with a score for what each step has gained.
+#pragma once
+
+#include "core/regularization/path_method.h"
+
+namespace continual {
+
+/// Chaudhry et al., "Riemannian Walk for Incremental Learning: Understanding Forgetting and Intransigence", ECCV 2018
+/// (arXiv 1801.10112), as the reference has it. `before` finds the gradient g of the criterion alone. In each iteration
+///   F <- alpha g^2 + (1 - alpha) F   (equation 6),      l <- l - g (theta_new - theta_old)   (equation 7)
+/// every so many of them, theta' being what the parameters were the last time,
+///   s <- s + l / (F/2 (theta - theta')^2 + eps),   l <- 0
+/// and behind an experience
+///   S <- s, later (S + s) / 2,   Omega = F / max(F) + relu(S) / max(S),   theta* = theta,   s <- 0
+class RiemannianWalk final : public PathMethod {
+ public:
+  RiemannianWalk(std::shared_ptr<QuadraticPenalty> penalty, double alpha) : PathMethod(std::move(penalty)), alpha_(alpha) {}
+
+  /// The next `begin` is that of a new call of `train`, whose scores and way begin at 0.
+  void start_anew() { starts_anew_ = true; }
+  void begin(const Iteration& iteration) override;
+  void before(const Iteration& iteration) override;
+  void after(const Iteration& iteration) override;
+  /// `after`, and the score of the iterations since the last one.
+  void score(const Iteration& iteration);
+  void end(const Iteration& iteration) override;
+  void settle() override { total_before_.reset(); }
+  void take_back() override {
+    if (total_before_) total_ = *std::exchange(total_before_, std::nullopt);
+  }
+  Memories memories() override {
+    return {{"fisher", &fisher_}, {"loss", &loss_}, {"scores", &scores_}, {"from", &from_}, {"totalScores", &total_}};
+  }
+
+ private:
+  using Kind = ParameterMemory::Kind;
+  /// Follows the parameters; those that are new begin their way here.
+  void follow(const std::shared_ptr<FlatParameters>& flat);
+
+  double alpha_;
+  bool starts_anew_ = false;
+  ParameterMemory fisher_{Kind::kImportance};    // F, of what had a gradient in the latest iteration
+  ParameterMemory loss_{Kind::kImportance};      // l
+  ParameterMemory scores_{Kind::kImportance};    // s
+  ParameterMemory from_{Kind::kParameter};       // theta'
+  ParameterMemory total_{Kind::kImportance};     // S
+  std::optional<ParameterMemory> total_before_;  // the latest `end`
+  ParameterMemory gradient_{Kind::kParameter};   // g
+  ParameterMemory old_{Kind::kParameter};        // theta before the update
+};
+
+}  // namespace continual
