@@ -2,13 +2,17 @@ import path from 'node:path';
 import { z } from 'zod';
 import { jit, manualSeed, models, nn, parseOptions } from '../index';
 import type { Config } from './parity-config';
-import { type Class, classes, named } from './parity-parts';
+import { classes, construct, named } from './parity-parts';
+
+const modulesOf = (exported: object) => classes<nn.Module>(exported, (type) => type.prototype instanceof nn.Module);
+const layerTypes = modulesOf(nn);
 
 type MakeModel = (sizes: Record<string, unknown>, folder: string) => nn.Module | Promise<nn.Module>;
 
 const size = z.int('a positive integer').positive('a positive integer');
 const mlp = z.object({ inputSize: size, hiddenSize: size, numClasses: size });
 const incrementalMLP = z.object({ inputSize: size, hiddenSize: size, initialOutFeatures: size });
+const layers = z.object({ layers: z.array(z.tuple([z.string()]).rest(z.unknown()), 'an array of [name, ...arguments]') });
 const script = z.object({ file: z.string('a file name').default('model.pt') });
 
 const makers = new Map<string, MakeModel>([
@@ -21,6 +25,13 @@ const makers = new Map<string, MakeModel>([
     },
   ],
   [
+    'Sequential',
+    (options) =>
+      new nn.Sequential(
+        ...parseOptions('parity: Sequential', layers, options).layers.map(([name, ...own]) => construct(named('layer', layerTypes, name), ...own)),
+      ),
+  ],
+  [
     'IncrementalMLP',
     (options) => {
       const { inputSize, hiddenSize, initialOutFeatures } = parseOptions('parity: IncrementalMLP', incrementalMLP, options);
@@ -28,8 +39,8 @@ const makers = new Map<string, MakeModel>([
       return new nn.Sequential(...layers, new models.IncrementalClassifier(hiddenSize, { initialOutFeatures }));
     },
   ],
-  ...[...classes<nn.Module>(models, (type) => type.prototype instanceof nn.Module)].map(
-    ([name, Model]): [string, MakeModel] => [name, (options) => new (Model as Class<nn.Module> & (new (options: object) => nn.Module))(options)],
+  ...[...modulesOf(models)].map(
+    ([name, type]): [string, MakeModel] => [name, (options) => construct(type, options)],
   ),
 ]);
 

@@ -12,7 +12,12 @@ import {
 } from '../index';
 import type { Config, Description } from './parity-config';
 
-export type Class<T> = new (...args: never[]) => T;
+type Class<T> = new (...args: never[]) => T;
+
+/** `new type(...given)`, where what is given comes from a config: the class itself checks it. */
+export function construct<T>(type: Class<T>, ...given: unknown[]): T {
+  return new type(...(given as never[]));
+}
 
 /** The classes of a part of the package that `belongs` picks, by name. */
 export function classes<T>(exported: object, belongs: (type: Class<T>, name: string) => boolean): Map<string, Class<T>> {
@@ -50,17 +55,13 @@ function translated(options: Record<string, unknown>): Record<string, unknown> {
 /** The strategy of a run; what the description of it says comes to the options that all have. */
 export function makeStrategy(description: Config['strategy'], options: SupervisedTemplateOptions): SupervisedTemplate {
   const { type, ...own } = typeof description === 'object' ? description : { type: description ?? 'SupervisedTemplate' };
-  const Strategy = named('strategy', strategies, type) as Class<SupervisedTemplate> & (new (options: object) => SupervisedTemplate);
-  return new Strategy({ ...options, ...translated(own) });
+  return construct(named('strategy', strategies, type), { ...options, ...translated(own) });
 }
 
 /** The plugins of a run. */
 export function makePlugins({ strategy, methods, lambdaReg, alpha }: Config): Plugin[] {
   const descriptions = methods ?? (strategy ? [] : [{ type: 'MASPlugin', lambdaReg, alpha }]);
-  return descriptions.map(({ type, ...options }) => {
-    const Method = named('a method', plugins, type) as new (options: object) => Plugin;
-    return new Method(translated(options));
-  });
+  return descriptions.map(({ type, ...options }) => construct(named('a method', plugins, type), translated(options)));
 }
 
 /** Which implementation computes the update; it does not change the result. */
@@ -70,8 +71,7 @@ const implementationChoices = ['foreach', 'fused', 'capturable', 'differentiable
 export function makeOptimizer({ type, ...recorded }: Description, parameters: Tensor[]): optim.Optimizer {
   const options = translated(Object.fromEntries(Object.entries(recorded).filter(([name]) => !implementationChoices.includes(name))));
   const { decoupledWeightDecay, ...rest } = options;
-  const make = (name: string, own: object) =>
-    new (named('optimizer', optimizers, name) as new (parameters: Tensor[], own: object) => optim.Optimizer)(parameters, own);
+  const make = (name: string, own: object) => construct(named('optimizer', optimizers, name), parameters, own);
   // PyTorch's Adam with this flag is AdamW but for the default of its weight decay.
   if (type === 'Adam' && decoupledWeightDecay === true) return make('AdamW', { weightDecay: 0, ...rest });
   return make(type, /^AdamW?$/.test(type) ? rest : options);
