@@ -1,9 +1,11 @@
 // Every recorded run of the reference, replayed; and the command line that does so, in a process of its own.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { chmod, cp, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import * as product from '../../lib';
+import type { Config } from '../../lib/cli/parity-config';
 import { type Kind, replay } from '../../lib/cli/parity-run';
 import { type Ended, processTestTimeout, runProgram } from '../support/child-process';
 import { fixturePath } from '../support/fixtures';
@@ -14,7 +16,16 @@ const folders = (name: string) =>
   readdirSync(fixturePath(name), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => path.join(name, entry.name));
-const runs = [...folders('parity'), ...folders('runs')];
+const configOf = (run: string) => JSON.parse(readFileSync(fixturePath(run, 'config.json'), 'utf8')) as Config;
+/** Runs of methods by their names; the others are of MAS and hold everything that a replay comes to. */
+const isOfMethods = (run: string) => 'methods' in configOf(run) || 'strategy' in configOf(run);
+// Recordings of methods that are not there yet wait for them.
+const isThere = (run: string) => {
+  const { methods = [], strategy } = configOf(run);
+  const named = typeof strategy === 'object' ? strategy.type : strategy;
+  return [...methods.map(({ type }) => type), ...(named ? [named] : [])].every((name) => name in product);
+};
+const runs = [...folders('parity'), ...folders('runs')].filter(isThere);
 const exact: Kind[] = ['order', 'batchSizes', 'taskIds', 'rng'];
 const small = 'lambda0-adam';
 
@@ -35,8 +46,8 @@ const withExpected = (edit: (content: SafetensorsFile) => void) =>
   parityOfCopy((folder) => editSafetensors(path.join(folder, 'expected.safetensors'), edit));
 
 describe('parity with recorded runs', () => {
-  it('covers twenty-one runs', () => {
-    assert.equal(runs.length, 21);
+  it('covers twenty-one runs of MAS', () => {
+    assert.equal(runs.filter((run) => !isOfMethods(run)).length, 21);
   });
 
   for (const run of runs) {
@@ -47,13 +58,96 @@ describe('parity with recorded runs', () => {
       assert.deepEqual(excessive, []);
       // Losses, parameters, importances and outputs at least; a tolerance is never wider than a part in two thousand.
       const compared = new Set(errors.map(({ kind }) => kind));
-      for (const kind of ['loss', 'param', 'importance', 'logits'] as const) assert.ok(compared.has(kind), kind);
+      for (const kind of ['loss', 'param', 'logits'] as const) assert.ok(compared.has(kind), kind);
+      if (isOfMethods(run)) assert.ok(compared.has('rng'));
+      else assert.ok(compared.has('importance'));
       // A run from a seed: every mini-batch and the generator's position at the end.
-      if (/growing|multi|dropout/.test(run)) for (const kind of exact) assert.ok(compared.has(kind), kind);
+      if (!isOfMethods(run) && /growing|multi|dropout/.test(run)) for (const kind of exact) assert.ok(compared.has(kind), kind);
       for (const kind of compared) {
         const [least, most] = exact.includes(kind) ? [0, 0] : [1e-5, 5e-4];
         assert.ok(tolerance[kind] >= least && tolerance[kind] <= most, `${kind}: ${tolerance[kind]}`);
       }
+    });
+  }
+});
+
+describe('parity with a run that names its methods', () => {
+  const recorded = 'multi-head-sgd';
+  /** Replays a copy of a recorded run of MAS with another config. */
+  const replayed = (change: (config: Record<string, unknown>) => void) =>
+    withTempFolder(async (folder) => {
+      await cp(fixturePath('parity', recorded), folder, { recursive: true });
+      const { lambdaReg, alpha, ...config } = configOf(path.join('parity', recorded));
+      const changed: Record<string, unknown> = {
+        ...config,
+        methods: [{ type: 'MASPlugin', lambda_reg: lambdaReg, alpha, preset: null }],
+      };
+      change(changed);
+      await chmod(path.join(folder, 'config.json'), 0o600);
+      await writeFile(path.join(folder, 'config.json'), JSON.stringify(changed));
+      return replay(folder);
+    });
+  const worst = ({ errors }: Awaited<ReturnType<typeof replay>>) => Math.max(...errors.map(({ value }) => value));
+
+  it('takes plugins by the names and options of the reference', async () => {
+    const comparison = await replayed(() => {});
+    assert.deepEqual(comparison.missing, []);
+    assert.ok(worst(comparison) < 1e-5, `${worst(comparison)}`);
+    assert.ok(comparison.errors.some(({ kind }) => kind === 'importance'));
+  });
+
+  it('takes a strategy with options of its own, which brings its plugin', async () => {
+    const comparison = await replayed((config) => {
+      const [{ lambda_reg, alpha }] = config.methods as [Record<string, unknown>];
+      config.strategy = { type: 'MAS', lambda_reg, alpha };
+      delete config.methods;
+    });
+    assert.deepEqual(comparison.missing, []);
+    assert.ok(worst(comparison) < 1e-5, `${worst(comparison)}`);
+  });
+
+  it('sees that another method was used', async () => {
+    const comparison = await replayed((config) => {
+      config.strategy = 'Naive';
+      delete config.methods;
+    });
+    assert.ok(comparison.missing.some((text) => /importance.* was recorded, and did not come/.test(text)));
+    assert.ok(worst(comparison) > 1e-3);
+  });
+
+  const refused: Record<string, [(config: Record<string, unknown>) => void, string, RegExp]> = {
+    'a method': [
+      (config) => (config.methods = [{ type: 'NoPlugin' }]),
+      'ERR_INVALID_ARG_VALUE',
+      /expected a method to be one of .*MASPlugin.*, got NoPlugin/,
+    ],
+    'an option of a method': [
+      (config) => (config.methods = [{ type: 'MASPlugin', ewc_lambda: 1 }]),
+      'ERR_UNKNOWN_OPTION',
+      /"ewcLambda"; expected among .*lambdaReg/,
+    ],
+    'a strategy': [
+      (config) => (config.strategy = 'Training'),
+      'ERR_INVALID_ARG_VALUE',
+      /expected strategy to be one of MAS, Naive, .*, got Training/,
+    ],
+    'an option of a strategy': [
+      (config) => (config.strategy = { type: 'Naive', mem_size: 3 }),
+      'ERR_UNKNOWN_OPTION',
+      /"memSize"; expected among/,
+    ],
+    'a model': [(config) => (config.model = { type: 'ResNet' }), 'ERR_INVALID_ARG_VALUE', /expected model to be one of .*TorchScript, got ResNet/],
+    'a size of a model': [
+      (config) => (config.model = { type: 'MLP', inputSize: 8, hiddenSize: 4, numClasses: 8, outputSize: 2 }),
+      'ERR_UNKNOWN_OPTION',
+      /MLP.*"outputSize"; expected among inputSize, hiddenSize, numClasses/,
+    ],
+    'an optimizer': [(config) => (config.optimizer = { type: 'LBFGS' }), 'ERR_INVALID_ARG_VALUE', /optimizer to be one of .*RMSprop.*, got LBFGS/],
+    'a criterion': [(config) => (config.criterion = 'MSE'), 'ERR_INVALID_ARG_VALUE', /criterion to be one of CrossEntropyLoss, .*, got MSE/],
+  };
+  for (const [what, [change, code, message]] of Object.entries(refused)) {
+    it(`refuses ${what} that it does not know, and names those it does`, async () => {
+      await assert.rejects(replayed(change), { code, message });
     });
   }
 });
