@@ -11,12 +11,20 @@ import {
   confusionMatrixMetrics,
   CSVLogger,
   EarlyStoppingPlugin,
+  EWC,
+  EWCPlugin,
   EvaluationPlugin,
   forgettingMetrics,
   forwardTransferMetrics,
   InteractiveLogger,
+  L2,
+  L2Plugin,
+  LFL,
+  LFLPlugin,
   lossMetrics,
   LRSchedulerPlugin,
+  LwF,
+  LwFPlugin,
   MAS,
   MASPlugin,
   Naive,
@@ -24,15 +32,19 @@ import {
   optim,
   PeriodicEval,
   QuadraticPenalty,
+  RWalk,
+  RWalkPlugin,
   SlidingWindow,
   SupervisedTemplate,
+  SynapticIntelligence,
+  SynapticIntelligencePlugin,
   tensor,
   TensorboardLogger,
   TextLogger,
 } from '../lib/index';
 import { isStateful, type State, type Stateful } from '../lib/state';
 import { collector } from './support/evaluators';
-import { smallBenchmark, smallModel } from './support/small-runs';
+import { dropoutModel, smallBenchmark, smallModel } from './support/small-runs';
 import { comparable, throughFile } from './support/states';
 import { withTempFolder } from './support/temp-folder';
 
@@ -61,6 +73,12 @@ const makes: Record<string, Make> = {
   EarlyStoppingPlugin: () => new EarlyStoppingPlugin({ patience: 3, valStreamName: 'test', metricName: 'Loss_Stream', mode: 'min' }),
   LRSchedulerPlugin: (optimizer) => new LRSchedulerPlugin(new optim.StepLR(optimizer, { stepSize: 2 })),
   MASPlugin: () => new MASPlugin(),
+  EWCPlugin: () => new EWCPlugin({ ewcLambda: 1, keepImportanceData: true }),
+  L2Plugin: () => new L2Plugin(),
+  SynapticIntelligencePlugin: () => new SynapticIntelligencePlugin({ siLambda: [1, 2] }),
+  RWalkPlugin: () => new RWalkPlugin({ deltaT: 1 }),
+  LwFPlugin: () => new LwFPlugin(),
+  LFLPlugin: () => new LFLPlugin({ lambdaE: 1 }),
   PeriodicEval: () => new PeriodicEval(1),
   QuadraticPenalty: () => new QuadraticPenalty(),
   SlidingWindow: () => {
@@ -80,6 +98,12 @@ const makes: Record<string, Make> = {
   SupervisedTemplate: (optimizer) => new SupervisedTemplate(optionsOf(optimizer)),
   Naive: (optimizer) => new Naive(optionsOf(optimizer)),
   MAS: (optimizer) => new MAS(optionsOf(optimizer)),
+  EWC: (optimizer) => new EWC({ ...optionsOf(optimizer), ewcLambda: 1 }),
+  L2: (optimizer) => new L2(optionsOf(optimizer)),
+  SynapticIntelligence: (optimizer) => new SynapticIntelligence({ ...optionsOf(optimizer), siLambda: 1 }),
+  RWalk: (optimizer) => new RWalk(optionsOf(optimizer)),
+  LwF: (optimizer) => new LwF(optionsOf(optimizer)),
+  LFL: (optimizer) => new LFL({ ...optionsOf(optimizer), lambdaE: 1 }),
   'amp.GradScaler': () => new amp.GradScaler(),
   'optim.Optimizer': (optimizer) => optimizer,
   'optim.BaseLRScheduler': (optimizer) => new optim.StepLR(optimizer, { stepSize: 2 }),
@@ -118,7 +142,7 @@ describe('states of everything exported', () => {
       withTempFolder(async (folder) => {
         const make = makes[name];
         assert.ok(make, `${name} has stateDict: this test needs to know how one is made`);
-        const model = smallModel();
+        const model = name.startsWith('LFL') ? dropoutModel() : smallModel(); // one that has features
         const kind = name.replace('optim.', '');
         const optimizer: optim.Optimizer = new (optim as any)[optimizers.includes(kind) ? kind : 'SGD'](model.namedParameters(), { lr: 0.1, ...(kind === 'Adam' || kind === 'AdamW' || kind === 'Adagrad' ? {} : { momentum: 0.9 }) }); // prettier-ignore
         models.set(optimizer, model);

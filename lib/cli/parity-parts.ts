@@ -52,16 +52,29 @@ function translated(options: Record<string, unknown>): Record<string, unknown> {
   );
 }
 
+/**
+ * The reference's SI, with `true_copies` as it is on a GPU. On the CPU its copies of the parameters share their memory: no
+ * parameter ever differs from its copy, and the penalty is 0 whatever its weight.
+ */
+function ofSynapticIntelligence({ true_copies: areCopies, ...options }: Record<string, unknown>): Record<string, unknown> {
+  return areCopies === true ? { ...options, keepNegative: true } : { ...options, si_lambda: 0 };
+}
+
+/** What is given to a class of this name. */
+function optionsOf(type: string, options: Record<string, unknown>): Record<string, unknown> {
+  return translated(/^SynapticIntelligence(Plugin)?$/.test(type) ? ofSynapticIntelligence(options) : options);
+}
+
 /** The strategy of a run; what the description of it says comes to the options that all have. */
 export function makeStrategy(description: Config['strategy'], options: SupervisedTemplateOptions): SupervisedTemplate {
   const { type, ...own } = typeof description === 'object' ? description : { type: description ?? 'SupervisedTemplate' };
-  return construct(named('strategy', strategies, type), { ...options, ...translated(own) });
+  return construct(named('strategy', strategies, type), { ...options, ...optionsOf(type, own) });
 }
 
 /** The plugins of a run. */
 export function makePlugins({ strategy, methods, lambdaReg, alpha }: Config): Plugin[] {
   const descriptions = methods ?? (strategy ? [] : [{ type: 'MASPlugin', lambdaReg, alpha }]);
-  return descriptions.map(({ type, ...options }) => construct(named('a method', plugins, type), translated(options)));
+  return descriptions.map(({ type, ...options }) => construct(named('a method', plugins, type), optionsOf(type, options)));
 }
 
 /** Which implementation computes the update; it does not change the result. */

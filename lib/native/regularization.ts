@@ -83,8 +83,8 @@ export interface NativePathMethod {
 export interface NativeRiemannianWalk extends NativePathMethod {
   /** `after`, and the score of the iterations since the last one. */
   score: PluginPhase;
-  /** The next `begin` is that of another call of `train`. */
-  startAnew(): void;
+  /** A call of `train` begins, with these parameters. */
+  startAnew(parameters: readonly (readonly [name: string, parameter: NativeTensor])[]): void;
 }
 
 /** How a model is held to its teacher's outputs. */

@@ -285,7 +285,7 @@ export interface NativeAddon {
     penalty: NativeQuadraticPenalty,
     pass: NativePassOptions,
   ): NativeImportancePass;
-  createSynapticIntelligence(penalty: NativeQuadraticPenalty, eps: number, clip: number | null, withoutPenalty: boolean): NativePathMethod;
+  createSynapticIntelligence(penalty: NativeQuadraticPenalty, eps: number, clip: number | null, withoutPenalty: boolean, keepsNegative: boolean): NativePathMethod;
   createRiemannianWalk(penalty: NativeQuadraticPenalty, alpha: number): NativeRiemannianWalk;
   createOutputDistillation(student: NativeModule, teacher: NativeModule, options: NativeDistillation): PluginPhase;
   createFeatureDistillation(student: NativeModule, teacher: NativeModule, plugin: string, lambda: number): PluginPhase;

@@ -174,6 +174,7 @@ export class EWCPlugin extends PenaltyPlugin {
     this.memoryIsLoaded();
   }
 
+  /** Takes back what was measured of an experience that is learned again before it has ended. */
   override async beforeTrainingExp(strategy: Strategy): Promise<void> {
     this.#history?.dropFrom(strategy.clock.trainExpCounter);
     await super.beforeTrainingExp(strategy);
@@ -191,6 +192,7 @@ export class EWCPlugin extends PenaltyPlugin {
     if (measured) history?.add(strategy.clock.trainExpCounter, measured);
   }
 
+  /** What a state is compared with. */
   #plainOptions() {
     const { ewcLambda, mode, decayFactor, labels, granularity, outputs } = this.#options;
     return { ewcLambda, mode, decayFactor, labels, granularity, outputs, penaltyUpdate: this.penaltyUpdate };

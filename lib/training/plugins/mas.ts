@@ -216,6 +216,7 @@ export class MASPlugin extends PenaltyPlugin {
     this.memoryIsLoaded();
   }
 
+  /** As `PenaltyPlugin`; and forgets what was measured of the experience where it is learned again. */
   override async beforeTrainingExp(strategy: Strategy): Promise<void> {
     this.#history?.dropFrom(strategy.clock.trainExpCounter);
     await super.beforeTrainingExp(strategy);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Strategy } from '../../hooks/strategy';
 import { native } from '../../native/binding';
 import type { NativeRiemannianWalk } from '../../native/types';
+import { nativeModule } from '../../nn/module';
 import { nonNegativeNumber, parseOptions, positiveInteger, unitInterval } from '../../options';
 import { Phase } from '../../phase';
 import { anyState, byName, checkState, tensorState } from '../../state';
@@ -113,10 +114,11 @@ export class RWalkPlugin extends PathPlugin<NativeRiemannianWalk> {
   }
 
   /** Way and scores begin anew with each call of `train`. */
-  override beforeTraining(): void {
-    this.method.startAnew();
+  override beforeTraining({ model }: Strategy): void {
+    this.method.startAnew(nativeModule(model).namedParameters());
   }
 
+  /** The way goes on. */
   override async beforeTrainingExp(strategy: Strategy): Promise<void> {
     await super.beforeTrainingExp(strategy);
     await strategy.runNative([this.method.begin]);

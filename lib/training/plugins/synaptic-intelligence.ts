@@ -4,7 +4,7 @@ import type { Strategy } from '../../hooks/strategy';
 import { hasNativeTwin } from '../../hooks/twins';
 import { native } from '../../native/binding';
 import { type AnyModule, nativeModule } from '../../nn/module';
-import { nonNegativeNumber, parseOptions } from '../../options';
+import { boolean, nonNegativeNumber, parseOptions } from '../../options';
 import type { Phase } from '../../phase';
 import { anyState, byName, checkState, tensorState } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
@@ -19,6 +19,7 @@ export const synapticIntelligenceOptions = {
   excludedParameters: z.array(z.string(), 'an array of parameter names').default([]),
   clip: z.number('a number').nullable().default(0.001),
   gradient: z.enum(['loss', 'task'], '"loss" or "task"').default('loss'),
+  keepNegative: boolean.default(false),
 };
 const schema = z.object(synapticIntelligenceOptions);
 const stateSchema = z.object({
@@ -26,6 +27,7 @@ const stateSchema = z.object({
   eps: anyState.optional(),
   clip: anyState.optional(),
   gradient: anyState.optional(),
+  keepNegative: anyState.optional(),
   importance: byName(tensorState),
   anchor: byName(tensorState),
   trajectory: byName(tensorState),
@@ -44,6 +46,11 @@ export interface SynapticIntelligencePluginOptions {
   clip?: number | null;
   /** Whose gradient is added up along the way: that of the loss, or of the loss without this penalty. Default `"loss"`. */
   gradient?: 'loss' | 'task';
+  /**
+   * Whether importances may be below 0, as the reference's on a GPU: the loss then falls without bound as their parameters move away,
+   * soon where there is momentum. Default false.
+   */
+  keepNegative?: boolean;
 }
 
 /** What a `SynapticIntelligencePlugin` remembers. */
@@ -56,6 +63,8 @@ export type SynapticIntelligenceStateDict = {
   clip: number | null;
   /** Options. */
   gradient: string;
+  /** Options. */
+  keepNegative: boolean;
   /** Omega by parameter name. */
   importance: Record<string, Tensor>;
   /** theta* by parameter name. */
@@ -68,18 +77,19 @@ export type SynapticIntelligenceStateDict = {
 
 /**
  * Synaptic Intelligence (Zenke, Poole, Ganguli, "Continual Learning Through Synaptic Intelligence", ICML 2017, arXiv 1703.04200; in
- * the form of Maltoni and Lomonaco, arXiv 1806.08568), unless told otherwise with the numbers of Avalanche's plugin of this name.
+ * the form of Maltoni and Lomonaco, arXiv 1806.08568). With `keepNegative` its numbers are those of Avalanche's plugin of this name on a
+ * GPU; on the CPU that one (0.6.0) protects nothing, since its copies of the parameters are there the parameters themselves.
  *
  * With each update, g being the gradient of the loss, and behind an experience that began at theta_0:
  *
  *     w <- w + g (theta_new - theta_old)
- *     W <- W + w / ((theta - theta_0)^2 + eps),    Omega = min(-W, clip),    theta* = theta,    w <- 0
+ *     W <- W + w / ((theta - theta_0)^2 + eps),    Omega = min(max(-W, 0), clip),    theta* = theta,    w <- 0
  *
  * From the first experience on, with Omega = 0 in it, the loss gets
  *
  *     siLambda / 2 * sum Omega (theta - theta*)^2
  *
- * Omega may be negative. With `gradient: 'task'` g is without the gradient of this penalty, as in the paper. Parameters of BatchNorm
+ * With `gradient: 'task'` g is without the gradient of this penalty, as in the paper. Parameters of BatchNorm
  * and InstanceNorm, frozen ones and those of `excludedParameters` are left out. Where parameters grow, new elements begin at 0 (the
  * reference is right for growth in dimension 0 alone). Everything is done on the compute thread.
  *
@@ -94,9 +104,9 @@ export class SynapticIntelligencePlugin extends PathPlugin {
 
   constructor(options: SynapticIntelligencePluginOptions) {
     const parsed = parseOptions('SynapticIntelligencePlugin', schema, options);
-    const { siLambda, eps, clip, gradient, excludedParameters } = parsed;
+    const { siLambda, eps, clip, gradient, keepNegative, excludedParameters } = parsed;
     const penalty = new QuadraticPenalty({ lambda: lambdaOf(siLambda, 0) / 2 }, namesOf('SI', 'SynapticIntelligencePlugin', 'siLambda / 2'));
-    super(penalty, native.createSynapticIntelligence(penalty.handle, eps, clip, gradient === 'task'));
+    super(penalty, native.createSynapticIntelligence(penalty.handle, eps, clip, gradient === 'task', keepNegative));
     this.siLambda = siLambda;
     this.#options = parsed;
     this.#isExcluded = matcherOf(excludedParameters);
@@ -114,18 +124,18 @@ export class SynapticIntelligencePlugin extends PathPlugin {
 
   /** Importances, anchors and trajectories, the memory itself, and the options. @throws ERR_BUSY while a job uses it */
   stateDict(): SynapticIntelligenceStateDict {
-    const { siLambda, eps, clip, gradient } = this.#options;
+    const { siLambda, eps, clip, gradient, keepNegative } = this.#options;
     const { importance, anchor, trajectory, cumTrajectory } = this.memory();
-    return { siLambda, eps, clip, gradient, importance, anchor, trajectory: trajectory!, cumTrajectory: cumTrajectory! };
+    return { siLambda, eps, clip, gradient, keepNegative, importance, anchor, trajectory: trajectory!, cumTrajectory: cumTrajectory! };
   }
 
   /** Goes on with copies of what a state remembers. @throws ERR_STATE_DICT, also where an option is another; ERR_BUSY */
   loadStateDict(state: unknown): void {
-    const { siLambda, eps, clip, gradient, ...memory } = checkState('SynapticIntelligencePlugin', stateSchema, state);
-    const own = this.#options;
+    const { siLambda, importance, anchor, trajectory, cumTrajectory, ...options } = checkState('SynapticIntelligencePlugin', stateSchema, state);
+    const { eps, clip, gradient, keepNegative, siLambda: own } = this.#options;
     const shown = (lambda: unknown) => (Array.isArray(lambda) ? lambda.join() : (lambda as number | undefined));
-    requireSameOptions('SynapticIntelligencePlugin', { siLambda: shown(own.siLambda)!, eps: own.eps, clip: own.clip, gradient: own.gradient }, { siLambda: shown(siLambda), eps, clip, gradient });
-    this.loadMemory(memory);
+    requireSameOptions('SynapticIntelligencePlugin', { siLambda: shown(own)!, eps, clip, gradient, keepNegative }, { siLambda: shown(siLambda), ...options });
+    this.loadMemory({ importance, anchor, trajectory, cumTrajectory });
   }
 
   /** The way of an experience begins. */

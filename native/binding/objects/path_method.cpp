@@ -40,16 +40,21 @@ Napi::Value state(Napi::Env env, const std::shared_ptr<PathMethod>& method) {
   return state;
 }
 
+std::vector<ParameterMemory::Entry> to_entries(const Napi::Value& value, const char* name) {
+  return array_argument(value, name, [](const Napi::Value& item) {
+    if (!item.IsArray()) wrong_argument("[name, tensor]");
+    const auto entry = item.As<Napi::Array>();
+    return ParameterMemory::Entry{string_argument(entry.Get(0u), "a name"), TensorHandle::tensor(entry.Get(1u))};
+  });
+}
+
 /// setState(state) -> void: copies of these.
 void set_state(const std::shared_ptr<PathMethod>& method, const Napi::Value& value) {
   if (!value.IsObject()) wrong_argument("state to be an object");
   std::vector<std::vector<ParameterMemory::Entry>> given;
   for (const auto& [key, memory] : method->memories()) {
-    given.push_back(array_argument(value.As<Napi::Object>().Get(key), key.c_str(), [](const Napi::Value& item) {
-      if (!item.IsArray()) wrong_argument("[name, tensor]");
-      const auto entry = item.As<Napi::Array>();
-      return ParameterMemory::Entry{string_argument(entry.Get(0u), "a name"), TensorHandle::tensor(entry.Get(1u)).detach().clone()};
-    }));
+    given.push_back(to_entries(value.As<Napi::Object>().Get(key), key.c_str()));
+    for (ParameterMemory::Entry& entry : given.back()) entry.values = entry.values.detach().clone();
   }
   const PathMethod::Memories memories = method->memories();
   for (size_t i = 0; i < memories.size(); ++i) memories[i].second->set(std::move(given[i]));
@@ -94,7 +99,8 @@ Napi::Object to_object(Napi::Env env, const std::shared_ptr<Method>& method, con
   return object;
 }
 
-/// Native: createSynapticIntelligence(penalty: QuadraticPenalty, eps: number, clip: number | null, withoutPenalty: boolean)
+/// Native: createSynapticIntelligence(penalty: QuadraticPenalty, eps: number, clip: number | null, withoutPenalty: boolean,
+/// keepsNegative: boolean)
 Napi::Value create_synaptic_intelligence(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Penalty& penalty = QuadraticPenaltyHandle::get(info[0]);
@@ -102,11 +108,13 @@ Napi::Value create_synaptic_intelligence(const Napi::CallbackInfo& info) {
     options.eps = number_argument(info[1], "eps");
     options.clip = info[2].IsNull() ? std::nullopt : std::optional(number_argument(info[2], "clip"));
     options.without_penalty = boolean_argument(info[3], "withoutPenalty");
+    options.keeps_negative = boolean_argument(info[4], "keepsNegative");
     return to_object(info.Env(), std::make_shared<SynapticIntelligence>(penalty->object, options), penalty);
   });
 }
 
-/// Native: createRiemannianWalk(penalty: QuadraticPenalty, alpha: number) -> the same with { score: PluginPhase, startAnew() }
+/// Native: createRiemannianWalk(penalty: QuadraticPenalty, alpha: number) -> the same with
+/// { score: PluginPhase, startAnew(parameters: [name: string, parameter: Tensor][]) }
 Napi::Value create_riemannian_walk(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -114,9 +122,15 @@ Napi::Value create_riemannian_walk(const Napi::CallbackInfo& info) {
     const auto walk = std::make_shared<RiemannianWalk>(penalty->object, number_argument(info[1], "alpha"));
     Napi::Object object = to_object(env, walk, penalty);
     object.Set("score", phase<RiemannianWalk>(env, walk, penalty, &RiemannianWalk::score, "afterTrainingIteration"));
-    const auto start_anew = [walk](const Napi::CallbackInfo& call) -> Napi::Value {
-      walk->start_anew();
-      return call.Env().Undefined();
+    const auto start_anew = [walk, penalty](const Napi::CallbackInfo& call) -> Napi::Value {
+      return guarded(call.Env(), [&]() -> Napi::Value {
+        penalty->idle("RWalkPlugin.beforeTraining");
+        const std::vector<ParameterMemory::Entry> given = to_entries(call[0], "parameters");
+        NamedTensors parameters;
+        for (const auto& [name, values] : given) parameters.emplace_back(name, values);
+        walk->start_anew(parameters);
+        return call.Env().Undefined();
+      });
     };
     object.Set("startAnew", Napi::Function::New(env, start_anew, "startAnew"));
     return object;

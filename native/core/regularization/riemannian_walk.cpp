@@ -41,13 +41,23 @@ void RiemannianWalk::follow(const std::shared_ptr<FlatParameters>& flat) {
   for (ParameterMemory* memory : {&loss_, &scores_, &from_}) memory->know(all);
 }
 
+void RiemannianWalk::start_anew(const NamedTensors& parameters) {
+  const at::NoGradGuard no_grad;
+  std::vector<ParameterMemory::Entry> from, loss, scores;
+  for (const auto& [name, parameter] : parameters) {
+    const at::TensorOptions options = parameter.options().dtype(importance_type(parameter.scalar_type()));
+    from.push_back({name, parameter.detach().clone()});
+    loss.push_back({name, at::zeros(parameter.sizes(), options)});
+    scores.push_back({name, at::zeros(parameter.sizes(), options)});
+  }
+  from_.set(std::move(from));
+  loss_.set(std::move(loss));
+  scores_.set(std::move(scores));
+}
+
 void RiemannianWalk::begin(const Iteration& iteration) {
   const at::NoGradGuard no_grad;
-  const std::shared_ptr<FlatParameters>& flat = iteration.parameters;
-  if (std::exchange(starts_anew_, false)) {
-    for (ParameterMemory* memory : {&loss_, &scores_, &from_}) memory->set({});
-  }
-  follow(flat);
+  follow(iteration.parameters);
 }
 
 void RiemannianWalk::before(const Iteration& iteration) {

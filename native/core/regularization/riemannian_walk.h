@@ -16,8 +16,9 @@ class RiemannianWalk final : public PathMethod {
  public:
   RiemannianWalk(std::shared_ptr<QuadraticPenalty> penalty, double alpha) : PathMethod(std::move(penalty)), alpha_(alpha) {}
 
-  /// The next `begin` is that of a new call of `train`, whose scores and way begin at 0.
-  void start_anew() { starts_anew_ = true; }
+  /// A call of `train` begins, whose scores and way begin at 0, at these parameters. What has grown when it comes to an
+  /// experience then has its way from 0, as with the reference.
+  void start_anew(const NamedTensors& parameters);
   void begin(const Iteration& iteration) override;
   void before(const Iteration& iteration) override;
   void after(const Iteration& iteration) override;
@@ -38,7 +39,6 @@ class RiemannianWalk final : public PathMethod {
   void follow(const std::shared_ptr<FlatParameters>& flat);
 
   double alpha_;
-  bool starts_anew_ = false;
   ParameterMemory fisher_{Kind::kImportance};    // F, of what had a gradient in the latest iteration
   ParameterMemory loss_{Kind::kImportance};      // l
   ParameterMemory scores_{Kind::kImportance};    // s

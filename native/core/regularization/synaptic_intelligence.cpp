@@ -69,6 +69,7 @@ void SynapticIntelligence::end(const Iteration& iteration) {
     const at::Tensor moved = (flat->values()[i] - held.anchor[i]).abs().to(w.scalar_type());
     total.push_back(total_.tensors()[i] + w / moved.square_().add_(options_.eps));
     omega.push_back(total[i].neg());
+    if (!options_.keeps_negative) omega[i].clamp_min_(0);
     if (options_.clip) omega[i].clamp_max_(*options_.clip);
     w.zero_();
   }

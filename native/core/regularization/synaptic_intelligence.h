@@ -9,13 +9,14 @@ namespace continual {
 /// Lomonaco (arXiv 1806.08568) and the reference have it. With each update of theta, g being its gradient,
 ///   w <- w + g (theta_new - theta_old)
 /// and behind an experience that began at theta_0
-///   W <- W + w / ((theta - theta_0)^2 + eps),   Omega = min(-W, clip),   theta* = theta,   w <- 0
+///   W <- W + w / ((theta - theta_0)^2 + eps),   Omega = min(max(-W, 0), clip),   theta* = theta,   w <- 0
 class SynapticIntelligence final : public PathMethod {
  public:
   struct Options {
     double eps = 1e-7;
     std::optional<double> clip = 1e-3;  // none: there is no upper bound
     bool without_penalty = false;       // g is the gradient without that of the penalty
+    bool keeps_negative = false;        // Omega may be below 0
   };
   SynapticIntelligence(std::shared_ptr<QuadraticPenalty> penalty, Options options)
       : PathMethod(std::move(penalty)), options_(options) {}

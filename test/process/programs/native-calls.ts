@@ -136,7 +136,7 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   createMiniBatches: () => [dataset.toNative(), sampling()],
   createQuadraticPenalty: () => [1, { method: 'M', plugin: 'P', weight: 'w', noImportanceCode: 'ERR_TORCH', shapeCode: 'ERR_SHAPE' }],
   createImportancePass: () => ['mas', { alpha: 0.5 }, penalty(), { excluded: [], unseen: 'merge', normalize: 'none', keepsMeasured: false, operation: 'test' }],
-  createSynapticIntelligence: () => [penalty(), 1e-7, 0.001, false],
+  createSynapticIntelligence: () => [penalty(), 1e-7, 0.001, false, false],
   createRiemannianWalk: () => [penalty(), 0.9],
   createOutputDistillation: () => [nativeModule(linear), nativeModule(newLinear()), { plugin: 'P', alpha: 1, temperature: 2, isMultiTask: false, classes: [[0, [0, 1]]] }],
   createFeatureDistillation: () => [nativeModule(linear), nativeModule(newLinear()), 'P', 1],
