@@ -10,6 +10,9 @@ export { parseOptions } from '../options';
 export { stopOnSignals } from './stop-on-signals';
 export { suggestLambda, type LambdaSuggestion, type SuggestLambdaOptions, type TriedLambda } from './suggest-lambda';
 export { Naive } from './supervised/naive';
+export { Cumulative } from './supervised/cumulative';
+export { JointTraining } from './supervised/joint-training';
+export { FromScratchTraining, type FromScratchTrainingOptions } from './supervised/from-scratch-training';
 export { MAS, type MASOptions } from './supervised/mas';
 export { EWC, type EWCOptions } from './supervised/ewc';
 export { L2, type L2Options } from './supervised/l2';
@@ -42,6 +45,11 @@ export type { PenaltyUpdate } from './plugins/penalty-update';
 export { passOver, type PluginPass } from './iteration/plugin-pass';
 export { Clock, type ClockStateDict } from './plugins/clock';
 export { PeriodicEval, type PevalMode } from './plugins/periodic-eval';
+export {
+  fromScratchTrainingOptions,
+  FromScratchTrainingPlugin,
+  type FromScratchTrainingPluginOptions,
+} from './plugins/from-scratch-training';
 export { EarlyStoppingPlugin, type EarlyStoppingPluginOptions } from './plugins/early-stopping';
 export { LRSchedulerPlugin, type LRSchedulerPluginOptions } from './plugins/lr-scheduler';
 export { CheckpointPlugin, type CheckpointPluginOptions } from './plugins/checkpoint';
