@@ -45,11 +45,7 @@ export type { PenaltyUpdate } from './plugins/penalty-update';
 export { passOver, type PluginPass } from './iteration/plugin-pass';
 export { Clock, type ClockStateDict } from './plugins/clock';
 export { PeriodicEval, type PevalMode } from './plugins/periodic-eval';
-export {
-  fromScratchTrainingOptions,
-  FromScratchTrainingPlugin,
-  type FromScratchTrainingPluginOptions,
-} from './plugins/from-scratch-training';
+export { FromScratchTrainingPlugin, type FromScratchTrainingPluginOptions } from './plugins/from-scratch-training';
 export { EarlyStoppingPlugin, type EarlyStoppingPluginOptions } from './plugins/early-stopping';
 export { LRSchedulerPlugin, type LRSchedulerPluginOptions } from './plugins/lr-scheduler';
 export { CheckpointPlugin, type CheckpointPluginOptions } from './plugins/checkpoint';

@@ -8,7 +8,7 @@ import { noGrad } from '../../tensor/grad-mode';
 import { ops } from '../../tensor/operators';
 import type { Tensor } from '../../tensor/tensor';
 
-/** The option schema of `FromScratchTrainingPlugin`, for strategies that add options of their own. */
+/** @internal The option schema of `FromScratchTrainingPlugin`. */
 export const fromScratchTrainingOptions = { resetOptimizer: boolean.default(true) };
 const schema = z.object(fromScratchTrainingOptions);
 const stateSchema = z.object({ initialWeights: byName(tensorState).nullable() });

@@ -1,6 +1,8 @@
 // The data of all experiences so far: by hand, after failures, and behind a checkpoint.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import {
   benchmarkFromDatasets,
   CheckpointPlugin,
@@ -123,24 +125,28 @@ describe('Cumulative behind a checkpoint', () => {
       trainEpochs: 2,
       evaluator: new EvaluationPlugin({ loggers: [] }),
       generator: new Generator({ device: 'cpu' }).manualSeed(5),
-      plugins: [new CheckpointPlugin(folder, { everyIterations: 4, keep: 99 })],
+      plugins: [new CheckpointPlugin(folder, { everyIterations: 4, everyEpochs: 1, everyExperiences: 1, keep: 99 })],
     });
   }
 
   it('goes on bit for bit in the middle of the third experience, with the data of those before', () =>
     withTempFolder(async (folder) => {
-      const undisturbed = make(folder);
+      const places: (number | null)[] = [];
+      const whole = path.join(folder, 'whole');
+      const undisturbed = make(whole);
       await undisturbed.train(benchmark().trainStream);
-      for (const number of ['000001', '000004', '000006', '000007']) {
-        const resumed = make(`${folder}/again`);
-        const loaded = await resumed.load(`${folder}/checkpoint-${number}`);
+      for (const checkpoint of (await readdir(whole)).sort()) {
+        const resumed = make(path.join(folder, checkpoint));
+        const loaded = await resumed.load(path.join(whole, checkpoint));
+        places.push(loaded!.experience?.index ?? null);
         await resumed.train(benchmark().trainStream.slice(resumed.clock.trainExpCounter));
-        assert.deepEqual(numbersOf(resumed.model.namedParameters()), numbersOf(undisturbed.model.namedParameters()), loaded!.next!);
+        assert.deepEqual(numbersOf(resumed.model.namedParameters()), numbersOf(undisturbed.model.namedParameters()), checkpoint);
         assert.equal(resumed.clock.trainIterations, undisturbed.clock.trainIterations);
       }
+      assert.deepEqual([...new Set(places)], [0, 1, 2]);
     }));
 
-  it('goes on in another stream of the benchmark, and in one made anew with task labels of its own', async () => {
+  it('takes the data of earlier experiences from the benchmark that the program has made anew', async () => {
     const { trainStream } = oneSampleBenchmark();
     const before = new Cumulative(scalarOptions(1));
     await before.train(trainStream.slice(0, 2), quiet);

@@ -1,6 +1,8 @@
 // Every experience from the initial weights: by hand, with what grows, after failures, behind a checkpoint.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import {
   benchmarkFromDatasets,
   CheckpointPlugin,
@@ -121,17 +123,21 @@ describe('FromScratchTraining', () => {
           trainEpochs: 2,
           evaluator: new EvaluationPlugin({ loggers: [] }),
           generator: new Generator({ device: 'cpu' }).manualSeed(5),
-          plugins: [new CheckpointPlugin(into, { everyIterations: 4, everyExperiences: 1, keep: 99 })],
+          plugins: [new CheckpointPlugin(into, { everyIterations: 4, everyEpochs: 1, everyExperiences: 1, keep: 99 })],
         });
       };
-      const undisturbed = make(folder);
+      const places: (number | null)[] = [];
+      const whole = path.join(folder, 'whole');
+      const undisturbed = make(whole);
       await undisturbed.train(benchmark().trainStream);
-      for (const number of ['000001', '000002', '000003', '000005']) {
-        const resumed = make(`${folder}/again`);
-        await resumed.load(`${folder}/checkpoint-${number}`);
+      for (const checkpoint of (await readdir(whole)).sort()) {
+        const resumed = make(path.join(folder, checkpoint));
+        const loaded = await resumed.load(path.join(whole, checkpoint));
+        places.push(loaded!.experience?.index ?? null);
         await resumed.train(benchmark().trainStream.slice(resumed.clock.trainExpCounter));
-        assert.deepEqual(numbersOf(resumed.model.namedParameters()), numbersOf(undisturbed.model.namedParameters()), number);
+        assert.deepEqual(numbersOf(resumed.model.namedParameters()), numbersOf(undisturbed.model.namedParameters()), checkpoint);
       }
+      assert.deepEqual([...new Set(places)], [0, 1, 2]);
     }));
 
   it('takes copies of the weights of a state, and refuses what is none', async () => {

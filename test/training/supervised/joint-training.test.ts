@@ -1,6 +1,8 @@
 // All data at once: by hand, once, after failures, behind a checkpoint, and how models grow for it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import {
   benchmarkFromDatasets,
   CheckpointPlugin,
@@ -19,6 +21,7 @@ import {
 import { rejectsWithCode } from '../../support/assertions';
 import { InputLog, oneSampleBenchmark, scalarOptions } from '../../support/baseline-runs';
 import { numbersOf, smallDataset } from '../../support/small-runs';
+import { warnings } from '../../support/warnings';
 import { withTempFolder } from '../../support/temp-folder';
 
 const quiet = { shuffle: false, evalStreams: [] };
@@ -119,18 +122,22 @@ describe('JointTraining', () => {
           trainEpochs: 2,
           evaluator: new EvaluationPlugin({ loggers: [] }),
           generator: new Generator({ device: 'cpu' }).manualSeed(5),
-          plugins: [new CheckpointPlugin(into, { everyIterations: 5, everyExperiences: 1, keep: 99 })],
+          plugins: [new CheckpointPlugin(into, { everyIterations: 5, everyEpochs: 1, everyExperiences: 1, keep: 99 })],
         });
       };
-      const undisturbed = make(folder);
+      const places: (number | null)[] = [];
+      const whole = path.join(folder, 'whole');
+      const undisturbed = make(whole);
       await undisturbed.train(benchmark().trainStream);
-      for (const number of ['000001', '000002', '000003']) {
-        const resumed = make(`${folder}/again`);
-        await resumed.load(`${folder}/checkpoint-${number}`);
+      for (const checkpoint of (await readdir(whole)).sort()) {
+        const resumed = make(path.join(folder, checkpoint));
+        const loaded = await resumed.load(path.join(whole, checkpoint));
+        places.push(loaded!.experience?.index ?? null);
         await resumed.train(benchmark().trainStream);
-        assert.deepEqual(numbersOf(resumed.model.namedParameters()), numbersOf(undisturbed.model.namedParameters()), number);
+        assert.deepEqual(numbersOf(resumed.model.namedParameters()), numbersOf(undisturbed.model.namedParameters()), checkpoint);
         await rejectsWithCode(resumed.train(benchmark().trainStream), 'ERR_ALREADY_TRAINED', /./);
       }
+      assert.deepEqual([...new Set(places)], [0]);
     }));
 
   it('refuses data that does not go together, and no experience at all changes nothing', async () => {
@@ -138,7 +145,7 @@ describe('JointTraining', () => {
     const narrow = new TensorDataset(tensor([[1]], { dtype: 'float32' }), tensor([[1]], { dtype: 'float32' }));
     const strategy = new JointTraining(scalarOptions(1));
     await rejectsWithCode(strategy.train(benchmarkFromDatasets({ train: [narrow, wide] }).trainStream, quiet), 'ERR_SHAPE', /index 1/);
-    await strategy.train([], quiet);
+    assert.match((await warnings(() => strategy.train([], quiet))).join(), /got no experience/);
     await strategy.train(oneSampleBenchmark().trainStream, quiet);
     assert.equal(strategy.clock.trainExpCounter, 1);
   });
