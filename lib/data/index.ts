@@ -1,5 +1,6 @@
 export type { Dataset, MiniBatch, MiniBatchSource } from './dataset';
 export { TensorDataset, type TensorDatasetOptions } from './tensor-dataset';
+export { concatDatasets } from './concat-datasets';
 export { IterableDataset, type IterableDatasetOptions, type Sample, type SampleSource } from './iterable-dataset';
 export type { Inputs } from './inputs';
 export type { InputValues, Values } from './values';

@@ -56,9 +56,12 @@ export class TensorDataset implements Dataset {
   readonly y: Tensor;
   /** int64 [length]: which samples, in this order; null for all. */
   readonly indices: Tensor | null;
-  private readonly ownTaskLabels: number | readonly number[] | null;
-  private readonly transforms: { train: AnyTransform; eval: AnyTransform };
-  private readonly group: 'train' | 'eval' = 'train';
+  /** @internal One for all samples, or one for each; null where the data carries none. */
+  readonly ownTaskLabels: number | readonly number[] | null;
+  /** @internal */
+  readonly transforms: { readonly train: AnyTransform; readonly eval: AnyTransform };
+  /** @internal Which of its transforms it has now. */
+  readonly group: 'train' | 'eval' = 'train';
   /** Shared by the views of one selection of samples. */
   private readonly natives = new Map<AnyTransform, NativeDataset>();
 

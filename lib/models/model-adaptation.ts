@@ -23,17 +23,30 @@ export function avalancheModelAdaptation(model: AnyModule, experience: Experienc
       `avalancheModelAdaptation: expected a Module, got ${describeValue(model)}`,
     );
   }
-  const visited = new Set<AnyModule>();
-  const visit = (module: AnyModule): void => {
-    if (visited.has(module)) return;
-    visited.add(module);
-    if (isAdaptable(module)) {
-      if (module !== model && module.autoAdapt === false) return;
-      module.adaptation(experience);
-    }
-    for (const child of module.namedChildren().values()) visit(child);
-  };
-  visit(model);
+  visit(model, (module) => {
+    if (!isAdaptable(module)) return true;
+    if (module !== model && module.autoAdapt === false) return false;
+    module.adaptation(experience);
+    return true;
+  });
+}
+
+/**
+ * @internal The same, where modules that leave it to the one around them are adapted too: as the reference's joint training does,
+ * in which each head also grows for the classes of other tasks.
+ */
+export function adaptEveryModule(model: AnyModule, experience: Experience<Dataset>): void {
+  visit(model, (module) => {
+    if (isAdaptable(module)) module.adaptation(experience);
+    return true;
+  });
+}
+
+/** A module before what is inside it, as that is by then, each once; where `look` returns false, nothing inside it. */
+function visit(module: AnyModule, look: (module: AnyModule) => boolean, visited = new Set<AnyModule>()): void {
+  if (visited.has(module)) return;
+  visited.add(module);
+  if (look(module)) for (const child of module.namedChildren().values()) visit(child, look, visited);
 }
 
 function isAdaptable(module: AnyModule): module is AnyModule & Adaptable {

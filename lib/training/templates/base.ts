@@ -80,7 +80,8 @@ export abstract class BaseTemplate extends PausableTemplate {
       if (!parsed.restart) this.halfEnded?.require(list[0]);
       if (this.resumption) requireSame(this.resumption, list[0], parsed.restart ?? false);
     }
-    await this.#occupy('train', list, parsed, (call) => this.#learn(call, evalStreams, parsed));
+    const learned = this.experiencesToLearn(list, parsed);
+    await this.#occupy('train', learned, parsed, (call) => this.#learn(call, evalStreams, parsed));
     return undefined;
   }
 
@@ -96,6 +97,11 @@ export abstract class BaseTemplate extends PausableTemplate {
     if (this.#isEvaluating) throw this.callsUnderWay.busyEvaluation();
     await this.#occupy('eval', list, parsed, (call) => this.#evaluate(call, parsed));
     return undefined;
+  }
+
+  /** @internal Which of the experiences given to `train` are learned, one after the other. */
+  protected experiencesToLearn(given: readonly AnyExperience[], _options: TrainOptions): readonly AnyExperience[] {
+    return given;
   }
 
   /** Learns the current experience. */
