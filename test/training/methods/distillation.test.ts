@@ -121,7 +121,7 @@ describe('LwFPlugin', () => {
     assert.throws(() => new LwFPlugin({ alpha: [] }), { code: 'ERR_INVALID_ARG_VALUE' });
     const { experiences } = benchmarkFromDatasets({ train: [set([0, 1]), set([2, 3])] }).trainStream;
     const short = strategyOf(nets.TorchScript!(), [new LwFPlugin({ alpha: [1] })]);
-    await assert.rejects(short.train(experiences), { code: 'ERR_HOOK', message: /alpha of LwFPlugin: expected a value for experience 1/ });
+    await assert.rejects(short.train(experiences), { code: 'ERR_INVALID_ARG_VALUE', message: /alpha of LwFPlugin: expected a value for experience 1/ });
     const regression = new TensorDataset(tensor([[1, 2, 3]]), tensor([[0.5, 1, 1, 1]]));
     const other = new SupervisedTemplate({ model: nets.TorchScript!(), criterion: new nn.MSELoss(), optimizer: new optim.SGD(nets.TorchScript!().parameters(), { lr: 0 }), evaluator: null, generator: new Generator({ device: 'cpu' }), plugins: [new LwFPlugin()] });
     await assert.rejects(other.train(benchmarkFromDatasets({ train: [regression] }).trainStream), { code: 'ERR_DISTILLATION', message: /experience 0 to have class labels/ });
@@ -193,7 +193,7 @@ describe('LFLPlugin', () => {
     const plain = strategyOf(new nn.Linear(features, 4), [new LFLPlugin({ lambdaE: 1 })]);
     await assert.rejects(plain.train(trainStream), { code: 'ERR_DISTILLATION', message: /getFeatures/ });
     const short = strategyOf(new Net(), [new LFLPlugin({ lambdaE: [1] })]);
-    await assert.rejects(short.train(trainStream), { code: 'ERR_HOOK', message: /lambdaE of LFLPlugin: expected a value for experience 1/ });
+    await assert.rejects(short.train(trainStream), { code: 'ERR_INVALID_ARG_VALUE', message: /lambdaE of LFLPlugin: expected a value for experience 1/ });
   });
 
   it('joins a strategy of its name', () => {

@@ -103,6 +103,8 @@ async function run(options: EWCPluginOptions, more: Plugin[] = []): Promise<Run>
   return { strategy, ewc, penalties, gradients };
 }
 
+/** The loss is float32: what is added to it is known up to its last digits. */
+const closeInLoss = (actual: number, expected: number, what: string) => assert.ok(Math.abs(actual - expected) <= 1e-6 * Math.max(1, Math.abs(expected)), `${what}: ${actual}, expected ${expected}`);
 const close = (actual: number, expected: number, what: string) => assert.ok(Math.abs(actual - expected) <= 1e-12 * Math.max(1, Math.abs(expected)), `${what}: ${actual}, expected ${expected}`);
 const flat = (tensors: ReadonlyMap<string, Tensor>) => [...tensors.values()].flatMap((each) => each.toNumbers());
 const allClose = (actual: Vector, expected: Vector, what: string) => expected.forEach((value, i) => close(actual[i]!, value, `${what}[${i}]`));
@@ -113,10 +115,10 @@ describe('EWCPlugin', () => {
 
   it('separate: charges for the distance to every past experience, kept as one quadratic', async () => {
     const { ewc, penalties, gradients } = await run({ ewcLambda: 3 });
-    close(penalties[0]!, 0, 'first');
-    close(penalties[1]!, 3 * distance(ofBatches[0]!, weights[1]!, weights[0]!), 'second');
+    closeInLoss(penalties[0]!, 0, 'first');
+    closeInLoss(penalties[1]!, 3 * distance(ofBatches[0]!, weights[1]!, weights[0]!), 'second');
     const both = distance(ofBatches[0]!, weights[2]!, weights[0]!) + distance(ofBatches[1]!, weights[2]!, weights[1]!);
-    close(penalties[2]!, 3 * both, 'third');
+    closeInLoss(penalties[2]!, 3 * both, 'third');
     const own = indices(2).map((n) => gradient(weights[2]!, data[2]![n]!, false));
     const expected = indices(size).map((i) => {
       const ofLoss = (own[0]![i]! + own[1]![i]!) / 2;
@@ -129,7 +131,7 @@ describe('EWCPlugin', () => {
   it('online: charges for the distance to the latest parameters, and old importances decay', async () => {
     const { ewc, penalties } = await run({ ewcLambda: 3, mode: 'online', decayFactor: 0.7 });
     const decayed = ofBatches[1]!.map((value, i) => 0.7 * ofBatches[0]![i]! + value);
-    close(penalties[2]!, 3 * distance(decayed, weights[2]!, weights[1]!), 'third');
+    closeInLoss(penalties[2]!, 3 * distance(decayed, weights[2]!, weights[1]!), 'third');
     allClose(flat(ewc.importance!), ofBatches[2]!.map((value, i) => 0.7 * decayed[i]! + value), 'importance');
     allClose(flat(ewc.params!), weights[2]!, 'anchor');
   });
@@ -201,7 +203,7 @@ describe('EWCPlugin', () => {
     assert.throws(() => new EWCPlugin({ ewcLambda: 1, mode: 'online' }), { code, message: /decayFactor with mode "online", got none/ });
     assert.throws(() => new EWCPlugin({ ewcLambda: 1, decayFactor: 0.5 }), { code, message: /no decayFactor with mode "separate", got 0.5/ });
     assert.throws(() => new EWCPlugin({ ewcLambda: -1 }), { code });
-    assert.throws(() => new EWCPlugin({ ewcLambda: NaN }), { code: 'ERR_INVALID_ARG_TYPE' });
+    assert.throws(() => new EWCPlugin({ ewcLambda: NaN }), { code });
     assert.throws(() => new EWCPlugin({} as EWCPluginOptions), { code: 'ERR_INVALID_ARG_TYPE', message: /ewcLambda/ });
     assert.throws(() => new EWCPlugin({ ewcLambda: 1, mode: 'both' as 'online' }), { code, message: /"separate" or "online"/ });
     assert.throws(() => new EWCPlugin({ ewcLambda: 1, alpha: 1 } as unknown as EWCPluginOptions), { code: 'ERR_UNKNOWN_OPTION' });

@@ -57,7 +57,7 @@ describe('methods, in a checkpoint', () => {
           });
         };
         const all = ({ plugins: [method], model: net }: SupervisedTemplate) =>
-          comparable({ model: Object.fromEntries(net.stateDict()), method: (method as Stateful).stateDict() as State });
+          comparable({ model: Object.fromEntries(net.stateDict()), method: (method as Stateful).stateDict() });
         const { trainStream } = smallBenchmark({ train: 24 });
         const whole = make();
         await whole.train(trainStream);

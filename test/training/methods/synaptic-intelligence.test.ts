@@ -20,10 +20,11 @@ type Vector = number[];
 const lr = 0.05;
 const momentum = 0.9;
 /** Loss 1/2 sum curvature (theta - target)^2 of an experience: the two weights of a layer without bias. */
-const targets: Vector[] = [[1, -0.5], [-0.4, 2], [0.3, 0.1]];
+// The velocity of one experience carries the next up its loss: importances would become negative.
+const targets: Vector[] = [[2, 2], [0, 0], [1.5, 1.5]];
 const curvature: Vector = [1, 3];
 const start: Vector = [0.2, 0.1];
-const iterations = 6;
+const iterations = 5;
 
 interface Expected {
   importance: Vector[];
@@ -99,10 +100,11 @@ async function measured(options: SynapticIntelligencePluginOptions) {
   return { importance, penalties, theta: model.weight.toNumbers() };
 }
 
-function close(actual: unknown, wanted: unknown): void {
-  const [a, b] = [actual, wanted].map((values) => (values as number[][]).flat(3) as unknown as number[]) as [number[], number[]];
+/** The loss is float32, so that what is added to it is known up to its last digits. */
+function close(actual: unknown, wanted: unknown, tolerance = 1e-10): void {
+  const [a, b] = [actual, wanted].map((values) => (values as number[][]).flat(3)) as [number[], number[]];
   assert.equal(a.length, b.length);
-  a.forEach((value, i) => assert.ok(Math.abs(value - b[i]!) <= 1e-10 * Math.max(1, Math.abs(b[i]!)), `[${i}]: ${value}, expected ${b[i]}`));
+  a.forEach((value, i) => assert.ok(Math.abs(value - b[i]!) <= tolerance * Math.max(1, Math.abs(b[i]!)), `[${i}]: ${value}, expected ${b[i]}`));
 }
 
 describe('SynapticIntelligencePlugin', () => {
@@ -118,7 +120,7 @@ describe('SynapticIntelligencePlugin', () => {
     it(`${name}: importances, penalties and weights`, async () => {
       const [actual, wanted] = [await measured(options), expected(options)];
       close(actual.importance, wanted.importance);
-      close(actual.penalties, wanted.penalties);
+      close(actual.penalties, wanted.penalties, 2e-6);
       close([actual.theta], [wanted.theta]);
     });
   }
@@ -130,7 +132,7 @@ describe('SynapticIntelligencePlugin', () => {
   });
 
   const train = async (model: nn.Module, si: SynapticIntelligencePlugin) => {
-    const set = () => new TensorDataset(tensor([[1, -2], [0.5, 1], [2, 0]]), tensor([0, 1, 0], { dtype: 'int64' }));
+    const set = () => new TensorDataset(tensor([[1, -2], [0.5, 1], [2, 0], [-1, 1]]), tensor([0, 1, 0, 1], { dtype: 'int64' }));
     const strategy = new SupervisedTemplate({ model, optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }), trainMbSize: 2, evaluator: null, generator: new Generator({ device: 'cpu' }), plugins: [si] });
     await strategy.train(benchmarkFromDatasets({ train: [set(), set()] }).trainStream);
     return [...si.importance!.keys()];
@@ -152,7 +154,7 @@ describe('SynapticIntelligencePlugin', () => {
     assert.throws(() => new SynapticIntelligencePlugin({ siLambda: -1 }), { code: 'ERR_INVALID_ARG_VALUE' });
     assert.throws(() => new SynapticIntelligencePlugin({ siLambda: 1, eps: 0 }), { code: 'ERR_INVALID_ARG_VALUE' });
     assert.throws(() => new SynapticIntelligencePlugin({ siLambda: 1, excludedParameters: 'all' as never }), { code: 'ERR_INVALID_ARG_TYPE' });
-    assert.throws(() => new SynapticIntelligencePlugin({ lambda: 1 } as never), { code: 'ERR_UNKNOWN_OPTION' });
+    assert.throws(() => new SynapticIntelligencePlugin({ siLambda: 1, lambda: 1 } as never), { code: 'ERR_UNKNOWN_OPTION' });
   });
 
   it('goes on from its state, and refuses that of other options', async () => {
