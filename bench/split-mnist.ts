@@ -3,10 +3,11 @@ import path from 'node:path';
 import type { Program } from './question';
 
 export interface SplitMNIST {
-  strategy: 'mas' | 'naive';
+  strategy: 'mas' | 'ewc' | 'si' | 'lwf' | 'naive';
   miniBatch: number;
   /** Two an experience. */
   classes: string;
+  /** The weight of the method. */
   lambda: number;
   seed: number;
 }

@@ -4,13 +4,22 @@ import time
 
 import torch
 from avalanche.benchmarks import tensors_benchmark
-from avalanche.training import MAS, Naive
+from avalanche.training import EWC, MAS, LwF, Naive, SynapticIntelligence
 from avalanche.training.plugins import EvaluationPlugin
 from workload import DEVICE, finish
 
 
-def train(model, pairs, mini_batch, lambda_reg):
-    """Trains on each (x, y), with MAS unless `lambda_reg` is None; returns the seconds of it, and of importance passes."""
+METHODS = {
+    "naive": lambda weight, **settings: Naive(**settings),
+    "mas": lambda weight, **settings: MAS(lambda_reg=weight, alpha=0.5, **settings),
+    "ewc": lambda weight, **settings: EWC(ewc_lambda=weight, **settings),
+    "si": lambda weight, **settings: SynapticIntelligence(si_lambda=weight, **settings),
+    "lwf": lambda weight, **settings: LwF(alpha=weight, temperature=2, **settings),
+}
+
+
+def train(model, pairs, mini_batch, method, weight):
+    """Trains on each (x, y); returns the seconds of it, and of what the method does behind the experiences."""
     stream = tensors_benchmark(train_tensors=pairs, test_tensors=pairs[:1], task_labels=[0] * len(pairs)).train_stream
     settings = {
         "model": model,
@@ -22,11 +31,9 @@ def train(model, pairs, mini_batch, lambda_reg):
         "device": DEVICE,
     }
     importance_seconds = 0
-    if lambda_reg is None:
-        strategy = Naive(**settings)
-    else:
-        strategy = MAS(lambda_reg=lambda_reg, alpha=0.5, **settings)
-        plugin = next(plugin for plugin in strategy.plugins if type(plugin).__name__ == "MASPlugin")
+    strategy = METHODS[method](weight, **settings)
+    plugins = [plugin for plugin in strategy.plugins if type(plugin).__name__ == "MASPlugin"]
+    for plugin in plugins:
         after_training_exp = plugin.after_training_exp
 
         def timed(*args, **kwargs):

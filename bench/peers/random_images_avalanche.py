@@ -8,9 +8,9 @@ from avalanche.models import SimpleCNN, SlimResNet18
 from avalanche_training import train
 from workload import print_result, random_pairs
 
-name, mini_batch, samples, lambda_reg = sys.argv[1:]
+name, mini_batch, samples, weight = sys.argv[1:]
 make_model = {"SimpleCNN": SimpleCNN, "SlimResNet18": SlimResNet18}[name]
-settings = {"mini_batch": int(mini_batch), "lambda_reg": float(lambda_reg)}
+settings = {"mini_batch": int(mini_batch), "method": "mas", "weight": float(weight)}
 shape = (3, 32, 32)
 
 torch.manual_seed(1)

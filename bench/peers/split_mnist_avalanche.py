@@ -1,4 +1,4 @@
-"""Split MNIST with Avalanche: split_mnist_avalanche.py STRATEGY(mas | naive) MINI_BATCH CLASSES LAMBDA SEED FOLDER"""
+"""Split MNIST with Avalanche: split_mnist_avalanche.py STRATEGY(mas | ewc | si | lwf | naive) MINI_BATCH CLASSES LAMBDA SEED FOLDER"""
 
 import sys
 
@@ -8,8 +8,8 @@ from avalanche.models import SimpleMLP
 from avalanche_training import train
 from workload import print_result, random_pairs, split_mnist
 
-strategy, mini_batch, classes, lambda_reg, seed, folder = sys.argv[1:]
-settings = {"mini_batch": int(mini_batch), "lambda_reg": None if strategy == "naive" else float(lambda_reg)}
+strategy, mini_batch, classes, weight, seed, folder = sys.argv[1:]
+settings = {"mini_batch": int(mini_batch), "method": strategy, "weight": float(weight)}
 pairs = split_mnist(folder, [int(digit) for digit in classes])
 make_model = lambda: SimpleMLP(drop_rate=0)  # noqa: E731
 

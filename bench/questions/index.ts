@@ -6,7 +6,7 @@ import { floor } from './floor';
 import { importQuestion } from './import';
 import { importance } from './importance';
 import { listeners } from './listeners';
-import { manyExperiences } from './many-experiences';
+import { ewcExperiences, manyExperiences } from './many-experiences';
 import { memory } from './memory';
 import { mlpCalls } from './mlp-call';
 import { operatorCall } from './operator-call';
@@ -22,6 +22,7 @@ import { slimResnetMas } from './slim-resnet-mas';
 import { snapshot } from './snapshot';
 import { splitMnistMas } from './split-mnist-mas';
 import { splitMnistMasMb10 } from './split-mnist-mas-mb10';
+import { splitMnistMethods } from './split-mnist-methods';
 import { splitMnistNaive } from './split-mnist-naive';
 import { template } from './template';
 
@@ -29,6 +30,7 @@ export const questions: readonly Question[] = [
   splitMnistMas,
   splitMnistMasMb10,
   splitMnistNaive,
+  ...splitMnistMethods,
   importance,
   ...sampleImportanceQuestions,
   simpleCnnMas,
@@ -42,6 +44,7 @@ export const questions: readonly Question[] = [
   template,
   listeners,
   manyExperiences,
+  ewcExperiences,
   eventLoop,
   memory,
   importQuestion,

@@ -5,7 +5,7 @@ import { printResult, runProgram } from './workload';
 
 runProgram(async () => {
   const [name, miniBatch, samples, lambda] = process.argv.slice(2) as [string, string, string, string];
-  const settings = { trainMbSize: Number(miniBatch), lambdaReg: Number(lambda) };
+  const settings = { trainMbSize: Number(miniBatch), method: 'mas' as const, lambda: Number(lambda) };
   const newModel = () => (name === 'SimpleCNN' ? new models.SimpleCNN() : new models.SlimResNet18(10));
   const shape = [3, 32, 32];
 

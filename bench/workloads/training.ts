@@ -1,5 +1,16 @@
 /** One training of a model with this package, as its README shows it. */
-import { benchmarkFromDatasets, MASPlugin, optim, type nn, SupervisedTemplate, type TensorDataset } from 'continual-torch';
+import {
+  benchmarkFromDatasets,
+  EWCPlugin,
+  LwFPlugin,
+  MASPlugin,
+  type nn,
+  optim,
+  type Plugin,
+  SupervisedTemplate,
+  SynapticIntelligencePlugin,
+  type TensorDataset,
+} from 'continual-torch';
 import { device, randomDataset } from './workload';
 
 type TrainStream = ReturnType<typeof benchmarkFromDatasets<{ train: TensorDataset[] }>>['trainStream'];
@@ -9,14 +20,25 @@ export function randomStream(samples: number, shape: readonly number[]): TrainSt
   return benchmarkFromDatasets({ train: [randomDataset(samples, shape), randomDataset(samples, shape)] }).trainStream;
 }
 
+/** What protects earlier experiences, by the weight of it. */
+const methods = {
+  naive: () => [],
+  mas: (lambdaReg) => [new MASPlugin({ lambdaReg, alpha: 0.5 })],
+  ewc: (ewcLambda) => [new EWCPlugin({ ewcLambda })],
+  si: (siLambda) => [new SynapticIntelligencePlugin({ siLambda })],
+  lwf: (alpha) => [new LwFPlugin({ alpha })],
+} satisfies Record<string, (lambda: number) => Plugin[]>;
+
+export type MethodName = keyof typeof methods;
+
 /**
- * Trains on each experience, with MAS unless `lambdaReg` is null.
- * @returns the seconds of it, and of the importance passes in it
+ * Trains on each experience.
+ * @returns the seconds of it, and of what the method does behind the experiences
  */
 export async function train(
   model: nn.Module,
   stream: TrainStream,
-  { trainMbSize, lambdaReg }: { trainMbSize: number; lambdaReg: number | null },
+  { trainMbSize, method, lambda }: { trainMbSize: number; method: MethodName; lambda: number },
 ): Promise<{ seconds: number; importanceSeconds: number }> {
   let importanceMs = 0;
   let began = 0;
@@ -28,7 +50,7 @@ export async function train(
     optimizer: new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 }),
     trainMbSize,
     device,
-    plugins: lambdaReg === null ? [] : [before, new MASPlugin({ lambdaReg, alpha: 0.5 }), behind],
+    plugins: method === 'naive' ? [] : [before, ...methods[method](lambda), behind],
     evaluator: null,
   });
   const start = performance.now();

@@ -15,7 +15,6 @@ import {
   optim,
   type Plugin,
   RWalkPlugin,
-  type State,
   type Stateful,
   SupervisedTemplate,
   SynapticIntelligencePlugin,
