@@ -16,7 +16,7 @@ const newLinear = () => new nn.Linear(2, 2, { device: 'cpu' });
 const linear = newLinear();
 const heads = () => nativeModule(new models.MultiHeadClassifier(2));
 const dataset = new TensorDataset(tensor([[1, 2], [3, 4]]), tensor([0, 1], long)); // prettier-ignore
-const transform = () => ({ permutation: handle([1, 0], long), toFloat: true, mean: 0.5, std: 2, draws: 3 });
+const transform = () => ({ pad: 0, permutation: handle([1, 0], long), toFloat: true, mean: 0.5, std: 2, draws: 3 });
 const description = () => ({
   inputs: handle([[1, 2], [3, 4]]), targets: handle([0, 1], long), indices: null, taskLabels: handle([0, 0], long), transform: transform(),
 }); // prettier-ignore
