@@ -27,7 +27,7 @@ import type { isWhollyKept } from '../../lib/hooks/plugin';
 
 type Nothing<Missing extends never> = Missing;
 /** What is for this package alone. */
-type Internal = 'nativeCriterion' | 'measurement' | 'isMeasuring' | typeof inspect.custom | typeof isWhollyKept;
+type Internal = 'hasNativeCriterion' | 'measurement' | 'isMeasuring' | typeof inspect.custom | typeof isWhollyKept;
 /** What makes plugins of them. */
 type OfPlugins = HookName | 'supportsDistributed';
 
