@@ -83,7 +83,9 @@ export async function trainAsAuthors(
 ): Promise<{ accuracies: number[]; learned: number[] }> {
   manualSeed(seed);
   const trunk = new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 256), new nn.ReLU(), new nn.Linear(256, 256), new nn.ReLU());
-  const done: { streams: Benchmark; strategy: SupervisedTemplate }[] = [];
+  const done: { streams: Benchmark; model: nn.Module }[] = [];
+  // One that has trained nothing, as which importances that come before an experience are measured.
+  const untrained = (model: nn.Module) => newStrategy(model, 0, mode, []);
   const learned: number[] = [];
   let mas = new MASPlugin(options);
   for (const [task, digits] of tasks.entries()) {
@@ -91,14 +93,14 @@ export async function trainAsAuthors(
     const before = mas.stateDict();
     mas = new MASPlugin(options);
     if (mode === 'accumulated') mas.loadStateDict(before);
-    else for (const earlier of done) await mas.updateImportance(earlier.strategy, earlier.streams.trainStream[0]!.dataset);
+    else for (const earlier of done) await mas.updateImportance(untrained(earlier.model), earlier.streams.trainStream[0]!.dataset);
     const model = new nn.Sequential(trunk, new nn.Linear(256, 2));
     const strategy = newStrategy(model, task, mode, [bestEpoch(streams), mas, ...(mode === 'sequence' && task > 0 ? [shrink] : [])]);
     await strategy.train(streams.trainStream);
     learned.push(await accuracyOf(strategy, streams));
-    done.push({ streams, strategy });
+    done.push({ streams, model });
   }
   const accuracies: number[] = [];
-  for (const { streams, strategy } of done) accuracies.push(await accuracyOf(strategy, streams));
+  for (const { streams, model } of done) accuracies.push(await accuracyOf(untrained(model), streams));
   return { accuracies, learned };
 }

@@ -1,6 +1,4 @@
 /** docs/results.md. */
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { Result } from './results';
 import { markdown } from './table';
 import { runsOf, tableOf, type Target, targets } from './targets';
@@ -18,8 +16,8 @@ function section(target: Target, results: readonly Result[], heading: string, te
   return `## ${heading}\n\n${text}\n\n${markdown(tableOf(target, runs, whole))}\n\n${facts}\n`;
 }
 
-/** Writes what there is. */
-export async function writeDocument(results: readonly Result[]): Promise<void> {
+/** Of what there is. */
+export function documentOf(results: readonly Result[]): string {
   const sections = [
     section(
       targets.split,
@@ -50,5 +48,5 @@ test images), "accumulated": the importances of tasks are added up; "sequence": 
 \`npm run reproduce\` trains what is here, in a clone; \`npm run reproduce -- --help\` has its options, and
 \`npm run reproduce -- --write\` writes this page. The programs are in \`scripts/reproduce/\`: ordinary ones, of what the package
 exports.`;
-  await writeFile(path.join('docs', 'results.md'), [begin, ...sections].join('\n\n').replace(/\n*$/, '\n'));
+  return [begin, ...sections].map((part) => part.trimEnd()).join('\n\n') + '\n';
 }

@@ -1,8 +1,9 @@
 /** Published tables, trained again: `npm run reproduce -- --help`. */
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { getNumThreads } from 'continual-torch';
-import { writeDocument } from './document';
+import { documentOf } from './document';
 import { trainAll } from './pool';
 import { addResult, isOf, readResults, type Result, type Run } from './results';
 import { plain } from './table';
@@ -78,7 +79,7 @@ async function main(): Promise<void> {
   if (values.help) return console.log(usage);
   if (values.authors && values.permuted) throw new UsageError('expected --authors or --permuted, got both');
   const file = values.results ?? defaultFile;
-  if (values.write) return writeDocument(readResults(file));
+  if (values.write) return writeFile(path.join('docs', 'results.md'), documentOf(readResults(file)));
   const target = targets[values.authors ? 'authors' : values.permuted ? 'permuted' : 'split'];
   const rows = chosen('rows', values.rows, target.rows.map(({ key }) => key));
   const columns = chosen('columns', values.columns, target.columns);

@@ -17,6 +17,6 @@ export class HeadsInOneLayer extends models.MultiTaskModule {
 
   override forward(x: Tensor, taskLabels: Tensor): Tensor {
     const columns = taskLabels.mul(this.width).unsqueeze(1).add(torch.arange(this.width));
-    return (this.layers.forward(x) as Tensor).gather(1, columns);
+    return (this.layers.forward(x)).gather(1, columns);
   }
 }

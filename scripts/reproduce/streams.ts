@@ -1,6 +1,7 @@
 /** What is learned, task by task. */
 import { benchmarkFromDatasets, Generator, loadMNIST, type Benchmark, type Tensor, TensorDataset, type TensorTransform, torch } from 'continual-torch';
 import type { Scenario, Setting } from './published';
+import { rehearsed } from './rehearsal';
 
 /** Of 32 x 32 pixels, the frame counted in. */
 const normalized = { toFloat: true, normalize: { mean: 0.1, std: 0.2752 } };
@@ -54,22 +55,6 @@ async function permutedTasks(scenario: Scenario, samples: number | null, generat
   });
 }
 
-/**
- * Positions in the samples of all tasks that a task is learned with: its own, and those that are remembered of earlier ones, as often as
- * makes them about as many. Of each task the memory holds as much.
- */
-export function rehearsed(own: readonly (readonly number[])[], memory: number, generator: Generator): number[][] {
-  let kept: number[][] = [];
-  return own.map((positions, task) => {
-    const repeats = Math.max(Math.floor(positions.length / memory), 1);
-    const learned = [...positions, ...Array.from({ length: repeats }, () => kept.flat()).flat()];
-    const share = Math.min(Math.floor(memory / (task + 1)), positions.length);
-    const chosen = torch.randperm(positions.length, { generator }).toNumbers().slice(0, share).map((i) => positions[i]!);
-    kept = [...kept.map((earlier) => earlier.slice(0, share)), chosen];
-    return learned;
-  });
-}
-
 /** Samples of several tasks as one dataset, with the labels of their tasks where these are told. */
 function joined(tasks: readonly TensorDataset[], scenario: Scenario): TensorDataset {
   const chosen = (all: (data: TensorDataset) => Tensor) =>
@@ -98,7 +83,7 @@ export async function streamsOf(
     if (method === 'offline') return benchmarkFromDatasets({ train: [all], test: [joined(tasks.map((task) => task.test), scenario)] });
     let begin = 0;
     const own = tasks.map(({ train: { length } }) => counted((begin += length) - length, length));
-    return benchmarkFromDatasets({ train: rehearsed(own, memory, generator).map((positions) => all.subset(positions)), test });
+    return benchmarkFromDatasets({ train: rehearsed(own, memory, (count) => torch.randperm(count, { generator }).toNumbers()).map((positions) => all.subset(positions)), test });
   }
   return benchmarkFromDatasets({ train: tasks.map(({ train }, task) => labelled(train, task)), test });
 }
