@@ -31,6 +31,7 @@ import {
   LwFPlugin,
   MAS,
   MASPlugin,
+  MaskedCrossEntropy,
   Naive,
   nn,
   optim,
@@ -83,6 +84,7 @@ const makes: Record<string, Make> = {
   RWalkPlugin: () => new RWalkPlugin({ deltaT: 1 }),
   LwFPlugin: () => new LwFPlugin(),
   LFLPlugin: () => new LFLPlugin({ lambdaE: 1 }),
+  MaskedCrossEntropy: () => new MaskedCrossEntropy({ mask: 'new', classes: [7] }),
   PeriodicEval: () => new PeriodicEval(1),
   QuadraticPenalty: () => new QuadraticPenalty(),
   SlidingWindow: () => {

@@ -32,7 +32,7 @@ function newModel() {
 
 async function bare(count: number): Promise<number> {
   const { model, optimizer } = newModel();
-  const criterion = { weight: null, ignoreIndex: -100, labelSmoothing: 0 };
+  const criterion = { weight: null, ignoreIndex: -100, labelSmoothing: 0, classes: null };
   // The published declarations do not show what is inside.
   const { nativeModule } = modules as unknown as { nativeModule: (module: typeof model) => NativeModule };
   const { handle: optimizerHandle } = optimizer as unknown as { handle: NativeOptimizer };

@@ -9,7 +9,7 @@ export {
   type NCReproducibilityData,
 } from './nc-benchmark';
 export type { OneOrSeveral } from './dataset-pairs';
-export type { MNISTOptions } from './mnist';
+export { loadMNIST, type MNISTOptions } from './mnist';
 export { splitMNIST, type SplitMNISTOptions } from './split-mnist';
 export { splitFMNIST, type SplitFMNISTOptions } from './split-fmnist';
 export { permutedMNIST, type PermutedMNISTOptions } from './permuted-mnist';

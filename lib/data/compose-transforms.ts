@@ -34,9 +34,10 @@ function stagesOf(transform: TensorTransform): (keyof TensorTransform)[] {
   return (Object.keys(transform) as (keyof TensorTransform)[]).filter((stage) => transform[stage]);
 }
 
-/** A description normalises last, and a stage stands in it once; to permute and to turn into floats commute. */
+/** A description normalises last, pads before it permutes, and has a stage once; to turn into floats commutes with both. */
 function fitTogether(first: TensorTransform, second: TensorTransform): boolean {
-  return !first.normalize && stagesOf(second).every((stage) => stage === 'draws' || !first[stage]);
+  const isInOrder = !first.normalize && !(first.permutation && second.pad);
+  return isInOrder && stagesOf(second).every((stage) => stage === 'draws' || !first[stage]);
 }
 
 async function apply(transform: AnyTransform, x: Inputs): Promise<Inputs> {

@@ -15,7 +15,7 @@ import { TensorDataset } from './tensor-dataset';
  *
  * Selections of the same tensors (`subset`, experiences of `splitMNIST`) become one selection of these, and nothing is copied; else
  * the samples are, once. One dataset alone is returned as it is. Where transforms differ by their `permutation` and by nothing else
- * (experiences of `permutedMNIST`, `rotatedMNIST`), that one is carried out when the samples are copied.
+ * (experiences of `permutedMNIST`, `rotatedMNIST`), that one, and `pad` before it, is carried out when the samples are copied.
  *
  * @param datasets one or more, of the same inputs: one tensor, or as many in an array, or the same names
  * @returns in the group of the first: its training transform, or that of evaluation
@@ -104,9 +104,10 @@ function indicesOf(datasets: readonly TensorDataset[]): Tensor {
   });
 }
 
-function copied(datasets: readonly TensorDataset[], { permutations }: SharedTransforms): Inputs {
+function copied(datasets: readonly TensorDataset[], { permutations, pad }: SharedTransforms): Inputs {
+  const padded = (rows: Tensor) => (pad === 0 ? rows : rows.constantPadNd([pad, pad, pad, pad]));
   return mapInputs(datasets[0]!.inputs, (_, name) =>
-    join(datasets, ({ inputs }) => inputOf(inputs, name), (rows, index) => permuted(rows, permutations?.[index])),
+    join(datasets, ({ inputs }) => inputOf(inputs, name), (rows, index) => permuted(padded(rows), permutations?.[index]), pad),
   );
 }
 
@@ -115,11 +116,13 @@ function join(
   datasets: readonly TensorDataset[],
   tensorOf: (dataset: TensorDataset) => Tensor,
   change = (rows: Tensor, _index: number): Tensor => rows,
+  pad = 0,
 ): Tensor {
   const first = tensorOf(datasets[0]!);
   const count = datasets.reduce((sum, { length }) => sum + length, 0);
   return noGrad(() => {
-    const whole = ops.aten.empty!([count, ...first.shape.slice(1)], { dtype: first.dtype, device: first.device }) as Tensor;
+    const sampleShape = first.shape.slice(1).map((size, d, { length }) => (d < length - 2 ? size : size + 2 * pad));
+    const whole = ops.aten.empty!([count, ...sampleShape], { dtype: first.dtype, device: first.device }) as Tensor;
     let start = 0;
     datasets.forEach((dataset, index) =>
       tidy(() => {

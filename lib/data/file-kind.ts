@@ -34,8 +34,8 @@ const isOnnxField = ([tag, , first]: Buffer) =>
   tag === 0x12 ? first! >= 0x20 && first! < 0x7f : [0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(tag!);
 const isTar = (text: string) => text.slice(257, 262) === 'ustar';
 const isIdx = (head: Buffer) =>
-  head.length > 8 && head.readUInt16BE(0) === 0 && head[2] === 8 && (head[3] === 1 || head[3] === 3);
-const idxAdvice = 'splitMNIST, permutedMNIST and the like read the four files in their datasetRoot';
+  head.length > 8 && head.readUInt16BE(0) === 0 && [0x08, 0x09, 0x0b, 0x0c, 0x0d, 0x0e].includes(head[2]!) && head[3]! >= 1 && head[3]! <= 8;
+const idxAdvice = 'which readIdx reads; splitMNIST, permutedMNIST and the like read the four files in their datasetRoot';
 const isIndex = (look: Look) => isJson(look) && look.text.includes('"weight_map"');
 const toSafetensors = 'in Python write its arrays with safetensors.numpy.save_file(arrays, "weights.safetensors"), which loadSafetensors reads';
 const fromItsFramework = (framework: string) => `take the weights to PyTorch in Python (${framework}), and save them with torch.save`;

@@ -6,3 +6,4 @@ export type { Inputs } from './inputs';
 export type { InputValues, Values } from './values';
 export type { TensorTransform, Transform, TransformFunction } from './transform';
 export { DataLoader, type DataLoaderOptions, TaskBalancedDataLoader } from './data-loader';
+export { readIdx } from './idx';

@@ -9,7 +9,13 @@ import { type Inputs, kindOfInputs, requireInputs } from './inputs';
 
 /** What happens to the inputs of a mini-batch when it is gathered, in this order, on the compute thread. */
 export interface TensorTransform {
-  /** int64 [features]: the flattened sample's features become `x[permutation]`, 0 where that is -1. */
+  /**
+   * So many zeros at each side of the last two dimensions (`torchvision.transforms.Pad`): [..., rows, columns] becomes
+   * [..., rows + 2 pad, columns + 2 pad]. Default 0. What follows is done to the zeros too: a permutation moves them, and normalised
+   * they are -mean / std.
+   */
+  pad?: number;
+  /** int64 [features], `pad` counted in: the flattened sample's features become `x[permutation]`, 0 where that is -1. */
   permutation?: Tensor;
   /** Integers in [0, 255] become float32 in [0, 1]. */
   toFloat?: boolean;
@@ -42,18 +48,20 @@ export type Transform<X extends Inputs = Tensor> = TensorTransform | TransformFu
 export type AnyTransform = Transform<any>;
 
 const finite = z.number('a number');
+const widestFrame = 65536;
 
 export const transformSchema = z.union(
   [
     z.custom<TransformFunction<never>>((value) => typeof value === 'function'),
     z.strictObject({
+      pad: nonNegativeInteger.max(widestFrame, `an integer in [0, ${widestFrame}]`).optional(),
       permutation: instanceOf(Tensor, 'an int64 Tensor').optional(),
       toFloat: boolean.optional(),
       normalize: z.object({ mean: finite, std: finite.positive() }).optional(),
       draws: nonNegativeInteger.optional(),
     }),
   ],
-  'a function of the inputs or an object { permutation, toFloat, normalize: { mean, std } } with a positive std',
+  `a function of the inputs or an object { pad, permutation, toFloat, normalize: { mean, std } } with an integer pad in [0, ${widestFrame}] and a positive std`,
 );
 
 /** Refuses a transform that does not fit the data. */
@@ -66,7 +74,15 @@ export function checkTransform(operation: string, transform: AnyTransform, x: In
       `${operation}: expected transform to be a function of all inputs, because x is ${kindOfInputs(x)}, got an object`,
     );
   }
-  const features = elementCount(x.shape.slice(1));
+  const sampleShape = x.shape.slice(1);
+  const pad = transform.pad ?? 0;
+  if (pad > 0 && sampleShape.length < 2) {
+    throw new ContinualTorchError(
+      'ERR_INVALID_ARG_VALUE',
+      `${operation}: expected samples [..., rows, columns] where transform.pad is given, got [${sampleShape.join(', ')}]`,
+    );
+  }
+  const features = elementCount(sampleShape.map((size, d) => (d < sampleShape.length - 2 ? size : size + 2 * pad)));
   requireIndices(operation, 'transform.permutation', transform.permutation ?? null, features);
   if (transform.normalize && !transform.toFloat && !x.dtype.includes('float')) {
     throw new ContinualTorchError(
@@ -77,8 +93,9 @@ export function checkTransform(operation: string, transform: AnyTransform, x: In
 }
 
 /** @internal */
-export function toNativeTransform({ permutation, toFloat, normalize, draws }: TensorTransform): NativeTransform {
+export function toNativeTransform({ pad, permutation, toFloat, normalize, draws }: TensorTransform): NativeTransform {
   return {
+    pad: pad ?? 0,
     permutation: permutation?.handle ?? null,
     toFloat: toFloat ?? false,
     mean: normalize?.mean ?? null,

@@ -5,7 +5,7 @@ import type { Strategy } from './strategy';
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- methods of all classes and signatures
 type Method = (...args: any[]) => unknown;
 
-type Twin<Owner> = (owner: Owner, strategy: Strategy) => Phase | null | undefined;
+type Twin<Owner> = { twin(owner: Owner, strategy: Strategy): Phase | null | undefined }['twin'];
 
 const twins = new WeakMap<Method, Twin<never>>();
 const deferred = new WeakSet<Method>();
@@ -18,14 +18,14 @@ const deferred = new WeakSet<Method>();
  *     hasNativeTwin<MyPlugin>(MyPlugin.prototype.beforeBackward, (plugin, strategy) => plugin.penalty.phase);
  *
  * @param method the function that the prototype has
- * @param twin is asked at the beginning of a job: the phase; null where a hook has nothing to do at present; undefined where the
+ * @param twin is asked at the beginning of a job, and may be written for a strategy of your own, as a hook: the phase; null where a hook has nothing to do at present; undefined where the
  * method itself must be called
  * @throws ERR_INVALID_ARG_TYPE
  */
 export function hasNativeTwin<Owner>(
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- methods of all classes and signatures
   method: (...args: any[]) => unknown,
-  twin: (owner: Owner, strategy: Strategy) => Phase | null | undefined,
+  twin: { twin(owner: Owner, strategy: Strategy): Phase | null | undefined }['twin'],
 ): void {
   for (const [name, value] of Object.entries({ method, twin })) {
     if (typeof value === 'function') continue;

@@ -4,6 +4,7 @@ import type { NativeInputs, NativeTensor } from './values';
 
 /** What happens to samples, in this order; as `TensorTransform`. */
 export interface NativeTransform {
+  pad: number;
   permutation: NativeTensor | null;
   toFloat: boolean;
   mean: number | null;

@@ -61,6 +61,14 @@ export interface NativeAutocast {
   cacheEnabled: boolean;
 }
 
+/** The mean cross-entropy: over all outputs, or over those of `classes` (int64 [K]) alone, where samples of others count as 0. */
+export interface NativeCriterion {
+  weight: NativeTensor | null;
+  ignoreIndex: number;
+  labelSmoothing: number;
+  classes: NativeTensor | null;
+}
+
 /** Sums over the mini-batches of a pass, weighted by samples. */
 export interface NativeStatistics {
   lossSum: number;
@@ -88,6 +96,8 @@ export interface NativeTrainingStep {
   release(): void;
   setModel(model: NativeModule): void;
   setOptimizer(optimizer: NativeOptimizer): void;
+  /** Another one for `Phase.criterion`. */
+  setCriterion(criterion: NativeCriterion): void;
   knowsOptimizer(): boolean;
   /** Tells the optimizer which parameters the model has now. */
   updateOptimizer(resetState: boolean, removeParams: boolean): void;
@@ -292,7 +302,7 @@ export interface NativeAddon {
   createTrainingStep(
     model: NativeModule,
     optimizer: NativeOptimizer,
-    criterion: { weight: NativeTensor | null; ignoreIndex: number; labelSmoothing: number } | null,
+    criterion: NativeCriterion | null,
     device: string,
   ): NativeTrainingStep;
 }

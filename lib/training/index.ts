@@ -39,6 +39,7 @@ export { LFLPlugin, lflOptions, type LFLPluginOptions, type LFLStateDict } from 
 export type { ImportanceData, UnlabelledData } from './plugins/importance-data';
 export type { MeasuredImportance } from './plugins/importance-history';
 export { SlidingWindow } from './plugins/sliding-window';
+export { MaskedCrossEntropy, type ClassMask, type MaskedCrossEntropyOptions } from './plugins/masked-cross-entropy';
 export { QuadraticPenalty, type QuadraticPenaltyOptions, type QuadraticPenaltyStateDict } from './plugins/quadratic-penalty';
 export { ImportancePass, type MeasureOptions, type RuleOption } from './plugins/importance-pass';
 export type { PenaltyUpdate } from './plugins/penalty-update';

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { concatDatasets, DataLoader, IterableDataset, memory, type Tensor, tensor, TensorDataset, type TensorTransform } from '../../lib/index';
+import { throwsWithCode } from '../support/assertions';
 import { settledMemory } from '../support/settled-memory';
 
 const bytes = (rows: number[][]) => tensor(new Uint8Array(rows.flat()), { shape: [rows.length, rows[0]!.length] });
@@ -75,6 +76,21 @@ describe('concatDatasets', () => {
     const double = (x: Tensor) => x.mul(2);
     const doubled = concatDatasets([one().withTransform(double), two().withTransform(double)]);
     assert.deepEqual((await batchOf(doubled))[0], [[2, 4], [6, 8], [10, 12]]);
+  });
+
+  it('carries out the frame of permutations that differ before them, and tells apart what is padded otherwise', async () => {
+    const images = (...values: number[]) => new TensorDataset(tensor(new Uint8Array(values), { shape: [values.length, 1, 1] }), labels(values.map(() => 0)));
+    const framed = (value: number, order: number[]) => images(value).withTransform({ pad: 1, permutation: labels(order), toFloat: true });
+    const parts = [framed(51, [4, 0, 1, 2, 3, 5, 6, 7, 8]), framed(255, [8, 0, 1, 2, 3, 5, 6, 7, 4])];
+    const whole = concatDatasets(parts);
+    assert.deepEqual(whole.sampleShape, [3, 3]);
+    assert.deepEqual(whole.transform, { toFloat: true });
+    const [x] = await batchOf(whole);
+    assert.deepEqual(x, [...((await batchOf(parts[0]!))[0] as number[]), ...((await batchOf(parts[1]!))[0] as number[])]);
+    assert.deepEqual((x as unknown as number[][][]).map((image) => image.flat().findIndex((value) => value > 0)), [0, 8]);
+    const padded = (pad: number) => images(7).withTransform({ pad });
+    assert.deepEqual(concatDatasets([padded(2), padded(2)]).transform, { pad: 2 });
+    throwsWithCode(() => concatDatasets([padded(2), padded(1)]), 'ERR_INVALID_ARG_VALUE', /expected datasets of the same transforms, .* others at index 1/);
   });
 
   it('carries out permutations that differ, and gives the mini-batches of the parts', async () => {

@@ -103,17 +103,17 @@ const cases: Record<string, Case> = {
   },
   'images of MNIST': {
     file: idxBytes([2, 2, 2], [0, 1, 2, 3, 4, 5, 6, 7], 2051),
-    message: /is images or labels in the format of MNIST \(IDX\): splitMNIST/,
+    message: /is images or labels in the format of MNIST \(IDX\), which readIdx reads; splitMNIST/,
     except: ['IDX'],
   },
   'gzipped images of MNIST': {
     file: gzipSync(idxBytes([2, 2, 2], [0, 1, 2, 3, 4, 5, 6, 7], 2051)),
-    message: /is images or labels in the format of MNIST \(IDX\), compressed with gzip: splitMNIST/,
+    message: /is images or labels in the format of MNIST \(IDX\), compressed with gzip, which readIdx reads; splitMNIST/,
     except: ['IDX'],
   },
   'many gzipped images': {
     file: gzipSync(idxBytes([100, 28, 28], Array.from({ length: 78400 }, (_, i) => (i * i) % 251), 2051), { level: 1 }),
-    message: /is images or labels in the format of MNIST \(IDX\), compressed with gzip: splitMNIST/,
+    message: /is images or labels in the format of MNIST \(IDX\), compressed with gzip, which readIdx reads; splitMNIST/,
     except: ['IDX'],
   },
   'an empty file': { file: Buffer.alloc(0), message: /is empty: write or fetch it again$/, except: ['torch.load', 'jit.load', 'IDX'] },

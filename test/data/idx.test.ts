@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, it } from 'mocha';
-import { type ErrorCode, splitMNIST } from '../../lib/index';
+import { type DType, type ErrorCode, loadMNIST, readIdx, splitMNIST, TensorDataset } from '../../lib/index';
 import { rejectsWithCode } from '../support/assertions';
 import { idxBytes, mnistFiles, type MNISTFiles, smallMNIST, writeMNIST } from '../support/idx';
 import { withTempFolder } from '../support/temp-folder';
@@ -136,4 +136,79 @@ describe('IDX files', () => {
         /train-|t10k-/,
       );
     }));
+});
+
+describe('readIdx', () => {
+  const read = (bytes: Buffer) =>
+    withTempFolder(async (folder) => {
+      const file = path.join(folder, 'file');
+      await writeFile(file, bytes);
+      return readIdx(file);
+    });
+
+  it('gives a tensor of whatever shape, gzipped or not', async () => {
+    const bytes = idxBytes([2, 1, 2, 2], [0, 1, 2, 3, 4, 5, 6, 255]);
+    for (const each of [bytes, gzipSync(bytes)]) {
+      const array = await read(each);
+      assert.equal(array.dtype, 'uint8');
+      assert.equal(array.device, 'cpu');
+      assert.deepEqual(array.shape, [2, 1, 2, 2]);
+      assert.deepEqual(array.toNumbers(), [0, 1, 2, 3, 4, 5, 6, 255]);
+    }
+    assert.deepEqual((await read(idxBytes([0, 28], []))).shape, [0, 28]);
+  });
+
+  // The bytes of each number are written out, the most significant first.
+  const types: [dtype: DType, type: number, bytes: number[], numbers: number[]][] = [
+    ['int8', 0x09, [0x01, 0x80, 0xff], [1, -128, -1]],
+    ['int16', 0x0b, [0x01, 0x02, 0xff, 0xfe, 0x80, 0x00], [258, -2, -32768]],
+    ['int32', 0x0c, [0x01, 0x02, 0x03, 0x04, 0xff, 0xff, 0xff, 0xfe, 0x7f, 0xff, 0xff, 0xff], [16909060, -2, 2147483647]],
+    ['float32', 0x0d, [0x3f, 0x80, 0, 0, 0xc0, 0x20, 0, 0, 0x7f, 0x80, 0, 0], [1, -2.5, Infinity]],
+    ['float64', 0x0e, [0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0xc0, 0x04, 0, 0, 0, 0, 0, 0, 0x40, 0x59, 0, 0, 0, 0, 0, 0], [1, -2.5, 100]],
+  ];
+  for (const [dtype, type, bytes, numbers] of types) {
+    it(`reads ${dtype}`, async () => {
+      for (const shape of [[3], [1, 3]]) {
+        const whole = idxBytes(shape, bytes, (type << 8) | shape.length);
+        for (const each of [whole, gzipSync(whole)]) {
+          const array = await read(each);
+          assert.equal(array.dtype, dtype);
+          assert.deepEqual(array.shape, shape);
+          assert.deepEqual(array.toNumbers(), numbers);
+        }
+      }
+    });
+  }
+
+  it('misuse: other files, and those that are cut short', async () => {
+    await rejectsWithCode(read(idxBytes([1], [0], 0x0a01)), 'ERR_IDX_FORMAT', /type among 8 \(uint8\), .*14 \(float64\).*, got 2561$/);
+    await rejectsWithCode(read(idxBytes([1], [0], 0x01000801)), 'ERR_IDX_FORMAT', /got 16779265$/);
+    await rejectsWithCode(read(Buffer.alloc(3)), 'ERR_IDX_FORMAT', /got a file of 3 bytes$/);
+    await rejectsWithCode(read(Buffer.of(0, 0, 8, 2, 0, 0)), 'ERR_IDX_FORMAT', /expected a header of 12 bytes, got a file of 6 bytes$/);
+    await rejectsWithCode(read(idxBytes([2], [0, 0, 0], 0x0b01)), 'ERR_IDX_FORMAT', /expected 4 bytes for int16 of shape \[2\], got 3$/);
+    await rejectsWithCode(read(Buffer.from('<!doctype html>')), 'ERR_IDX_FORMAT', /^IDX: expected an IDX file, ".*" is a web page/);
+    await rejectsWithCode(readIdx('no such file'), 'ERR_DATA_NOT_FOUND', /^IDX: expected "no such file", found no such file$/);
+    await rejectsWithCode(readIdx(7 as never), 'ERR_INVALID_ARG_TYPE', /^readIdx: expected path to be a file name, got 7$/);
+  });
+});
+
+describe('loadMNIST', () => {
+  it('gives both parts as datasets of bytes that become floats', () =>
+    withTempFolder(async (folder) => {
+      await writeMNIST(folder, smallMNIST());
+      const { train, test } = await loadMNIST(folder);
+      for (const [part, count] of [[train, 20], [test, 10]] as const) {
+        assert.ok(part instanceof TensorDataset);
+        assert.deepEqual(part.x.shape, [count, 1, 2, 2]);
+        assert.equal(part.x.dtype, 'uint8');
+        assert.equal(part.y.dtype, 'int64');
+        assert.deepEqual(part.transform, { toFloat: true });
+        assert.deepEqual(part.classes, [...Array(10).keys()]);
+      }
+    }));
+
+  it('misuse: no folder', async () => {
+    await rejectsWithCode(loadMNIST(7 as never), 'ERR_INVALID_ARG_TYPE', /^loadMNIST: expected datasetRoot to be a folder, got 7$/);
+    await rejectsWithCode(loadMNIST('none'), 'ERR_DATA_NOT_FOUND', /^MNIST: expected one of train-images/);
+  });
 });

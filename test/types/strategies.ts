@@ -1,24 +1,33 @@
 // Read by the type checker alone: a hook sees of a strategy all that there is to see.
 import type { inspect } from 'node:util';
-import type {
-  Clock,
-  Counters,
-  EvaluationPlugin,
-  Evaluator,
-  HookName,
-  Logger,
+import {
+  BaseSGDTemplate,
+  type Clock,
+  type Counters,
+  type EvaluationPlugin,
+  type Evaluator,
+  hasNativeTwin,
+  type HookName,
+  type Logger,
   MAS,
+  MASPlugin,
   Naive,
-  Plugin,
-  PluginMetric,
-  Strategy,
+  type nn,
+  type optim,
+  Phase,
+  type Plugin,
+  type PluginMetric,
+  type Strategy,
+  SupervisedPlugin,
   SupervisedTemplate,
+  type Tensor,
+  type TrainOptions,
 } from '../../lib/index';
 import type { isWhollyKept } from '../../lib/hooks/plugin';
 
 type Nothing<Missing extends never> = Missing;
 /** What is for this package alone. */
-type Internal = 'nativeCriterion' | 'measurement' | 'isMeasuring' | typeof inspect.custom | typeof isWhollyKept;
+type Internal = 'hasNativeCriterion' | 'measurement' | 'isMeasuring' | typeof inspect.custom | typeof isWhollyKept;
 /** What makes plugins of them. */
 type OfPlugins = HookName | 'supportsDistributed';
 
@@ -46,3 +55,64 @@ export const assign: Plugin = {
     strategy.dispatch('beforeForward', {});
   },
 };
+
+/** A strategy with more than others have. */
+class Rehearsing extends SupervisedTemplate {
+  protected readonly share: number = 0.5;
+  buffer: Tensor[] = [];
+
+  override criterion(): Tensor | Promise<Tensor> {
+    return this.share > 0 ? super.criterion() : this.loss;
+  }
+}
+
+class Extending extends SupervisedPlugin {
+  override beforeBackward(strategy: Rehearsing): void {
+    strategy.buffer.push(strategy.mbX!);
+  }
+  override async afterTrainingExp(strategy: Rehearsing, { dropLast }: TrainOptions): Promise<void> {
+    if (!dropLast) await strategy.eval([]);
+  }
+}
+class Implementing implements Plugin {
+  beforeBackward(strategy: Rehearsing): void {
+    strategy.buffer.push(strategy.mbX!);
+  }
+}
+class Unnamed {
+  afterUpdate = (strategy: Rehearsing) => void strategy.buffer.pop();
+}
+class Generic<S extends SupervisedTemplate> extends SupervisedPlugin {
+  override beforeEval(strategy: S): void {
+    void strategy.plugins;
+  }
+}
+class Measuring extends MASPlugin {
+  override async beforeBackward(strategy: Rehearsing): Promise<void> {
+    if (strategy.buffer.length > 0) await super.beforeBackward(strategy);
+  }
+}
+
+/** Hooks may be written for a strategy of one's own, wherever plugins go. */
+export function ofOwnStrategies(model: nn.Module, optimizer: optim.Optimizer): SupervisedTemplate[] {
+  const list = [new Extending(), new Implementing(), new Unnamed(), new Generic<Rehearsing>(), new Measuring()];
+  const plugins: Plugin[] = [
+    ...list,
+    { beforeBackward: (strategy: Rehearsing) => void strategy.buffer },
+    { beforeForward(strategy: SupervisedTemplate) {
+        void strategy.criterion();
+    } },
+    { beforeForward: (strategy: BaseSGDTemplate) => strategy.backward() },
+  ];
+  plugins.push(new Extending());
+  hasNativeTwin(Implementing.prototype.beforeBackward, (_: Implementing, strategy: Rehearsing) =>
+    strategy.buffer.length > 0 ? Phase.measure : null,
+  );
+  // @ts-expect-error -- a strategy is no tensor
+  plugins.push({ beforeBackward: (strategy: Tensor) => void strategy });
+  return [
+    new Rehearsing({ model, optimizer, plugins: list }),
+    new Naive({ model, optimizer, plugins: [{ afterUpdate(strategy: Rehearsing) { strategy.buffer = []; } }] }),
+    new MAS({ model, optimizer, lambdaReg: 1, plugins }),
+  ];
+}

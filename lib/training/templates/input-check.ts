@@ -15,6 +15,7 @@ import { EarlyStoppingPlugin } from '../plugins/early-stopping';
 import { EvaluationPlugin } from '../plugins/evaluation';
 import { LRSchedulerPlugin } from '../plugins/lr-scheduler';
 import { MASPlugin } from '../plugins/mas';
+import { MaskedCrossEntropy } from '../plugins/masked-cross-entropy';
 import { PeriodicEval } from '../plugins/periodic-eval';
 
 type Method = keyof Strategy | 'beforeTrainingExp' | 'trainExp' | 'beforeEvalExp' | 'evalExp';
@@ -34,7 +35,7 @@ const between: Record<'train' | 'eval', { hooks: HookName[]; methods: Method[] }
 };
 
 /** Of this package, and none that changes a mini-batch. */
-const harmless = [CheckpointPlugin, Clock, EarlyStoppingPlugin, EvaluationPlugin, LRSchedulerPlugin, MASPlugin, PeriodicEval].map(({ prototype }): object => prototype);
+const harmless = [CheckpointPlugin, Clock, EarlyStoppingPlugin, EvaluationPlugin, LRSchedulerPlugin, MASPlugin, MaskedCrossEntropy, PeriodicEval].map(({ prototype }): object => prototype);
 
 /**
  * @internal Refuses data in memory whose inputs TorchScript does not take, before any of it is learned or evaluated. Where a

@@ -1,7 +1,7 @@
 import type { Dataset, MiniBatch, MiniBatchSource } from '../../data/dataset';
 import { fromNativeInputs, type Inputs, requireInputs, requireOneInput, toNativeInputs } from '../../data/inputs';
 import { native } from '../../native/binding';
-import type { NativeTrainingStep } from '../../native/types';
+import type { NativeCriterion, NativeTrainingStep } from '../../native/types';
 import { CrossEntropyLoss } from '../../nn/losses';
 import { isScripted, type Module, nativeModule } from '../../nn/module';
 import type { Optimizer } from '../../optim/optimizer';
@@ -12,6 +12,7 @@ import { succeeded } from '../iteration/iteration-plan';
 import { requireMiniBatch } from '../iteration/mini-batch-source';
 import { NativeRuns } from '../iteration/native-runs';
 import { PassesUnderWay } from '../iteration/passes-under-way';
+import { MaskedCrossEntropy } from '../plugins/masked-cross-entropy';
 import { BaseTemplate } from './base';
 import type { BaseTemplateOptions } from './base-options';
 import { baseSGDOptions, type Criterion } from './sgd-options';
@@ -34,23 +35,17 @@ export abstract class MiniBatchTemplate extends BaseTemplate {
   /** The criterion as it was given. */
   protected readonly lossFunction: Criterion;
   private currentOptimizer: Optimizer;
+  /** What C++ computes at present. */
+  private knownCriterion: NativeCriterion | null;
+  private plainCriterion: NativeCriterion | null = null;
 
   /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_UNKNOWN_OPTION; ERR_DEVICE */
   constructor(options: BaseTemplateOptions, optimizer: Optimizer, lossFunction: Criterion) {
     super(options);
     this.currentOptimizer = optimizer;
     this.lossFunction = lossFunction;
-    const criterion = this.nativeCriterion();
-    this.step = native.createTrainingStep(
-      nativeModule(super.model),
-      optimizer.handle,
-      criterion && {
-        weight: criterion.weight?.handle ?? null,
-        ignoreIndex: criterion.ignoreIndex,
-        labelSmoothing: criterion.labelSmoothing,
-      },
-      this.device,
-    );
+    this.knownCriterion = this.nativeCriterion();
+    this.step = native.createTrainingStep(nativeModule(super.model), optimizer.handle, this.knownCriterion, this.device);
   }
 
   override get model(): Module {
@@ -150,12 +145,20 @@ export abstract class MiniBatchTemplate extends BaseTemplate {
     succeeded(await this.nativeRuns.run(phases, 1));
   }
 
-  /** @internal The criterion that C++ can compute; null where it is another. */
-  nativeCriterion(): CrossEntropyLoss | null {
+  /** @internal Whether C++ can compute the criterion; it is then told of it as it is at present. */
+  hasNativeCriterion(): boolean {
+    const criterion = this.nativeCriterion();
+    if (criterion !== null && criterion !== this.knownCriterion) this.step.setCriterion(criterion);
+    this.knownCriterion = criterion ?? this.knownCriterion;
+    return criterion !== null;
+  }
+
+  private nativeCriterion(): NativeCriterion | null {
     const { lossFunction } = this;
-    const isTwin =
-      lossFunction instanceof CrossEntropyLoss && isScripted(lossFunction) && lossFunction.reduction === 'mean';
-    return isTwin ? lossFunction : null;
+    if (lossFunction instanceof MaskedCrossEntropy) return lossFunction.nativeCriterion();
+    if (!(lossFunction instanceof CrossEntropyLoss) || !isScripted(lossFunction) || lossFunction.reduction !== 'mean') return null;
+    const { weight, ignoreIndex, labelSmoothing } = lossFunction;
+    return (this.plainCriterion ??= { weight: weight?.handle ?? null, ignoreIndex, labelSmoothing, classes: null });
   }
 
   /** A tensor of the current iteration; null where there is none. */

@@ -112,5 +112,5 @@ hasNativeTwin<SupervisedTemplate>(SupervisedTemplate.prototype.forward, ({ model
   isScripted(model) ? Phase.forward : undefined,
 );
 hasNativeTwin<SupervisedTemplate>(SupervisedTemplate.prototype.criterion, (strategy) =>
-  strategy.nativeCriterion() ? Phase.criterion : undefined,
+  strategy.hasNativeCriterion() ? Phase.criterion : undefined,
 );

@@ -18,12 +18,15 @@ at::Tensor optional_tensor(const Napi::Object& options, const char* name) {
   return is_absent(value) ? at::Tensor() : on_host(TensorHandle::tensor(value));
 }
 
-/// { permutation?, toFloat, mean?, std?, draws }, for samples of so many features.
-Transform transform_argument(const Napi::Value& value, int64_t features) {
+/// { pad, permutation?, toFloat, mean?, std?, draws }, for samples x [B, ...].
+Transform transform_argument(const Napi::Value& value, const at::Tensor& x) {
   if (!value.IsObject()) wrong_argument("a transform description");
   const auto options = value.As<Napi::Object>();
   Transform transform;
-  transform.permute(optional_tensor(options, "permutation"), features);
+  transform.pad = integer_argument(options.Get("pad"), "pad");
+  constexpr int64_t kWidestFrame = 65536;  // sizes stay far from overflow
+  if (transform.pad < 0 || transform.pad > kWidestFrame) wrong_argument("pad to be in [0, 65536]");
+  transform.permute(optional_tensor(options, "permutation"), transform.features_of(x));
   transform.to_float = boolean_argument(options.Get("toFloat"), "toFloat");
   if (!is_absent(options.Get("mean"))) {
     transform.mean = number_argument(options.Get("mean"), "mean");
@@ -33,8 +36,6 @@ Transform transform_argument(const Napi::Value& value, int64_t features) {
   return transform;
 }
 
-int64_t features_of(const at::Tensor& x) { return x.dim() == 0 || x.size(0) == 0 ? 0 : x.numel() / x.size(0); }
-
 /// Native: transformed(x: Tensor, transform) -> Tensor: what a dataset with this transform would give of samples x [B, ...],
 /// on their device.
 Napi::Value transformed(const Napi::CallbackInfo& info) {
@@ -42,7 +43,7 @@ Napi::Value transformed(const Napi::CallbackInfo& info) {
   return guarded(env, [&]() -> Napi::Value {
     const at::NoGradGuard no_grad;
     const at::Tensor& x = TensorHandle::tensor(info[0]);
-    const Transform transform = transform_argument(info[1], features_of(x));
+    const Transform transform = transform_argument(info[1], x);
     if (x.dim() == 0) wrong_argument("samples [B, ...]");
     transform.draw(x.size(0));
     at::Tensor result;
@@ -79,7 +80,7 @@ Napi::Value create_dataset(const Napi::CallbackInfo& info) {
         (indices.min().item<int64_t>() < 0 || indices.max().item<int64_t>() >= inputs.size())) {
       throw Error("ERR_INDEX_RANGE", "dataset: expected indices in [0, " + std::to_string(inputs.size()) + ")");
     }
-    dataset->transform = transform_argument(options.Get("transform"), features_of(inputs.tensors.front()));
+    dataset->transform = transform_argument(options.Get("transform"), inputs.tensors.front());
     return DatasetHandle::make(Environment::of(env).dataset_class, std::shared_ptr<const Dataset>(dataset));
   });
 }

@@ -48,11 +48,20 @@ PlannedPhase to_phase(const Napi::Value& value) {
 
 std::optional<CrossEntropy> to_criterion(const Napi::Value& value) {
   if (is_absent(value)) return std::nullopt;
+  if (!value.IsObject()) wrong_argument("a criterion");
   const auto options = value.As<Napi::Object>();
   CrossEntropy criterion;
   if (!is_absent(options.Get("weight"))) criterion.weight = TensorHandle::tensor(options.Get("weight"));
   criterion.ignore_index = integer_argument(options.Get("ignoreIndex"), "ignoreIndex");
   criterion.label_smoothing = number_argument(options.Get("labelSmoothing"), "labelSmoothing");
+  if (!is_absent(options.Get("classes"))) {
+    criterion.classes = TensorHandle::tensor(options.Get("classes")).to(at::kCPU).clone();
+    if (criterion.classes.dim() != 1 || criterion.classes.scalar_type() != at::kLong) wrong_argument("classes int64 [K]");
+    if (criterion.classes.numel() > 0) {
+      criterion.largest_class = criterion.classes.max().item<int64_t>();
+      if (criterion.classes.min().item<int64_t>() < 0) wrong_argument("classes of at least 0");
+    }
+  }
   return criterion;
 }
 
@@ -77,6 +86,7 @@ void TrainingStepHandle::define(Napi::Env env, Napi::Object exports) {
                                                   InstanceMethod<&Self::release>("release"),
                                                   InstanceMethod<&Self::set_model>("setModel"),
                                                   InstanceMethod<&Self::set_optimizer>("setOptimizer"),
+                                                  InstanceMethod<&Self::set_criterion>("setCriterion"),
                                                   InstanceMethod<&Self::knows_optimizer>("knowsOptimizer"),
                                                   InstanceMethod<&Self::update_optimizer>("updateOptimizer"),
                                                   InstanceMethod<&Self::lay_out>("layOut"),
@@ -199,6 +209,16 @@ Napi::Value TrainingStepHandle::set_optimizer(const Napi::CallbackInfo& info) {
     if (!value_.holds.empty()) value_.holds.back().take(optimizer, "optimizer");
     step.set_optimizer(optimizer->object);
     value_.optimizer = optimizer;
+    return info.Env().Undefined();
+  });
+}
+
+/// setCriterion(criterion: object) -> void
+Napi::Value TrainingStepHandle::set_criterion(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const std::optional<CrossEntropy> criterion = to_criterion(info[0]);
+    if (!criterion) wrong_argument("a criterion");
+    idle().set_criterion(*criterion);
     return info.Env().Undefined();
   });
 }

@@ -44,6 +44,7 @@ class TrainingStepHandle : public Wrapped<TrainingStepHandle, SharedStep> {
   Napi::Value release(const Napi::CallbackInfo& info);
   Napi::Value set_model(const Napi::CallbackInfo& info);
   Napi::Value set_optimizer(const Napi::CallbackInfo& info);
+  Napi::Value set_criterion(const Napi::CallbackInfo& info);
   Napi::Value knows_optimizer(const Napi::CallbackInfo& info);
   Napi::Value update_optimizer(const Napi::CallbackInfo& info);
   Napi::Value lay_out(const Napi::CallbackInfo& info);

@@ -16,7 +16,18 @@ void Transform::permute(at::Tensor by, int64_t features) {
   if (fill) permutation = permutation.remainder(features + 1);
 }
 
+int64_t Transform::features_of(const at::Tensor& x) const {
+  if (pad > 0 && x.dim() < 3) {
+    throw Error("ERR_INVALID_ARG_VALUE",
+                "transform: expected samples [..., rows, columns] where pad is given, got " + c10::str(x.sizes().slice(1)));
+  }
+  int64_t features = 1;
+  for (int64_t d = 1; d < x.dim(); ++d) features *= x.size(d) + (d < x.dim() - 2 ? 0 : 2 * pad);
+  return features;
+}
+
 at::Tensor Transform::operator()(at::Tensor x) const {
+  if (pad > 0) x = at::constant_pad_nd(x, {pad, pad, pad, pad}, 0);
   if (permutation.defined()) {
     at::Tensor features = x.flatten(1);
     if (fill) features = at::cat({features, at::zeros({x.size(0), 1}, x.options())}, 1);

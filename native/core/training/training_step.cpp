@@ -44,13 +44,12 @@ at::Tensor no_loss(const at::Device& device) { return at::zeros({1}, at::TensorO
 }  // namespace
 
 TrainingStep::TrainingStep(std::shared_ptr<Model> model, std::shared_ptr<Optimizer> optimizer,
-                           std::optional<CrossEntropy> criterion, at::Device device)
+                           const std::optional<CrossEntropy>& criterion, at::Device device)
     : loss(no_loss(device)),
       model_(std::move(model)),
       optimizer_(std::move(optimizer)),
-      criterion_(std::move(criterion)),
       device_(device) {
-  if (criterion_ && criterion_->weight.defined()) criterion_->weight = criterion_->weight.to(device_);
+  if (criterion) set_criterion(*criterion);
 }
 
 void TrainingStep::set_model(std::shared_ptr<Model> model) { model_ = std::move(model); }

@@ -33,11 +33,12 @@ struct PlannedPhase {
 class TrainingStep {
  public:
   TrainingStep(std::shared_ptr<Model> model, std::shared_ptr<Optimizer> optimizer,
-               std::optional<CrossEntropy> criterion, at::Device device);
+               const std::optional<CrossEntropy>& criterion, at::Device device);
 
   /// Steps of this strategy train `model`, or update with `optimizer`, from now on.
   void set_model(std::shared_ptr<Model> model);
   void set_optimizer(std::shared_ptr<Optimizer> optimizer);
+  void set_criterion(const CrossEntropy& criterion) { criterion_ = criterion.to(device_); }
 
   /// Tells the optimizer which parameters the model has now (see `Optimizer::update`). As in the reference, a
   /// strategy's first look at the optimizer makes no difference between parameters that it knew and others. Parameters

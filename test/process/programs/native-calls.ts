@@ -16,14 +16,14 @@ const newLinear = () => new nn.Linear(2, 2, { device: 'cpu' });
 const linear = newLinear();
 const heads = () => nativeModule(new models.MultiHeadClassifier(2));
 const dataset = new TensorDataset(tensor([[1, 2], [3, 4]]), tensor([0, 1], long)); // prettier-ignore
-const transform = () => ({ permutation: handle([1, 0], long), toFloat: true, mean: 0.5, std: 2, draws: 3 });
+const transform = () => ({ pad: 0, permutation: handle([1, 0], long), toFloat: true, mean: 0.5, std: 2, draws: 3 });
 const description = () => ({
   inputs: handle([[1, 2], [3, 4]]), targets: handle([0, 1], long), indices: null, taskLabels: handle([0, 0], long), transform: transform(),
 }); // prettier-ignore
 
 const optimizer = () =>
   native.createOptimizer('SGD', [{ params: linear.parameters().map((p, i) => [`p${i}`, p.handle]), options: sgd }]);
-const step = native.createTrainingStep(nativeModule(linear), optimizer(), { weight: null, ignoreIndex: -100, labelSmoothing: 0 }, 'cpu');
+const step = native.createTrainingStep(nativeModule(linear), optimizer(), { weight: null, ignoreIndex: -100, labelSmoothing: 0, classes: null }, 'cpu');
 const sampling = () => ({ batchSize: 1, shuffle: false, dropLast: false, groups: [handle([0, 1], long)], oversample: false, generator: null });
 const miniBatches = () => native.createMiniBatches(dataset.toNative(), sampling());
 
@@ -140,7 +140,7 @@ export const functions: Record<Exclude<MethodName<NativeAddon>, 'stop' | 'setErr
   createRiemannianWalk: () => [penalty(), 0.9],
   createOutputDistillation: () => [nativeModule(linear), nativeModule(newLinear()), { plugin: 'P', alpha: 1, temperature: 2, isMultiTask: false, classes: [[0, [0, 1]]] }],
   createFeatureDistillation: () => [nativeModule(linear), nativeModule(newLinear()), 'P', 1],
-  createTrainingStep: () => [nativeModule(linear), optimizer(), { weight: handle([1, 1]), ignoreIndex: -100, labelSmoothing: 0 }, 'cpu'],
+  createTrainingStep: () => [nativeModule(linear), optimizer(), { weight: handle([1, 1]), ignoreIndex: -100, labelSmoothing: 0, classes: null }, 'cpu'],
 };
 
 /** By class: an object to call them on, and the arguments of each method. */
@@ -229,6 +229,7 @@ export const methods: Record<string, { on: () => object; calls: Record<string, A
       release: () => [],
       setModel: () => [nativeModule(linear)],
       setOptimizer: () => [optimizer()],
+      setCriterion: () => [{ weight: null, ignoreIndex: -100, labelSmoothing: 0, classes: handle([0, 1], long) }],
       knowsOptimizer: () => [],
       updateOptimizer: () => [false, false],
       layOut: () => [],
