@@ -127,7 +127,7 @@ describe('concatDatasets', () => {
       'ERR_INVALID_ARG_TYPE',
       /IterableDataset.* at index 0, whose samples do not lie in memory/,
     ],
-    'samples of another shape': [() => concatDatasets([one(), dataset([[1]], [0])]), 'ERR_SHAPE', /x to be uint8 \[N, 2\] on cpu as at index 0, got uint8 \[N, 1\] on cpu at index 1/],
+    'samples of another shape': [() => concatDatasets([one(), dataset([[1]], [0])]), 'ERR_SHAPE', /x to be uint8 \[N, 2\] on \S+ as at index 0, got uint8 \[N, 1\] on \S+ at index 1/],
     'samples of another dtype': [
       () => concatDatasets([one(), new TensorDataset(tensor([[1, 2]], { dtype: 'float32' }), labels([0]))]),
       'ERR_SHAPE',
@@ -136,7 +136,7 @@ describe('concatDatasets', () => {
     'targets of another dtype': [
       () => concatDatasets([one(), new TensorDataset(bytes([[1, 2]]), tensor([0.5], { dtype: 'float32' }))]),
       'ERR_SHAPE',
-      /y to be int64 \[N\] on cpu as at index 0, got float32 \[N\]/,
+      /y to be int64 \[N\] on \S+ as at index 0, got float32 \[N\]/,
     ],
     'other inputs': [
       () => concatDatasets([one(), new TensorDataset({ a: bytes([[1, 2]]) }, labels([0]))]),
