@@ -24,6 +24,8 @@ export { MASPlugin, type MASStateDict } from './plugins/mas';
 export { masOptions, type IncludeParameter, type MASObjective, type MASPluginOptions, type MASPreset } from './plugins/mas-options';
 export { MASReport } from './plugins/mas-report';
 export type { ExperienceShare, MASReportEntry, MASReportJSON, MASReportParameter } from './plugins/mas-report-entries';
+export { DistillationPlugin } from './plugins/distillation-plugin';
+export { PathPlugin } from './plugins/path-plugin';
 export { PenaltyPlugin } from './plugins/penalty-plugin';
 export { EWCPlugin, ewcOptions, type EWCPluginOptions, type EWCStateDict } from './plugins/ewc';
 export { L2Plugin, l2Options, type L2PluginOptions } from './plugins/l2';

@@ -11,7 +11,7 @@ const program = 'test/process/programs/resumed-training.ts';
 const failingDisk = path.join(__dirname, 'failing-disk.cjs');
 
 /** The runs that the program knows. */
-export const runs = ['joined', 'evaluated', 'typescript', 'heads', 'iterable', 'ownLoader', 'window', 'proximal', 'shuffled'] as const;
+export const runs = ['joined', 'evaluated', 'typescript', 'heads', 'iterable', 'ownLoader', 'window', 'proximal', 'shuffled', 'ewc', 'si', 'rwalk', 'lwf', 'lfl'] as const;
 export type RunName = (typeof runs)[number];
 
 export interface EndOfRun {

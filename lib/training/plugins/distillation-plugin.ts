@@ -8,9 +8,6 @@ import type { Phase } from '../../phase';
 import { BegunExperience } from './begun-experience';
 import { Teacher } from './teacher';
 
-/** A weight, or one for each experience. */
-export type Weights = number | readonly number[];
-
 /** A phase, and of which student and teacher it is, with which weight. */
 interface Made {
   student: NativeModule;
@@ -19,23 +16,24 @@ interface Made {
   phase: Phase | null;
 }
 
-/** @internal What the plugins have in common that hold a model to its teacher: the model as it was behind the latest experience. */
+/** What the plugins have in common that hold a model to its teacher: the model as it was behind the latest experience. */
 export abstract class DistillationPlugin extends SupervisedPlugin {
   override readonly supportsDistributed = false;
   // The teacher is what it was, where a run is resumed.
+  /** @internal */
   readonly [isWhollyKept] = true;
   /** @internal */
   protected teacher = new Teacher();
   /** @internal How many experiences it has behind it. */
   protected experiences = 0;
-  readonly #weights: Weights;
+  readonly #weights: number | readonly number[];
   readonly #option: string;
   readonly #begun: BegunExperience;
   #before: (() => void) | null = null;
   #made: Made | null = null;
 
-  /** @param option what the weights are called, in messages */
-  constructor(weights: Weights, option: string) {
+  /** @internal @param option what the weights are called, in messages */
+  constructor(weights: number | readonly number[], option: string) {
     super();
     this.#weights = weights;
     this.#option = option;
@@ -50,11 +48,11 @@ export abstract class DistillationPlugin extends SupervisedPlugin {
     });
   }
 
-  /** What C++ does with models in TorchScript; null where it cannot. */
+  /** @internal What C++ does with models in TorchScript; null where it cannot. */
   protected abstract makePhase(student: NativeModule, teacher: NativeModule, weight: number, model: AnyModule): Phase | null;
-  /** The same in TypeScript: adds to `strategy.loss`. */
+  /** @internal The same in TypeScript: adds to `strategy.loss`. */
   protected abstract addToLoss(strategy: Strategy, teacher: AnyModule, weight: number): void | Promise<void>;
-  /** What is remembered of an experience beside the teacher; gives what takes it back. */
+  /** @internal What is remembered of an experience beside the teacher; gives what takes it back. */
   protected abstract learned(strategy: Strategy): () => void;
 
   /** @throws ERR_INVALID_ARG_VALUE where there is no weight for the experience */

@@ -12,7 +12,7 @@ import { noGrad } from '../../tensor/grad-mode';
 import { requireTensor, type Tensor } from '../../tensor/tensor';
 import { torch } from '../../torch';
 import { callUser, callUserAtOnce } from '../../user-function';
-import { DistillationPlugin, type Weights } from './distillation-plugin';
+import { DistillationPlugin } from './distillation-plugin';
 
 /** The option schema of `LFLPlugin`, for strategies that add options of their own. */
 export const lflOptions = {
@@ -55,7 +55,7 @@ type HasFeatures = { getFeatures(x: unknown): Tensor | Promise<Tensor> };
  */
 export class LFLPlugin extends DistillationPlugin {
   /** The weight of the distance. */
-  readonly lambdaE: Weights;
+  readonly lambdaE: number | readonly number[];
 
   constructor(options: LFLPluginOptions) {
     const { lambdaE } = parseOptions('LFLPlugin', schema, options);
@@ -85,7 +85,7 @@ export class LFLPlugin extends DistillationPlugin {
     );
   }
 
-  /** Freezes the last layer, and gives what undoes it. */
+  /** @internal Freezes the last layer, and gives what undoes it. */
   protected override learned({ model }: Strategy): () => void {
     const last = nativeModule(model).classes().findLast(([, name]) => name === 'Linear');
     if (!last) throw new ContinualTorchError('ERR_DISTILLATION', 'LFLPlugin.afterTrainingExp: expected a model with a Linear layer, got none');
@@ -98,10 +98,12 @@ export class LFLPlugin extends DistillationPlugin {
     return () => frozen.forEach((parameter) => void parameter.requiresGrad_());
   }
 
+  /** @internal */
   protected override makePhase(student: NativeModule, teacher: NativeModule, lambdaE: number): Phase | null {
     return saysFeatures(student) ? native.createFeatureDistillation(student, teacher, 'LFLPlugin', lambdaE) : null;
   }
 
+  /** @internal */
   protected override async addToLoss(strategy: Strategy, teacher: AnyModule, lambdaE: number): Promise<void> {
     const { model, mbInputs } = strategy;
     const features = async (of: AnyModule): Promise<Tensor> => {

@@ -14,7 +14,7 @@ import { noGrad } from '../../tensor/grad-mode';
 import type { Tensor } from '../../tensor/tensor';
 import { torch } from '../../torch';
 import { callUser } from '../../user-function';
-import { DistillationPlugin, type Weights } from './distillation-plugin';
+import { DistillationPlugin } from './distillation-plugin';
 import { requireSameOptions } from './quadratic-penalty';
 
 /** The option schema of `LwFPlugin`, for strategies that add options of their own. */
@@ -68,7 +68,7 @@ export type LwFStateDict = {
  */
 export class LwFPlugin extends DistillationPlugin {
   /** The weight of the distillation. */
-  readonly alpha: Weights;
+  readonly alpha: number | readonly number[];
   /** What outputs are divided by. */
   readonly temperature: number;
   #classes: ReadonlyMap<number, readonly number[]> = new Map();
@@ -101,6 +101,7 @@ export class LwFPlugin extends DistillationPlugin {
     this.forgetPhase();
   }
 
+  /** @internal */
   protected override learned({ experience }: Strategy): () => void {
     const before = this.#classes;
     const classes = new Map(before);
@@ -111,6 +112,7 @@ export class LwFPlugin extends DistillationPlugin {
     return () => void (this.#classes = before);
   }
 
+  /** @internal */
   protected override makePhase(student: NativeModule, teacher: NativeModule, alpha: number, model: AnyModule): Phase {
     const { temperature } = this;
     return native.createOutputDistillation(student, teacher, {
@@ -118,6 +120,7 @@ export class LwFPlugin extends DistillationPlugin {
     });
   }
 
+  /** @internal */
   protected override async addToLoss(strategy: Strategy, teacher: AnyModule, alpha: number): Promise<void> {
     const { model, mbOutput } = strategy;
     const isOfHeads = isMultiTask(model);

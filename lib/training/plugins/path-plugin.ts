@@ -9,14 +9,16 @@ import type { QuadraticPenalty } from './quadratic-penalty';
 /** Tensors by parameter name. */
 type ByParameter = Record<string, Tensor>;
 
-/** @internal What the plugins have in common that measure along the way of training, not in a pass behind it. */
-export abstract class PathPlugin<Method extends NativePathMethod = NativePathMethod> extends PenaltyPlugin {
+/** What the plugins have in common that measure along the way of training, not in a pass behind it. */
+export abstract class PathPlugin extends PenaltyPlugin {
   // What has been measured of an experience so far must not begin anew where a run is resumed.
+  /** @internal */
   readonly [isWhollyKept] = true;
   /** @internal */
-  protected readonly method: Method;
+  protected readonly method: NativePathMethod;
 
-  constructor(penalty: QuadraticPenalty, method: Method) {
+  /** @internal */
+  constructor(penalty: QuadraticPenalty, method: NativePathMethod) {
     const memory = {
       takeBack() {
         penalty.handle.takeBack();
@@ -37,14 +39,14 @@ export abstract class PathPlugin<Method extends NativePathMethod = NativePathMet
     this.begun.measured(strategy);
   }
 
-  /** Importances, anchors, and what is measured along the way: the memory itself. */
+  /** @internal Importances, anchors, and what is measured along the way: the memory itself. */
   protected memory(): Record<'importance' | 'anchor', ByParameter> & Record<string, ByParameter> {
     const { importance, anchor } = this.penalty.stateDict();
     const named = (entries: readonly [string, NativeTensor][]) => Object.fromEntries(entries.map(([name, handle]) => [name, new Tensor(handle)]));
     return { importance, anchor, ...Object.fromEntries(Object.entries(this.method.state()).map(([key, entries]) => [key, named(entries)])) };
   }
 
-  /** Goes on with copies of these. */
+  /** @internal Goes on with copies of these. */
   protected loadMemory({ importance, anchor, ...own }: ReturnType<typeof this.memory>): void {
     this.penalty.loadStateDict({ importance, anchor });
     const handles = (tensors: ByParameter) => Object.entries(tensors).map(([name, tensor]) => [name, tensor.handle] as const);

@@ -26,6 +26,7 @@ export abstract class PenaltyPlugin extends SupervisedPlugin {
   #countsAnyway = false;
   #isFitting = true;
 
+  /** @internal */
   constructor(penalty: QuadraticPenalty, begun: BegunExperience, penaltyUpdate: PenaltyUpdate) {
     super();
     this.penalty = penalty;
@@ -74,14 +75,14 @@ export abstract class PenaltyPlugin extends SupervisedPlugin {
     return strategy.clock.trainExpCounter > 0 || this.#countsAnyway || this.begun.hasMeasured(strategy);
   }
 
-  /** What is remembered was loaded: it counts in the strategy's first experience too, if there is any. */
+  /** @internal What is remembered was loaded: it counts in the strategy's first experience too, if there is any. */
   protected memoryIsLoaded(): void {
     this.begun.forget();
     this.#countsAnyway = !this.penalty.isEmpty;
     this.#isFitting = !this.#countsAnyway;
   }
 
-  /** Something was measured outside of an experience. */
+  /** @internal Something was measured outside of an experience. */
   protected memoryIsMade(): void {
     this.#countsAnyway = true;
     this.begun.settle();

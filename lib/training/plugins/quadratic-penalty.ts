@@ -100,11 +100,12 @@ export class QuadraticPenalty {
     this.value = this.handle.value();
   }
 
-  /** Its weight in the loss; another one counts from the next mini-batch on. @throws ERR_BUSY while a job uses it; ERR_INVALID_ARG_VALUE, _TYPE */
+  /** Its weight in the loss. @throws ERR_BUSY while a job uses it; ERR_INVALID_ARG_VALUE, _TYPE */
   get lambda(): number {
     return this.#lambda;
   }
 
+  /** Another one counts from the next mini-batch on. */
   set lambda(lambda: number) {
     this.handle.setLambda(parseArgument('QuadraticPenalty', 'lambda', nonNegativeNumber, lambda));
     this.#lambda = lambda;

@@ -73,18 +73,21 @@ export type RWalkStateDict = {
  * @throws ERR_INVALID_ARG_VALUE, ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION; while training ERR_PENALTY_SHAPE where a parameter has shrunk,
  * ERR_FORWARD, ERR_CRITERION
  */
-export class RWalkPlugin extends PathPlugin<NativeRiemannianWalk> {
+export class RWalkPlugin extends PathPlugin {
   /** The weight of the penalty. */
   readonly ewcLambda: number;
   /** The share of the new in the moving average. */
   readonly ewcAlpha: number;
   /** Iterations between two scores. */
   readonly deltaT: number;
+  readonly #walk: NativeRiemannianWalk;
 
   constructor(options?: RWalkPluginOptions) {
     const { ewcLambda, ewcAlpha, deltaT } = parseOptions('RWalkPlugin', schema, options);
     const penalty = new QuadraticPenalty({ lambda: ewcLambda }, namesOf('RWalk', 'RWalkPlugin', 'ewcLambda'));
-    super(penalty, native.createRiemannianWalk(penalty.handle, ewcAlpha));
+    const walk = native.createRiemannianWalk(penalty.handle, ewcAlpha);
+    super(penalty, walk);
+    this.#walk = walk;
     this.ewcLambda = ewcLambda;
     this.ewcAlpha = ewcAlpha;
     this.deltaT = deltaT;
@@ -115,25 +118,25 @@ export class RWalkPlugin extends PathPlugin<NativeRiemannianWalk> {
 
   /** Way and scores begin anew with each call of `train`. */
   override beforeTraining({ model }: Strategy): void {
-    this.method.startAnew(nativeModule(model).namedParameters());
+    this.#walk.startAnew(nativeModule(model).namedParameters());
   }
 
   /** The way goes on. */
   override async beforeTrainingExp(strategy: Strategy): Promise<void> {
     await super.beforeTrainingExp(strategy);
-    await strategy.runNative([this.method.begin]);
+    await strategy.runNative([this.#walk.begin]);
   }
 
   /** The gradient of the criterion alone. */
   override async beforeTrainingIteration(strategy: Strategy): Promise<void> {
     const { model, mbInputs, mbY, mbTaskId } = strategy;
     callUserAtOnce('ERR_CALLBACK', 'RWalkPlugin: eval of the model failed', () => model.eval());
-    await passOver(strategy, [[mbInputs!, mbY!, mbTaskId!]], { criterion: true, steps: [Phase.backward, this.method.before] });
+    await passOver(strategy, [[mbInputs!, mbY!, mbTaskId!]], { criterion: true, steps: [Phase.backward, this.#walk.before] });
   }
 
   /** What the update has gained. */
   override async afterTrainingIteration(strategy: Strategy): Promise<void> {
     const isScored = (strategy.clock.trainIterations + 1) % this.deltaT === 0;
-    await strategy.runNative([isScored ? this.method.score : this.method.after]);
+    await strategy.runNative([isScored ? this.#walk.score : this.#walk.after]);
   }
 }

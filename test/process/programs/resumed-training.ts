@@ -12,13 +12,16 @@ import {
   DataLoader,
   EarlyStoppingPlugin,
   EvaluationPlugin,
+  EWCPlugin,
   type Experience,
   forgettingMetrics,
   forwardTransferMetrics,
   Generator,
   IterableDataset,
+  LFLPlugin,
   lossMetrics,
   LRSchedulerPlugin,
+  LwFPlugin,
   manualSeed,
   MASPlugin,
   type MASPluginOptions,
@@ -26,11 +29,13 @@ import {
   nn,
   optim,
   type Plugin,
+  RWalkPlugin,
   SlidingWindow,
   SupervisedPlugin,
   SupervisedTemplate,
   type SupervisedTemplateOptions,
   type Strategy,
+  SynapticIntelligencePlugin,
   Tensor,
   TensorDataset,
   type TensorDatasetOptions,
@@ -149,6 +154,11 @@ const runs: Record<string, () => Parts> = {
     measured({ preset: 'capymoa', lambdaReg: 3, importanceData: new SlidingWindow(64), keepHistory: true, normalize: 'mean' }),
   proximal: () => measured({ preset: 'paper', lambdaReg: 3, penaltyUpdate: 'proximal', batchSize: 32, keepHistory: true }),
   shuffled: () => measured({ preset: 'facil', lambdaReg: 3, maxSamples: 50, importanceData: ownImages, keepHistory: true }),
+  ewc: () => protectedBy('joined', new EWCPlugin({ ewcLambda: 5, granularity: 'sample', keepImportanceData: true })),
+  si: () => protectedBy('joined', new SynapticIntelligencePlugin({ siLambda: [1, 3], eps: 0.1, clip: null })),
+  rwalk: () => protectedBy('joined', new RWalkPlugin({ deltaT: 7 })),
+  lwf: () => protectedBy('heads', new LwFPlugin({ alpha: 0.5 })),
+  lfl: () => protectedBy('evaluated', new LFLPlugin({ lambdaE: 2 })),
   ownLoader: () => {
     const parts = runs.joined!();
     return { ...parts, plugins: [...parts.plugins, { beforeTrainingExp: shuffledTwice }] };
@@ -156,9 +166,12 @@ const runs: Record<string, () => Parts> = {
 };
 
 /** A run with what a variant of MAS remembers. */
-function measured(options: MASPluginOptions): Parts {
-  const { options: { model, optimizer }, ...parts } = runs.joined!(); // prettier-ignore
-  return { ...parts, options: { model, optimizer, trainEpochs: 2 }, plugins: [new MASPlugin(options), new Drawing()] };
+const measured = (options: MASPluginOptions) => protectedBy('joined', new MASPlugin(options));
+
+/** One of the runs with another method. */
+function protectedBy(run: string, method: Plugin): Parts {
+  const { options: { model, optimizer }, ...parts } = runs[run]!(); // prettier-ignore
+  return { ...parts, options: { model, optimizer, trainEpochs: 2 }, plugins: [method, new Drawing()] };
 }
 
 /** What importances are measured on in place of an experience's data, other numbers each time. */
