@@ -41,7 +41,7 @@ async function taskStreams(digits: number[], samples: number | null): Promise<Be
 
 async function accuracyOf(strategy: SupervisedTemplate, { testStream }: Benchmark): Promise<number> {
   const metrics = await strategy.eval(testStream);
-  return metrics['Top1_Acc_Stream/eval_phase/test_stream/Task000'] as number;
+  return metrics['Top1_Acc_Stream/eval_phase/test_stream'] as number;
 }
 
 /** Goes back to the best epoch before importances are measured. */

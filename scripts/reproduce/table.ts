@@ -32,6 +32,8 @@ export function verdictOn({ mean: ours, seeds }: Measured, published: Published)
 export interface Cell {
   ours: Measured | null;
   published: Published | null;
+  /** Whether points say something of it: forgetting is far below one. */
+  isJudged: boolean;
 }
 
 export interface Table {
@@ -41,10 +43,10 @@ export interface Table {
 
 const number = ({ mean, deviation }: Published, spread = deviation > 0) => mean.toFixed(2) + (spread ? ` ± ${deviation.toFixed(2)}` : '');
 
-function textOf({ ours, published }: Cell): string {
+function textOf({ ours, published, isJudged }: Cell): string {
   const left = ours ? number(ours, ours.seeds > 1) : '-';
   if (!published) return ours ? `${left} (${ours.seeds})` : left;
-  const verdict = ours ? `, ${verdictOn(ours, published)}` : '';
+  const verdict = ours && isJudged ? `, ${verdictOn(ours, published)}` : '';
   return `${left} / ${number(published)}${verdict}`;
 }
 

@@ -70,7 +70,7 @@ export function tableOf(target: Target, runs: readonly Run[], results: readonly 
     columns,
     rows: rows.map((row) => ({
       name: row.name,
-      cells: columns.map((column) => ({ ours: measured(valuesOf(row, column)), published: row.published(column) })),
+      cells: columns.map((column) => ({ ours: measured(valuesOf(row, column)), published: row.published(column), isJudged: row.value === accuracy })),
     })),
   };
 }

@@ -18,6 +18,7 @@ async function outcome({ target, column, setting, seed, samples }: Run): Promise
 async function answer(run: Run): Promise<void> {
   const begin = performance.now();
   const { accuracies, learned } = await outcome(run);
+  if (![...accuracies, ...(learned ?? [])].every(Number.isFinite)) throw new Error(`expected accuracies, got ${accuracies.join(', ')}`);
   const result: Result = {
     ...run,
     accuracies,

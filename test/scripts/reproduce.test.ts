@@ -97,7 +97,7 @@ describe('npm run reproduce: the program', function () {
       assert.deepEqual(first.map(({ row, seed }) => `${row} ${seed}`), ['adam 0', 'mas 0', 'adam 1', 'mas 1']);
       for (const result of first) {
         assert.deepEqual([result.target, result.column, result.samples, result.accuracies.length], ['split', 'class', 8, 5]);
-        assert.ok(result.accuracies.every((accuracy) => accuracy >= 0 && accuracy <= 1));
+        assert.ok(result.accuracies.every((accuracy) => accuracy !== null && accuracy >= 0 && accuracy <= 1));
         assert.ok(result.version && result.torch && result.processor && result.date && result.seconds >= 0);
       }
       assert.deepEqual(first[1]!.setting, { method: 'mas', optimizer: 'Adam', lr: 0.001, epochs: 4, coefficient: 1 });
@@ -125,6 +125,8 @@ describe('npm run reproduce: the program', function () {
       }
       const all = readResults(file);
       assert.equal(all.length, 38);
+      assert.ok(all.every(({ accuracies, learned = [] }) => [...accuracies, ...learned].every((accuracy) => accuracy !== null && accuracy >= 0 && accuracy <= 1)));
+      assert.ok(all.filter(({ target }) => target === 'authors').every(({ learned }) => learned!.some((accuracy) => accuracy > 0)));
       assert.ok(all.every(({ row, target, accuracies }) => accuracies.length === (row === 'offline' ? 1 : target === 'permuted' ? 10 : 5)));
     }));
 
