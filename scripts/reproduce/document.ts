@@ -12,7 +12,7 @@ function section(target: Target, results: readonly Result[], heading: string, te
   const seeds = Math.max(...whole.map(({ seed }) => seed)) + 1;
   const keys = [...new Set(target.rows.map(({ key }) => key))].filter((key) => whole.some(({ row }) => row === key));
   const runs = runsOf(target, keys, target.columns, seeds, null);
-  const facts = `${unique(whole.map(({ date }) => date))}; continual-torch ${unique(whole.map(({ version }) => version))}, libtorch ${unique(whole.map(({ torch }) => torch))}; ${unique(whole.map(({ processor }) => processor))}, one thread a run.`;
+  const facts = `Seeds 0 to ${seeds - 1}; ${unique(whole.map(({ date }) => date))}; continual-torch ${unique(whole.map(({ version }) => version))}, libtorch ${unique(whole.map(({ torch }) => torch))}; ${unique(whole.map(({ processor }) => processor))}, one thread a run.`;
   return `## ${heading}\n\n${text}\n\n${markdown(tableOf(target, runs, whole))}\n\n${facts}\n`;
 }
 
