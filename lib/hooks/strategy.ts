@@ -226,6 +226,8 @@ export interface Strategy {
   /** One pass over `dataloader`. */
   evalEpoch(options: TrainOptions): Promise<void>;
 
+  /** @internal The criterion as it was given. */
+  readonly lossFunction: unknown;
   /** @internal */
   readonly step: NativeTrainingStep;
   /**

@@ -5,6 +5,7 @@ import { hasNativeTwin } from '../../hooks/twins';
 import type { NativeModule } from '../../native/types';
 import { type AnyModule, isScripted, nativeModule } from '../../nn/module';
 import type { Phase } from '../../phase';
+import type { State } from '../../state';
 import { BegunExperience } from './begun-experience';
 import { Teacher } from './teacher';
 
@@ -27,14 +28,18 @@ export abstract class DistillationPlugin extends SupervisedPlugin {
   /** @internal How many experiences it has behind it. */
   protected experiences = 0;
   readonly #weights: number | readonly number[];
+  readonly #plugin: string;
   readonly #option: string;
+  /** Whether the teacher was loaded: then it counts in a strategy's first experience too. */
+  #isLoaded = false;
   readonly #begun: BegunExperience;
   #before: (() => void) | null = null;
   #made: Made | null = null;
 
   /** @internal @param option what the weights are called, in messages */
-  constructor(weights: number | readonly number[], option: string) {
+  constructor(weights: number | readonly number[], plugin: string, option: string) {
     super();
+    this.#plugin = plugin;
     this.#weights = weights;
     this.#option = option;
     this.#begun = new BegunExperience({
@@ -52,13 +57,20 @@ export abstract class DistillationPlugin extends SupervisedPlugin {
   protected abstract makePhase(student: NativeModule, teacher: NativeModule, weight: number, model: AnyModule): Phase | null;
   /** @internal The same in TypeScript: adds to `strategy.loss`. */
   protected abstract addToLoss(strategy: Strategy, teacher: AnyModule, weight: number): void | Promise<void>;
+  /** @internal What cannot be learned from is refused before it begins. */
+  protected abstract check(strategy: Strategy): void;
   /** @internal What is remembered of an experience beside the teacher; gives what takes it back. */
   protected abstract learned(strategy: Strategy): () => void;
 
-  /** @throws ERR_INVALID_ARG_VALUE where there is no weight for the experience */
+  /** @throws ERR_INVALID_ARG_VALUE where there is no weight for the experience; ERR_CHECKPOINT_MISMATCH for the teacher of another model */
   override beforeTrainingExp(strategy: Strategy): void {
     this.#begun.begin(strategy);
+    if (strategy.clock.trainExpCounter === 0 && !this.#isLoaded) this.startOver();
     this.weight();
+    this.check(strategy);
+    if (this.teacher.of(strategy, this.#plugin) === null) return;
+    this.teacher.follow(strategy);
+    this.#made = null;
   }
 
   /** Lets go what there was before the latest experience. */
@@ -71,11 +83,12 @@ export abstract class DistillationPlugin extends SupervisedPlugin {
     const phase = this.phaseOf(strategy);
     if (phase !== undefined && phase !== null) await strategy.runNative([phase]);
     if (phase !== undefined) return;
-    await this.addToLoss(strategy, this.teacher.of(strategy)!, this.weight());
+    await this.addToLoss(strategy, this.teacher.of(strategy, this.#plugin)!, this.weight());
   }
 
   /** The model as it is now is the next teacher. */
   override afterTrainingExp(strategy: Strategy): void {
+    if (!this.#begun.isOf(strategy)) this.#begun.begin(strategy); // where a run is resumed in the middle of it
     const { teacher, experiences } = this;
     const before = teacher.copy();
     const takeBack = this.learned(strategy);
@@ -92,7 +105,7 @@ export abstract class DistillationPlugin extends SupervisedPlugin {
 
   /** @internal null: there is nothing to do at present; undefined: it is done in TypeScript. */
   phaseOf(strategy: Strategy): Phase | null | undefined {
-    const teacher = this.teacher.of(strategy);
+    const teacher = this.teacher.of(strategy, this.#plugin);
     if (!teacher) return null;
     const { model } = strategy;
     const student = nativeModule(model);
@@ -105,8 +118,18 @@ export abstract class DistillationPlugin extends SupervisedPlugin {
     return phase ?? undefined;
   }
 
-  /** @internal What goes on from a state has to make its phase anew. */
-  protected forgetPhase(): void {
+  /** @internal Goes on from a state. */
+  protected load(experiences: number, teacher: State): void {
+    this.experiences = experiences;
+    this.teacher.loadStateDict(teacher);
+    this.#isLoaded = teacher !== null;
+    this.#made = null;
+  }
+
+  /** @internal The first experience of a strategy begins: what was remembered of another strategy's is forgotten. */
+  protected startOver(): void {
+    this.experiences = 0;
+    this.teacher = new Teacher();
     this.#made = null;
   }
 
@@ -117,7 +140,7 @@ export abstract class DistillationPlugin extends SupervisedPlugin {
     if (weight !== undefined) return weight;
     throw new ContinualTorchError(
       'ERR_INVALID_ARG_VALUE',
-      `${this.#option}: expected a value for experience ${this.experiences}, an array of ${this.experiences + 1} or more, got one of ${weights.length}`,
+      `${this.#option} of ${this.#plugin}: expected a value for experience ${this.experiences}, an array of ${this.experiences + 1} or more, got one of ${weights.length}`,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ContinualTorchError } from '../../errors';
 import type { Strategy } from '../../hooks/strategy';
+import { CrossEntropyLoss } from '../../nn/losses';
 import { boolean, nonNegativeNumber, parseOptions } from '../../options';
 import { anyNumber, anyState, arrayOf, byName, checkState, object, tensorState } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
@@ -33,7 +34,7 @@ const stateSchema = z.object({
   penaltyUpdate: anyState.optional(),
   importance: byName(tensorState),
   anchor: byName(tensorState),
-  offset: byName(anyNumber).optional(),
+  offset: byName(z.number('a finite number')).optional(),
   history: arrayOf(object({ experience: anyNumber.nullable(), importance: byName(tensorState) })).optional(),
 });
 
@@ -103,7 +104,7 @@ export type EWCStateDict = {
  *     F = 1/B sum_b (d L(b) / d theta)^2
  *
  * With `granularity: 'sample'` F = 1/N sum_k (d L(x_k) / d theta)^2, exact, whatever the mini-batch; L is then the mean of its
- * samples' losses. With `labels: 'predicted'` L is the cross entropy with the class of the largest output. From the second
+ * samples' losses (a `CrossEntropyLoss` of another kind is refused). With `labels: 'predicted'` L is the cross entropy with the class of the largest output. From the second
  * experience on the loss gets, without a factor 1/2,
  *
  *     separate:  ewcLambda * sum_i sum F_i (theta - theta_i)^2      over all past experiences i
@@ -176,6 +177,7 @@ export class EWCPlugin extends PenaltyPlugin {
 
   /** Takes back what was measured of an experience that is learned again before it has ended. */
   override async beforeTrainingExp(strategy: Strategy): Promise<void> {
+    if (this.#options.granularity === 'sample' && this.#options.labels === 'true') requireMeanOfSamples(strategy.lossFunction);
     this.#history?.dropFrom(strategy.clock.trainExpCounter);
     await super.beforeTrainingExp(strategy);
   }
@@ -197,6 +199,13 @@ export class EWCPlugin extends PenaltyPlugin {
     const { ewcLambda, mode, decayFactor, labels, granularity, outputs } = this.#options;
     return { ewcLambda, mode, decayFactor, labels, granularity, outputs, penaltyUpdate: this.penaltyUpdate };
   }
+}
+
+/** Where each sample's loss is to be told from that of the mini-batch. */
+function requireMeanOfSamples(criterion: unknown): void {
+  if (!(criterion instanceof CrossEntropyLoss) || (criterion.reduction === 'mean' && criterion.weight === null)) return;
+  const got = criterion.reduction === 'mean' ? 'a CrossEntropyLoss with weights of classes' : `one with reduction "${criterion.reduction}"`;
+  throw new ContinualTorchError('ERR_IMPORTANCE', `EWCPlugin: expected a criterion that is the mean of its samples' losses with granularity "sample", got ${got}`);
 }
 
 function requireDecayOf(mode: 'separate' | 'online', decayFactor: number | null): void {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SupervisedPlugin } from '../../hooks/plugin';
-import type { Strategy } from '../../hooks/strategy';
+import type { Counters, Strategy } from '../../hooks/strategy';
 import type { Module } from '../../nn/module';
 import { boolean, parseOptions } from '../../options';
 import { byName, checkState, copyOf, type State, tensorState } from '../../state';
@@ -33,6 +33,8 @@ export class FromScratchTrainingPlugin extends SupervisedPlugin {
   readonly resetOptimizer: boolean;
   /** Copies of the parameters that the next experience begins with, by name; null before the first `train`. */
   initialWeights: Map<string, Tensor> | null = null;
+  /** Of the strategy that it took part in last; null: it goes on from a state, or is new. */
+  #clock: Counters | null = null;
 
   constructor(options?: FromScratchTrainingPluginOptions) {
     super();
@@ -40,8 +42,10 @@ export class FromScratchTrainingPlugin extends SupervisedPlugin {
   }
 
   /** Keeps the weights of before the first experience. */
-  override beforeTraining({ model }: Strategy): void {
-    this.initialWeights ??= weightsOf(model);
+  override beforeTraining({ model, clock }: Strategy): void {
+    const isOfAnother = this.#clock !== null && this.#clock !== clock && clock.trainExpCounter === 0;
+    this.#clock = clock;
+    if (isOfAnother || this.initialWeights === null) this.initialWeights = weightsOf(model);
   }
 
   /** Puts them back. */
@@ -66,6 +70,7 @@ export class FromScratchTrainingPlugin extends SupervisedPlugin {
   loadStateDict(state: unknown): void {
     const { initialWeights } = checkState('FromScratchTrainingPlugin', stateSchema, state);
     this.initialWeights = initialWeights && copies(Object.entries(initialWeights));
+    this.#clock = null;
   }
 }
 

@@ -54,6 +54,11 @@ export class L2Plugin extends PenaltyPlugin {
     this.memoryIsLoaded();
   }
 
+  /** @internal */
+  protected override startOver(): void {
+    this.penalty.set(new Map(), new Map());
+  }
+
   /** Anchors all parameters where they are. */
   override async afterTrainingExp(strategy: Strategy): Promise<void> {
     await strategy.runNative([this.penalty.handle.uniform('afterTrainingExp')]);

@@ -5,21 +5,22 @@ import { native } from '../../native/binding';
 import type { NativeModule } from '../../native/types';
 import { type AnyModule, nativeModule } from '../../nn/module';
 import type { Parameter } from '../../nn/parameter';
-import { nonNegativeNumber, parseOptions } from '../../options';
+import { nonNegativeInteger, nonNegativeNumber, parseOptions } from '../../options';
 import type { Phase } from '../../phase';
-import { anyNumber, anyState, checkState, type State } from '../../state';
+import { anyState, checkState, type State } from '../../state';
 import { noGrad } from '../../tensor/grad-mode';
 import { requireTensor, type Tensor } from '../../tensor/tensor';
 import { torch } from '../../torch';
 import { callUser, callUserAtOnce } from '../../user-function';
 import { DistillationPlugin } from './distillation-plugin';
+import { listed, requireSameOptions } from './quadratic-penalty';
 
 /** The option schema of `LFLPlugin`, for strategies that add options of their own. */
 export const lflOptions = {
   lambdaE: z.union([nonNegativeNumber, z.array(nonNegativeNumber).min(1)], 'a number of at least 0, or an array of one or more of them'),
 };
 const schema = z.object(lflOptions);
-const stateSchema = z.object({ experiences: anyNumber, teacher: anyState });
+const stateSchema = z.object({ lambdaE: anyState.optional(), experiences: nonNegativeInteger, teacher: anyState });
 
 /** Options of `LFLPlugin`. */
 export interface LFLPluginOptions {
@@ -29,6 +30,8 @@ export interface LFLPluginOptions {
 
 /** What an `LFLPlugin` remembers. */
 export type LFLStateDict = {
+  /** Option. */
+  lambdaE: number | number[];
   /** How many experiences it has behind it. */
   experiences: number;
   /** The model behind the latest experience; null before. */
@@ -46,8 +49,8 @@ type HasFeatures = { getFeatures(x: unknown): Tensor | Promise<Tensor> };
  *     lambdaE / (B F) sum ||features(x) - teacher's features(x)||^2
  *
  * The model has a method `getFeatures(x)`, as `models.SimpleMLP` has, or in TorchScript `get_features`. Behind each experience its last
- * `Linear` layer is frozen. As with the reference, the model is in eval mode behind the first mini-batch of each later call of
- * `train`: dropout and BatchNorm's statistics stand still.
+ * `Linear` layer is frozen. As with the reference, the model is in eval mode behind the first mini-batch of its second
+ * experience, and of each call of `train` from then on: dropout and BatchNorm's statistics stand still.
  *
  * @throws ERR_INVALID_ARG_VALUE, also while training where `lambdaE` is an array without a value for the experience;
  * ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_OPTION; while training ERR_DISTILLATION where the model gives no features, or others than its
@@ -59,25 +62,26 @@ export class LFLPlugin extends DistillationPlugin {
 
   constructor(options: LFLPluginOptions) {
     const { lambdaE } = parseOptions('LFLPlugin', schema, options);
-    super(lambdaE, 'lambdaE of LFLPlugin');
+    super(lambdaE, 'LFLPlugin', 'lambdaE');
     this.lambdaE = lambdaE;
   }
 
   /** The teacher, the memory itself. */
   stateDict(): LFLStateDict {
-    return { experiences: this.experiences, teacher: this.teacher.stateDict() };
+    const lambdaE = typeof this.lambdaE === 'number' ? this.lambdaE : [...this.lambdaE];
+    return { lambdaE, experiences: this.experiences, teacher: this.teacher.stateDict() };
   }
 
-  /** Goes on from a state. @throws ERR_STATE_DICT */
+  /** Goes on from a state. @throws ERR_STATE_DICT, also where `lambdaE` is another */
   loadStateDict(state: unknown): void {
-    const { experiences, teacher } = checkState('LFLPlugin', stateSchema, state);
-    this.experiences = experiences;
-    this.teacher.loadStateDict(teacher);
-    this.forgetPhase();
+    const { lambdaE, experiences, teacher } = checkState('LFLPlugin', stateSchema, state);
+    requireSameOptions('LFLPlugin', { lambdaE: listed(this.lambdaE)! }, { lambdaE: listed(lambdaE) });
+    this.load(experiences, teacher);
   }
 
-  /** @throws ERR_DISTILLATION where the model gives no features */
-  override beforeTraining({ model }: Strategy): void {
+  /** @internal */
+  protected override check({ model }: Strategy): void {
+    lastLinear(model);
     if (hasFeatures(model) || saysFeatures(nativeModule(model))) return;
     throw new ContinualTorchError(
       'ERR_DISTILLATION',
@@ -87,14 +91,8 @@ export class LFLPlugin extends DistillationPlugin {
 
   /** @internal Freezes the last layer, and gives what undoes it. */
   protected override learned({ model }: Strategy): () => void {
-    const last = nativeModule(model).classes().findLast(([, name]) => name === 'Linear');
-    if (!last) throw new ContinualTorchError('ERR_DISTILLATION', 'LFLPlugin.afterTrainingExp: expected a model with a Linear layer, got none');
-    const frozen: Parameter[] = [];
-    for (const [name, parameter] of model.namedParameters()) {
-      if (name.slice(0, Math.max(name.lastIndexOf('.'), 0)) !== last[0] || !parameter.requiresGrad) continue;
-      parameter.requiresGrad_(false);
-      frozen.push(parameter);
-    }
+    const frozen = lastLinear(model).filter(({ requiresGrad }) => requiresGrad);
+    for (const parameter of frozen) parameter.requiresGrad_(false);
     return () => frozen.forEach((parameter) => void parameter.requiresGrad_());
   }
 
@@ -118,6 +116,16 @@ export class LFLPlugin extends DistillationPlugin {
     }
     strategy.loss.add_(torch.mseLoss(ours, teachers).mul(lambdaE));
   }
+}
+
+/** The parameters of the last `Linear` layer, shared ones among them. */
+function lastLinear(model: AnyModule): Parameter[] {
+  const path = nativeModule(model).classes().findLast(([, name]) => name === 'Linear')?.[0];
+  if (path === undefined) throw new ContinualTorchError('ERR_DISTILLATION', 'LFLPlugin: expected a model with a Linear layer, got none');
+  const layer = model.namedModules().get(path);
+  if (layer) return layer.parameters();
+  // What is inside of a model of `jit.load` has no module of its own.
+  return [...model.namedParameters()].filter(([name]) => name.slice(0, Math.max(name.lastIndexOf('.'), 0)) === path).map(([, parameter]) => parameter);
 }
 
 const hasFeatures = (model: AnyModule) => typeof (model as Partial<HasFeatures>).getFeatures === 'function';

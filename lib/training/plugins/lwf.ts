@@ -7,15 +7,15 @@ import { MultiTaskModule } from '../../models/multi-task-module';
 import { native } from '../../native/binding';
 import type { NativeModule } from '../../native/types';
 import { type AnyModule, forwardBatch, nativeModule } from '../../nn/module';
-import { nonNegativeNumber, parseOptions } from '../../options';
+import { nonNegativeInteger, nonNegativeNumber, parseOptions } from '../../options';
 import type { Phase } from '../../phase';
-import { anyNumber, anyState, arrayOf, byName, checkState, type State } from '../../state';
+import { anyState, arrayOf, byName, checkState, type State } from '../../state';
 import { noGrad } from '../../tensor/grad-mode';
 import type { Tensor } from '../../tensor/tensor';
 import { torch } from '../../torch';
 import { callUser } from '../../user-function';
 import { DistillationPlugin } from './distillation-plugin';
-import { requireSameOptions } from './quadratic-penalty';
+import { listed, requireSameOptions } from './quadratic-penalty';
 
 /** The option schema of `LwFPlugin`, for strategies that add options of their own. */
 export const lwfOptions = {
@@ -24,9 +24,10 @@ export const lwfOptions = {
 };
 const schema = z.object(lwfOptions);
 const stateSchema = z.object({
+  alpha: anyState.optional(),
   temperature: anyState.optional(),
-  experiences: anyNumber,
-  classes: byName(arrayOf(anyNumber)),
+  experiences: nonNegativeInteger,
+  classes: byName(arrayOf(nonNegativeInteger)),
   teacher: anyState,
 });
 
@@ -40,6 +41,8 @@ export interface LwFPluginOptions {
 
 /** What an `LwFPlugin` remembers. */
 export type LwFStateDict = {
+  /** Option. */
+  alpha: number | number[];
   /** Option. */
   temperature: number;
   /** How many experiences it has behind it. */
@@ -75,7 +78,7 @@ export class LwFPlugin extends DistillationPlugin {
 
   constructor(options?: LwFPluginOptions) {
     const { alpha, temperature } = parseOptions('LwFPlugin', schema, options);
-    super(alpha, 'alpha of LwFPlugin');
+    super(alpha, 'LwFPlugin', 'alpha');
     this.alpha = alpha;
     this.temperature = temperature;
   }
@@ -88,17 +91,27 @@ export class LwFPlugin extends DistillationPlugin {
   /** The teacher, the memory itself, and what it has seen. */
   stateDict(): LwFStateDict {
     const classes = Object.fromEntries([...this.#classes].map(([task, of]) => [String(task), [...of]]));
-    return { temperature: this.temperature, experiences: this.experiences, classes, teacher: this.teacher.stateDict() };
+    const alpha = typeof this.alpha === 'number' ? this.alpha : [...this.alpha];
+    return { alpha, temperature: this.temperature, experiences: this.experiences, classes, teacher: this.teacher.stateDict() };
   }
 
-  /** Goes on from a state. @throws ERR_STATE_DICT, also where `temperature` is another */
+  /** Goes on from a state. @throws ERR_STATE_DICT, also where an option is another */
   loadStateDict(state: unknown): void {
-    const { temperature, experiences, classes, teacher } = checkState('LwFPlugin', stateSchema, state);
-    requireSameOptions('LwFPlugin', { temperature: this.temperature }, { temperature });
-    this.experiences = experiences;
-    this.#classes = new Map(Object.entries(classes).map(([task, of]) => [Number(task), of]));
-    this.teacher.loadStateDict(teacher);
-    this.forgetPhase();
+    const { alpha, temperature, experiences, classes, teacher } = checkState('LwFPlugin', stateSchema, state);
+    requireSameOptions('LwFPlugin', { alpha: listed(this.alpha)!, temperature: this.temperature }, { alpha: listed(alpha), temperature });
+    this.#classes = new Map(Object.entries(classes).map(([task, of]) => [Number(task), [...of].sort((a, b) => a - b)]));
+    this.load(experiences, teacher);
+  }
+
+  /** @internal */
+  protected override check({ experience }: Strategy): void {
+    classesOfTasks(experience!);
+  }
+
+  /** @internal */
+  protected override startOver(): void {
+    super.startOver();
+    this.#classes = new Map();
   }
 
   /** @internal */
@@ -176,6 +189,6 @@ function classesOfTasks({ dataset, currentExperience }: AnyExperience): Map<numb
   const got = labels.find((label) => !(Number.isInteger(label) && label >= 0));
   throw new ContinualTorchError(
     'ERR_DISTILLATION',
-    `LwFPlugin.afterTrainingExp: expected the data of experience ${currentExperience} to have class labels, integers of at least 0, got ${got ?? 'none'}`,
+    `LwFPlugin: expected the data of experience ${currentExperience} to have class labels, integers of at least 0, got ${got ?? 'none'}`,
   );
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ContinualTorchError, describeValue } from '../../errors';
 import { isWhollyKept, SupervisedPlugin } from '../../hooks/plugin';
-import type { Strategy } from '../../hooks/strategy';
+import type { Counters, Strategy } from '../../hooks/strategy';
 import type { NativeCriterion } from '../../native/types';
 import { nonNegativeInteger, parseOptions } from '../../options';
 import { arrayOf, checkState, type State } from '../../state';
@@ -61,6 +61,9 @@ export class MaskedCrossEntropy extends SupervisedPlugin {
   readonly mask: ClassMask;
   /** What becomes of the losses of the samples. */
   readonly reduction: 'mean' | 'none';
+  readonly #initialClasses: readonly number[];
+  /** Of the strategy that it learned with last; null: it goes on from a state, or is new. */
+  #clock: Counters | null = null;
   #currentClasses: readonly number[];
   #oldClasses: readonly number[] = [];
   /** How many experiences had been learned before the latest one; null before the first. */
@@ -74,7 +77,7 @@ export class MaskedCrossEntropy extends SupervisedPlugin {
     const { mask, classes, reduction } = parseOptions('MaskedCrossEntropy', schema, options);
     this.mask = mask;
     this.reduction = reduction;
-    this.#currentClasses = sorted(classes);
+    this.#initialClasses = this.#currentClasses = sorted(classes);
   }
 
   /** Classes of the experience that is learned, or was learned last, ascending. */
@@ -101,6 +104,8 @@ export class MaskedCrossEntropy extends SupervisedPlugin {
   /** Learns the classes of the experience. @throws ERR_CRITERION where none is left to learn */
   override beforeTrainingExp({ experience, clock }: Strategy): void {
     const classes = experience?.classesInThisExperience ?? [];
+    if (this.#clock !== null && this.#clock !== clock && clock.trainExpCounter === 0) this.#startOver();
+    this.#clock = clock;
     // An experience that is begun anew is still the one that was under way.
     if (this.#experience !== clock.trainExpCounter) this.#oldClasses = sorted([...this.#oldClasses, ...this.#currentClasses]);
     this.#experience = clock.trainExpCounter;
@@ -109,6 +114,13 @@ export class MaskedCrossEntropy extends SupervisedPlugin {
     if (this.#classes().length > 0 || this.mask === 'all') return;
     const advice = this.mask === 'old' ? 'before the first experience there are no old ones, where "seen" or "new" has some' : 'the data has no class labels';
     throw new ContinualTorchError('ERR_CRITERION', `MaskedCrossEntropy: expected classes to learn with mask "${this.mask}", got none: ${advice}`);
+  }
+
+  /** Another strategy begins. */
+  #startOver(): void {
+    this.#currentClasses = this.#initialClasses;
+    this.#oldClasses = [];
+    this.#experience = null;
   }
 
   /** The classes, and of which experience they are. */
@@ -122,6 +134,7 @@ export class MaskedCrossEntropy extends SupervisedPlugin {
     this.#currentClasses = sorted(currentClasses);
     this.#oldClasses = sorted(oldClasses);
     this.#experience = experience;
+    this.#clock = null;
     this.#forget();
   }
 

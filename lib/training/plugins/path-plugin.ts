@@ -29,14 +29,21 @@ export abstract class PathPlugin extends PenaltyPlugin {
         method.settle();
       },
     };
-    super(penalty, new BegunExperience(memory), 'gradient');
+    super(penalty, new BegunExperience(memory), 'gradient', false);
     this.method = method;
   }
 
   /** Consolidates what was measured while the experience was learned. */
   override async afterTrainingExp(strategy: Strategy): Promise<void> {
+    if (!this.begun.isOf(strategy)) this.begun.begin(strategy); // where a run is resumed in the middle of it
     await strategy.runNative([this.method.end]);
     this.begun.measured(strategy);
+  }
+
+  /** @internal */
+  protected override startOver(): void {
+    const nothing = Object.fromEntries(Object.keys(this.method.state()).map((key) => [key, {}]));
+    this.setMemory({ importance: {}, anchor: {}, ...nothing });
   }
 
   /** @internal Importances, anchors, and what is measured along the way: the memory itself. */
@@ -47,10 +54,14 @@ export abstract class PathPlugin extends PenaltyPlugin {
   }
 
   /** @internal Goes on with copies of these. */
-  protected loadMemory({ importance, anchor, ...own }: ReturnType<typeof this.memory>): void {
+  protected loadMemory(memory: ReturnType<typeof this.memory>): void {
+    this.setMemory(memory);
+    this.memoryIsLoaded();
+  }
+
+  private setMemory({ importance, anchor, ...own }: ReturnType<typeof this.memory>): void {
     this.penalty.loadStateDict({ importance, anchor });
     const handles = (tensors: ByParameter) => Object.entries(tensors).map(([name, tensor]) => [name, tensor.handle] as const);
     this.method.setState(Object.fromEntries(Object.entries(own).map(([key, tensors]) => [key, handles(tensors)])));
-    this.memoryIsLoaded();
   }
 }

@@ -27,12 +27,12 @@ export abstract class PenaltyPlugin extends SupervisedPlugin {
   #isFitting = true;
 
   /** @internal */
-  constructor(penalty: QuadraticPenalty, begun: BegunExperience, penaltyUpdate: PenaltyUpdate) {
+  constructor(penalty: QuadraticPenalty, begun: BegunExperience, penaltyUpdate: PenaltyUpdate, hasProximal = true) {
     super();
     this.penalty = penalty;
     this.begun = begun;
     this.penaltyUpdate = penaltyUpdate;
-    this.#instability = new InstabilityWarning(penalty);
+    this.#instability = new InstabilityWarning(penalty, hasProximal);
   }
 
   /**
@@ -41,7 +41,7 @@ export abstract class PenaltyPlugin extends SupervisedPlugin {
    */
   override async beforeTrainingExp(strategy: Strategy): Promise<void> {
     this.begun.begin(strategy);
-    if (!this.hasMemory(strategy)) return;
+    if (!this.hasMemory(strategy)) return this.startOver();
     if (!this.#isFitting) requireFit(this.penalty, strategy.model);
     this.#isFitting = true;
     if (this.penaltyUpdate === 'gradient' && !this.isOnTrial) await this.#instability.giveWhereDue(strategy);
@@ -74,6 +74,9 @@ export abstract class PenaltyPlugin extends SupervisedPlugin {
   hasMemory(strategy: Strategy): boolean {
     return strategy.clock.trainExpCounter > 0 || this.#countsAnyway || this.begun.hasMeasured(strategy);
   }
+
+  /** @internal The first experience of a strategy begins: what was remembered of another strategy's is forgotten. */
+  protected startOver(): void {}
 
   /** @internal What is remembered was loaded: it counts in the strategy's first experience too, if there is any. */
   protected memoryIsLoaded(): void {

@@ -11,10 +11,13 @@ export const penaltyUpdate = z.enum(['gradient', 'proximal'], '"gradient" or "pr
 /** Says, once, that the steps on a penalty's gradient run away from its anchors, before they do. */
 export class InstabilityWarning {
   readonly #penalty: QuadraticPenalty;
+  readonly #hasProximal: boolean;
   #isGiven = false;
 
-  constructor(penalty: QuadraticPenalty) {
+  /** @param hasProximal whether the plugin has the option `penaltyUpdate` */
+  constructor(penalty: QuadraticPenalty, hasProximal: boolean) {
     this.#penalty = penalty;
+    this.#hasProximal = hasProximal;
   }
 
   /** For `beforeTrainingExp`. The learning rates are those of that moment. */
@@ -30,8 +33,8 @@ export class InstabilityWarning {
     process.emitWarning(
       `${plugin}: expected 2 lr ${weight} max(Omega) of at most ${shown(bound)}, up to which the optimizer's steps on the penalty's gradient ` +
         `are stable, got ${shown(2 * lr * lambda * largestImportance)} (lr ${shown(lr)}, ${weight} ${shown(lambda)}, max(Omega) ` +
-        `${shown(largestImportance)}): the loss will grow beyond all bounds. Give penaltyUpdate: 'proximal', which is stable for any ` +
-        `${weight}, or a ${weight} of less than ${shown(largestLambda)}.`,
+        `${shown(largestImportance)}): the loss will grow beyond all bounds. Give ${this.#hasProximal ? `penaltyUpdate: 'proximal', which is stable for any ${weight}, or ` : ''}` +
+        `a ${weight} of less than ${shown(largestLambda)}.`,
       { type: 'ContinualTorchWarning', code: 'WARN_PENALTY_UNSTABLE' },
     );
   }

@@ -202,6 +202,9 @@ export function requireSameOptions(what: string, own: Readonly<Record<string, nu
   }
 }
 
+/** A number, or several as one text, to be compared. */
+export const listed = (value: unknown): number | string | undefined => (Array.isArray(value) ? value.join() : (value as number | undefined));
+
 type Tensors = readonly [importance: Tensor['handle'], anchor: Tensor['handle']];
 
 function read(penalty: NativeQuadraticPenalty, which: 1 | 2): Map<string, Tensor> | null {

@@ -10,14 +10,14 @@ import { anyState, byName, checkState, tensorState } from '../../state';
 import type { Tensor } from '../../tensor/tensor';
 import { PathPlugin } from './path-plugin';
 import type { PenaltyUpdate } from './penalty-update';
-import { namesOf, QuadraticPenalty, requireSameOptions } from './quadratic-penalty';
+import { listed, namesOf, QuadraticPenalty, requireSameOptions } from './quadratic-penalty';
 
 /** The option schema of `SynapticIntelligencePlugin`, for strategies that add options of their own. */
 export const synapticIntelligenceOptions = {
   siLambda: z.union([nonNegativeNumber, z.array(nonNegativeNumber).min(1)], 'a number of at least 0, or an array of one or more of them'),
   eps: z.number('a number').positive('a number above 0').default(1e-7),
-  excludedParameters: z.array(z.string(), 'an array of parameter names').default([]),
-  clip: z.number('a number').nullable().default(0.001),
+  excludedParameters: z.array(z.string('a pattern').min(1, 'a pattern of parameter names'), 'an array of parameter names').default([]),
+  clip: nonNegativeNumber.nullable().default(0.001),
   gradient: z.enum(['loss', 'task'], '"loss" or "task"').default('loss'),
   keepNegative: boolean.default(false),
 };
@@ -28,6 +28,7 @@ const stateSchema = z.object({
   clip: anyState.optional(),
   gradient: anyState.optional(),
   keepNegative: anyState.optional(),
+  excludedParameters: anyState.optional(),
   importance: byName(tensorState),
   anchor: byName(tensorState),
   trajectory: byName(tensorState),
@@ -65,6 +66,8 @@ export type SynapticIntelligenceStateDict = {
   gradient: string;
   /** Options. */
   keepNegative: boolean;
+  /** Options. */
+  excludedParameters: string[];
   /** Omega by parameter name. */
   importance: Record<string, Tensor>;
   /** theta* by parameter name. */
@@ -124,22 +127,26 @@ export class SynapticIntelligencePlugin extends PathPlugin {
 
   /** Importances, anchors and trajectories, the memory itself, and the options. @throws ERR_BUSY while a job uses it */
   stateDict(): SynapticIntelligenceStateDict {
-    const { siLambda, eps, clip, gradient, keepNegative } = this.#options;
+    const { siLambda, eps, clip, gradient, keepNegative, excludedParameters } = this.#options;
     const { importance, anchor, trajectory, cumTrajectory } = this.memory();
-    return { siLambda, eps, clip, gradient, keepNegative, importance, anchor, trajectory: trajectory!, cumTrajectory: cumTrajectory! };
+    return { siLambda, eps, clip, gradient, keepNegative, excludedParameters, importance, anchor, trajectory: trajectory!, cumTrajectory: cumTrajectory! };
   }
 
   /** Goes on with copies of what a state remembers. @throws ERR_STATE_DICT, also where an option is another; ERR_BUSY */
   loadStateDict(state: unknown): void {
-    const { siLambda, importance, anchor, trajectory, cumTrajectory, ...options } = checkState('SynapticIntelligencePlugin', stateSchema, state);
-    const { eps, clip, gradient, keepNegative, siLambda: own } = this.#options;
-    const shown = (lambda: unknown) => (Array.isArray(lambda) ? lambda.join() : (lambda as number | undefined));
-    requireSameOptions('SynapticIntelligencePlugin', { siLambda: shown(own)!, eps, clip, gradient, keepNegative }, { siLambda: shown(siLambda), ...options });
+    const { siLambda, excludedParameters, importance, anchor, trajectory, cumTrajectory, ...options } = checkState('SynapticIntelligencePlugin', stateSchema, state);
+    const { eps, clip, gradient, keepNegative, siLambda: own, excludedParameters: excluded } = this.#options;
+    requireSameOptions(
+      'SynapticIntelligencePlugin',
+      { siLambda: listed(own)!, eps, clip, gradient, keepNegative, excludedParameters: listed(excluded)! },
+      { siLambda: listed(siLambda), ...options, excludedParameters: listed(excludedParameters) },
+    );
     this.loadMemory({ importance, anchor, trajectory, cumTrajectory });
   }
 
   /** The way of an experience begins. */
   override async beforeTrainingExp(strategy: Strategy): Promise<void> {
+    this.penalty.lambda = lambdaOf(this.siLambda, strategy.clock.trainExpCounter) / 2;
     await super.beforeTrainingExp(strategy);
     const left = normalizationOf(strategy.model);
     this.method.exclude([...strategy.model.namedParameters().keys()].filter((name) => left(name) || this.#isExcluded(name)));

@@ -4,7 +4,8 @@ import { ContinualTorchError } from '../../errors';
 import type { AnyExperience, TrainOptions } from '../../hooks/train-options';
 import { adaptEveryModule } from '../../models/model-adaptation';
 import type { Module } from '../../nn/module';
-import { SupervisedTemplate } from '../templates/supervised';
+import { MaskedCrossEntropy } from '../plugins/masked-cross-entropy';
+import { SupervisedTemplate, type SupervisedTemplateOptions } from '../templates/supervised';
 
 /**
  * Trains on the data of all experiences at once, in one call of `train` with the whole stream: no continual learning, and the upper
@@ -20,6 +21,14 @@ import { SupervisedTemplate } from '../templates/supervised';
  */
 export class JointTraining extends SupervisedTemplate {
   #experiences: readonly AnyExperience[] = [];
+
+  /** @throws ERR_INVALID_ARG_VALUE for a `MaskedCrossEntropy`, which would learn the first experience's classes alone; as `SupervisedTemplate` */
+  constructor(options: SupervisedTemplateOptions) {
+    super(options);
+    const { lossFunction } = this;
+    if (!(lossFunction instanceof MaskedCrossEntropy) || lossFunction.mask === 'all') return;
+    throw new ContinualTorchError('ERR_INVALID_ARG_VALUE', `JointTraining: expected a criterion over all outputs, got a MaskedCrossEntropy with mask "${lossFunction.mask}"`);
+  }
 
   /** @internal All are learned as the first one. */
   protected override experiencesToLearn(given: readonly AnyExperience[], { restart }: TrainOptions): readonly AnyExperience[] {

@@ -13,10 +13,17 @@ import { CheckpointPlugin } from '../plugins/checkpoint';
 import { Clock } from '../plugins/clock';
 import { EarlyStoppingPlugin } from '../plugins/early-stopping';
 import { EvaluationPlugin } from '../plugins/evaluation';
+import { EWCPlugin } from '../plugins/ewc';
+import { FromScratchTrainingPlugin } from '../plugins/from-scratch-training';
+import { L2Plugin } from '../plugins/l2';
+import { LFLPlugin } from '../plugins/lfl';
 import { LRSchedulerPlugin } from '../plugins/lr-scheduler';
+import { LwFPlugin } from '../plugins/lwf';
 import { MASPlugin } from '../plugins/mas';
 import { MaskedCrossEntropy } from '../plugins/masked-cross-entropy';
 import { PeriodicEval } from '../plugins/periodic-eval';
+import { RWalkPlugin } from '../plugins/rwalk';
+import { SynapticIntelligencePlugin } from '../plugins/synaptic-intelligence';
 
 type Method = keyof Strategy | 'beforeTrainingExp' | 'trainExp' | 'beforeEvalExp' | 'evalExp';
 
@@ -35,7 +42,10 @@ const between: Record<'train' | 'eval', { hooks: HookName[]; methods: Method[] }
 };
 
 /** Of this package, and none that changes a mini-batch. */
-const harmless = [CheckpointPlugin, Clock, EarlyStoppingPlugin, EvaluationPlugin, LRSchedulerPlugin, MASPlugin, MaskedCrossEntropy, PeriodicEval].map(({ prototype }): object => prototype);
+const harmless = [
+  ...[CheckpointPlugin, Clock, EarlyStoppingPlugin, EvaluationPlugin, FromScratchTrainingPlugin, LRSchedulerPlugin, MaskedCrossEntropy, PeriodicEval],
+  ...[EWCPlugin, L2Plugin, LFLPlugin, LwFPlugin, MASPlugin, RWalkPlugin, SynapticIntelligencePlugin],
+].map(({ prototype }): object => prototype);
 
 /**
  * @internal Refuses data in memory whose inputs TorchScript does not take, before any of it is learned or evaluated. Where a

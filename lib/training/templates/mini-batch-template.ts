@@ -33,7 +33,7 @@ export abstract class MiniBatchTemplate extends BaseTemplate {
   /** @internal */
   protected readonly passesUnderWay = new PassesUnderWay();
   /** The criterion as it was given. */
-  protected readonly lossFunction: Criterion;
+  readonly lossFunction: Criterion;
   private currentOptimizer: Optimizer;
   /** What C++ computes at present. */
   private knownCriterion: NativeCriterion | null;

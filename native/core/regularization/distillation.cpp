@@ -45,8 +45,11 @@ void OutputDistillation::run(const Iteration& iteration) {
     const auto classes = options_.classes.find(task);
     if (classes == options_.classes.end() || classes->second.empty()) continue;
     const auto of_student = student.find(task);
-    const int64_t largest = *std::max_element(classes->second.begin(), classes->second.end());
-    const auto has_classes = [&](const at::Tensor& output) { return output.dim() >= 2 && output.size(1) > largest; };
+    const auto [smallest, last] = std::minmax_element(classes->second.begin(), classes->second.end());
+    const int64_t largest = *last;
+    const auto has_classes = [&, first = *smallest](const at::Tensor& output) {
+      return output.dim() >= 2 && first >= 0 && output.size(1) > largest;
+    };
     if (of_student == student.end() || !has_classes(of_teacher) || !has_classes(of_student->second)) {
       throw Error("ERR_DISTILLATION",
                   name() + ": expected model and teacher to have outputs [B, C] of the classes up to " +
@@ -54,8 +57,9 @@ void OutputDistillation::run(const Iteration& iteration) {
                       (of_student == student.end() ? std::string("no head of that task") : c10::str(of_student->second.sizes())) +
                       " of the model and " + c10::str(of_teacher.sizes()) + " of the teacher");
     }
-    const at::Tensor chosen = at::tensor(classes->second, at::kLong).to(of_teacher.device());
-    const at::Tensor part = divergence(of_student->second, of_teacher, chosen, options_.temperature);
+    at::Tensor& columns = columns_[task];
+    if (!columns.defined()) columns = at::tensor(classes->second, at::kLong).to(of_teacher.device());
+    const at::Tensor part = divergence(of_student->second, of_teacher, columns, options_.temperature);
     sum = sum.defined() ? sum + part : part;
   }
   if (sum.defined()) add_to_loss(iteration, sum * options_.alpha);

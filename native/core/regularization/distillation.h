@@ -34,6 +34,7 @@ class OutputDistillation final : public PluginPhase {
 
   std::shared_ptr<Model> student_, teacher_;
   Options options_;
+  std::map<int64_t, at::Tensor> columns_;  // of the classes, where the outputs are
 };
 
 /// Less-Forgetful Learning (Jung, Ju, Jung, Kim, arXiv 1607.00122): adds to the loss, features being what `get_features`

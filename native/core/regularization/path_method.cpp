@@ -31,8 +31,9 @@ std::vector<Run> runs_of(const FlatParameters& flat, const std::vector<bool>& ch
   });
 }
 
-void add_product(const at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double factor) {
+void add_product(const at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double factor, bool b_may_be_zero) {
   const at::ScalarType type = sum.scalar_type();
+  if (b_may_be_zero) return add_product(sum, at::where(b == 0, at::zeros({}, a.options()), a), b, factor);
   if (a.is_complex()) sum.add_(at::real(a.conj() * b).to(type), factor);
   else sum.addcmul_(a.to(type), b.to(type), factor);
 }

@@ -42,7 +42,9 @@ class PathMethod {
 /// Runs of slots that are `chosen`, and where `with_grad` have a gradient.
 std::vector<Run> runs_of(const FlatParameters& flat, const std::vector<bool>& chosen, bool with_grad = false);
 
-/// sum += factor Re(conj(a) b), element by element; `sum` is of the `importance_type` of the two.
-void add_product(const at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double factor);
+/// sum += factor Re(conj(a) b), element by element; `sum` is of the `importance_type` of the two. With `b_may_be_zero`
+/// nothing where b is 0, also where a is infinite.
+void add_product(const at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double factor,
+                 bool b_may_be_zero = false);
 
 }  // namespace continual

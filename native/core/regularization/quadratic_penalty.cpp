@@ -188,6 +188,11 @@ void QuadraticPenalty::anchor(const std::shared_ptr<FlatParameters>& flat, const
 void QuadraticPenalty::assign(const std::shared_ptr<FlatParameters>& flat, const FlatTensors& omega,
                               const std::vector<bool>& slots, bool forgets) {
   at::NoGradGuard no_grad;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (!slots[i] || flat->slice(omega, i).isfinite().all().item<bool>()) continue;
+    throw Error("ERR_IMPORTANCE", names_.plugin + ".afterTrainingExp: expected finite importances, got NaN or infinity of \"" +
+                                      flat->slots()[i].name + "\"; what was remembered before stays as it was");
+  }
   const Memory before = change(flat, forgets);
   const auto chosen = [&](size_t i) -> int64_t { return slots[i] ? 0 : -1; };
   for (const Run& run : flat->runs(chosen)) run.of(now_.omega.tensors()).copy_(run.of(omega));

@@ -58,6 +58,10 @@ void RiemannianWalk::start_anew(const NamedTensors& parameters) {
 void RiemannianWalk::begin(const Iteration& iteration) {
   const at::NoGradGuard no_grad;
   follow(iteration.parameters);
+  fisher_before_ = fisher_;
+  FlatTensors own;
+  for (const at::Tensor& fisher : fisher_.tensors()) own.push_back(fisher.clone());
+  fisher_.replace(std::move(own));
 }
 
 void RiemannianWalk::before(const Iteration& iteration) {
@@ -120,7 +124,7 @@ void RiemannianWalk::end(const Iteration& iteration) {
   follow(flat);
   align(flat, {&total_});
   const bool is_first = total_.empty();
-  total_before_ = total_;
+  ParameterMemory before = total_;
   FlatTensors total;
   for (size_t i = 0; i < scores_.tensors().size(); ++i) {
     const at::Tensor& score = scores_.tensors()[i];
@@ -138,8 +142,14 @@ void RiemannianWalk::end(const Iteration& iteration) {
     if (largest_fisher > 0) of_run.copy_(run.of(fisher_.tensors()) / largest_fisher);
     if (largest_score > 0) of_run.add_(at::relu(run.of(total_.tensors())) / largest_score);
   }
+  try {
+    penalty_->assign(flat, omega, held, /*forgets=*/true);
+  } catch (...) {
+    total_ = before;
+    throw;
+  }
+  total_before_ = std::move(before);
   for (const at::Tensor& score : scores_.tensors()) score.zero_();
-  penalty_->assign(flat, omega, held, /*forgets=*/true);
 }
 
 }  // namespace continual

@@ -25,9 +25,13 @@ class RiemannianWalk final : public PathMethod {
   /// `after`, and the score of the iterations since the last one.
   void score(const Iteration& iteration);
   void end(const Iteration& iteration) override;
-  void settle() override { total_before_.reset(); }
+  void settle() override {
+    total_before_.reset();
+    fisher_before_.reset();
+  }
   void take_back() override {
     if (total_before_) total_ = *std::exchange(total_before_, std::nullopt);
+    if (fisher_before_) fisher_ = *std::exchange(fisher_before_, std::nullopt);
   }
   Memories memories() override {
     return {{"fisher", &fisher_}, {"loss", &loss_}, {"scores", &scores_}, {"from", &from_}, {"totalScores", &total_}};
@@ -45,6 +49,7 @@ class RiemannianWalk final : public PathMethod {
   ParameterMemory from_{Kind::kParameter};       // theta'
   ParameterMemory total_{Kind::kImportance};     // S
   std::optional<ParameterMemory> total_before_;  // the latest `end`
+  std::optional<ParameterMemory> fisher_before_; // the latest `begin`
   ParameterMemory gradient_{Kind::kParameter};   // g
   ParameterMemory old_{Kind::kParameter};        // theta before the update
 };

@@ -8,6 +8,7 @@ void SynapticIntelligence::begin(const Iteration& iteration) {
   const at::NoGradGuard no_grad;
   const std::shared_ptr<FlatParameters>& flat = iteration.parameters;
   align(flat, {&trajectory_, &total_});
+  old_.set({});
   const std::vector<bool> slots = allowed(*flat);
   trajectory_.know(slots);
   total_.know(slots);
@@ -20,7 +21,7 @@ void SynapticIntelligence::before(const Iteration& iteration) {
   const std::shared_ptr<FlatParameters>& flat = iteration.parameters;
   flat->settle();
   align(flat, {&trajectory_, &old_});
-  old_.know(trajectory_.known());
+  if (old_.known() != trajectory_.known()) old_.know_only(trajectory_.known());
   for (const Run& run : runs_of(*flat, trajectory_.known())) run.of(old_.tensors()).copy_(run.of(flat->values()));
 }
 
@@ -35,6 +36,9 @@ void SynapticIntelligence::after(const Iteration& iteration) {
   }
   if (!penalty_->has_memory()) return;  // nothing is followed
   const QuadraticPenalty::Held held = penalty_->held(flat, penalty_->names().plugin + ".afterTrainingIteration");
+  // An update may have been left out because its gradients were infinite.
+  const bool may_stand_still =
+      iteration.found_inf.defined() || iteration.optimizer.updates() == iteration.updates_before;
   scratch_.resize(options_.without_penalty ? flat->values().size() : 0);
   for (const Run& run : runs_of(*flat, known, /*with_grad=*/true)) {
     const at::Tensor w = run.of(trajectory_.tensors());
@@ -50,8 +54,8 @@ void SynapticIntelligence::after(const Iteration& iteration) {
     }
     // In place, as what stood there has been used: less the way of this update.
     old.sub_(run.of(flat->values()));
-    add_product(w, grad, old, -1);
-    if (of_penalty.defined()) add_product(w, of_penalty, old, 2 * penalty_->lambda());
+    add_product(w, grad, old, -1, may_stand_still);
+    if (of_penalty.defined()) add_product(w, of_penalty, old, 2 * penalty_->lambda(), may_stand_still);
   }
 }
 
@@ -71,11 +75,11 @@ void SynapticIntelligence::end(const Iteration& iteration) {
     omega.push_back(total[i].neg());
     if (!options_.keeps_negative) omega[i].clamp_min_(0);
     if (options_.clip) omega[i].clamp_max_(*options_.clip);
-    w.zero_();
   }
+  penalty_->assign(flat, omega, slots, /*forgets=*/false);
   total_before_ = total_;
   total_.replace(std::move(total));
-  penalty_->assign(flat, omega, slots, /*forgets=*/false);
+  for (const at::Tensor& w : trajectory_.tensors()) w.zero_();
 }
 
 }  // namespace continual
