@@ -145,16 +145,6 @@ export class EWCPlugin extends PenaltyPlugin {
     this.#history = parsed.keepImportanceData ? new ImportanceHistory('EWCPlugin', 'keepImportanceData') : null;
   }
 
-  /** As in `MASPlugin`. @throws ERR_BUSY while a job uses it */
-  get importance(): Map<string, Tensor> | null {
-    return this.penalty.importance;
-  }
-
-  /** Where each parameter is held; else as `importance`. */
-  get params(): Map<string, Tensor> | null {
-    return this.penalty.anchor;
-  }
-
   /** With `keepImportanceData` what was measured of each experience; else empty. */
   get history(): readonly MeasuredImportance[] {
     return this.#history?.entries ?? [];

@@ -154,20 +154,6 @@ export class MASPlugin extends PenaltyPlugin {
     this.#pass = pass;
   }
 
-  /**
-   * Omega by parameter name, each in its parameter's shape and dtype, of half precision in float32 and of complex numbers
-   * real; null before the first experience has ended. The memory itself, until the next experience makes another.
-   * @throws ERR_BUSY while a job uses it
-   */
-  get importance(): Map<string, Tensor> | null {
-    return this.penalty.importance;
-  }
-
-  /** theta* by parameter name, in its dtype; else as `importance`. */
-  get params(): Map<string, Tensor> | null {
-    return this.penalty.anchor;
-  }
-
   /** With `keepHistory` what was measured of each experience, before it was merged; else empty. */
   get history(): readonly MeasuredImportance[] {
     return this.#history?.entries ?? [];

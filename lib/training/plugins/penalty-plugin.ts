@@ -2,6 +2,7 @@ import { SupervisedPlugin } from '../../hooks/plugin';
 import type { Strategy } from '../../hooks/strategy';
 import { hasNativeTwin } from '../../hooks/twins';
 import type { Phase } from '../../phase';
+import type { Tensor } from '../../tensor/tensor';
 import type { BegunExperience } from './begun-experience';
 import { requireFit } from './fit-of-memory';
 import { InstabilityWarning, type PenaltyUpdate } from './penalty-update';
@@ -33,6 +34,20 @@ export abstract class PenaltyPlugin extends SupervisedPlugin {
     this.begun = begun;
     this.penaltyUpdate = penaltyUpdate;
     this.#instability = new InstabilityWarning(penalty, hasProximal);
+  }
+
+  /**
+   * Importances (Omega) by parameter name, each in its parameter's shape and dtype, of half precision in float32 and of complex numbers
+   * real; null before there are any. The memory itself, until the next experience makes another.
+   * @throws ERR_BUSY while a job uses it
+   */
+  get importance(): Map<string, Tensor> | null {
+    return this.penalty.importance;
+  }
+
+  /** Where each parameter is held (theta*), by its name, in its dtype; else as `importance`. */
+  get params(): Map<string, Tensor> | null {
+    return this.penalty.anchor;
   }
 
   /**

@@ -93,16 +93,6 @@ export class RWalkPlugin extends PathPlugin {
     this.deltaT = deltaT;
   }
 
-  /** Omega by parameter name, the memory itself; null before the first experience has ended. @throws ERR_BUSY while a job uses it */
-  get importance(): Map<string, Tensor> | null {
-    return this.penalty.importance;
-  }
-
-  /** theta* by parameter name; else as `importance`. */
-  get params(): Map<string, Tensor> | null {
-    return this.penalty.anchor;
-  }
-
   /** All that is measured, the memory itself, and the options. @throws ERR_BUSY while a job uses it */
   stateDict(): RWalkStateDict {
     const { ewcLambda, ewcAlpha, deltaT } = this;

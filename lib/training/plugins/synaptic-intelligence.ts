@@ -115,16 +115,6 @@ export class SynapticIntelligencePlugin extends PathPlugin {
     this.#isExcluded = matcherOf(excludedParameters);
   }
 
-  /** Omega by parameter name, the memory itself; null before the first experience has begun. @throws ERR_BUSY while a job uses it */
-  get importance(): Map<string, Tensor> | null {
-    return this.penalty.importance;
-  }
-
-  /** theta* by parameter name; else as `importance`. */
-  get params(): Map<string, Tensor> | null {
-    return this.penalty.anchor;
-  }
-
   /** Importances, anchors and trajectories, the memory itself, and the options. @throws ERR_BUSY while a job uses it */
   stateDict(): SynapticIntelligenceStateDict {
     const { siLambda, eps, clip, gradient, keepNegative, excludedParameters } = this.#options;

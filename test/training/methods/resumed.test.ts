@@ -10,6 +10,7 @@ import {
   LFLPlugin,
   LwFPlugin,
   manualSeed,
+  MASPlugin,
   models,
   nn,
   optim,
@@ -27,6 +28,9 @@ const mlp = () => new models.SimpleMLP({ inputSize: 4, hiddenSize: 6, numClasses
 const growing = () => new nn.Sequential(new nn.Linear(4, 5), new nn.Dropout(0.3), new nn.ReLU(), new models.IncrementalClassifier(5));
 
 const methods: Record<string, { plugin(): Plugin & Stateful; model?(): nn.Module }> = {
+  'MAS, a window of samples, and a history': { plugin: () => new MASPlugin({ preset: 'capymoa', keepHistory: true, normalize: 'mean' }) },
+  'MAS, single samples, in proximal steps': { plugin: () => new MASPlugin({ preset: 'paper', keepHistory: true, penaltyUpdate: 'proximal', lambdaReg: 3 }) },
+  'MAS, shuffled, output layers free': { plugin: () => new MASPlugin({ preset: 'facil', lambdaReg: 3 }) },
   'EWC, separate': { plugin: () => new EWCPlugin({ ewcLambda: 5, keepImportanceData: true }) },
   'EWC, online, sample by sample': { plugin: () => new EWCPlugin({ ewcLambda: 5, mode: 'online', decayFactor: 0.8, granularity: 'sample' }) },
   L2: { plugin: () => new L2Plugin({ lambda: 0.5 }) },
