@@ -1,8 +1,6 @@
 // The data of all experiences so far: by hand, after failures, and behind a checkpoint.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import {
   benchmarkFromDatasets,
   CheckpointPlugin,
@@ -19,8 +17,8 @@ import {
   TensorDataset,
 } from '../../../lib/index';
 import { rejectsWithCode } from '../../support/assertions';
-import { InputLog, oneSampleBenchmark, scalarOptions } from '../../support/baseline-runs';
-import { numbersOf, smallDataset } from '../../support/small-runs';
+import { goOnFromEveryCheckpoint, InputLog, oneSampleBenchmark, scalarOptions } from '../../support/baseline-runs';
+import { smallDataset } from '../../support/small-runs';
 import { comparable, throughFile } from '../../support/states';
 import { withTempFolder } from '../../support/temp-folder';
 
@@ -131,19 +129,8 @@ describe('Cumulative behind a checkpoint', () => {
 
   it('goes on bit for bit in the middle of the third experience, with the data of those before', () =>
     withTempFolder(async (folder) => {
-      const places: (number | null)[] = [];
-      const whole = path.join(folder, 'whole');
-      const undisturbed = make(whole);
-      await undisturbed.train(benchmark().trainStream);
-      for (const checkpoint of (await readdir(whole)).sort()) {
-        const resumed = make(path.join(folder, checkpoint));
-        const loaded = await resumed.load(path.join(whole, checkpoint));
-        places.push(loaded!.experience?.index ?? null);
-        await resumed.train(benchmark().trainStream.slice(resumed.clock.trainExpCounter));
-        assert.deepEqual(numbersOf(resumed.model.namedParameters()), numbersOf(undisturbed.model.namedParameters()), checkpoint);
-        assert.equal(resumed.clock.trainIterations, undisturbed.clock.trainIterations);
-      }
-      assert.deepEqual([...new Set(places)], [0, 1, 2]);
+      const places = await goOnFromEveryCheckpoint(folder, make, (strategy) => strategy.train(benchmark().trainStream.slice(strategy.clock.trainExpCounter)));
+      assert.deepEqual([...places], [0, 1, 2]);
     }));
 
   it('takes the data of earlier experiences from the benchmark that the program has made anew', async () => {

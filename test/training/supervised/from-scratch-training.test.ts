@@ -1,8 +1,6 @@
 // Every experience from the initial weights: by hand, with what grows, after failures, behind a checkpoint.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import {
   benchmarkFromDatasets,
   CheckpointPlugin,
@@ -18,7 +16,7 @@ import {
   type Plugin,
 } from '../../../lib/index';
 import { rejectsWithCode } from '../../support/assertions';
-import { oneSampleBenchmark, scalarOptions } from '../../support/baseline-runs';
+import { goOnFromEveryCheckpoint, oneSampleBenchmark, scalarOptions } from '../../support/baseline-runs';
 import { numbersOf, smallDataset } from '../../support/small-runs';
 import { comparable, hostileStates, throughFile } from '../../support/states';
 import { withTempFolder } from '../../support/temp-folder';
@@ -126,18 +124,8 @@ describe('FromScratchTraining', () => {
           plugins: [new CheckpointPlugin(into, { everyIterations: 4, everyEpochs: 1, everyExperiences: 1, keep: 99 })],
         });
       };
-      const places: (number | null)[] = [];
-      const whole = path.join(folder, 'whole');
-      const undisturbed = make(whole);
-      await undisturbed.train(benchmark().trainStream);
-      for (const checkpoint of (await readdir(whole)).sort()) {
-        const resumed = make(path.join(folder, checkpoint));
-        const loaded = await resumed.load(path.join(whole, checkpoint));
-        places.push(loaded!.experience?.index ?? null);
-        await resumed.train(benchmark().trainStream.slice(resumed.clock.trainExpCounter));
-        assert.deepEqual(numbersOf(resumed.model.namedParameters()), numbersOf(undisturbed.model.namedParameters()), checkpoint);
-      }
-      assert.deepEqual([...new Set(places)], [0, 1, 2]);
+      const places = await goOnFromEveryCheckpoint(folder, make, (strategy) => strategy.train(benchmark().trainStream.slice(strategy.clock.trainExpCounter)));
+      assert.deepEqual([...places], [0, 1, 2]);
     }));
 
   it('takes copies of the weights of a state, and refuses what is none', async () => {

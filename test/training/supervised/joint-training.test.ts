@@ -1,8 +1,6 @@
 // All data at once: by hand, once, after failures, behind a checkpoint, and how models grow for it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import {
   benchmarkFromDatasets,
   CheckpointPlugin,
@@ -19,8 +17,8 @@ import {
   TensorDataset,
 } from '../../../lib/index';
 import { rejectsWithCode } from '../../support/assertions';
-import { InputLog, oneSampleBenchmark, scalarOptions } from '../../support/baseline-runs';
-import { numbersOf, smallDataset } from '../../support/small-runs';
+import { goOnFromEveryCheckpoint, InputLog, oneSampleBenchmark, scalarOptions } from '../../support/baseline-runs';
+import { smallDataset } from '../../support/small-runs';
 import { warnings } from '../../support/warnings';
 import { withTempFolder } from '../../support/temp-folder';
 
@@ -125,19 +123,11 @@ describe('JointTraining', () => {
           plugins: [new CheckpointPlugin(into, { everyIterations: 5, everyEpochs: 1, everyExperiences: 1, keep: 99 })],
         });
       };
-      const places: (number | null)[] = [];
-      const whole = path.join(folder, 'whole');
-      const undisturbed = make(whole);
-      await undisturbed.train(benchmark().trainStream);
-      for (const checkpoint of (await readdir(whole)).sort()) {
-        const resumed = make(path.join(folder, checkpoint));
-        const loaded = await resumed.load(path.join(whole, checkpoint));
-        places.push(loaded!.experience?.index ?? null);
-        await resumed.train(benchmark().trainStream);
-        assert.deepEqual(numbersOf(resumed.model.namedParameters()), numbersOf(undisturbed.model.namedParameters()), checkpoint);
-        await rejectsWithCode(resumed.train(benchmark().trainStream), 'ERR_ALREADY_TRAINED', /./);
-      }
-      assert.deepEqual([...new Set(places)], [0]);
+      const places = await goOnFromEveryCheckpoint(folder, make, async (strategy) => {
+        await strategy.train(benchmark().trainStream);
+        await rejectsWithCode(strategy.train(benchmark().trainStream), 'ERR_ALREADY_TRAINED', /./);
+      });
+      assert.deepEqual([...places], [0]);
     }));
 
   it('refuses data that does not go together, and no experience at all changes nothing', async () => {
